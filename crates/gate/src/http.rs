@@ -1,0 +1,64 @@
+//! Requests to authentik and its answers, as values that the I/O side carries.
+
+use crate::secret::Secret;
+
+/// How a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`, no body.
+    Get,
+    /// `POST` with `application/x-www-form-urlencoded` body.
+    PostForm,
+}
+
+/// One request to authentik. HTTP/1.1, no redirects followed, exactly one `Host` header.
+#[derive(Clone, Debug)]
+pub struct HttpRequest {
+    /// How it is sent.
+    pub method: Method,
+    /// Absolute http or https URL.
+    pub url: String,
+    /// `Host` to claim instead of the URL's own (authentik-outpost.md §1.7), with its scheme.
+    pub claimed: Option<ClaimedHost>,
+    /// Value of `User-Agent`.
+    pub user_agent: String,
+    /// The form, already encoded; empty for `Get`. Holds the client secret, hence `Secret`.
+    pub body: Secret,
+    /// Longest response body that is read, in bytes; a longer one is `TransportError::TooLarge`.
+    pub max_response: usize,
+}
+
+/// The Host that authentik shall believe it was asked under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedHost {
+    /// `host[:port]`, default ports left out.
+    pub host: String,
+    /// `http` or `https`: sent as `X-Forwarded-Proto` when the host differs from the URL's own.
+    pub scheme: &'static str,
+}
+
+/// What came back, whatever the status.
+#[derive(Clone, Debug)]
+pub struct HttpResponse {
+    /// Status code, 100 to 599.
+    pub status: u16,
+    /// The body, at most `max_response` bytes. May hold tokens, hence `Secret`.
+    pub body: Secret,
+}
+
+/// Why nothing usable came back. The text is for the log and names no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportError {
+    /// The deadline passed.
+    Timeout,
+    /// No connection: refused, no route, name not found.
+    Unreachable(String),
+    /// The certificate was not accepted, or the handshake failed.
+    Tls(String),
+    /// The body was longer than `max_response`.
+    TooLarge,
+    /// Not HTTP, or the connection ended in the middle.
+    Protocol(String),
+    /// The queue was full, or the worker is about to exit.
+    Overloaded,
+}

@@ -1,0 +1,24 @@
+//! Every decision of the module, as pure code: facts in, verdicts out.
+//!
+//! Nothing here knows nginx, sockets, files, threads or the clock: time and randomness are
+//! arguments, questions to authentik are values ([`question`]) that somebody else carries.
+
+#![forbid(unsafe_code)]
+
+pub mod cookie;
+pub mod decision;
+pub mod endpoint;
+pub mod http;
+pub mod identity;
+pub mod login;
+pub mod page;
+pub mod paths;
+pub mod provider;
+pub mod question;
+pub mod reason;
+pub mod redirect;
+pub mod request;
+pub mod secret;
+pub mod store;
+pub mod time;
+pub mod token;
