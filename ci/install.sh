@@ -1,0 +1,105 @@
+#!/bin/sh
+# Installs what this repository needs on Debian, only what is missing, so a second run does nothing.
+#
+#   ci/install.sh [demo|test|bench|valgrind|browser]...      no argument: demo and test
+#
+# demo: build and run; test: everything `make check test` uses; bench, valgrind, browser: what
+# those targets use. Rust is taken from Debian when there is none or when it is too old.
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+main() {
+    wanted=$(packages "${@:-test}")
+    missing=$(only_missing $wanted)
+    rust=$(rust_packages)
+    if [ -n "$missing$rust" ]; then
+        apt_install $missing $rust
+    fi
+    require_rust
+}
+
+# The packages of each purpose. curl: scripts wait for servers with it.
+packages() {
+    for purpose; do
+        case $purpose in
+            demo | test) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
+                libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
+            bench) packages test; echo wrk valgrind python3 ;;
+            valgrind) packages test; echo valgrind ;;
+            browser) packages demo; echo chromium ;;
+            *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
+        esac
+    done
+}
+
+only_missing() {
+    for package; do
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$status" = installed ] || echo "$package"
+    done
+}
+
+# Debian 13: cargo. Debian 12: its cargo is from 2022, but the security archive keeps a current
+# compiler for browsers under the names *-web.
+rust_packages() {
+    if rust_is_new_enough; then
+        return
+    fi
+    as_root apt-get -qq update >&2
+    if debian_has rustc; then
+        echo cargo rustc rustfmt rust-clippy
+    elif debian_has rustc-web; then
+        echo cargo-web rustc-web rustfmt-web rust-web-clippy
+    fi
+}
+
+debian_has() {
+    candidate=$(LC_ALL=C apt-cache policy "$1" | sed -n 's/^ *Candidate: *//p')
+    [ -n "$candidate" ] && dpkg --compare-versions "$candidate" ge "$(msrv)"
+}
+
+require_rust() {
+    rust_is_new_enough || fail "Rust $(msrv) or newer is needed, and this Debian release has none:" \
+        "install it with rustup (https://rustup.rs), then repeat"
+}
+
+# Installing nginx must not leave a server running on port 80: nothing here needs the service.
+apt_install() {
+    echo "installing: $*" >&2
+    deny_service_starts
+    as_root apt-get -qq update >&2
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -y install --no-install-recommends "$@" >&2
+    case " $* " in
+        *" nginx "*) [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable nginx ;;
+    esac
+}
+
+# See invoke-rc.d(8). A policy that is already there is kept.
+deny_service_starts() {
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "packages are missing; as root run: ci/install.sh"
+    fi
+}
+
+if command -v apt-get >/dev/null; then
+    main "$@"
+else
+    echo "not Debian: nothing installed; needed are nginx with its sources, libclang, a C compiler," \
+        "curl, openssl, and the headers of pcre2, openssl and zlib" >&2
+    require_rust
+fi
