@@ -1,0 +1,66 @@
+#!/bin/sh
+# What is written twice must agree, in both directions:
+#
+#   directives in src/conf/directives.rs     headings in docs/directives.md
+#   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
+#   files in nginx-conf/                     names in tests/it/samples.rs
+#
+# A list that comes out empty fails: the check has lost its input.
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+lists=$(mktemp -d)
+trap 'rm -rf "$lists"' EXIT
+drifted=
+
+main() {
+    directives src/conf/directives.rs >"$lists/directives"
+    headings docs/directives.md 'authentik_[a-z_]*' >"$lists/directives.md"
+    agree directive "$lists/directives" src/conf/directives.rs "$lists/directives.md" docs/directives.md
+
+    reasons crates/gate/src/reason.rs >"$lists/reasons"
+    headings docs/reasons.md '[a-z0-9-]*' >"$lists/reasons.md"
+    agree reason "$lists/reasons" crates/gate/src/reason.rs "$lists/reasons.md" docs/reasons.md
+
+    (cd nginx-conf && ls -- *.conf) | sort >"$lists/samples"
+    grep -o '[a-z0-9-]*\.conf\>' tests/it/samples.rs | sort -u >"$lists/samples.rs"
+    agree sample "$lists/samples" nginx-conf "$lists/samples.rs" tests/it/samples.rs
+
+    [ -z "$drifted" ] || exit 1
+    echo "drift: none in $(cat "$lists/directives" "$lists/reasons" "$lists/samples" | wc -l) names"
+}
+
+# The names in the table of directives: string literals outside comments.
+directives() {
+    sed 's,//.*,,' "$1" | grep -o '"authentik_[a-z_]*"' | tr -d '"' | sort -u
+}
+
+# The string literals of the method `code`, from its signature to its closing brace.
+reasons() {
+    sed -n '/ fn code(/,/^    }$/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z0-9-]*"' | tr -d '"' |
+        sort -u
+}
+
+# Headings of the second or third level that begin with a name in backquotes.
+headings() {
+    sed -n "s/^###* \`\($2\)\`.*/\1/p" "$1" | sort -u
+}
+
+# $1: what it is; then list and origin, twice.
+agree() {
+    [ -s "$2" ] || lost "$1" "$3"
+    [ -s "$4" ] || lost "$1" "$5"
+    comm -23 "$2" "$4" | sed "s,.*,drift: $1 \"&\" (in $3) is missing in $5," >"$lists/drift"
+    comm -13 "$2" "$4" | sed "s,.*,drift: $1 \"&\" (in $5) does not exist in $3," >>"$lists/drift"
+    if [ -s "$lists/drift" ]; then
+        cat "$lists/drift" >&2
+        drifted=yes
+    fi
+}
+
+lost() {
+    fail "drift: no $1 was found in $2; has its form changed? Then ci/drift.sh must follow."
+}
+
+main

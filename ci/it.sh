@@ -1,0 +1,29 @@
+#!/bin/sh
+# The integration tests under one nginx.
+#
+#   ci/it.sh debian|1.28 [FILTER]...     further arguments go to the test binary
+#
+# The test binary is the same for each nginx: what differs comes by environment.
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+name=${1:?usage: ci/it.sh debian|1.28 [FILTER]...}
+shift
+
+module_suspend_all=$(ci/module.sh "$name" test-module suspend-all)
+module=$(ci/module.sh "$name" test-module)
+paths=$(ci/nginx.sh "$name")
+eval "$paths"
+# What .cargo/config.toml points to while the test binary is compiled.
+ci/nginx.sh debian >/dev/null
+
+AUTHENTIK_NGINX=$AUTHENTIK_NGINX
+AUTHENTIK_NGINX_VERSION=$("$AUTHENTIK_NGINX" -v 2>&1 | sed 's,.*nginx/\([0-9.]*\).*,\1,')
+AUTHENTIK_MODULE=$module
+AUTHENTIK_MODULE_SUSPEND_ALL=$module_suspend_all
+export AUTHENTIK_NGINX AUTHENTIK_NGINX_VERSION AUTHENTIK_MODULE AUTHENTIK_MODULE_SUSPEND_ALL
+unset NGINX_SOURCE_DIR NGINX_BUILD_DIR
+
+echo "== integration tests, nginx $AUTHENTIK_NGINX_VERSION ($name)"
+cargo test --locked --package nginx-authentik --test it -- "$@"
