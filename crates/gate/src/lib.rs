@@ -8,8 +8,11 @@
 pub mod cookie;
 pub mod decision;
 pub mod endpoint;
+#[cfg(test)]
+mod fixtures;
 pub mod http;
 pub mod identity;
+mod json;
 pub mod login;
 pub mod page;
 pub mod paths;
@@ -20,5 +23,6 @@ pub mod redirect;
 pub mod request;
 pub mod secret;
 pub mod store;
+mod text;
 pub mod time;
 pub mod token;

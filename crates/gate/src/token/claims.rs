@@ -1,0 +1,266 @@
+//! What is kept of a token (authentik-outpost.md §6.4), and how its claims are read.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde_json::{Map, Value};
+
+use super::TokenFlaw;
+use crate::time::UnixTime;
+
+/// Claims that authentik vouches for: of a token whose signature was checked, or of one that
+/// authentik called active.
+#[derive(Clone, PartialEq)]
+pub struct VerifiedClaims(Claims);
+
+/// The claims that make an identity. Claims that are missing or null are empty.
+#[derive(Clone, PartialEq)]
+pub struct Claims {
+    /// The user, as the provider's subject mode names them; never empty.
+    pub sub: String,
+    /// When the identity ends.
+    pub exp: UnixTime,
+    /// E-mail address.
+    pub email: String,
+    /// Display name.
+    pub name: String,
+    /// User name.
+    pub preferred_username: String,
+    /// Names of the user's groups, in the token's order.
+    pub groups: Vec<String>,
+    /// Names of the user's entitlements on this application, in the token's order.
+    pub entitlements: Vec<String>,
+    /// The authentik session, empty for tokens that were got without one.
+    pub sid: String,
+    /// `ak_proxy`.
+    pub proxy: ProxyClaims,
+}
+
+/// The claim `ak_proxy`, all empty when the token has none.
+#[derive(Clone, Default, PartialEq)]
+pub struct ProxyClaims {
+    /// The user's attributes over those of their groups. May hold passwords.
+    pub user_attributes: Map<String, Value>,
+    /// Upstream to use instead of the configured one.
+    pub backend_override: String,
+    /// `Host` to send to the upstream.
+    pub host_header: String,
+    /// Whether authentik lets this user do everything.
+    pub is_superuser: bool,
+}
+
+impl Deref for VerifiedClaims {
+    type Target = Claims;
+
+    fn deref(&self) -> &Claims {
+        &self.0
+    }
+}
+
+/// Attributes may be secret and the rest is personal, so only the subject is shown.
+impl fmt::Debug for VerifiedClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifiedClaims({})", crate::text::loggable(&self.0.sub, 64))
+    }
+}
+
+/// Latest time that is believed, 9999-12-31: whatever is later is a mistake, not a date.
+const LAST_DATE: u64 = 253_402_300_799;
+
+/// Takes over what is kept. To be called on checked claims only: this makes the proof.
+pub(super) fn keep(mut members: Map<String, Value>) -> Result<VerifiedClaims, TokenFlaw> {
+    let sub = owned_text(&members, "sub")?;
+    if sub.is_empty() {
+        // Sign-out is by `sub`, and applications know their users by it.
+        return Err(TokenFlaw::Missing("sub"));
+    }
+    Ok(VerifiedClaims(Claims {
+        exp: time(&members, "exp")?.ok_or(TokenFlaw::Missing("exp"))?,
+        email: owned_text(&members, "email")?,
+        name: owned_text(&members, "name")?,
+        preferred_username: owned_text(&members, "preferred_username")?,
+        groups: texts(&members, "groups")?,
+        entitlements: texts(&members, "entitlements")?,
+        sid: owned_text(&members, "sid")?,
+        proxy: proxy(members.remove("ak_proxy"))?,
+        sub,
+    }))
+}
+
+fn proxy(claim: Option<Value>) -> Result<ProxyClaims, TokenFlaw> {
+    let mut members = object(claim, "ak_proxy")?;
+    let is_superuser = match members.get("is_superuser") {
+        None | Some(Value::Null) => false,
+        Some(value) => value.as_bool().ok_or(TokenFlaw::WrongType("is_superuser"))?,
+    };
+    Ok(ProxyClaims {
+        is_superuser,
+        backend_override: owned_text(&members, "backend_override")?,
+        host_header: owned_text(&members, "host_header")?,
+        user_attributes: object(members.remove("user_attributes"), "user_attributes")?,
+    })
+}
+
+fn object(claim: Option<Value>, name: &'static str) -> Result<Map<String, Value>, TokenFlaw> {
+    match claim {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(members)) => Ok(members),
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            Err(TokenFlaw::WrongType(name))
+        }
+    }
+}
+
+/// A text claim; missing and null are empty (upstream's older generation reads null so).
+pub(super) fn text<'m>(
+    members: &'m Map<String, Value>,
+    name: &'static str,
+) -> Result<&'m str, TokenFlaw> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(""),
+        Some(value) => value.as_str().ok_or(TokenFlaw::WrongType(name)),
+    }
+}
+
+fn owned_text(members: &Map<String, Value>, name: &'static str) -> Result<String, TokenFlaw> {
+    text(members, name).map(str::to_owned)
+}
+
+fn texts(members: &Map<String, Value>, name: &'static str) -> Result<Vec<String>, TokenFlaw> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(value) => {
+            let items = value.as_array().ok_or(TokenFlaw::WrongType(name))?;
+            items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned).ok_or(TokenFlaw::WrongType(name)))
+                .collect()
+        }
+    }
+}
+
+/// `aud` is one text or an array of them (RFC 7519 §4.1.3).
+pub(super) fn audience_includes(
+    members: &Map<String, Value>,
+    client_id: &str,
+) -> Result<bool, TokenFlaw> {
+    match members.get("aud") {
+        Some(Value::String(audience)) => Ok(audience == client_id),
+        _ => Ok(texts(members, "aud")?.iter().any(|audience| audience == client_id)),
+    }
+}
+
+/// A NumericDate (RFC 7519 §2) in whole seconds, fractions cut off; `None` when missing or null.
+/// What lies before 1970 is 1970, so it is over.
+pub(super) fn time(
+    members: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<UnixTime>, TokenFlaw> {
+    let number = match members.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(value) => value.as_number().ok_or(TokenFlaw::WrongType(name))?,
+    };
+    let seconds = match (number.as_u64(), number.as_f64()) {
+        (Some(whole), _) => whole,
+        // `as` saturates: negative becomes 0, huge becomes u64::MAX and fails below.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "intended")]
+        (None, Some(fractional)) => fractional as u64,
+        (None, None) => return Err(TokenFlaw::WrongType(name)),
+    };
+    if seconds > LAST_DATE {
+        return Err(TokenFlaw::WrongType(name));
+    }
+    Ok(Some(UnixTime(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn kept(claims: Value) -> Result<VerifiedClaims, TokenFlaw> {
+        let Value::Object(members) = claims else { panic!("not an object") };
+        keep(members)
+    }
+
+    #[test]
+    fn missing_and_null_claims_are_empty() {
+        let bare = kept(json!({"sub": "s", "exp": 9})).unwrap();
+        let nulls = kept(json!({
+            "sub": "s", "exp": 9, "email": null, "name": null, "preferred_username": null,
+            "groups": null, "entitlements": null, "sid": null,
+            "ak_proxy": {"user_attributes": null, "backend_override": null, "host_header": null,
+                         "is_superuser": null},
+        }));
+        assert!(nulls.unwrap() == bare);
+        assert!(kept(json!({"sub": "s", "exp": 9, "ak_proxy": null})).unwrap() == bare);
+        assert!(bare.groups.is_empty() && bare.email.is_empty() && !bare.proxy.is_superuser);
+    }
+
+    #[test]
+    fn a_claim_of_the_wrong_type_fails() {
+        for (name, wrong) in [
+            ("sub", json!(7)),
+            ("email", json!(["a@b"])),
+            ("name", json!({})),
+            ("preferred_username", json!(true)),
+            ("groups", json!("admins")),
+            ("groups", json!(["a", null])),
+            ("entitlements", json!({"a": 1})),
+            ("sid", json!(1)),
+            ("ak_proxy", json!([])),
+            ("exp", json!("9")),
+        ] {
+            let mut claims = json!({"sub": "s", "exp": 9});
+            claims[name] = wrong;
+            assert_eq!(kept(claims).err(), Some(TokenFlaw::WrongType(name)));
+        }
+        for (name, wrong) in [
+            ("user_attributes", json!([])),
+            ("backend_override", json!(1)),
+            ("host_header", json!({})),
+            ("is_superuser", json!("true")),
+        ] {
+            let claims = json!({"sub": "s", "exp": 9, "ak_proxy": {name: wrong}});
+            assert_eq!(kept(claims).err(), Some(TokenFlaw::WrongType(name)));
+        }
+    }
+
+    #[test]
+    fn who_has_no_subject_is_nobody() {
+        for claims in
+            [json!({"exp": 9}), json!({"exp": 9, "sub": ""}), json!({"exp": 9, "sub": null})]
+        {
+            assert_eq!(kept(claims).err(), Some(TokenFlaw::Missing("sub")));
+        }
+    }
+
+    #[test]
+    fn dates_are_whole_seconds_and_never_surprising() {
+        for (date, seconds) in [
+            (json!(1_795_315_121), Some(1_795_315_121)),
+            (json!(1_795_315_121.9), Some(1_795_315_121)),
+            (json!(0), Some(0)),
+            (json!(-5), Some(0)),
+            (json!(-5.5), Some(0)),
+            (json!(LAST_DATE), Some(LAST_DATE)),
+            (json!(LAST_DATE + 1), None),
+            (json!(u64::MAX), None),
+            (json!(1e300), None),
+            (json!("1795315121"), None),
+            (json!(true), None),
+            (json!([1]), None),
+        ] {
+            let members = Map::from_iter([("exp".to_owned(), date.clone())]);
+            let expected = seconds.map(|s| Some(UnixTime(s))).ok_or(TokenFlaw::WrongType("exp"));
+            assert_eq!(time(&members, "exp"), expected, "{date}");
+        }
+    }
+
+    #[test]
+    fn claims_print_no_attributes() {
+        let claims = kept(json!({"sub": "s", "exp": 9, "email": "a@b",
+            "ak_proxy": {"user_attributes": {"app_password": "hunter2"}}}));
+        assert_eq!(format!("{:?}", claims.unwrap()), "VerifiedClaims(s)");
+    }
+}

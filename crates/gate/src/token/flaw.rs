@@ -1,0 +1,129 @@
+//! Why a token was refused.
+
+use std::fmt;
+
+use crate::text::loggable;
+
+/// Why a token was refused. `Display` is a sentence for the log, with the cure where there is one;
+/// it holds no part of the token but the issuer and the algorithm it claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenFlaw {
+    /// More than [`MAX_TOKEN`](super::MAX_TOKEN) bytes.
+    TooLong,
+    /// Not a compact JWS; says which part.
+    Malformed(&'static str),
+    /// A JWE (five parts): the provider has an encryption key.
+    Encrypted,
+    /// It has critical extensions (`crit`), or its `typ` says it is something else.
+    UnknownKind,
+    /// Signed with another algorithm than the key is for, or with none.
+    Algorithm {
+        /// What the token claims.
+        found: String,
+    },
+    /// No key has the token's `kid`: worth one look at a fresh key set.
+    UnknownKey,
+    /// Several keys fit.
+    AmbiguousKey,
+    /// The signature is not the key's.
+    Signature,
+    /// From somebody else.
+    Issuer {
+        /// What the token claims.
+        found: String,
+        /// What the provider is configured with.
+        expected: String,
+    },
+    /// For somebody else.
+    Audience,
+    /// Of another login.
+    Nonce,
+    /// A claim is not there.
+    Missing(&'static str),
+    /// A claim has the wrong JSON type or an impossible value.
+    WrongType(&'static str),
+    /// `exp` is not in the future.
+    Expired {
+        /// By how much.
+        seconds_ago: u64,
+    },
+    /// `nbf` or `iat` is more than five minutes ahead.
+    NotYetValid {
+        /// Which of them.
+        claim: &'static str,
+        /// By how much.
+        seconds_ahead: u64,
+    },
+    /// authentik says that the presented token is not, or no longer, valid.
+    Inactive,
+}
+
+impl TokenFlaw {
+    pub(super) fn issuer(found: &str, expected: &str) -> Self {
+        Self::Issuer { found: loggable(found, 256), expected: loggable(expected, 256) }
+    }
+
+    pub(super) fn algorithm(found: &str) -> Self {
+        Self::Algorithm { found: loggable(found, 16) }
+    }
+
+    /// Whether signing in once more can help without anybody changing a setting or a clock.
+    #[must_use]
+    pub fn concerns_this_login_only(&self) -> bool {
+        match self {
+            Self::Nonce | Self::Inactive => true,
+            Self::TooLong
+            | Self::Malformed(_)
+            | Self::Encrypted
+            | Self::UnknownKind
+            | Self::Algorithm { .. }
+            | Self::UnknownKey
+            | Self::AmbiguousKey
+            | Self::Signature
+            | Self::Issuer { .. }
+            | Self::Audience
+            | Self::Missing(_)
+            | Self::WrongType(_)
+            | Self::Expired { .. }
+            | Self::NotYetValid { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for TokenFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("the token is longer than 128 KiB"),
+            Self::Malformed(part) => write!(f, "the token is malformed ({part})"),
+            Self::Encrypted => f.write_str(
+                "the token is encrypted; remove the encryption key from the provider in authentik",
+            ),
+            Self::UnknownKind => f.write_str("the token is of an unknown kind (typ or crit)"),
+            Self::Algorithm { found } => write!(
+                f,
+                "the token is signed with \"{found}\", which is not what the provider's key is for"
+            ),
+            Self::UnknownKey => f.write_str("the token is signed with an unknown key"),
+            Self::AmbiguousKey => f.write_str("several keys fit the token"),
+            Self::Signature => f.write_str(
+                "the token's signature is wrong; compare client_secret with the provider's",
+            ),
+            Self::Issuer { found, expected } => write!(
+                f,
+                "the token's issuer is \"{found}\", configured is issuer \"{expected}\"; write the \
+                 former, or let authentik be asked under the host that browsers use"
+            ),
+            Self::Audience => f.write_str("the token is not for this client_id"),
+            Self::Nonce => f.write_str("the token belongs to another login"),
+            Self::Missing(claim) => write!(f, "the token has no {claim}"),
+            Self::WrongType(claim) => write!(f, "the token's {claim} is not as it should be"),
+            Self::Expired { seconds_ago } => {
+                write!(f, "the token expired {seconds_ago} s ago; compare the clocks")
+            }
+            Self::NotYetValid { claim, seconds_ahead } => {
+                write!(f, "the token's {claim} is {seconds_ahead} s ahead; compare the clocks")
+            }
+            Self::Inactive => f.write_str("authentik says that the token is not valid"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Tokens that authentik checks for us (RFC 7662).
+
+use serde_json::Value;
+
+use super::{MAX_TOKEN, TokenFlaw, VerifiedClaims, check_times, claims};
+use crate::json;
+use crate::time::UnixTime;
+
+/// Reads an answer of the introspection endpoint (RFC 7662, authentik-outpost.md §4.2).
+///
+/// authentik has checked the token; what remains is that it is active, ours and not over. `aud`
+/// and `client_id` must name us where they are present, and one of them must be.
+///
+/// # Errors
+/// The first flaw; [`TokenFlaw::Inactive`] for everything that authentik itself rejected.
+pub fn from_introspection(
+    answer: &[u8],
+    client_id: &str,
+    now: UnixTime,
+) -> Result<VerifiedClaims, TokenFlaw> {
+    if answer.len() > MAX_TOKEN {
+        return Err(TokenFlaw::TooLong);
+    }
+    let members = json::object(answer).ok_or(TokenFlaw::Malformed("introspection answer"))?;
+    if members.get("active") != Some(&Value::Bool(true)) {
+        return Err(TokenFlaw::Inactive);
+    }
+    let client = claims::text(&members, "client_id")?;
+    let has_audience = members.get("aud").is_some_and(|aud| !aud.is_null());
+    let named = has_audience || !client.is_empty();
+    let foreign_client = !client.is_empty() && client != client_id;
+    if !named
+        || foreign_client
+        || (has_audience && !claims::audience_includes(&members, client_id)?)
+    {
+        return Err(TokenFlaw::Audience);
+    }
+    check_times(&members, now)?;
+    claims::keep(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{provider, recorded};
+
+    /// Seconds after the recording.
+    const NOW: UnixTime = UnixTime(1_795_311_600);
+
+    #[test]
+    fn an_active_introspection_of_our_client_is_proof() {
+        let provider = provider("p-proxy");
+        let answer = recorded("introspection_active_hs256.json");
+        let claims = from_introspection(answer.as_bytes(), &provider.client_id, NOW).unwrap();
+        assert_eq!(claims.preferred_username, "bob");
+
+        let inactive = recorded("introspection_inactive.json").as_bytes();
+        assert_eq!(from_introspection(inactive, "us", NOW), Err(TokenFlaw::Inactive));
+        let result = from_introspection(answer.as_bytes(), "us", NOW);
+        assert_eq!(result, Err(TokenFlaw::Audience));
+    }
+
+    #[test]
+    fn an_introspection_that_leaves_a_doubt_is_none() {
+        let good =
+            json!({"active": true, "client_id": "us", "aud": "us", "sub": "s", "exp": NOW.0 + 1});
+        for (name, value, flaw) in [
+            ("active", json!("true"), Some(TokenFlaw::Inactive)),
+            ("active", json!(1), Some(TokenFlaw::Inactive)),
+            ("active", json!(null), Some(TokenFlaw::Inactive)),
+            ("client_id", json!(null), None),
+            ("client_id", json!("them"), Some(TokenFlaw::Audience)),
+            ("aud", json!(null), None),
+            ("aud", json!(["them"]), Some(TokenFlaw::Audience)),
+            ("exp", json!(null), Some(TokenFlaw::Missing("exp"))),
+            ("exp", json!(NOW.0), Some(TokenFlaw::Expired { seconds_ago: 0 })),
+            ("sub", json!(null), Some(TokenFlaw::Missing("sub"))),
+        ] {
+            let mut answer = good.clone();
+            answer[name] = value;
+            let result = from_introspection(answer.to_string().as_bytes(), "us", NOW);
+            assert_eq!(result.err(), flaw, "{answer}");
+        }
+        let nameless = json!({"active": true, "sub": "s", "exp": NOW.0 + 1}).to_string();
+        let result = from_introspection(nameless.as_bytes(), "us", NOW);
+        assert_eq!(result, Err(TokenFlaw::Audience));
+        assert!(from_introspection(b"<html>", "us", NOW).is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Tokens from authentik: JSON Web Signatures in compact form (RFC 7515, RFC 7519, RFC 8725).
+//!
+//! The signature is checked with `ring`, not with the `jsonwebtoken` crate: that one's current
+//! versions want a newer compiler or bring a second cryptography library beside the one that
+//! rustls uses here, and the little that authentik needs is easier to read than to configure.
+//!
+//! [`VerifiedClaims`] exist only as the result of [`verify`] or [`from_introspection`].
+
+mod claims;
+mod flaw;
+mod introspection;
+mod jws;
+mod keys;
+
+pub use claims::{Claims, ProxyClaims, VerifiedClaims};
+pub use flaw::TokenFlaw;
+pub use introspection::from_introspection;
+pub use keys::{KeySet, KeySetFlaw, Keys};
+
+use serde_json::{Map, Value};
+
+use crate::json;
+use crate::time::UnixTime;
+
+/// Longest token that is looked at, in bytes: three times the largest that was seen.
+pub const MAX_TOKEN: usize = 128 * 1024;
+
+/// How far `nbf` and `iat` may lie in the future, in seconds: clocks differ.
+const MAX_CLOCK_LEAD: u64 = 300;
+
+/// What a token must say to be for us.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'e> {
+    /// `iss`, byte for byte.
+    pub issuer: &'e str,
+    /// The client id, which `aud` must contain.
+    pub audience: &'e str,
+    /// `nonce` of the login that this token ends, when there was one.
+    pub nonce: Option<&'e str>,
+}
+
+/// Checks signature and claims (authentik-outpost.md §6.3).
+///
+/// There is no leeway for `exp`: a session lasts as long as its token, so leeway could only open
+/// sessions that are over. `nbf` and `iat` may lie five minutes ahead.
+///
+/// # Errors
+/// The first flaw; a token with any is worth nothing.
+pub fn verify(
+    token: &[u8],
+    expected: &Expected<'_>,
+    keys: &Keys,
+    now: UnixTime,
+) -> Result<VerifiedClaims, TokenFlaw> {
+    let payload = jws::verified_payload(token, keys)?;
+    let members = json::object(&payload).ok_or(TokenFlaw::Malformed("claims"))?;
+
+    let issuer = claims::text(&members, "iss")?;
+    if issuer != expected.issuer {
+        return Err(TokenFlaw::issuer(issuer, expected.issuer));
+    }
+    if !claims::audience_includes(&members, expected.audience)? {
+        return Err(TokenFlaw::Audience);
+    }
+    if let Some(nonce) = expected.nonce {
+        let found = claims::text(&members, "nonce")?;
+        if !same_bytes(found.as_bytes(), nonce.as_bytes()) {
+            return Err(TokenFlaw::Nonce);
+        }
+    }
+    check_times(&members, now)?;
+    claims::keep(members)
+}
+
+fn check_times(members: &Map<String, Value>, now: UnixTime) -> Result<(), TokenFlaw> {
+    let expires = claims::time(members, "exp")?.ok_or(TokenFlaw::Missing("exp"))?;
+    if now >= expires {
+        return Err(TokenFlaw::Expired { seconds_ago: now.since(expires) });
+    }
+    for name in ["nbf", "iat"] {
+        let Some(time) = claims::time(members, name)? else { continue };
+        if time > now.plus(MAX_CLOCK_LEAD) {
+            return Err(TokenFlaw::NotYetValid { claim: name, seconds_ahead: time.since(now) });
+        }
+    }
+    Ok(())
+}
+
+/// Equality whose duration depends on the lengths only: a nonce is a secret of the browser.
+fn same_bytes(one: &[u8], other: &[u8]) -> bool {
+    let differences = one.iter().zip(other).fold(0, |seen, (a, b)| seen | (a ^ b));
+    one.len() == other.len() && std::hint::black_box(differences) == 0
+}
+
+#[cfg(test)]
+mod tests;
