@@ -1,1 +1,137 @@
-//! To be written.
+//! The module's cookies: found in request headers, hidden from the application, written.
+//!
+//! Reading works on the raw bytes of `Cookie` headers, allocates nothing and is linear in their
+//! length. Splitting is at `;` only, as browsers write it (RFC 6265 §4.2.1): a `;` within quotes
+//! separates too, since no cookie of ours holds one.
+
+mod session_id;
+mod strip;
+mod write;
+
+pub use session_id::SessionId;
+pub use strip::{Stripped, without_own};
+pub use write::{delete, set, set_session};
+
+use crate::provider::Provider;
+
+/// Sessions looked up at most per request. More than one comes from overlapping `Domain`s or from
+/// somebody who tries; the browser's order says nothing about which one is ours (authentik #7541).
+pub const MAX_CANDIDATES: usize = 4;
+
+/// What of a `Cookie` header is read, in bytes. nginx refuses longer header lines long before.
+const MAX_HEADER: usize = 64 * 1024;
+
+/// The well-formed session ids that the request's `Cookie` headers hold for this provider, in
+/// order, at most [`MAX_CANDIDATES`].
+pub fn session_ids<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+    provider: &'a Provider,
+) -> impl Iterator<Item = SessionId> {
+    headers
+        .into_iter()
+        .flat_map(|header| values(header, provider.cookie_name.as_bytes()))
+        .filter_map(SessionId::parse)
+        .take(MAX_CANDIDATES)
+}
+
+/// The values of the cookies called exactly `name`, in order, without surrounding quotes.
+pub fn values<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    pairs(header).filter(move |(found, _)| *found == name).map(|(_, value)| value)
+}
+
+/// Name and value of each cookie, in order; what has no `=` is left out.
+pub fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let header = header.get(..MAX_HEADER).unwrap_or(header);
+    header.split(|byte| *byte == b';').filter_map(|piece| {
+        let (name, value) = name_and_rest(piece);
+        Some((name, unquoted(value?.trim_ascii())))
+    })
+}
+
+/// What stands before the first `=`, trimmed, and what stands after it.
+fn name_and_rest(piece: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut parts = piece.splitn(2, |byte| *byte == b'=');
+    (parts.next().unwrap_or_default().trim_ascii(), parts.next())
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::provider;
+
+    const NAME: &str = "authentik_proxy_b44ea687";
+    const ID: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+    fn found(header: &[u8]) -> usize {
+        session_ids([header], &provider()).count()
+    }
+
+    #[test]
+    fn a_session_id_is_found_whatever_surrounds_it() {
+        for header in [
+            format!("{NAME}={ID}"),
+            format!("a=1; {NAME}={ID}; b=2"),
+            format!("a=1;{NAME}={ID};b=2"),
+            format!(";;; ;a; =x; {NAME} \t= {ID} ;;"),
+            format!("{NAME}=\"{ID}\""),
+            format!("a=\"x; {NAME}={ID}; y\""),
+            format!("{NAME}=; {NAME}={ID}"),
+            format!("{NAME}=garbage; {NAME}={ID}"),
+        ] {
+            assert_eq!(found(header.as_bytes()), 1, "{header}");
+        }
+    }
+
+    #[test]
+    fn anything_but_a_session_id_under_the_exact_name_finds_nothing() {
+        for header in [
+            "".to_owned(),
+            "=".to_owned(),
+            NAME.to_owned(),
+            format!("{NAME}="),
+            format!("{NAME}={}", &ID[..42]),
+            format!("{NAME}={ID}A"),
+            format!("{NAME}={ID}="),
+            format!("{NAME}=={ID}"),
+            format!("{NAME}={ID} {ID}"),
+            format!("{NAME}=\"{ID}"),
+            format!("{NAME}={}", ID.replace('E', "+")),
+            format!("{NAME}={}", "%41".repeat(43)),
+            format!("{}={ID}", NAME.to_uppercase()),
+            format!("x{NAME}={ID}"),
+            format!("{NAME}8={ID}"),
+            format!("a={NAME}={ID}"),
+            format!("a=1, {NAME}={ID}"),
+            format!("authentik_proxy_d5fe8251={ID}"),
+        ] {
+            assert_eq!(found(header.as_bytes()), 0, "{header}");
+        }
+        assert_eq!(found(&[b"\xff\x00=\xfe; ", NAME.as_bytes(), b"=\xff\xfe"].concat()), 0);
+    }
+
+    #[test]
+    fn duplicates_are_yielded_in_order_and_at_most_four() {
+        let ids = [0, 1, 2, 3, 4, 5].map(|n| SessionId::from_entropy([n; 32]).to_cookie_value());
+        let headers = [
+            format!("{NAME}={}; {NAME}={}; {NAME}=bad", *ids[0], *ids[1]),
+            ids[2..].iter().map(|id| format!("{NAME}={};", **id)).collect(),
+        ];
+        let provider = provider();
+        let found: Vec<_> = session_ids(headers.iter().map(String::as_bytes), &provider)
+            .map(|id| id.to_cookie_value())
+            .collect();
+        assert_eq!(found, ids[..4]);
+    }
+
+    #[test]
+    fn a_huge_header_is_read_up_to_its_limit() {
+        let thousand = "a=1; ".repeat(1000);
+        assert_eq!(found(format!("{thousand}{NAME}={ID}").as_bytes()), 1);
+        let too_long = "a=1; ".repeat(MAX_HEADER);
+        assert_eq!(found(format!("{too_long}{NAME}={ID}").as_bytes()), 0);
+    }
+}

@@ -23,6 +23,8 @@ pub mod redirect;
 pub mod request;
 pub mod secret;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod time;
 pub mod token;

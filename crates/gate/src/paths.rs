@@ -6,5 +6,7 @@ pub struct UnauthPaths;
 
 impl UnauthPaths {
     /// Compiles the patterns; blank ones are skipped.
-    pub fn compile(_patterns: &[String]) -> Result<Self, String> { Ok(Self) }
+    pub fn compile(_patterns: &[String]) -> Result<Self, String> {
+        Ok(Self)
+    }
 }

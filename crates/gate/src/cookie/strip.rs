@@ -1,0 +1,117 @@
+//! Hiding the module's cookies from the application.
+
+use std::io::Write as _;
+
+use super::name_and_rest;
+
+/// Names that begin like this are ours, of whichever provider: sessions, login states, the trail.
+const OWN_PREFIXES: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"authentik_signin_"];
+
+/// What is left of a `Cookie` header once the module's own cookies are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stripped {
+    /// There was none of ours; nothing was written.
+    Unchanged,
+    /// The first bytes of the buffer, this many, are the new header.
+    Changed(usize),
+    /// Nothing is left: remove the header.
+    Empty,
+}
+
+/// Writes the `Cookie` header without the module's cookies into `out`.
+///
+/// Each of them goes together with one separator; all other bytes stay as they are, only leading
+/// white space goes when the first cookie was ours. `out` must be as long as `header`: in a shorter
+/// one the answer is `Empty`, since losing the application's cookies is better than showing ours.
+#[must_use]
+pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
+    let pieces = || header.split(|byte| *byte == b';');
+    if !pieces().any(is_own) {
+        return Stripped::Unchanged;
+    }
+    let Some(mut room) = out.get_mut(..header.len()) else { return Stripped::Empty };
+
+    let (mut length, mut blank) = (0, true);
+    for piece in pieces().filter(|piece| !is_own(piece)) {
+        let first = length == 0;
+        let (separator, piece): (&[u8], _) =
+            if first { (b"", piece.trim_ascii_start()) } else { (b";", piece) };
+        // Never too long: each piece comes with no more than the separator it came with.
+        if room.write_all(separator).and_then(|()| room.write_all(piece)).is_err() {
+            return Stripped::Empty;
+        }
+        blank &= piece.trim_ascii().is_empty();
+        length += separator.len() + piece.len();
+    }
+    if blank { Stripped::Empty } else { Stripped::Changed(length) }
+}
+
+fn is_own(piece: &[u8]) -> bool {
+    let (name, _) = name_and_rest(piece);
+    OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strip(header: &[u8]) -> (Stripped, Vec<u8>) {
+        let mut out = vec![b'#'; header.len()];
+        let stripped = without_own(header, &mut out);
+        let length = if let Stripped::Changed(length) = stripped { length } else { 0 };
+        out.truncate(length);
+        (stripped, out)
+    }
+
+    #[test]
+    fn own_cookies_go_and_all_others_stay_byte_for_byte() {
+        const P: &str = "authentik_proxy_b44ea687=v";
+        const L: &str = "authentik_login_00ff00ff=s.b";
+        const T: &str = "authentik_signin_trail_b44ea687=1.s";
+        for (header, left) in [
+            (format!("{P}; a=1"), "a=1"),
+            (format!("a=1; {P}"), "a=1"),
+            (format!("a=1; {P}; b=2"), "a=1; b=2"),
+            (format!("a=1;{P};b=2"), "a=1;b=2"),
+            (format!("a=1; {P}; {L}; {T}; b=2"), "a=1; b=2"),
+            (format!("{P}; {P}; b=2; {P}; c"), "b=2; c"),
+            (format!("a=1;; {P} ;; b=2"), "a=1;;; b=2"),
+            (format!("a=\"x y\"; {P}; b=,,"), "a=\"x y\"; b=,,"),
+            (format!("  a = 1 ;\t{P}"), "a = 1 "),
+            ("a=1; authentik_proxy_  =; b".into(), "a=1; b"),
+            ("authentik_proxy_d5fe8251; b".into(), "b"),
+            ("a=1; authentik_proxy_x=\"v\"".into(), "a=1"),
+            (format!("a={P}; {P}"), "a=authentik_proxy_b44ea687=v"),
+        ] {
+            let (stripped, out) = strip(header.as_bytes());
+            assert_eq!(String::from_utf8(out).unwrap(), left, "{header}");
+            assert_eq!(stripped, Stripped::Changed(left.len()), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_header_without_own_cookies_is_left_alone() {
+        for header in ["", ";", "a=1; b=2", "xauthentik_proxy_a=1", "a=authentik_proxy_b; =c"] {
+            assert_eq!(strip(header.as_bytes()).0, Stripped::Unchanged, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_own_cookies_only_becomes_empty() {
+        for header in ["authentik_proxy_a=1", " ;authentik_login_a=1; authentik_signin_b=2; ; "] {
+            assert_eq!(strip(header.as_bytes()).0, Stripped::Empty, "{header}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_survive() {
+        let (_, out) = strip(b"\xff=\xfe\x00; authentik_proxy_a=\xff; b=\x80");
+        assert_eq!(out, b"\xff=\xfe\x00; b=\x80");
+    }
+
+    #[test]
+    fn a_short_buffer_shows_nothing() {
+        let header = b"a=1; authentik_proxy_a=1";
+        assert_eq!(without_own(header, &mut [0; 10]), Stripped::Empty);
+    }
+}

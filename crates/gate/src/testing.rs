@@ -1,0 +1,42 @@
+//! Providers for the unit tests of this crate.
+
+use crate::provider::{Mode, Provider, Settings};
+use crate::secret::Secret;
+
+/// Settings of `https://ext.example`, mode `forward_single`.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        name: "wiki".into(),
+        issuer: "https://sso.example.com/application/o/wiki/".into(),
+        client_id: "client-123".into(),
+        client_secret: Some(Secret::new("secret")),
+        external_host: "https://ext.example".into(),
+        ..Settings::default()
+    }
+}
+
+/// The provider of `https://ext.example`, mode `forward_single`.
+pub(crate) fn provider() -> Provider {
+    Provider::new(settings()).unwrap()
+}
+
+/// The same at another public URL.
+pub(crate) fn provider_at(external_host: &str) -> Provider {
+    Provider::new(Settings { external_host: external_host.into(), ..settings() }).unwrap()
+}
+
+/// Another client of the same host with the same secret.
+pub(crate) fn other_provider() -> Provider {
+    Provider::new(Settings { client_id: "test-client".into(), ..settings() }).unwrap()
+}
+
+/// `forward_domain` over `example.com`, signing in at `https://auth.example.com`.
+pub(crate) fn domain_provider() -> Provider {
+    Provider::new(Settings {
+        mode: Mode::ForwardDomain,
+        external_host: "https://auth.example.com".into(),
+        cookie_domain: Some(".example.com".into()),
+        ..settings()
+    })
+    .unwrap()
+}
