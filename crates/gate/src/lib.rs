@@ -17,6 +17,7 @@ pub mod login;
 pub mod page;
 pub mod paths;
 pub mod provider;
+pub mod query;
 pub mod question;
 pub mod reason;
 pub mod redirect;
