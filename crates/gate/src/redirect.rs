@@ -1,1 +1,175 @@
-//! To be written.
+//! Where a browser goes after signing in: never off the hosts that the provider guards.
+//!
+//! A target is read by the rules that the browser will apply to our `Location` (WHATWG URL), checked
+//! by its parts, and written anew: what leaves this module is an absolute ASCII URL of our making.
+//! The string that came in is never echoed (authentik-outpost.md §5.2; S24 to S29 of the threat list).
+
+use std::fmt;
+
+use url::Url;
+
+use crate::provider::{Mode, Provider};
+use crate::query;
+
+/// Longest target, in bytes, both as given and as written. It travels inside the login state.
+pub const MAX_TARGET: usize = 2048;
+
+/// An absolute http or https URL on a host of the provider: checked, normalised, ASCII.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectTarget(String);
+
+/// Why a target is refused. The sign-in then ends at [`RedirectTarget::external_root`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedirectFlaw {
+    /// Longer than [`MAX_TARGET`].
+    TooLong,
+    /// Holds a control character: browsers drop tabs and line ends, other readers do not.
+    ControlCharacter,
+    /// Not a URL, or a relative one where the provider has several hosts.
+    NotAUrl,
+    /// Neither http nor https.
+    NotWeb,
+    /// Holds a user name or password.
+    UserInfo,
+    /// On another host or port.
+    ForeignHost,
+    /// One of our own endpoints: the sign-in would end in the next one, or in a sign-out.
+    OwnEndpoint,
+}
+
+impl RedirectTarget {
+    /// Checks a target from outside: the `rd` parameter, or one that comes back in a login state.
+    ///
+    /// Proxy and `forward_single`: relative to `external_host`, whose host and port it must have
+    /// (a default port equals none). An http link to an https application is accepted and becomes
+    /// https, since its cookies are `Secure` and would not be sent to the http one; generally the
+    /// scheme of `external_host` is taken. `forward_domain`: absolute; `cookie_domain` itself or a
+    /// host below it, with any port; http becomes https where cookies are `Secure`.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn parse(rd: &str, provider: &Provider) -> Result<Self, RedirectFlaw> {
+        if rd.len() > MAX_TARGET {
+            return Err(RedirectFlaw::TooLong);
+        }
+        if rd.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(RedirectFlaw::ControlCharacter);
+        }
+        let parsed = match provider.mode {
+            Mode::Proxy | Mode::ForwardSingle => provider.external.url.join(rd),
+            Mode::ForwardDomain => Url::parse(rd),
+        };
+        let mut url = parsed.map_err(|_| RedirectFlaw::NotAUrl)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(RedirectFlaw::NotWeb);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(RedirectFlaw::UserInfo);
+        }
+        if !is_guarded(&url, provider) {
+            return Err(RedirectFlaw::ForeignHost);
+        }
+        use_scheme_of(provider, &mut url)?;
+        if is_own_endpoint(&url, provider) {
+            return Err(RedirectFlaw::OwnEndpoint);
+        }
+        if url.as_str().len() > MAX_TARGET {
+            return Err(RedirectFlaw::TooLong);
+        }
+        Ok(Self(url.into()))
+    }
+
+    /// The page that was asked for, from the raw request URI (path and query as sent) and, in
+    /// `forward_domain` alone, the request's host with its port. What does not make a target leads
+    /// to [`Self::external_root`]: the absolute form, a foreign host, a URI beyond the limit.
+    #[must_use]
+    pub fn of_request(provider: &Provider, host: &[u8], raw_request_uri: &[u8]) -> Self {
+        Self::from_request(provider, host, raw_request_uri)
+            .unwrap_or_else(|| Self::external_root(provider))
+    }
+
+    /// `external_host`, with its path if it has one.
+    #[must_use]
+    pub fn external_root(provider: &Provider) -> Self {
+        Self(provider.external.url.as_str().to_owned())
+    }
+
+    /// The URL, for `Location`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn from_request(provider: &Provider, host: &[u8], raw_request_uri: &[u8]) -> Option<Self> {
+        if !raw_request_uri.starts_with(b"/") || raw_request_uri.len() > MAX_TARGET {
+            return None;
+        }
+        let mut target = match provider.mode {
+            Mode::Proxy | Mode::ForwardSingle => provider.external.origin.clone(),
+            Mode::ForwardDomain => {
+                let host = std::str::from_utf8(host).ok().filter(|host| is_host_and_port(host))?;
+                format!("{}://{host}", provider.external.url.scheme())
+            }
+        };
+        for byte in raw_request_uri {
+            match byte {
+                // A byte that is no character stays that byte: the application may use Latin-1.
+                b'!'..=b'~' => target.push(char::from(*byte)),
+                byte => target.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        Self::parse(&target, provider).ok()
+    }
+}
+
+/// Whether the URL is on a host of this provider. Compares parsed parts, never prefixes.
+fn is_guarded(url: &Url, provider: &Provider) -> bool {
+    match (provider.mode, provider.cookie_domain.as_deref()) {
+        (Mode::Proxy | Mode::ForwardSingle, _) => {
+            let external = &provider.external.url;
+            url.host().is_some() && url.host() == external.host() && url.port() == external.port()
+        }
+        (Mode::ForwardDomain, Some(domain)) => url.domain().is_some_and(|host| {
+            let below = host.strip_suffix(domain).is_some_and(|label| label.ends_with('.'));
+            (host == domain || below) && !host.split('.').any(str::is_empty)
+        }),
+        (Mode::ForwardDomain, None) => false,
+    }
+}
+
+fn use_scheme_of(provider: &Provider, url: &mut Url) -> Result<(), RedirectFlaw> {
+    let scheme = match provider.mode {
+        Mode::Proxy | Mode::ForwardSingle => provider.external.url.scheme(),
+        Mode::ForwardDomain if provider.secure_cookies() => "https",
+        Mode::ForwardDomain => return Ok(()),
+    };
+    url.set_scheme(scheme).map_err(|()| RedirectFlaw::NotWeb)
+}
+
+fn is_own_endpoint(url: &Url, provider: &Provider) -> bool {
+    url.path().starts_with(&provider.external.endpoints_path)
+        || url.query().is_some_and(|query| query::signature(query.as_bytes()).is_some())
+}
+
+/// Only what a `Host` header may hold, so that nothing else of the URL can be in it.
+fn is_host_and_port(host: &str) -> bool {
+    !host.is_empty()
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':'))
+}
+
+impl fmt::Display for RedirectFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "longer than 2048 bytes",
+            Self::ControlCharacter => "holds a control character",
+            Self::NotAUrl => "not an absolute URL",
+            Self::NotWeb => "neither http nor https",
+            Self::UserInfo => "holds a user name or password",
+            Self::ForeignHost => "on another host or port",
+            Self::OwnEndpoint => "one of the module's own endpoints",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
