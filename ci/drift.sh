@@ -36,9 +36,9 @@ directives() {
     sed 's,//.*,,' "$1" | grep -o '"authentik_[a-z_]*"' | tr -d '"' | sort -u
 }
 
-# The string literals of the method `code`, from its signature to its closing brace.
+# The codes in the map `reply`, the only literals there in lower case without a space.
 reasons() {
-    sed -n '/ fn code(/,/^    }$/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z0-9-]*"' | tr -d '"' |
+    sed -n '/ fn reply(/,/^    }$/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z0-9-]*"' | tr -d '"' |
         sort -u
 }
 
