@@ -13,6 +13,8 @@ shift
 
 module_suspend_all=$(ci/module.sh "$name" test-module suspend-all)
 module=$(ci/module.sh "$name" test-module)
+case $name in debian) other=1.28 ;; *) other=debian ;; esac
+foreign=$(ci/module.sh $other test-module)
 paths=$(ci/nginx.sh "$name")
 eval "$paths"
 # What .cargo/config.toml points to while the test binary is compiled.
@@ -21,8 +23,11 @@ ci/nginx.sh debian >/dev/null
 AUTHENTIK_NGINX=$AUTHENTIK_NGINX
 AUTHENTIK_NGINX_VERSION=$("$AUTHENTIK_NGINX" -v 2>&1 | sed 's,.*nginx/\([0-9.]*\).*,\1,')
 AUTHENTIK_MODULE=$module
+# Must be refused by this nginx.
+AUTHENTIK_FOREIGN_MODULE=$foreign
 AUTHENTIK_MODULE_SUSPEND_ALL=$module_suspend_all
-export AUTHENTIK_NGINX AUTHENTIK_NGINX_VERSION AUTHENTIK_MODULE AUTHENTIK_MODULE_SUSPEND_ALL
+export AUTHENTIK_NGINX AUTHENTIK_NGINX_VERSION AUTHENTIK_MODULE AUTHENTIK_MODULE_SUSPEND_ALL \
+    AUTHENTIK_FOREIGN_MODULE
 unset NGINX_SOURCE_DIR NGINX_BUILD_DIR
 
 echo "== integration tests, nginx $AUTHENTIK_NGINX_VERSION ($name)"

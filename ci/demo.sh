@@ -1,0 +1,65 @@
+#!/bin/sh
+# The demo: nginx with the module, a stand-in authentik and an application on this machine.
+#
+#   ci/demo.sh start     until Ctrl-C; with DEMO_DETACH=1 in the background, until:
+#   ci/demo.sh stop
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+# Where a demo in the background left its directory and process ids.
+running=$target/demo
+
+start() {
+    ci/install.sh demo
+    . ci/site.sh
+    [ ! -e "$running" ] || fail "a demo runs in the background: make demo-stop"
+    site_build
+    # Not below the repository: nginx's workers may not be allowed in there.
+    site=$(mktemp -d)
+    chmod 711 "$site"
+    nginx_pid='' standin_pid=''
+    trap 'site_stop; rm -rf "$site"' EXIT
+    trap 'exit 130' INT TERM
+    site_configure 'worker_processes 2;'
+    site_start_standin --form
+    site_start_nginx
+    invite
+    if [ -n "${DEMO_DETACH-}" ]; then
+        trap - EXIT INT TERM
+        echo "$site $nginx_pid $standin_pid" >"$running"
+        echo "stop it with: make demo-stop"
+    else
+        echo "Ctrl-C ends it."
+        wait "$nginx_pid"
+    fi
+}
+
+invite() {
+    cat <<TEXT
+
+  Open                    $site_url/
+  sign in as              alice, with any password the page accepts
+  open to everyone        $site_url/public/
+  sign out                $site_url/outpost.goauthentik.io/sign_out
+  what nginx says         $site/logs/error.log
+
+TEXT
+}
+
+stop() {
+    [ -f "$running" ] || fail "no demo runs in the background"
+    read -r site nginx_pid standin_pid <"$running"
+    for process in "nginx $nginx_pid" "standin $standin_pid"; do
+        # Only what we started: the number may belong to somebody else by now.
+        [ "$(cat "/proc/${process#* }/comm" 2>/dev/null)" != "${process% *}" ] ||
+            kill "${process#* }"
+    done
+    rm -rf "$site" "$running"
+}
+
+case ${1-} in
+    start) start ;;
+    stop) stop ;;
+    *) fail "usage: ci/demo.sh start|stop" ;;
+esac

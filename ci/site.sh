@@ -1,0 +1,83 @@
+# An nginx with the module, the stand-in authentik and an application, for the demo and valgrind.
+# Sourced after lib.sh. The caller sets $site, an empty directory that workers may enter.
+
+site_url=http://127.0.0.1:8080
+core_url=http://127.0.0.1:9000
+
+# Builds what is needed; sets $AUTHENTIK_NGINX, $module and $standin.
+site_build() {
+    paths=$(ci/nginx.sh debian)
+    eval "$paths"
+    module=$(ci/module.sh debian test-module)
+    cargo build --locked --package authentik-standin --bin standin
+    standin=$target/debug/standin
+}
+
+# Writes nginx.conf around nginx-conf/demo.conf. $1: directives for the main context.
+site_configure() {
+    mkdir -p "$site/logs" "$site/tmp"
+    cp "$module" "$site/ngx_http_authentik_module.so"
+    cp nginx-conf/demo.conf "$site/demo.conf"
+    # The secret is the stand-in's, public on purpose.
+    (umask 077 && "$standin" --print-client-secret >"$site/wiki.secret")
+    cat >"$site/nginx.conf" <<CONF
+load_module $site/ngx_http_authentik_module.so;
+error_log logs/error.log info;
+pid nginx.pid;
+$1
+events { }
+http {
+    access_log off;
+    client_body_temp_path tmp/body;
+    proxy_temp_path tmp/proxy;
+    fastcgi_temp_path tmp/fastcgi;
+    uwsgi_temp_path tmp/uwsgi;
+    scgi_temp_path tmp/scgi;
+    include demo.conf;
+}
+CONF
+    "$AUTHENTIK_NGINX" -t -q -p "$site/" -c nginx.conf -e logs/error.log
+}
+
+# $@: further arguments of the stand-in. Sets $standin_pid.
+site_start_standin() {
+    is_free 9000 && is_free 3000 || fail "port 9000 or 3000 is in use"
+    "$standin" --port 9000 --app-port 3000 \
+        --redirect-uri "$site_url/outpost.goauthentik.io/callback?X-authentik-auth-callback=true" \
+        "$@" >"$site/logs/standin.log" 2>&1 &
+    standin_pid=$!
+    wait_for 200 "$core_url/application/o/wiki/.well-known/openid-configuration" standin.log
+}
+
+# $@: the command that precedes nginx, if any. Sets $nginx_pid.
+site_start_nginx() {
+    is_free 8080 || fail "port 8080 is in use"
+    "$@" "$AUTHENTIK_NGINX" -p "$site/" -c nginx.conf -e logs/error.log -g 'daemon off;' \
+        >"$site/logs/nginx.out" 2>&1 &
+    nginx_pid=$!
+    wait_for 204 "$site_url/outpost.goauthentik.io/ping" error.log
+}
+
+site_stop() {
+    kill "$nginx_pid" "$standin_pid" 2>/dev/null || true
+    wait "$nginx_pid" "$standin_pid" 2>/dev/null || true
+}
+
+# $1: status, $2: URL, $3: the log to show when it does not come.
+wait_for() {
+    tries=0
+    until [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 2 "$2")" = "$1" ]; do
+        tries=$((tries + 1))
+        if [ $tries -ge 150 ]; then
+            tail -n 20 "$site/logs/$3" >&2
+            fail "no answer $1 from $2 after 30 seconds"
+        fi
+        sleep 0.2
+    done
+}
+
+# curl's exit status 7: nobody listens.
+is_free() {
+    curl -s -o /dev/null --max-time 1 "http://127.0.0.1:$1/" && return 1
+    [ $? -eq 7 ]
+}

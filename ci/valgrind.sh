@@ -1,0 +1,57 @@
+#!/bin/sh
+# A login and 1,000 requests under valgrind's memcheck; fails on an error or a leak.
+#
+# One process, so that valgrind sees everything. Two runs of different length: what nginx and the
+# dynamic loader never free is the same in both, a leak per request is not.
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+. ci/site.sh
+
+nginx_pid='' standin_pid=''
+
+main() {
+    site_build
+    site=$(mktemp -d)
+    trap 'site_stop; rm -rf "$site"' EXIT
+    site_configure 'master_process off;'
+    site_start_standin
+    few=$(lost_after 100)
+    many=$(lost_after 1000)
+    echo "valgrind: no errors; lost for good: $few bytes after 100 requests, $many after 1,000"
+    [ "$many" -le "$few" ] || fail "valgrind: a leak grows with the requests"
+}
+
+# Prints the bytes definitely lost after a login and $1 requests.
+lost_after() {
+    report=$site/logs/memcheck-$1
+    site_start_nginx valgrind --log-file="$report" --leak-check=full --num-callers=30 \
+        --suppressions=ci/valgrind.supp >&2
+    visit "$1" >&2
+    kill -QUIT "$nginx_pid"
+    wait "$nginx_pid" || { tail -n 60 "$report" >&2; fail "valgrind: nginx did not end well"; }
+    if ! grep -q 'ERROR SUMMARY: 0 errors' "$report" && has_invalid_access "$report"; then
+        cat "$report" >&2
+        fail "valgrind: memory errors"
+    fi
+    sed -n 's/.*definitely lost: \([0-9,]*\) bytes.*/\1/p' "$report" | tr -d ','
+}
+
+# Leaks are counted apart.
+has_invalid_access() {
+    grep -Eq 'Invalid (read|write|free)|uninitialised|overlap|Mismatched' "$1"
+}
+
+# A login by redirects (the stand-in signs in without a form), then $1 requests with the cookie.
+visit() {
+    jar=$site/jar
+    rm -f "$jar"
+    status=$(curl -s -o /dev/null -L -c "$jar" -b "$jar" -w '%{http_code}' --max-time 60 \
+        -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document' -H 'Accept: text/html' \
+        "$site_url/")
+    [ "$status" = 200 ] || fail "valgrind: the login ended with $status"
+    refused=$(curl -s -b "$jar" -w '%{http_code}\n' -o /dev/null "$site_url/?[1-$1]" | grep -vc 200 || true)
+    [ "$refused" = 0 ] || fail "valgrind: $refused of $1 requests were not answered with 200"
+}
+
+main
