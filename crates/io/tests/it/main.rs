@@ -1,11 +1,13 @@
-//! The I/O side against real sockets.
+//! The I/O side against real sockets and real threads.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "clippy.toml lets tests do so, but does not see that helpers of tests are tests"
 )]
 
 mod client;
 mod peer;
+mod pool;
 mod slow;
 mod tls;

@@ -1,0 +1,132 @@
+//! What a thread of the pool does, and what it shares with the loop.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::queue::Queue;
+use super::{Job, Outcome, Overloaded};
+use crate::client::Client;
+
+/// Shared by the loop and the threads.
+pub(super) struct Shared<T> {
+    state: Mutex<State<T>>,
+    job_queued: Condvar,
+    outcomes: Mutex<Vec<(u64, Outcome<T>)>>,
+    on_done: Box<dyn Fn() + Send + Sync>,
+    client: Client,
+}
+
+struct State<T> {
+    queue: Queue<T>,
+    threads: usize,
+    idle: usize,
+    stopped: bool,
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new(queue: usize, per_key: usize, on_done: Box<dyn Fn() + Send + Sync>) -> Self {
+        let queue = Queue::new(queue, per_key);
+        Self {
+            state: Mutex::new(State { queue, threads: 0, idle: 0, stopped: false }),
+            job_queued: Condvar::new(),
+            outcomes: Mutex::new(Vec::new()),
+            on_done,
+            client: Client::new(),
+        }
+    }
+
+    /// The body of a thread: one job after the other until the pool is stopped.
+    pub(super) fn serve(&self) {
+        while let Some(Job { key, ticket, deadline, work, .. }) = self.next_job() {
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&self.client, deadline)))
+                .map_or(Outcome::Panicked, Outcome::Done);
+            let stopped = {
+                let mut state = lock(&self.state);
+                state.queue.ended(key);
+                state.stopped
+            };
+            if !stopped {
+                self.report([(ticket, outcome)]);
+            }
+        }
+    }
+
+    /// Waits for a job that may run; `None` when the pool is stopped.
+    fn next_job(&self) -> Option<Job<T>> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.stopped {
+                return None;
+            }
+            let expired = state.queue.sweep(Instant::now());
+            if !expired.is_empty() {
+                drop(state);
+                self.report(expired.into_iter().map(|ticket| (ticket, Outcome::Expired)));
+                state = lock(&self.state);
+                continue;
+            }
+            if let Some(job) = state.queue.take() {
+                return Some(job);
+            }
+            state.idle += 1;
+            state = self.job_queued.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+
+    fn report(&self, outcomes: impl IntoIterator<Item = (u64, Outcome<T>)>) {
+        lock(&self.outcomes).extend(outcomes);
+        // A thread that died here would be missing for good: only the loop counts on the wake-up.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.on_done)()));
+    }
+
+    /// Whether one more thread is to be started for the job that comes next; it counts already.
+    pub(super) fn reserve_thread(&self, most: usize) -> Result<bool, Overloaded> {
+        let mut state = lock(&self.state);
+        if state.stopped {
+            return Err(Overloaded);
+        }
+        // An idle thread that was notified counts as idle until it runs: compare with the queue.
+        let wanted = state.idle <= state.queue.len() && state.threads < most;
+        state.threads += usize::from(wanted);
+        Ok(wanted)
+    }
+
+    /// The reserved thread could not be started, which is an error only if there is no other.
+    pub(super) fn give_thread_back(&self) -> Result<(), Overloaded> {
+        let mut state = lock(&self.state);
+        state.threads -= 1;
+        if state.threads == 0 { Err(Overloaded) } else { Ok(()) }
+    }
+
+    pub(super) fn push(&self, job: Job<T>) -> Result<(), Overloaded> {
+        let mut state = lock(&self.state);
+        if state.stopped {
+            return Err(Overloaded);
+        }
+        state.queue.push(job)?;
+        drop(state);
+        self.job_queued.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn take_outcomes(&self) -> Vec<(u64, Outcome<T>)> {
+        std::mem::take(&mut *lock(&self.outcomes))
+    }
+
+    pub(super) fn stop(&self) {
+        let waiting = {
+            let mut state = lock(&self.state);
+            state.stopped = true;
+            state.queue.clear()
+        };
+        self.job_queued.notify_all();
+        drop(waiting); // not under the lock: dropping a job drops what it owns
+    }
+}
+
+/// A panic while the mutex was held left nothing half done: each change is a single statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
