@@ -1,1 +1,241 @@
-//! To be written.
+//! Signing in with authentik: OAuth 2 authorization code flow with PKCE, state and nonce.
+//!
+//! Nothing is stored on our side until the browser comes back. What a sign-in needs to know travels
+//! in two halves, and both must return within ten minutes: the *state*, sealed, through authentik
+//! (return target, age, attempt), and the *binding*, 32 random bytes in a small cookie, which proves
+//! that the browser that comes back is the one that left (RFC 6749 §10.12). Verifier and nonce are
+//! derived from the binding, so the verifier never stands in a URL and neither is kept anywhere.
+//! Each sign-in has a cookie of its own: many tabs may be on their way at once.
+
+mod binding;
+mod state;
+mod trail;
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+use url::{Url, form_urlencoded};
+
+pub use state::provider_tag_of_state;
+pub use trail::{LoginTrail, Trail};
+
+use crate::cookie;
+use crate::provider::Provider;
+use crate::redirect::RedirectTarget;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use binding::{Binding, Unproven};
+use state::SignIn;
+
+/// How long a person may take to sign in, in seconds.
+pub const STATE_LIFE: u64 = 600;
+
+/// How far in the future a state may be from, in seconds: clocks of several nginx hosts differ.
+pub const CLOCK_SKEW: u64 = 60;
+
+/// Random bytes for one sign-in. Never to be used for a second one.
+pub struct Entropy {
+    binding: [u8; 32],
+    seal_nonce: [u8; 12],
+    tag: [u8; 4],
+}
+
+impl Entropy {
+    /// Takes 48 random bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8; 48]) -> Option<Self> {
+        let (binding, rest) = bytes.split_first_chunk()?;
+        let (seal_nonce, rest) = rest.split_first_chunk()?;
+        let tag = rest.first_chunk()?;
+        Some(Self { binding: *binding, seal_nonce: *seal_nonce, tag: *tag })
+    }
+}
+
+/// A sign-in that begins: where to send the browser and what to have it remember.
+pub struct Start {
+    query: String,
+    /// `Set-Cookie` values: the new login cookie, and deletions when too many are outstanding.
+    pub set_cookies: Vec<String>,
+}
+
+impl Start {
+    /// Begins a sign-in that shall end at `target`. `attempt` counts restarts of the same sign-in;
+    /// `cookies` are the values of the request's `Cookie` headers.
+    ///
+    /// `None` if sealing fails, which it never does; answer 500.
+    #[must_use]
+    pub fn new(
+        provider: &Provider,
+        target: &RedirectTarget,
+        entropy: Entropy,
+        now: UnixTime,
+        attempt: u8,
+        cookies: &[&[u8]],
+    ) -> Option<Self> {
+        let Entropy { binding, seal_nonce, tag } = entropy;
+        let binding = Binding::new(binding, &provider.login_key);
+        let sign_in = SignIn {
+            tag,
+            binding_proof: binding.proof(),
+            issued: now,
+            attempt,
+            target: target.as_str().to_owned(),
+        };
+        let state = sign_in.seal(provider, seal_nonce)?;
+
+        let mut set_cookies = binding::evict_oldest(provider, cookies);
+        set_cookies.push(binding.set_cookie(provider, tag, now));
+        Some(Self { query: authorize_query(provider, &state, &binding), set_cookies })
+    }
+
+    /// The URL to send the browser to. `None` unless the endpoint is an http or https URL. A query
+    /// of the endpoint is kept; a fragment is not (RFC 6749 §3.1).
+    #[must_use]
+    pub fn authorize_url(&self, authorization_endpoint: &str) -> Option<String> {
+        let mut url = Url::parse(authorization_endpoint).ok()?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return None;
+        }
+        url.set_fragment(None);
+        let query = match url.query() {
+            None | Some("") => self.query.clone(),
+            Some(present) => format!("{}&{}", present.trim_end_matches('&'), self.query),
+        };
+        url.set_query(Some(&query));
+        Some(url.into())
+    }
+}
+
+/// The parameters of authentik-outpost.md §5.5 in alphabetical order, with PKCE (RFC 7636 §4.3) and
+/// nonce (OpenID Connect Core §3.1.2.1).
+fn authorize_query(provider: &Provider, state: &str, binding: &Binding) -> String {
+    let nonce = binding.nonce();
+    form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", &provider.client_id)
+        .append_pair("code_challenge", &challenge_of(&binding.verifier()))
+        .append_pair("code_challenge_method", "S256")
+        .append_pair("nonce", nonce.expose_str().unwrap_or_default())
+        .append_pair("redirect_uri", &provider.external.redirect_uri)
+        .append_pair("response_type", "code")
+        .append_pair("scope", &provider.scope)
+        .append_pair("state", state)
+        .finish()
+}
+
+/// `S256` of RFC 7636 §4.2.
+fn challenge_of(verifier: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.expose()))
+}
+
+/// A browser that comes back.
+pub struct Callback;
+
+/// A sign-in that came back to the browser that began it, in time.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where to go, checked anew against the provider's present settings.
+    pub target: RedirectTarget,
+    /// PKCE code verifier for the token request.
+    pub verifier: Secret,
+    /// What the token's `nonce` must be.
+    pub nonce: Secret,
+    /// How often this sign-in was restarted.
+    pub attempt: u8,
+    /// Names the sign-in in logs.
+    pub tag: [u8; 4],
+    /// `Set-Cookie` values that end this sign-in; those of other tabs stay.
+    pub clear_cookies: Vec<String>,
+}
+
+/// Why a state does not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateFlaw {
+    /// Not of our form.
+    Malformed,
+    /// Of another provider.
+    ForeignProvider,
+    /// Of our form, but not sealed with this provider's key.
+    BadSeal,
+    /// Ours, older than ten minutes or from the future.
+    Expired(Restart),
+    /// Ours and in time, but this browser holds no cookie of that sign-in: blocked or lost, signed
+    /// in already in another way, or a link that somebody else began.
+    NoCookie(Restart),
+    /// Ours and in time, but the cookie of that sign-in holds something else.
+    CookieMismatch,
+}
+
+/// What a genuine state still says when its sign-in cannot go on: enough to begin anew. Only the
+/// caller's count of attempts keeps that from going on for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// Where the person wanted to go.
+    pub target: RedirectTarget,
+    /// How often this sign-in was restarted already.
+    pub attempt: u8,
+}
+
+impl Callback {
+    /// Opens the state that came back; `cookies` are the values of the request's `Cookie` headers.
+    ///
+    /// # Errors
+    /// The first check that fails. No flaw may lead to anything but an error page or a new sign-in.
+    pub fn open(
+        provider: &Provider,
+        state: &[u8],
+        cookies: &[&[u8]],
+        now: UnixTime,
+    ) -> Result<Opened, StateFlaw> {
+        let SignIn { tag, binding_proof, issued, attempt, target } = SignIn::open(provider, state)?;
+        let target = RedirectTarget::parse(&target, provider)
+            .unwrap_or_else(|_| RedirectTarget::external_root(provider));
+        if now.since(issued) > STATE_LIFE || issued.since(now) > CLOCK_SKEW {
+            return Err(StateFlaw::Expired(Restart { target, attempt }));
+        }
+        let binding = match Binding::find(cookies, tag, &binding_proof, &provider.login_key) {
+            Ok(binding) => binding,
+            Err(Unproven::NoCookie) => {
+                return Err(StateFlaw::NoCookie(Restart { target, attempt }));
+            }
+            Err(Unproven::Mismatch) => return Err(StateFlaw::CookieMismatch),
+        };
+        Ok(Opened {
+            target,
+            verifier: binding.verifier(),
+            nonce: binding.nonce(),
+            attempt,
+            tag,
+            clear_cookies: vec![cookie::delete(provider, &binding::cookie_name(tag))],
+        })
+    }
+}
+
+impl fmt::Display for StateFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the state is malformed",
+            Self::ForeignProvider => "the state is of another provider",
+            Self::BadSeal => "the state is not sealed with this provider's key",
+            Self::Expired(_) => "the state has expired",
+            Self::NoCookie(_) => "the browser sent no cookie of this sign-in",
+            Self::CookieMismatch => "the browser's cookie is not of this sign-in",
+        })
+    }
+}
+
+/// First four bytes as lower-case hex: tags of sign-ins and providers.
+fn hex(tag: [u8; 4]) -> String {
+    format!("{:08x}", u32::from_be_bytes(tag))
+}
+
+/// Reads what [`hex`] wrote.
+fn unhex(text: &[u8]) -> Option<[u8; 4]> {
+    let text = std::str::from_utf8(text).ok()?;
+    let tag = u32::from_str_radix(text, 16).ok()?.to_be_bytes();
+    (hex(tag) == text).then_some(tag)
+}
+
+#[cfg(test)]
+mod tests;

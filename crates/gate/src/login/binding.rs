@@ -1,0 +1,177 @@
+//! What ties a sign-in to one browser: 32 random bytes in a cookie, and what is derived from them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use zeroize::Zeroize;
+
+use super::{STATE_LIFE, hex, unhex};
+use crate::cookie;
+use crate::provider::{LoginKey, Provider};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// Name of a login cookie, before the tag.
+const COOKIE_PREFIX: &str = "authentik_login_";
+
+/// Sign-ins that may be on their way at once in a browser: 5 × about 75 bytes are harmless even to
+/// servers that accept 8 kB of headers.
+const MAX_OUTSTANDING: usize = 5;
+
+/// Login cookies that are looked at, and deleted, in one response.
+const MAX_SEEN: usize = 64;
+const MAX_EVICTED: usize = 16;
+
+const PROOF: &[u8] = b"ngx_http_authentik_module binding proof v1\0";
+const PKCE: &[u8] = b"ngx_http_authentik_module pkce v1\0";
+const NONCE: &[u8] = b"ngx_http_authentik_module nonce v1\0";
+
+/// The secret half of a sign-in that the browser keeps.
+pub(super) struct Binding {
+    bytes: [u8; 32],
+    key: hmac::Key,
+}
+
+/// Why a browser's cookies do not prove that it began a sign-in.
+pub(super) enum Unproven {
+    /// There is no cookie of it.
+    NoCookie,
+    /// There is one with other contents.
+    Mismatch,
+}
+
+impl Binding {
+    pub(super) fn new(bytes: [u8; 32], key: &LoginKey) -> Self {
+        Self { bytes, key: hmac::Key::new(hmac::HMAC_SHA256, &key.0) }
+    }
+
+    /// The binding that the proof was made of, among the cookies of that tag.
+    pub(super) fn find(
+        cookies: &[&[u8]],
+        tag: [u8; 4],
+        proof: &[u8; 32],
+        key: &LoginKey,
+    ) -> Result<Self, Unproven> {
+        let name = cookie_name(tag);
+        let values = cookies.iter().flat_map(|header| cookie::values(header, name.as_bytes()));
+        let mut values = values.take(cookie::MAX_CANDIDATES).peekable();
+        if values.peek().is_none() {
+            return Err(Unproven::NoCookie);
+        }
+        values
+            .filter_map(|value| Self::of_cookie(value, key))
+            .find(|binding| binding.has_proof(proof))
+            .ok_or(Unproven::Mismatch)
+    }
+
+    /// What the state carries instead of the binding: made of it, of no use to a reader.
+    pub(super) fn proof(&self) -> [u8; 32] {
+        let mut proof = [0; 32];
+        proof.copy_from_slice(self.derive(PROOF).as_ref());
+        proof
+    }
+
+    /// In constant time.
+    fn has_proof(&self, proof: &[u8; 32]) -> bool {
+        hmac::verify(&self.key, &[PROOF, &self.bytes].concat(), proof).is_ok()
+    }
+
+    /// PKCE code verifier, 43 characters (RFC 7636 §4.1).
+    pub(super) fn verifier(&self) -> Secret {
+        Secret::new(URL_SAFE_NO_PAD.encode(self.derive(PKCE)))
+    }
+
+    /// `nonce` of the authorization request, 43 characters.
+    pub(super) fn nonce(&self) -> Secret {
+        Secret::new(URL_SAFE_NO_PAD.encode(self.derive(NONCE)))
+    }
+
+    pub(super) fn set_cookie(&self, provider: &Provider, tag: [u8; 4], now: UnixTime) -> String {
+        let value = format!("{}.{}", base36(now.0), URL_SAFE_NO_PAD.encode(self.bytes));
+        cookie::set(provider, &cookie_name(tag), &value, STATE_LIFE)
+    }
+
+    fn of_cookie(value: &[u8], key: &LoginKey) -> Option<Self> {
+        let (_, encoded) = split_value(value)?;
+        let mut binding = Self::new([0; 32], key);
+        let written = URL_SAFE_NO_PAD.decode_slice(encoded, &mut binding.bytes).ok()?;
+        (written == binding.bytes.len()).then_some(binding)
+    }
+
+    fn derive(&self, label: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(label);
+        context.update(&self.bytes);
+        context.sign()
+    }
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+/// Name of the cookie of a sign-in.
+pub(super) fn cookie_name(tag: [u8; 4]) -> String {
+    format!("{COOKIE_PREFIX}{}", hex(tag))
+}
+
+/// `Set-Cookie` values that delete the oldest login cookies, so that one more makes no more than
+/// [`MAX_OUTSTANDING`]. Malformed ones count as oldest.
+pub(super) fn evict_oldest(provider: &Provider, cookies: &[&[u8]]) -> Vec<String> {
+    let mut outstanding: Vec<(u64, [u8; 4])> = cookies
+        .iter()
+        .flat_map(|header| cookie::pairs(header))
+        .filter_map(|(name, value)| {
+            let tag = unhex(name.strip_prefix(COOKIE_PREFIX.as_bytes())?)?;
+            Some((split_value(value).map_or(0, |(issued, _)| issued), tag))
+        })
+        .take(MAX_SEEN)
+        .collect();
+    outstanding.sort_unstable();
+    let excess = (outstanding.len() + 1).saturating_sub(MAX_OUTSTANDING).min(MAX_EVICTED);
+    let oldest = outstanding.iter().take(excess);
+    oldest.map(|(_, tag)| cookie::delete(provider, &cookie_name(*tag))).collect()
+}
+
+/// Issue time and encoded binding.
+fn split_value(value: &[u8]) -> Option<(u64, &str)> {
+    let (issued, encoded) = std::str::from_utf8(value).ok()?.split_once('.')?;
+    Some((u64::from_str_radix(issued, 36).ok()?, encoded))
+}
+
+fn base36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits
+            .extend(u32::try_from(number % 36).ok().and_then(|digit| char::from_digit(digit, 36)));
+        number /= 36;
+        if number == 0 {
+            return digits.iter().rev().collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base36_is_read_back() {
+        for number in [0, 1, 35, 36, 1_795_352_157, u64::MAX] {
+            assert_eq!(u64::from_str_radix(&base36(number), 36), Ok(number));
+        }
+    }
+
+    #[test]
+    fn what_is_derived_differs_by_use_binding_and_key() {
+        let of = |bytes, key| {
+            let binding = Binding::new([bytes; 32], &LoginKey([key; 32]));
+            [binding.verifier(), binding.nonce(), Secret::new(binding.proof())]
+        };
+        let mut all = [of(1, 1), of(2, 1), of(1, 2)].concat();
+        all.sort_by(|a, b| a.expose().cmp(b.expose()));
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

@@ -1,0 +1,204 @@
+//! The `state` parameter: `<8 hex digits of the provider>.<base64url of nonce and sealed payload>`.
+//!
+//! Sealed, not only signed: the return target may tell what somebody reads, and the state stands in
+//! logs of authentik and of whatever lies between.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::{aead, hmac};
+
+use super::{StateFlaw, hex, unhex};
+use crate::provider::Provider;
+use crate::redirect::MAX_TARGET;
+use crate::time::UnixTime;
+
+const VERSION: u8 = 1;
+
+/// Longest state, in characters: tag and dot, then 4 for 3 bytes of nonce, payload and seal.
+const MAX_STATE: usize = 9 + (NONCE + PAYLOAD_HEAD + MAX_TARGET + 16).div_ceil(3) * 4;
+const NONCE: usize = aead::NONCE_LEN;
+/// Version, attempt, tag, issue time, proof.
+const PAYLOAD_HEAD: usize = 1 + 1 + 4 + 8 + 32;
+
+const KEY_LABEL: &[u8] = b"ngx_http_authentik_module state key v1\0";
+const AAD_LABEL: &[u8] = b"ngx_http_authentik_module state v1\0";
+
+/// What a state carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SignIn {
+    pub(super) tag: [u8; 4],
+    pub(super) binding_proof: [u8; 32],
+    pub(super) issued: UnixTime,
+    pub(super) attempt: u8,
+    pub(super) target: String,
+}
+
+/// The first four bytes of the key of the provider that a state says it is of, for a server that
+/// uses several. A claim: opening the state proves it.
+#[must_use]
+pub fn provider_tag_of_state(state: &[u8]) -> Option<[u8; 4]> {
+    split(state).map(|(tag, _)| tag)
+}
+
+impl SignIn {
+    /// Encrypts and authenticates, under a nonce that must be random.
+    pub(super) fn seal(&self, provider: &Provider, nonce: [u8; NONCE]) -> Option<String> {
+        let mut sealed = self.to_payload();
+        sealing_key(provider)?
+            .seal_in_place_append_tag(
+                aead::Nonce::assume_unique_for_key(nonce),
+                associated_data(provider),
+                &mut sealed,
+            )
+            .ok()?;
+        let body = URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat());
+        Some(format!("{}.{body}", hex(tag_of(provider))))
+    }
+
+    /// Undoes [`Self::seal`].
+    pub(super) fn open(provider: &Provider, state: &[u8]) -> Result<Self, StateFlaw> {
+        let (claimed, body) = split(state).ok_or(StateFlaw::Malformed)?;
+        if claimed != tag_of(provider) {
+            return Err(StateFlaw::ForeignProvider);
+        }
+        let mut body = URL_SAFE_NO_PAD.decode(body).map_err(|_| StateFlaw::Malformed)?;
+        let (nonce, sealed) = body.split_first_chunk_mut::<NONCE>().ok_or(StateFlaw::Malformed)?;
+        let nonce = aead::Nonce::assume_unique_for_key(*nonce);
+        let payload = sealing_key(provider)
+            .and_then(|key| key.open_in_place(nonce, associated_data(provider), sealed).ok())
+            .ok_or(StateFlaw::BadSeal)?;
+        Self::of_payload(payload).ok_or(StateFlaw::Malformed)
+    }
+
+    fn to_payload(&self) -> Vec<u8> {
+        let Self { tag, binding_proof, issued, attempt, target } = self;
+        let head = [VERSION, *attempt];
+        [&head[..], tag, &issued.0.to_be_bytes(), binding_proof, target.as_bytes()].concat()
+    }
+
+    fn of_payload(payload: &[u8]) -> Option<Self> {
+        let (&[version, attempt], rest) = payload.split_first_chunk()?;
+        let (tag, rest) = rest.split_first_chunk()?;
+        let (issued, rest) = rest.split_first_chunk()?;
+        let (binding_proof, target) = rest.split_first_chunk()?;
+        (version == VERSION).then_some(())?;
+        Some(Self {
+            tag: *tag,
+            binding_proof: *binding_proof,
+            issued: UnixTime(u64::from_be_bytes(*issued)),
+            attempt,
+            target: std::str::from_utf8(target).ok()?.to_owned(),
+        })
+    }
+}
+
+fn split(state: &[u8]) -> Option<([u8; 4], &[u8])> {
+    if state.len() > MAX_STATE {
+        return None;
+    }
+    let (tag, rest) = state.split_at_checked(8)?;
+    Some((unhex(tag)?, rest.strip_prefix(b".")?))
+}
+
+fn tag_of(provider: &Provider) -> [u8; 4] {
+    provider.key.0.first_chunk().copied().unwrap_or_default()
+}
+
+/// A key of its own: the login key itself is used for HMAC.
+fn sealing_key(provider: &Provider) -> Option<aead::LessSafeKey> {
+    let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &provider.login_key.0), KEY_LABEL);
+    let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, key.as_ref()).ok()?;
+    Some(aead::LessSafeKey::new(key))
+}
+
+/// Two providers may share a secret; their states are still not interchangeable.
+fn associated_data(provider: &Provider) -> aead::Aad<Vec<u8>> {
+    aead::Aad::from([AAD_LABEL, &provider.key.0].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{other_provider, provider};
+
+    fn sign_in(target: &str) -> SignIn {
+        SignIn {
+            tag: [0, 1, 2, 255],
+            binding_proof: [9; 32],
+            issued: UnixTime(1_795_352_157),
+            attempt: 1,
+            target: target.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_state_opens_to_what_was_sealed_and_shows_nothing_of_it() {
+        let target = "https://ext.example/wiki/secret-plan";
+        let state = sign_in(target).seal(&provider(), [3; NONCE]).unwrap();
+        assert_eq!(SignIn::open(&provider(), state.as_bytes()), Ok(sign_in(target)));
+        assert!(state.starts_with("b44ea687."), "{state}");
+        assert!(state.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
+        assert!(!state.contains(&URL_SAFE_NO_PAD.encode("secret-plan")[2..12]));
+    }
+
+    #[test]
+    fn the_longest_target_fits_and_nothing_longer_is_read() {
+        let state = sign_in(&"a".repeat(MAX_TARGET)).seal(&provider(), [3; NONCE]).unwrap();
+        assert!(SignIn::open(&provider(), state.as_bytes()).is_ok());
+        let longer = sign_in(&"a".repeat(MAX_TARGET + 3)).seal(&provider(), [3; NONCE]).unwrap();
+        assert_eq!(SignIn::open(&provider(), longer.as_bytes()), Err(StateFlaw::Malformed));
+    }
+
+    #[test]
+    fn every_changed_character_is_noticed() {
+        let state = sign_in("https://ext.example/").seal(&provider(), [3; NONCE]).unwrap();
+        for at in 0..state.len() {
+            let mut changed = state.clone().into_bytes();
+            changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
+            assert!(SignIn::open(&provider(), &changed).is_err(), "character {at}");
+            assert!(SignIn::open(&provider(), &state.as_bytes()[..at]).is_err(), "length {at}");
+        }
+        assert!(SignIn::open(&provider(), format!("{state}A").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn flaws_are_told_apart() {
+        let state = sign_in("https://ext.example/").seal(&provider(), [3; NONCE]).unwrap();
+        let foreign = sign_in("https://ext.example/").seal(&other_provider(), [3; NONCE]).unwrap();
+        let relabelled = foreign.replace("d5fe8251", "b44ea687");
+        let upper = state.replacen("b44ea687", "B44EA687", 1);
+        for (state, flaw) in [
+            ("", StateFlaw::Malformed),
+            ("b44ea687", StateFlaw::Malformed),
+            ("b44ea687.", StateFlaw::Malformed),
+            ("b44ea687.AAAA", StateFlaw::Malformed),
+            ("b44ea687.!!!!", StateFlaw::Malformed),
+            ("+44ea687.AAAA", StateFlaw::Malformed),
+            (&upper, StateFlaw::Malformed),
+            (&foreign, StateFlaw::ForeignProvider),
+            (&relabelled, StateFlaw::BadSeal),
+            (&format!("b44ea687.{}", "A".repeat(200)), StateFlaw::BadSeal),
+        ] {
+            assert_eq!(SignIn::open(&provider(), state.as_bytes()), Err(flaw), "{state}");
+        }
+        assert_eq!(SignIn::open(&provider(), b"b44ea687.\xff\xff"), Err(StateFlaw::Malformed));
+    }
+
+    #[test]
+    fn a_payload_of_another_version_is_not_read() {
+        let mut payload = sign_in("https://ext.example/").to_payload();
+        assert!(SignIn::of_payload(&payload).is_some());
+        payload[0] = VERSION + 1;
+        assert_eq!(SignIn::of_payload(&payload), None);
+        assert_eq!(SignIn::of_payload(&payload[..PAYLOAD_HEAD - 1]), None);
+    }
+
+    #[test]
+    fn the_provider_tag_is_readable_without_a_key() {
+        let state = sign_in("https://ext.example/").seal(&provider(), [3; NONCE]).unwrap();
+        assert_eq!(provider_tag_of_state(state.as_bytes()), Some([0xb4, 0x4e, 0xa6, 0x87]));
+        for state in ["", "b44ea68", "b44ea687", "b44ea687x", "g44ea687.", "B44EA687."] {
+            assert_eq!(provider_tag_of_state(state.as_bytes()), None, "{state}");
+        }
+    }
+}
