@@ -74,6 +74,10 @@ pub(super) fn keep(mut members: Map<String, Value>) -> Result<VerifiedClaims, To
         // Sign-out is by `sub`, and applications know their users by it.
         return Err(TokenFlaw::Missing("sub"));
     }
+    if sub.bytes().any(|byte| byte.is_ascii_control()) {
+        // Headers lose control characters, and two users must not become one by that.
+        return Err(TokenFlaw::WrongType("sub"));
+    }
     Ok(VerifiedClaims(Claims {
         exp: time(&members, "exp")?.ok_or(TokenFlaw::Missing("exp"))?,
         email: owned_text(&members, "email")?,
@@ -201,6 +205,7 @@ mod tests {
     fn a_claim_of_the_wrong_type_fails() {
         for (name, wrong) in [
             ("sub", json!(7)),
+            ("sub", json!("admin\u{1}")),
             ("email", json!(["a@b"])),
             ("name", json!({})),
             ("preferred_username", json!(true)),

@@ -20,6 +20,7 @@ pub use keys::{KeySet, KeySetFlaw, Keys};
 use serde_json::{Map, Value};
 
 use crate::json;
+use crate::provider::Provider;
 use crate::time::UnixTime;
 
 /// Longest token that is looked at, in bytes: three times the largest that was seen.
@@ -37,6 +38,14 @@ pub struct Expected<'e> {
     pub audience: &'e str,
     /// `nonce` of the login that this token ends, when there was one.
     pub nonce: Option<&'e str>,
+}
+
+impl<'e> Expected<'e> {
+    /// What tokens of this provider say; `nonce` as the login sent it.
+    #[must_use]
+    pub fn of(provider: &'e Provider, nonce: Option<&'e str>) -> Self {
+        Self { issuer: &provider.issuer, audience: &provider.client_id, nonce }
+    }
 }
 
 /// Checks signature and claims (authentik-outpost.md §6.3).

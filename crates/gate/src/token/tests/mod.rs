@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::*;
 use crate::fixtures::{member, provider, recorded};
-use crate::provider::Provider;
 use crate::secret::Secret;
 
 mod keys;
@@ -16,7 +15,7 @@ mod keys;
 const NOW: UnixTime = UnixTime(1_795_311_600);
 
 fn expected(provider: &Provider) -> Expected<'_> {
-    Expected { issuer: &provider.issuer, audience: &provider.client_id, nonce: None }
+    Expected::of(provider, None)
 }
 
 fn published(file: &str) -> Keys {

@@ -1,0 +1,134 @@
+//! Why authentik gave no answer that we can use, and what can be done about it.
+
+use std::fmt;
+
+use crate::http::TransportError;
+use crate::text::loggable;
+use crate::token::TokenFlaw;
+
+/// Why there is no answer. `Display` is a sentence for the log, with the cure where there is one;
+/// it holds no code, token, secret or password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CoreError {
+    /// Nothing usable came back.
+    Unreachable(TransportError),
+    /// authentik is there and cannot answer now (5xx, 429).
+    Unavailable {
+        /// The setting that led there.
+        about: &'static str,
+        /// Its status.
+        status: u16,
+    },
+    /// The answer is not what the question asks for: HTML, broken JSON, missing members.
+    Garbled {
+        /// The setting that led there.
+        about: &'static str,
+    },
+    /// A status that belongs to another kind of URL: redirects, 404, 405.
+    Misplaced {
+        /// The setting that led there.
+        about: &'static str,
+        /// Its status.
+        status: u16,
+    },
+    /// authentik refuses (RFC 6749 §5.2).
+    Rejected {
+        /// `error`, e.g. `invalid_grant`.
+        error: String,
+        /// `error_description`, cut.
+        description: String,
+    },
+    /// What the configuration says and what authentik says do not fit together.
+    Misconfigured(String),
+    /// authentik sent a token that is not acceptable.
+    BadToken(TokenFlaw),
+}
+
+/// What can be done, hence what the visitor is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cure {
+    /// The same again in a while: 503 with `Retry-After`.
+    Later,
+    /// Another login may succeed at once.
+    SignInAgain,
+    /// Nothing until somebody changes a setting.
+    Administrator,
+}
+
+impl CoreError {
+    /// What can be done about it.
+    #[must_use]
+    pub fn cure(&self) -> Cure {
+        match self {
+            Self::Unreachable(_) | Self::Unavailable { .. } | Self::Garbled { .. } => Cure::Later,
+            Self::Misplaced { .. } | Self::Misconfigured(_) => Cure::Administrator,
+            Self::Rejected { error, .. } => match error.as_str() {
+                "invalid_grant" => Cure::SignInAgain,
+                "temporarily_unavailable" | "server_error" => Cure::Later,
+                _ => Cure::Administrator,
+            },
+            Self::BadToken(flaw) if flaw.concerns_this_login_only() => Cure::SignInAgain,
+            Self::BadToken(_) => Cure::Administrator,
+        }
+    }
+
+    pub(super) fn rejected(error: &str, description: &str) -> Self {
+        Self::Rejected { error: loggable(error, 64), description: loggable(description, 200) }
+    }
+
+    pub(super) fn unknown_endpoint(setting: &str) -> Self {
+        Self::Misconfigured(format!("{setting} is not known; write {setting} <URL>;"))
+    }
+}
+
+impl From<TokenFlaw> for CoreError {
+    fn from(flaw: TokenFlaw) -> Self {
+        Self::BadToken(flaw)
+    }
+}
+
+impl fmt::Display for CoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(error) => transport(error, f),
+            Self::Unavailable { about, status } => {
+                write!(f, "authentik answered {status} ({about})")
+            }
+            Self::Garbled { about } => {
+                write!(f, "authentik's answer cannot be understood ({about})")
+            }
+            Self::Misplaced { about, status } => write!(
+                f,
+                "authentik answered {status}; compare {about} with what the provider's page in \
+                 authentik shows"
+            ),
+            Self::Rejected { error, description } if error == "invalid_client" => write!(
+                f,
+                "authentik rejected the client: {error}, {description}; compare client_id, \
+                 client_secret and external_host with the provider's page in authentik"
+            ),
+            Self::Rejected { error, description } => {
+                write!(f, "authentik rejected it: {error}, {description}")
+            }
+            Self::Misconfigured(sentence) => f.write_str(sentence),
+            Self::BadToken(flaw) => flaw.fmt(f),
+        }
+    }
+}
+
+fn transport(error: &TransportError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        TransportError::Timeout => f.write_str("authentik did not answer in time"),
+        TransportError::Unreachable(why) => {
+            write!(f, "authentik cannot be reached: {}", loggable(why, 200))
+        }
+        TransportError::Tls(why) => {
+            write!(f, "no TLS connection to authentik: {}", loggable(why, 200))
+        }
+        TransportError::TooLarge => f.write_str("authentik's answer is too long"),
+        TransportError::Protocol(why) => {
+            write!(f, "authentik's answer is not HTTP: {}", loggable(why, 200))
+        }
+        TransportError::Overloaded => f.write_str("too many questions to authentik are waiting"),
+    }
+}
