@@ -1,1 +1,19 @@
-//! To be written.
+//! Who is signed in: the record that a session is, and the headers that tell applications.
+//!
+//! A record is written once, at login ([`render`]), with every header value ready. A request
+//! reads it where it lies ([`SessionView`]): no allocation, no formatting.
+
+mod extra;
+mod headers;
+mod record;
+mod render;
+
+pub use extra::BasicAttributes;
+pub use headers::{
+    HEADERS, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to, is_identity_header,
+};
+pub use record::{ExtraHeader, SessionView};
+pub use render::{Rendered, render};
+
+#[cfg(test)]
+mod tests;

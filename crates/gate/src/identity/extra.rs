@@ -1,0 +1,96 @@
+//! Headers beyond the twelve: HTTP Basic to the application and the user's `additionalHeaders`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::headers::{HEADERS, folds_to};
+use super::render::push_clean;
+use crate::token::Claims;
+
+/// Names of the attributes that hold user name and password for the application
+/// (authentik's `basic_auth_user_attribute`, `basic_auth_password_attribute`).
+#[derive(Clone, Copy, Debug)]
+pub struct BasicAttributes<'p> {
+    /// Its value when that is a string, else the e-mail address, is the user name.
+    pub user: &'p str,
+    /// Its value, a string that is not empty, is the password; else no header is sent.
+    pub password: &'p str,
+}
+
+/// Longest name of an additional header.
+const MAX_NAME: usize = 256;
+
+/// Headers that say where a message goes and where it ends. nginx decides that; set from outside,
+/// they would make the application read another request than nginx sent (RFC 9112 §11.2).
+const FRAMING: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// One header, its value clean.
+pub(super) struct Extra {
+    pub(super) name: String,
+    pub(super) value: Vec<u8>,
+}
+
+/// What is to be set after the twelve; no name twice.
+pub(super) fn extra_headers(claims: &Claims, basic: Option<BasicAttributes<'_>>) -> Vec<Extra> {
+    let mut extras: Vec<Extra> = Vec::new();
+    extras.extend(basic.and_then(|attributes| basic_header(claims, attributes)));
+    let additional = claims.proxy.user_attributes.get("additionalHeaders");
+    for (name, value) in additional.and_then(Value::as_object).into_iter().flatten() {
+        if !may_be_set(name) {
+            continue;
+        }
+        // The later one replaces: an additional `Authorization` wins over HTTP Basic.
+        extras.retain(|extra| !extra.name.eq_ignore_ascii_case(name));
+        extras.push(Extra { name: name.clone(), value: value_of(value) });
+    }
+    extras
+}
+
+/// authentik-outpost.md §8.3. Attribute names are flat, without paths.
+fn basic_header(claims: &Claims, attributes: BasicAttributes<'_>) -> Option<Extra> {
+    let attribute = |name| claims.proxy.user_attributes.get(name).and_then(Value::as_str);
+    let password = attribute(attributes.password).filter(|password| !password.is_empty())?;
+    let user = attribute(attributes.user).unwrap_or(&claims.email);
+    let credentials = STANDARD.encode(format!("{user}:{password}"));
+    Some(Extra {
+        name: "Authorization".to_owned(),
+        value: format!("Basic {credentials}").into_bytes(),
+    })
+}
+
+/// A name that HTTP knows (RFC 9110 §5.1) without `_`, which applications confuse with `-`, that
+/// frames no message and is not a second spelling of an identity header.
+fn may_be_set(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^`|~".contains(&byte);
+    let frames = || FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing));
+    let disguised = || {
+        HEADERS.iter().any(|(identity, _)| {
+            folds_to(name.as_bytes(), identity.as_bytes()) && !name.eq_ignore_ascii_case(identity)
+        })
+    };
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_token) && !frames() && !disguised()
+}
+
+/// Text as it is, null as nothing, everything else as JSON (authentik-outpost.md §8.5, §14.2).
+fn value_of(value: &Value) -> Vec<u8> {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    let mut clean = Vec::with_capacity(text.len());
+    push_clean(&mut clean, text.as_bytes());
+    clean
+}

@@ -1,0 +1,150 @@
+//! The identity headers (authentik-outpost.md §8.1): their names, and names that pass for them.
+
+use super::render::push_clean;
+use crate::provider::Provider;
+use crate::question::USER_AGENT;
+
+/// Every identity header: as it is sent, and in lower case as nginx hashes it. First the user's
+/// ([`USER_HEADERS`]), then the provider's ([`PROVIDER_HEADERS`]).
+pub const HEADERS: [(&str, &str); USER_HEADERS + PROVIDER_HEADERS] = [
+    ("X-authentik-username", "x-authentik-username"),
+    ("X-authentik-groups", "x-authentik-groups"),
+    ("X-authentik-entitlements", "x-authentik-entitlements"),
+    ("X-authentik-email", "x-authentik-email"),
+    ("X-authentik-name", "x-authentik-name"),
+    ("X-authentik-uid", "x-authentik-uid"),
+    ("X-authentik-jwt", "x-authentik-jwt"),
+    ("X-authentik-meta-jwks", "x-authentik-meta-jwks"),
+    ("X-authentik-meta-outpost", "x-authentik-meta-outpost"),
+    ("X-authentik-meta-provider", "x-authentik-meta-provider"),
+    ("X-authentik-meta-app", "x-authentik-meta-app"),
+    ("X-authentik-meta-version", "x-authentik-meta-version"),
+];
+
+/// How many of [`HEADERS`] tell of the user; their values are in the session record.
+pub const USER_HEADERS: usize = 7;
+
+/// How many of [`HEADERS`] tell of the provider, the same for every user.
+pub const PROVIDER_HEADERS: usize = 5;
+
+/// Whether applications could take this name for an identity header.
+///
+/// CGI, WSGI and their like fold case and turn what is no letter or digit into one and the same
+/// character, so `X_Authentik.Username` reaches them as `X-authentik-username` does
+/// (authentik-outpost.md §8.2). Asked of every header of every request: most names end at the
+/// first byte.
+#[must_use]
+pub fn is_identity_header(name: &[u8]) -> bool {
+    const PREFIX: &[u8] = b"x-authentik-";
+    matches!(name.first(), Some(b'x' | b'X'))
+        && name.get(..PREFIX.len()).is_some_and(|start| folds_to(start, PREFIX))
+}
+
+/// Whether applications could take one header name for the other.
+#[must_use]
+pub fn folds_to(name: &[u8], other: &[u8]) -> bool {
+    name.len() == other.len() && name.iter().zip(other).all(|(a, b)| fold(*a) == fold(*b))
+}
+
+const fn fold(byte: u8) -> u8 {
+    match byte {
+        b'A'..=b'Z' => byte | 0x20,
+        b'a'..=b'z' | b'0'..=b'9' => byte,
+        _ => b'-',
+    }
+}
+
+/// Values of the headers that tell of the provider: rendered once per configuration.
+#[derive(Debug)]
+pub struct ProviderHeaders {
+    /// Each with a NUL byte at its end.
+    values: [Vec<u8>; PROVIDER_HEADERS],
+}
+
+impl ProviderHeaders {
+    /// `jwks_uri` and `outpost_name` are empty where there is none.
+    #[must_use]
+    pub fn new(provider: &Provider, jwks_uri: &str, outpost_name: &str) -> Self {
+        let value = |text: &str| {
+            let mut value = Vec::with_capacity(text.len() + 1);
+            push_clean(&mut value, text.as_bytes());
+            value.push(0);
+            value
+        };
+        Self {
+            values: [
+                value(jwks_uri),
+                value(outpost_name),
+                value(&provider.name),
+                value(&provider.application),
+                value(USER_AGENT),
+            ],
+        }
+    }
+
+    /// The values, in the order of the last [`PROVIDER_HEADERS`] of [`HEADERS`]. The byte behind
+    /// each is NUL.
+    #[must_use]
+    pub fn values(&self) -> [&[u8]; PROVIDER_HEADERS] {
+        self.values.each_ref().map(|value| value.split_last().map_or(&[][..], |(_, text)| text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::provider;
+
+    #[test]
+    fn every_spelling_of_an_identity_header_is_recognised() {
+        for (name, is_identity) in [
+            ("X-authentik-username", true),
+            ("x-authentik-username", true),
+            ("X-AUTHENTIK-USERNAME", true),
+            ("X_authentik_username", true),
+            ("x-authentik_meta.version", true),
+            ("X.Authentik Anything", true),
+            ("X-authentik-", true),
+            ("X\u{1}authentik\0jwt", true),
+            ("X-authentik", false),
+            ("Xauthentik-username", false),
+            ("XX-authentik-username", false),
+            ("-X-authentik-username", false),
+            ("X--authentik-username", false),
+            ("X-authenti\u{212a}-username", false), // the Kelvin sign is no k
+            ("Y-authentik-username", false),
+            ("Host", false),
+            ("X", false),
+            ("", false),
+        ] {
+            assert_eq!(is_identity_header(name.as_bytes()), is_identity, "{name:?}");
+        }
+        for (name, lowercase) in HEADERS {
+            assert!(is_identity_header(name.as_bytes()));
+            assert_eq!(name.to_ascii_lowercase(), lowercase);
+        }
+    }
+
+    #[test]
+    fn names_fold_to_each_other_as_applications_fold_them() {
+        for (name, other, same) in [
+            ("Remote-User", "remote_user", true),
+            ("Remote.User", "REMOTE-USER", true),
+            ("Remote-User", "RemoteUser", false),
+            ("Remote-User", "Remote-User-", false),
+            ("Remote-User", "Remote-Uses", false),
+            ("", "", true),
+        ] {
+            assert_eq!(folds_to(name.as_bytes(), other.as_bytes()), same, "{name} {other}");
+        }
+    }
+
+    #[test]
+    fn the_providers_headers_follow_the_table_and_end_in_nul() {
+        let headers = ProviderHeaders::new(&provider("p-proxy"), "https://a/jwks/", "edge\r\nö");
+        let version = concat!("goauthentik.io/outpost/", env!("CARGO_PKG_VERSION"));
+        let expected = ["https://a/jwks/", "edgeö", "p-proxy", "app-proxy", version];
+        assert_eq!(headers.values(), expected.map(str::as_bytes));
+        assert!(headers.values.iter().all(|value| value.ends_with(b"\0")));
+    }
+}

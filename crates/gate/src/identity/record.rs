@@ -1,0 +1,243 @@
+//! The session record as bytes, and the view that reads it.
+//!
+//! Numbers are little-endian, because a record may travel to another host. Every text has a NUL
+//! byte behind it, outside its length: nginx likes to find one.
+//!
+//! ```text
+//!   0  magic, 4 bytes
+//!   4  length of the record, u32
+//!   8  expires, u64
+//!  16  provider key, 16 bytes
+//!  32  flags, u32
+//!  36  number of extra headers, u32
+//!  40  per slot: offset u32, length u32
+//! 144  the slots' bytes
+//! ```
+//!
+//! A list is, per item, its length as u32 and its bytes. An extra header is the lengths of name
+//! and value as u32, then name, name in lower case and value, each with its NUL.
+
+use super::headers::USER_HEADERS;
+use crate::provider::ProviderKey;
+use crate::time::UnixTime;
+
+/// Changes with the layout: records of another one are no sessions.
+pub(super) const MAGIC: [u8; 4] = *b"aks1";
+
+/// Where the table of slots begins.
+pub(super) const SLOTS_AT: usize = 40;
+
+/// Where the first slot's bytes begin.
+pub(super) const DATA_AT: usize = SLOTS_AT + 8 * Slot::COUNT;
+
+/// [`SessionView::is_superuser`].
+pub(super) const SUPERUSER: u32 = 1;
+
+/// The parts of variable length. The first seven are the user's headers, in their order.
+#[derive(Clone, Copy)]
+pub(super) enum Slot {
+    Username,
+    Groups,
+    Entitlements,
+    Email,
+    Name,
+    Uid,
+    Jwt,
+    Sid,
+    GroupList,
+    EntitlementList,
+    BackendOverride,
+    HostHeader,
+    Extras,
+}
+
+impl Slot {
+    pub(super) const COUNT: usize = Self::Extras as usize + 1;
+
+    const USER: [Self; USER_HEADERS] = [
+        Self::Username,
+        Self::Groups,
+        Self::Entitlements,
+        Self::Email,
+        Self::Name,
+        Self::Uid,
+        Self::Jwt,
+    ];
+}
+
+/// A session, read where it lies. Copying the view copies a reference.
+#[derive(Clone, Copy)]
+pub struct SessionView<'r> {
+    record: &'r [u8],
+}
+
+/// A header beyond the twelve, applied after them: it replaces one of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtraHeader<'r> {
+    /// As it is sent.
+    pub name: &'r [u8],
+    /// In lower case, as nginx hashes it.
+    pub lowercase: &'r [u8],
+    /// May be empty. The byte behind it is NUL.
+    pub value: &'r [u8],
+}
+
+impl<'r> SessionView<'r> {
+    /// Checks that the bytes are a whole record of this layout; `None` is no session.
+    #[must_use]
+    pub fn over(record: &'r [u8]) -> Option<Self> {
+        let length = usize::try_from(u32_at(record, 4)?).ok()?;
+        if !record.starts_with(&MAGIC) || length != record.len() {
+            return None;
+        }
+        let view = Self { record };
+        for slot in 0..Slot::COUNT {
+            view.checked_slot(slot)?;
+        }
+        let announced = usize::try_from(u32_at(record, 36)?).ok()?;
+        (view.extra_headers().count() == announced).then_some(view)
+    }
+
+    /// The provider that this session was opened for; of no worth to any other.
+    #[must_use]
+    pub fn provider(self) -> ProviderKey {
+        let mut key = [0; 16];
+        self.record.iter().skip(16).zip(&mut key).for_each(|(from, to)| *to = *from);
+        ProviderKey(key)
+    }
+
+    /// When the session ends.
+    #[must_use]
+    pub fn expires(self) -> UnixTime {
+        UnixTime(u64_at(self.record, 8).unwrap_or(0))
+    }
+
+    /// Whether authentik lets this user do everything.
+    #[must_use]
+    pub fn is_superuser(self) -> bool {
+        u32_at(self.record, 32).unwrap_or(0) & SUPERUSER != 0
+    }
+
+    /// Values of the user's headers, in the order of the first [`USER_HEADERS`] of
+    /// [`HEADERS`](super::HEADERS). The byte behind each is NUL.
+    #[must_use]
+    pub fn user_headers(self) -> [&'r [u8]; USER_HEADERS] {
+        Slot::USER.map(|slot| self.slot(slot))
+    }
+
+    /// Headers to set after the twelve.
+    pub fn extra_headers(self) -> impl Iterator<Item = ExtraHeader<'r>> {
+        let mut rest = self.slot(Slot::Extras);
+        std::iter::from_fn(move || {
+            let name_length = take_u32(&mut rest)?;
+            let value_length = take_u32(&mut rest)?;
+            Some(ExtraHeader {
+                name: take_text(&mut rest, name_length)?,
+                lowercase: take_text(&mut rest, name_length)?,
+                value: take_text(&mut rest, value_length)?,
+            })
+        })
+    }
+
+    /// User name.
+    #[must_use]
+    pub fn username(self) -> &'r [u8] {
+        self.slot(Slot::Username)
+    }
+
+    /// `sub`: what `X-authentik-uid` says and sign-out goes by.
+    #[must_use]
+    pub fn uid(self) -> &'r [u8] {
+        self.slot(Slot::Uid)
+    }
+
+    /// The token, for `id_token_hint` and introspection. A secret.
+    #[must_use]
+    pub fn token(self) -> &'r [u8] {
+        self.slot(Slot::Jwt)
+    }
+
+    /// The authentik session, empty when the token came without one.
+    #[must_use]
+    pub fn sid(self) -> &'r [u8] {
+        self.slot(Slot::Sid)
+    }
+
+    /// Whether the user is in the group; compared byte for byte.
+    #[must_use]
+    pub fn is_in_group(self, name: &[u8]) -> bool {
+        items(self.slot(Slot::GroupList)).any(|group| group == name)
+    }
+
+    /// Whether the user has the entitlement; compared byte for byte.
+    #[must_use]
+    pub fn has_entitlement(self, name: &[u8]) -> bool {
+        items(self.slot(Slot::EntitlementList)).any(|entitlement| entitlement == name)
+    }
+
+    /// Upstream to use instead of the configured one, empty when there is none.
+    #[must_use]
+    pub fn backend_override(self) -> &'r [u8] {
+        self.slot(Slot::BackendOverride)
+    }
+
+    /// `Host` to send to the upstream, empty when the client's is kept.
+    #[must_use]
+    pub fn host_header(self) -> &'r [u8] {
+        self.slot(Slot::HostHeader)
+    }
+
+    /// `over` has checked every slot, so the empty text stands for nothing that occurs.
+    fn slot(self, slot: Slot) -> &'r [u8] {
+        self.checked_slot(slot as usize).unwrap_or_default()
+    }
+
+    fn checked_slot(self, slot: usize) -> Option<&'r [u8]> {
+        let at = SLOTS_AT + 8 * slot;
+        let offset = usize::try_from(u32_at(self.record, at)?).ok()?;
+        let length = usize::try_from(u32_at(self.record, at + 4)?).ok()?;
+        let end = offset.checked_add(length)?;
+        let nul = self.record.get(end)?;
+        if offset < DATA_AT || *nul != 0 {
+            return None;
+        }
+        self.record.get(offset..end)
+    }
+}
+
+/// Tokens and attributes are secret; the rest is personal.
+impl std::fmt::Debug for SessionView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SessionView({} bytes)", self.record.len())
+    }
+}
+
+fn items(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let length = take_u32(&mut list)?;
+        let (item, rest) = list.split_at_checked(length)?;
+        list = rest;
+        Some(item)
+    })
+}
+
+fn take_u32(rest: &mut &[u8]) -> Option<usize> {
+    let (number, behind) = rest.split_first_chunk::<4>()?;
+    *rest = behind;
+    usize::try_from(u32::from_le_bytes(*number)).ok()
+}
+
+/// A text with the NUL behind it, which is not part of the result.
+fn take_text<'r>(rest: &mut &'r [u8], length: usize) -> Option<&'r [u8]> {
+    let (text, behind) = rest.split_at_checked(length)?;
+    *rest = behind.strip_prefix(b"\0")?;
+    Some(text)
+}
+
+fn u32_at(record: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*record.get(at..)?.first_chunk()?))
+}
+
+fn u64_at(record: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*record.get(at..)?.first_chunk()?))
+}

@@ -1,0 +1,132 @@
+//! Writes a session record: at login, so that no request has to.
+
+use super::extra::{BasicAttributes, Extra, extra_headers};
+use super::record::{DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};
+use crate::provider::Provider;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::token::VerifiedClaims;
+
+/// A session, ready to be stored.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// What [`SessionView::over`](super::SessionView::over) reads. Holds the token.
+    pub record: Secret,
+    /// When it ends: `exp` of the token.
+    pub expires: UnixTime,
+}
+
+/// Renders the identity that the claims prove, with the token they came in.
+///
+/// Header values are the raw UTF-8 of the claims without control characters. `basic` names the
+/// attributes for HTTP Basic to the application, if the provider sends that.
+#[must_use]
+pub fn render(
+    claims: &VerifiedClaims,
+    provider: &Provider,
+    raw_token: &[u8],
+    basic: Option<BasicAttributes<'_>>,
+) -> Rendered {
+    let extras = extra_headers(claims, basic);
+    let flags = if claims.proxy.is_superuser { SUPERUSER } else { 0 };
+    let mut record = Record::begin(claims.exp, provider, flags, extras.len());
+    // Growing would leave copies of the token behind in freed memory.
+    record.bytes.reserve(raw_token.len() + 8192);
+
+    // In the order of `Slot`.
+    record.text(Slot::Username, claims.preferred_username.as_bytes());
+    record.slot(Slot::Groups, |bytes| push_joined(bytes, &claims.groups));
+    record.slot(Slot::Entitlements, |bytes| push_joined(bytes, &claims.entitlements));
+    record.text(Slot::Email, claims.email.as_bytes());
+    record.text(Slot::Name, claims.name.as_bytes());
+    record.text(Slot::Uid, claims.sub.as_bytes());
+    record.text(Slot::Jwt, raw_token);
+    record.slot(Slot::Sid, |bytes| bytes.extend_from_slice(claims.sid.as_bytes()));
+    record.slot(Slot::GroupList, |bytes| push_list(bytes, &claims.groups));
+    record.slot(Slot::EntitlementList, |bytes| push_list(bytes, &claims.entitlements));
+    record.text(Slot::BackendOverride, claims.proxy.backend_override.as_bytes());
+    record.text(Slot::HostHeader, claims.proxy.host_header.as_bytes());
+    record.slot(Slot::Extras, |bytes| extras.iter().for_each(|extra| push_extra(bytes, extra)));
+
+    Rendered { record: record.finish(), expires: claims.exp }
+}
+
+struct Record {
+    bytes: Vec<u8>,
+}
+
+impl Record {
+    fn begin(expires: UnixTime, provider: &Provider, flags: u32, extras: usize) -> Self {
+        let mut bytes = Vec::with_capacity(DATA_AT);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&[0; 4]); // the length, see `finish`
+        bytes.extend_from_slice(&expires.0.to_le_bytes());
+        bytes.extend_from_slice(&provider.key.0);
+        bytes.extend_from_slice(&flags.to_le_bytes());
+        bytes.extend_from_slice(&number(extras));
+        bytes.resize(DATA_AT, 0);
+        Self { bytes }
+    }
+
+    fn text(&mut self, slot: Slot, text: &[u8]) {
+        self.slot(slot, |bytes| push_clean(bytes, text));
+    }
+
+    fn slot(&mut self, slot: Slot, write: impl FnOnce(&mut Vec<u8>)) {
+        let offset = self.bytes.len();
+        write(&mut self.bytes);
+        let length = self.bytes.len() - offset;
+        self.bytes.push(0);
+        let at = SLOTS_AT + 8 * slot as usize;
+        self.put(at, number(offset));
+        self.put(at + 4, number(length));
+    }
+
+    fn finish(mut self) -> Secret {
+        let length = number(self.bytes.len());
+        self.put(4, length);
+        Secret::new(self.bytes)
+    }
+
+    fn put(&mut self, at: usize, number: [u8; 4]) {
+        if let Some(place) = self.bytes.get_mut(at..at + 4) {
+            place.copy_from_slice(&number);
+        }
+    }
+}
+
+/// A length. One beyond `u32`, which no bounded token makes, gives a record that is no session.
+fn number(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Appends without the bytes that could end a header or confuse who reads it: 0x00-0x1f, 0x7f.
+pub(super) fn push_clean(bytes: &mut Vec<u8>, text: &[u8]) {
+    bytes.extend(text.iter().filter(|byte| !byte.is_ascii_control()));
+}
+
+/// Items with `|` between them and none escaped (authentik-outpost.md §8.1).
+fn push_joined(bytes: &mut Vec<u8>, items: &[String]) {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            bytes.push(b'|');
+        }
+        push_clean(bytes, item.as_bytes());
+    }
+}
+
+fn push_list(bytes: &mut Vec<u8>, items: &[String]) {
+    for item in items {
+        bytes.extend_from_slice(&number(item.len()));
+        bytes.extend_from_slice(item.as_bytes());
+    }
+}
+
+fn push_extra(bytes: &mut Vec<u8>, extra: &Extra) {
+    bytes.extend_from_slice(&number(extra.name.len()));
+    bytes.extend_from_slice(&number(extra.value.len()));
+    for part in [extra.name.as_bytes(), extra.name.to_ascii_lowercase().as_bytes(), &extra.value] {
+        bytes.extend_from_slice(part);
+        bytes.push(0);
+    }
+}

@@ -1,0 +1,259 @@
+//! Records: what is written at login is what a request reads.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fixtures::{member, provider, recorded};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::token::{Expected, Keys, VerifiedClaims, from_introspection, verify};
+
+/// Claims of `p-proxy`, as an active introspection gives them.
+fn claims(more: Value) -> VerifiedClaims {
+    let client_id = provider("p-proxy").client_id;
+    let mut answer = json!({"active": true, "client_id": client_id, "sub": "s", "exp": 2_000});
+    answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    from_introspection(answer.to_string().as_bytes(), &client_id, UnixTime(1_000)).unwrap()
+}
+
+fn with_headers(additional: Value) -> VerifiedClaims {
+    claims(json!({"ak_proxy": {"user_attributes": {"additionalHeaders": additional}}}))
+}
+
+fn record(claims: &VerifiedClaims, basic: Option<BasicAttributes<'_>>) -> Secret {
+    render(claims, &provider("p-proxy"), b"raw.token", basic).record
+}
+
+/// Extra headers as `name: value` lines.
+fn extras(record: &Secret) -> Vec<String> {
+    let view = SessionView::over(record.expose()).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    view.extra_headers()
+        .map(|extra| {
+            assert_eq!(text(extra.name).to_ascii_lowercase(), text(extra.lowercase));
+            format!("{}: {}", text(extra.name), text(extra.value))
+        })
+        .collect()
+}
+
+fn verified(token: &str, now: u64) -> VerifiedClaims {
+    let provider = provider("p-proxy");
+    let keys = Keys::Shared(provider.client_secret.clone());
+    verify(token.as_bytes(), &Expected::of(&provider, None), &keys, UnixTime(now)).unwrap()
+}
+
+#[test]
+fn a_recorded_user_becomes_the_headers_that_authentik_promises() {
+    let provider = provider("p-proxy");
+    let token = member("token_response_hs256_zoe.json", "access_token");
+    let rendered = render(&verified(&token, 1_795_311_600), &provider, token.as_bytes(), None);
+    let view = SessionView::over(rendered.record.expose()).unwrap();
+
+    let expected = [
+        "zoe",
+        "staff|Gruppe Müller 名",
+        "entitlement b|ü",
+        "zoe@exämple.test",
+        "Zoë Müller 日本語 😀",
+        "c577ead6a22610e57b89c09e1cf42a26338c436054bd0c111c8783b742b53093",
+        &token,
+    ];
+    assert_eq!(view.user_headers(), expected.map(str::as_bytes));
+    assert_eq!(
+        extras(&rendered.record),
+        [
+            "X-Bool: true",
+            "X-Float: 1.5",
+            "X-Group-Header: from-group-staff",
+            "X-Int: 42",
+            "X-List: [\"a\",\"b\"]",
+            "X-Null: ",
+            "X-Obj: {\"k\":\"v\"}",
+            "X-Shared: user-value",
+            "X-User-Header: zoë-value",
+            "x-lower-case: lc",
+        ]
+    );
+    assert_eq!(view.provider(), provider.key);
+    assert_eq!(view.expires(), UnixTime(2_109_807_515));
+    assert_eq!(rendered.expires, view.expires());
+    assert_eq!(view.uid(), expected[5].as_bytes());
+    assert_eq!(view.username(), b"zoe");
+    assert_eq!(view.token(), token.as_bytes());
+    assert!(view.sid().starts_with(b"fadcf4778640e92f"));
+    assert!(!view.is_superuser());
+    assert!(view.is_in_group("Gruppe Müller 名".as_bytes()));
+    assert!(view.has_entitlement("entitlement b|ü".as_bytes()));
+}
+
+#[test]
+fn every_text_has_a_nul_behind_it() {
+    let claims = claims(json!({
+        "preferred_username": "u", "groups": ["g"], "email": "", "name": "n", "sid": "i",
+        "ak_proxy": {"backend_override": "http://b", "host_header": "h",
+            "user_attributes": {"additionalHeaders": {"X-A": "", "X-B": "b"}}},
+    }));
+    let record = record(&claims, None);
+    let bytes = record.expose();
+    let view = SessionView::over(bytes).unwrap();
+    let mut texts = view.user_headers().to_vec();
+    texts.extend([view.sid(), view.backend_override(), view.host_header()]);
+    texts.extend(view.extra_headers().flat_map(|extra| [extra.name, extra.lowercase, extra.value]));
+    for text in texts {
+        let end = text.as_ptr_range().end.addr() - bytes.as_ptr().addr();
+        assert_eq!(bytes[end], 0, "{text:?}");
+    }
+    assert_eq!(view.backend_override(), b"http://b");
+    assert_eq!(view.host_header(), b"h");
+}
+
+#[test]
+fn a_user_without_anything_has_empty_headers() {
+    let record = record(&claims(json!({})), None);
+    let view = SessionView::over(record.expose()).unwrap();
+    assert_eq!(view.user_headers(), [&b""[..], b"", b"", b"", b"", b"s", b"raw.token"]);
+    assert_eq!(view.extra_headers().count(), 0);
+    assert!(view.sid().is_empty() && !view.is_in_group(b"") && !view.has_entitlement(b""));
+}
+
+#[test]
+fn no_control_character_reaches_a_header() {
+    let all: String = (0..=0x20_u8).chain([0x7f]).map(char::from).collect();
+    let dirty = format!("a{all}b\r\nX-Evil: 1");
+    let clean: &[u8] = b"a bX-Evil: 1";
+    let claims = claims(json!({
+        "preferred_username": dirty, "groups": [dirty], "entitlements": [dirty],
+        "email": dirty, "name": dirty,
+        "ak_proxy": {"backend_override": dirty, "host_header": dirty,
+            "user_attributes": {"additionalHeaders": {"X-A": dirty}}},
+    }));
+    let record = render(&claims, &provider("p-proxy"), dirty.as_bytes(), None).record;
+    let view = SessionView::over(record.expose()).unwrap();
+    let expected = [clean, clean, clean, clean, clean, b"s", clean];
+    assert_eq!(view.user_headers(), expected);
+    assert_eq!((view.backend_override(), view.host_header()), (clean, clean));
+    assert_eq!(view.extra_headers().next().unwrap().value, clean);
+    // Rules compare the name itself.
+    assert!(view.is_in_group(dirty.as_bytes()) && !view.is_in_group(clean));
+}
+
+#[test]
+fn groups_are_found_whole_and_only_among_groups() {
+    let claims = claims(json!({"groups": ["staff", "pipe|in|name", ""], "entitlements": ["read"],
+        "ak_proxy": {"is_superuser": true}}));
+    let record = record(&claims, None);
+    let view = SessionView::over(record.expose()).unwrap();
+    for (name, member) in [
+        ("staff", true),
+        ("pipe|in|name", true),
+        ("", true),
+        ("staf", false),
+        ("Staff", false),
+        ("pipe", false),
+        ("staff|pipe|in|name", false),
+        ("read", false),
+    ] {
+        assert_eq!(view.is_in_group(name.as_bytes()), member, "{name}");
+    }
+    assert!(view.has_entitlement(b"read") && !view.has_entitlement(b"staff"));
+    assert!(view.is_superuser());
+}
+
+#[test]
+fn a_token_of_36_kilobytes_and_150_groups_fits() {
+    let token = recorded("access_token_of_150_groups.txt");
+    let claims = verified(token, 1_795_310_000);
+    let rendered = render(&claims, &provider("p-proxy"), token.as_bytes(), None);
+    let view = SessionView::over(rendered.record.expose()).unwrap();
+    assert_eq!(view.token(), token.as_bytes());
+    assert_eq!(view.user_headers()[1].split(|byte| *byte == b'|').count(), 150);
+    assert!(claims.groups.iter().all(|group| view.is_in_group(group.as_bytes())));
+}
+
+#[test]
+fn an_additional_header_that_would_do_harm_is_left_out() {
+    for name in [
+        "",
+        "X A",
+        "X:A",
+        "X\r\nA",
+        "X-Ä",
+        "X_A",
+        "X-authentik_username",
+        "X.authentik.username",
+        "Content-Length",
+        "transfer-encoding",
+        "HOST",
+        "Connection",
+        "Upgrade",
+        "TE",
+        &"x".repeat(257),
+    ] {
+        let record = record(&with_headers(json!({name: "v", "X-Good": "g"})), None);
+        assert_eq!(extras(&record), ["X-Good: g"], "{name:?}");
+    }
+    for odd in [json!(null), json!("X: y"), json!(["X"]), json!(7)] {
+        assert!(extras(&record(&with_headers(odd), None)).is_empty());
+    }
+}
+
+#[test]
+fn an_additional_header_may_replace_an_identity_header_but_not_be_doubled() {
+    let claims = with_headers(json!({"X-Authentik-Username": "other", "X-One": "1", "x-one": "2"}));
+    assert_eq!(extras(&record(&claims, None)), ["X-Authentik-Username: other", "x-one: 2"]);
+}
+
+#[test]
+fn basic_credentials_are_sent_when_there_is_a_password() {
+    // Vectors: authentik-outpost.md §8.3.
+    let with = |attributes: Value| {
+        let claims = claims(json!({"email": "foo", "ak_proxy": {"user_attributes": attributes}}));
+        extras(&record(&claims, Some(BasicAttributes { user: "u", password: "p" })))
+    };
+    for (attributes, header) in [
+        (json!({"u": "foo", "p": "bar"}), Some("Basic Zm9vOmJhcg==")),
+        (json!({"u": "svc", "p": "secret"}), Some("Basic c3ZjOnNlY3JldA==")),
+        (json!({"p": "baz"}), Some("Basic Zm9vOmJheg==")),
+        (json!({"u": 1, "p": "baz"}), Some("Basic Zm9vOmJheg==")),
+        (json!({"u": "", "p": "bar"}), Some("Basic OmJhcg==")),
+        (json!({"u": "jürgen", "p": "p:ss wörd"}), Some("Basic asO8cmdlbjpwOnNzIHfDtnJk")),
+        (json!({"u": "foo", "p": ""}), None),
+        (json!({"u": "foo", "p": 5}), None),
+        (json!({"u": "foo"}), None),
+        (json!({}), None),
+    ] {
+        let expected: Vec<_> = header.iter().map(|v| format!("Authorization: {v}")).collect();
+        assert_eq!(with(attributes.clone()), expected, "{attributes}");
+    }
+    let both = json!({"u": "foo", "p": "bar", "additionalHeaders": {"authorization": "Bearer x"}});
+    assert_eq!(with(both), ["authorization: Bearer x"]);
+}
+
+#[test]
+fn bytes_that_are_not_a_whole_record_are_no_session() {
+    let claims = with_headers(json!({"X-A": "a", "X-B": "b"}));
+    let good = record(&claims, None);
+    let good = good.expose();
+    assert!(SessionView::over(good).is_some());
+    for length in 0..good.len() {
+        assert!(SessionView::over(&good[..length]).is_none(), "cut at {length}");
+    }
+    assert!(SessionView::over(&[good, b"x"].concat()).is_none());
+    // A changed byte of magic, length, slots or count is noticed or leads to other texts within
+    // the record, never out of it.
+    for at in 0..good.len() {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut bytes = good.to_vec();
+            if std::mem::replace(&mut bytes[at], value) == value {
+                continue;
+            }
+            let Some(view) = SessionView::over(&bytes) else { continue };
+            let range = bytes.as_ptr_range();
+            for text in view.user_headers() {
+                assert!(range.contains(&text.as_ptr()) && range.contains(&text.as_ptr_range().end));
+            }
+            let _ = (view.is_in_group(b"x"), view.extra_headers().count());
+            assert!(at >= 8, "a changed magic or length was accepted");
+        }
+    }
+}
