@@ -68,20 +68,15 @@ pub enum Mode {
 }
 
 /// How authentik's TLS certificate is judged.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// Against the system's certificate authorities.
+    #[default]
     System,
     /// Against these, PEM.
     Authorities(Arc<[u8]>),
     /// Not at all (`ssl_verify off`).
     Anything,
-}
-
-impl Default for Trust {
-    fn default() -> Self {
-        Self::System
-    }
 }
 
 /// A provider, checked, with what every request and login needs derived from the settings.
