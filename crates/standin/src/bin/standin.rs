@@ -1,0 +1,190 @@
+//! The stand-in authentik and the sample application, for demo and benchmark.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use authentik_standin::{Application, ProviderSettings, Settings, Standin};
+
+const USAGE: &str = "\
+usage: standin [options]
+
+  --port PORT            authentik's port on 127.0.0.1 (9000)
+  --app-port PORT        the application's port on 127.0.0.1 (3000); 0 = no application
+  --external-host URL    where the application is reached through nginx
+                         (http://127.0.0.1:8080); may be repeated
+  --redirect-uri URI     a further redirect URI of the provider; may be repeated
+  --client-id ID         of the provider \"wiki\"
+  --client-secret SECRET of the provider \"wiki\"
+  --user NAME            who is signed in without a form (alice)
+  --form                 with a login form
+  --quiet                print nothing, keep no requests: for benchmarks
+  --help
+";
+
+fn main() -> ExitCode {
+    match Options::parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => run(options),
+        Ok(None) => {
+            say(USAGE);
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            complain(&format!("standin: {problem}\n\n{USAGE}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> ExitCode {
+    let quiet = options.quiet;
+    let app_port = options.app_port;
+    let settings = options.settings();
+    let provider = settings.providers.first().cloned();
+    let form = settings.form;
+    let standin = Standin::start(settings);
+    let application = match app_port {
+        0 => None,
+        port if quiet => Some(Application::start_without_records(Some(port))),
+        port => Some(Application::start(Some(port))),
+    };
+    if let (false, Some(provider)) = (quiet, provider) {
+        say(&format!(
+            "authentik (stand-in)  {}  {}\n",
+            standin.url(),
+            if form { "with a login form" } else { "signs in at once" }
+        ));
+        if let Some(application) = &application {
+            say(&format!("sample application    {}\n", application.url()));
+        }
+        say(&format!(
+            "\n  issuer         {}\n  client_id      {}\n  client_secret  {}\n",
+            standin.issuer(&provider.slug),
+            provider.client_id,
+            provider.client_secret
+        ));
+        for uri in &provider.redirect_uris {
+            say(&format!("  redirect URI   {uri}\n"));
+        }
+    }
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+/// What the command line says.
+struct Options {
+    port: u16,
+    app_port: u16,
+    external_hosts: Vec<String>,
+    redirect_uris: Vec<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    user: Option<String>,
+    form: bool,
+    quiet: bool,
+}
+
+impl Options {
+    /// None if help is asked for.
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut options = Self {
+            port: 9000,
+            app_port: 3000,
+            external_hosts: Vec::new(),
+            redirect_uris: Vec::new(),
+            client_id: None,
+            client_secret: None,
+            user: None,
+            form: false,
+            quiet: false,
+        };
+        while let Some(flag) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{flag} needs a value"));
+            match flag.as_str() {
+                "--port" => options.port = port(&value()?)?,
+                "--app-port" => options.app_port = port(&value()?)?,
+                "--external-host" => options.external_hosts.push(value()?),
+                "--redirect-uri" => options.redirect_uris.push(value()?),
+                "--client-id" => options.client_id = Some(value()?),
+                "--client-secret" => options.client_secret = Some(value()?),
+                "--user" => options.user = Some(value()?),
+                "--form" => options.form = true,
+                "--quiet" => options.quiet = true,
+                "--help" => return Ok(None),
+                _ => return Err(format!("unknown option {flag}")),
+            }
+        }
+        Ok(Some(options))
+    }
+
+    fn settings(self) -> Settings {
+        let mut hosts = self.external_hosts.into_iter();
+        let first = hosts.next().unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+        let mut provider = ProviderSettings::wiki(&first);
+        for host in hosts {
+            provider.redirect_uris.extend(authentik_standin::redirect_uris(&host));
+        }
+        provider.redirect_uris.extend(self.redirect_uris);
+        provider.client_id = self.client_id.unwrap_or(provider.client_id);
+        provider.client_secret = self.client_secret.unwrap_or(provider.client_secret);
+        let defaults = Settings::default();
+        Settings {
+            port: Some(self.port),
+            providers: vec![provider],
+            form: self.form,
+            default_user: self.user.unwrap_or(defaults.default_user),
+            record: !self.quiet,
+            users: defaults.users,
+        }
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("{text:?} is no port"))
+}
+
+#[expect(clippy::print_stdout, reason = "a command line tool")]
+fn say(text: &str) {
+    print!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "a command line tool")]
+fn complain(text: &str) {
+    eprint!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Option<Options>, String> {
+        Options::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let line =
+            "--port 9001 --form --external-host http://a.test/ --redirect-uri http://b.test/x";
+        let settings = parse(line).unwrap().unwrap().settings();
+        assert_eq!((settings.port, settings.form), (Some(9001), true));
+        assert_eq!(
+            settings.providers[0].redirect_uris,
+            [
+                "http://a.test/outpost.goauthentik.io/callback?X-authentik-auth-callback=true",
+                "http://a.test/?X-authentik-auth-callback=true",
+                "http://b.test/x",
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (line, problem) in [
+            ("--prot 1", "unknown option --prot"),
+            ("--port", "--port needs a value"),
+            ("--port 70000", "\"70000\" is no port"),
+        ] {
+            assert_eq!(parse(line).err().as_deref(), Some(problem));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Claims and tokens, in the order and with the members that were recorded
+//! (recordings/tokens.json).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::call::Call;
+use crate::core::{Core, Issued, Session, unix_now};
+use crate::fault::Fault;
+use crate::json::{Json, Members, object, set};
+use crate::keys::{hmac_sha256, random_alphanumeric, sha256_hex};
+use crate::settings::{IssuerMode, ProviderSettings, Signing, User};
+
+/// What tokens are issued for.
+pub(crate) struct Grant<'a> {
+    pub(crate) provider: &'a ProviderSettings,
+    pub(crate) user: &'a User,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) nonce: Option<&'a str>,
+    /// None for `client_credentials`: such tokens have no `sid` and no `amr`.
+    pub(crate) session: Option<&'a Session>,
+}
+
+/// A token response's tokens, and what introspection shall know.
+pub(crate) struct Tokens {
+    pub(crate) access_token: String,
+    pub(crate) id_token: String,
+    pub(crate) issued: Issued,
+}
+
+/// Issues both tokens. None only if a signature cannot be made.
+pub(crate) fn issue(core: &Core, call: &Call, grant: &Grant<'_>) -> Option<Tokens> {
+    let user_claims = user_claims(grant);
+    let mut claims = protocol_claims(call, grant);
+    claims.extend(user_claims.iter().cloned());
+    apply_faults(&mut claims, &call.faults);
+
+    let scope = grant.scopes.join(" ");
+    let client_id = grant.provider.client_id.clone();
+    let mut access_claims = claims.clone();
+    access_claims.extend([
+        ("azp".to_owned(), client_id.as_str().into()),
+        ("uid".to_owned(), random_alphanumeric(40).into()),
+        ("scope".to_owned(), scope.as_str().into()),
+    ]);
+    let expires = unix_now() + grant.provider.access_token_seconds;
+    Some(Tokens {
+        access_token: sign(core, call, grant.provider, access_claims)?,
+        id_token: sign(core, call, grant.provider, claims.clone())?,
+        issued: Issued { client_id, scope, expires, claims, user_claims },
+    })
+}
+
+/// The issuer of a provider under the Host and scheme of this request.
+pub(crate) fn issuer(call: &Call, provider: &ProviderSettings) -> String {
+    if call.faults.contains(&Fault::WrongIssuer) {
+        return "https://other-issuer.example.test/application/o/other/".to_owned();
+    }
+    match provider.issuer_mode {
+        IssuerMode::PerProvider => format!("{}/application/o/{}/", call.origin(), provider.slug),
+        IssuerMode::Global => format!("{}/", call.origin()),
+    }
+}
+
+/// The subject of a user: hashed, 64 hexadecimal digits.
+pub(crate) fn subject(username: &str) -> String {
+    sha256_hex(&format!("standin-user-{username}"))
+}
+
+fn protocol_claims(call: &Call, grant: &Grant<'_>) -> Members {
+    let now = unix_now();
+    let mut claims = Members::new();
+    let mut put = |name: &str, value: Json| claims.push((name.to_owned(), value));
+    put("iss", issuer(call, grant.provider).into());
+    put("sub", subject(&grant.user.username).into());
+    put("aud", grant.provider.client_id.as_str().into());
+    put("exp", (now + grant.provider.access_token_seconds).into());
+    put("iat", now.into());
+    put("auth_time", grant.session.map_or(now, |session| session.auth_time).into());
+    put("acr", "goauthentik.io/providers/oauth2/default".into());
+    if grant.session.is_some() {
+        put("amr", Json::from(["pwd"].as_slice()));
+    }
+    if let Some(nonce) = grant.nonce {
+        put("nonce", nonce.into());
+    }
+    if let Some(session) = grant.session {
+        put("sid", session.sid.as_str().into());
+    }
+    put("jti", random_alphanumeric(40).into());
+    claims
+}
+
+/// The claims that the scopes give.
+fn user_claims(grant: &Grant<'_>) -> Members {
+    let user = grant.user;
+    let mut claims = Members::new();
+    let has = |scope: &str| grant.scopes.iter().any(|granted| granted == scope);
+    let mut put = |name: &str, value: Json| claims.push((name.to_owned(), value));
+    if has("ak_proxy") {
+        put("ak_proxy", ak_proxy(grant));
+    }
+    if has("email") {
+        put("email", user.email.as_str().into());
+        put("email_verified", false.into());
+    }
+    if has("entitlements") {
+        put("entitlements", Json::from(user.entitlements.as_slice()));
+        put("roles", Json::from(user.entitlements.as_slice()));
+    }
+    if has("profile") {
+        put("name", user.name.as_str().into());
+        put("given_name", user.name.as_str().into());
+        put("preferred_username", user.username.as_str().into());
+        put("nickname", user.username.as_str().into());
+        put("groups", Json::from(user.groups.as_slice()));
+    }
+    claims
+}
+
+fn ak_proxy(grant: &Grant<'_>) -> Json {
+    let overrides = [
+        ("backend_override", &grant.provider.backend_override),
+        ("host_header", &grant.provider.host_header),
+    ];
+    let mut members = Members::new();
+    for (name, value) in overrides {
+        if let Some(value) = value {
+            members.push((name.to_owned(), value.as_str().into()));
+        }
+    }
+    members.push(("user_attributes".to_owned(), grant.user.attributes.clone().into()));
+    members.push(("is_superuser".to_owned(), grant.user.superuser.into()));
+    Json::Object(members)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other faults apply elsewhere")]
+fn apply_faults(claims: &mut Members, faults: &[Fault]) {
+    for fault in faults {
+        match fault {
+            Fault::WrongAudience => set(claims, "aud", "another-client".into()),
+            Fault::Expired => set(claims, "exp", (unix_now() - 3600).into()),
+            Fault::MissingExp => claims.retain(|(name, _)| name != "exp"),
+            Fault::NoNonce => claims.retain(|(name, _)| name != "nonce"),
+            Fault::WrongNonce => set(claims, "nonce", "another-nonce".into()),
+            Fault::Claim(name, Some(value)) => set(claims, name, value.clone().into()),
+            Fault::Claim(name, None) => claims.retain(|(existing, _)| existing != name),
+            _ => {}
+        }
+    }
+}
+
+/// A JWS in compact form (RFC 7515, 7.1), spoilt as the faults say.
+fn sign(core: &Core, call: &Call, provider: &ProviderSettings, claims: Members) -> Option<String> {
+    let has = |fault: &Fault| call.faults.contains(fault);
+    let secret = provider.client_secret.as_str();
+    let wrong_alg = match provider.signing {
+        Signing::Hs256 => "RS256",
+        Signing::Rs256 | Signing::Es256 => "HS256",
+    };
+    let alg = match () {
+        () if has(&Fault::AlgNone) => "none",
+        () if has(&Fault::WrongAlg) => wrong_alg,
+        () => provider.signing.name(),
+    };
+    let kid = if has(&Fault::UnknownKid) {
+        Some(random_alphanumeric(86))
+    } else {
+        core.keys.id(provider.signing)
+    };
+    let mut header = object([("alg", alg.into())]);
+    if let Json::Object(members) = &mut header {
+        members.extend(kid.map(|kid| ("kid".to_owned(), kid.into())));
+        members.push(("typ".to_owned(), "JWT".into()));
+    }
+    let part = |json: Json| URL_SAFE_NO_PAD.encode(json.compact());
+    let signed = format!("{}.{}", part(header), part(Json::Object(claims)));
+    let mut signature = match () {
+        () if has(&Fault::AlgNone) => Vec::new(),
+        () if has(&Fault::WrongAlg) => hmac_sha256(secret, signed.as_bytes()),
+        () => core.keys.sign(provider.signing, secret, signed.as_bytes())?,
+    };
+    if let Some(first) = signature.first_mut().filter(|_| has(&Fault::WrongSignature)) {
+        *first ^= 1;
+    }
+    Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}

@@ -1,0 +1,140 @@
+//! The state of a stand-in: what it was set up with, and what it has issued.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::call::Call;
+use crate::fault::Planned;
+use crate::json::Members;
+use crate::keys::{Keys, random_alphanumeric, random_hex};
+use crate::settings::{ProviderSettings, Settings, User};
+
+/// Cookie of the browser's session at authentik.
+pub(crate) const SESSION_COOKIE: &str = "authentik_session";
+
+/// All of it, behind one lock.
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) keys: Keys,
+    pub(crate) faults: Vec<Planned>,
+    pub(crate) codes: HashMap<String, Code>,
+    /// Access tokens by their text: introspection and userinfo know no other token.
+    pub(crate) tokens: HashMap<String, Issued>,
+    /// Browser sessions by the value of their cookie.
+    pub(crate) sessions: HashMap<String, Session>,
+}
+
+/// A browser that has signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) username: String,
+    /// Claim `sid`: the same in all applications of one browser session.
+    pub(crate) sid: String,
+    pub(crate) auth_time: u64,
+    /// No code was issued since the sign-in: what `prompt=login` asked for is done.
+    pub(crate) fresh: bool,
+}
+
+/// An authorization code.
+#[derive(Clone, Debug)]
+pub(crate) struct Code {
+    pub(crate) client_id: String,
+    pub(crate) session: Session,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) challenge: Option<Challenge>,
+    pub(crate) expires: u64,
+}
+
+/// What the verifier must match (RFC 7636).
+#[derive(Clone, Debug)]
+pub(crate) enum Challenge {
+    Plain(String),
+    S256(String),
+}
+
+/// An access token.
+#[derive(Clone, Debug)]
+pub(crate) struct Issued {
+    pub(crate) client_id: String,
+    pub(crate) scope: String,
+    pub(crate) expires: u64,
+    /// Claims of the id token issued with it, what introspection answers.
+    pub(crate) claims: Members,
+    /// The user's claims among them, what userinfo answers.
+    pub(crate) user_claims: Members,
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings) -> Option<Self> {
+        Some(Self {
+            settings,
+            keys: Keys::of_generation(0)?,
+            faults: Vec::new(),
+            codes: HashMap::new(),
+            tokens: HashMap::new(),
+            sessions: HashMap::new(),
+        })
+    }
+
+    /// The provider with this client id.
+    pub(crate) fn client(&self, client_id: &str) -> Option<&ProviderSettings> {
+        self.settings.providers.iter().find(|provider| provider.client_id == client_id)
+    }
+
+    /// The provider whose application has this slug.
+    pub(crate) fn application(&self, slug: &str) -> Option<&ProviderSettings> {
+        self.settings.providers.iter().find(|provider| provider.slug == slug)
+    }
+
+    /// The user of this very name.
+    pub(crate) fn user(&self, username: &str) -> Option<&User> {
+        self.settings.users.iter().find(|user| user.username == username)
+    }
+
+    /// The browser's session, unless it is over or its user is inactive.
+    pub(crate) fn session(&self, call: &Call) -> Option<&Session> {
+        let session = self.sessions.get(call.cookie(SESSION_COOKIE)?)?;
+        self.user(&session.username).filter(|user| user.active).and(Some(session))
+    }
+
+    /// Opens a session and gives the value of its cookie. One that the browser had is over.
+    pub(crate) fn sign_in(&mut self, call: &Call, username: &str) -> (String, Session) {
+        if let Some(old) = call.cookie(SESSION_COOKIE) {
+            self.sessions.remove(old);
+        }
+        let session = Session {
+            username: username.to_owned(),
+            sid: random_hex(32),
+            auth_time: unix_now(),
+            fresh: true,
+        };
+        let cookie = random_alphanumeric(32);
+        self.sessions.insert(cookie.clone(), session.clone());
+        (cookie, session)
+    }
+
+    /// Client authentication: HTTP Basic goes before the form (recordings/token_errors.json).
+    /// Gives the provider and whether the secret is right.
+    pub(crate) fn authenticated(&self, call: &Call) -> Option<(&ProviderSettings, bool)> {
+        let (client_id, secret) = match call.basic() {
+            Some((client_id, secret)) => (client_id, Some(secret)),
+            None => {
+                (call.form("client_id")?.to_owned(), call.form("client_secret").map(str::to_owned))
+            }
+        };
+        let provider = self.client(&client_id)?;
+        Some((provider, secret.as_deref() == Some(provider.client_secret.as_str())))
+    }
+}
+
+/// Whether the application's policies let this user in.
+pub(crate) fn has_access(provider: &ProviderSettings, user: &User) -> bool {
+    let groups = &provider.only_groups;
+    user.active && (groups.is_empty() || user.groups.iter().any(|group| groups.contains(group)))
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

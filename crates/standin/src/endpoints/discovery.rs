@@ -1,0 +1,90 @@
+//! Metadata (OpenID Connect Discovery 1.0) and key sets, as in recordings/oidc_metadata.json.
+
+use axum::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+
+use crate::call::Call;
+use crate::claims;
+use crate::core::Core;
+use crate::json::{Json, object};
+use crate::reply::Reply;
+use crate::settings::ProviderSettings;
+
+/// The issuer URL redirects to the metadata.
+pub(crate) fn issuer_itself(provider: &ProviderSettings) -> Reply {
+    let slug = &provider.slug;
+    Reply::redirect(&format!("/application/o/{slug}/.well-known/openid-configuration"))
+}
+
+/// All URLs follow the Host and scheme of this very request.
+pub(crate) fn configuration(call: &Call, provider: &ProviderSettings) -> Reply {
+    let texts = |texts: &[&str]| Json::from(texts);
+    let oauth = |rest: &str| Json::from(format!("{}/application/o/{rest}", call.origin()));
+    let slug = &provider.slug;
+    Reply::metadata(&object([
+        ("issuer", claims::issuer(call, provider).into()),
+        ("authorization_endpoint", oauth("authorize/")),
+        ("token_endpoint", oauth("token/")),
+        ("userinfo_endpoint", oauth("userinfo/")),
+        ("end_session_endpoint", oauth(&format!("{slug}/end-session/"))),
+        ("introspection_endpoint", oauth("introspect/")),
+        ("revocation_endpoint", oauth("revoke/")),
+        ("device_authorization_endpoint", oauth("device/")),
+        ("backchannel_logout_supported", true.into()),
+        ("backchannel_logout_session_supported", true.into()),
+        ("response_types_supported", texts(RESPONSE_TYPES)),
+        ("response_modes_supported", texts(&["query", "fragment", "form_post"])),
+        ("jwks_uri", oauth(&format!("{slug}/jwks/"))),
+        ("grant_types_supported", texts(GRANT_TYPES)),
+        ("id_token_signing_alg_values_supported", texts(&[provider.signing.name()])),
+        ("subject_types_supported", texts(&["public"])),
+        (
+            "token_endpoint_auth_methods_supported",
+            texts(&["client_secret_post", "client_secret_basic"]),
+        ),
+        ("acr_values_supported", texts(&["goauthentik.io/providers/oauth2/default"])),
+        ("scopes_supported", Json::from(provider.scopes.as_slice())),
+        ("request_parameter_supported", false.into()),
+        ("claims_supported", texts(CLAIMS)),
+        ("claims_parameter_supported", false.into()),
+        ("code_challenge_methods_supported", texts(&["plain", "S256"])),
+    ]))
+}
+
+/// The key set of a provider.
+pub(crate) fn key_set(core: &Core, provider: &ProviderSettings) -> Reply {
+    Reply::metadata(&core.keys.set(provider.signing)).with(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+}
+
+const RESPONSE_TYPES: &[&str] =
+    &["code", "id_token", "id_token token", "code token", "code id_token", "code id_token token"];
+
+const GRANT_TYPES: &[&str] = &[
+    "authorization_code",
+    "refresh_token",
+    "implicit",
+    "client_credentials",
+    "password",
+    "urn:ietf:params:oauth:grant-type:device_code",
+];
+
+const CLAIMS: &[&str] = &[
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "acr",
+    "amr",
+    "nonce",
+    "ak_proxy",
+    "email",
+    "email_verified",
+    "entitlements",
+    "roles",
+    "name",
+    "given_name",
+    "preferred_username",
+    "nickname",
+    "groups",
+];

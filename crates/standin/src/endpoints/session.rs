@@ -1,0 +1,99 @@
+//! The browser's session at authentik: login form, end-session, full logout
+//! (recordings/login_full.json and logout.json). The real ones are web applications that talk to
+//! an API; these are plain forms under the same URLs.
+
+use axum::http::header::SET_COOKIE;
+
+use crate::call::{Call, quote_plus};
+use crate::core::{Core, SESSION_COOKIE};
+use crate::pages;
+use crate::reply::Reply;
+
+pub(crate) const LOGIN_FLOW: &str = "/if/flow/default-authentication-flow/";
+pub(crate) const INVALIDATION_FLOW: &str = "/if/flow/default-invalidation-flow/";
+pub(crate) const PROVIDER_INVALIDATION_FLOW: &str = "/if/flow/default-provider-invalidation-flow/";
+
+/// To the login form, which comes back to this very URL.
+pub(crate) fn to_login(call: &Call) -> Reply {
+    let query = &call.raw_query;
+    let (here, separator) = match query.as_str() {
+        "" => (call.path.clone(), ""),
+        query => (format!("{}?{query}", call.path), "&"),
+    };
+    let next = quote_plus(&here);
+    Reply::redirect(&format!("{LOGIN_FLOW}?{query}{separator}next={next}"))
+}
+
+/// The login form (GET) and what it sends (POST).
+pub(crate) fn login(core: &mut Core, call: &Call) -> Reply {
+    let client = call.query("client_id").and_then(|id| core.client(id));
+    let application = client.map(|provider| provider.name.clone());
+    let form = |core: &Core, problem: Option<&str>| {
+        pages::login(&core.settings.users, application.as_deref(), problem)
+    };
+    if call.method != "POST" {
+        return Reply::html(200, form(core, None));
+    }
+    let Some(username) = who_signs_in(core, call) else {
+        return Reply::html(200, form(core, Some("Failed to authenticate.")));
+    };
+    let (cookie, _) = core.sign_in(call, &username);
+    // Only a path of this server: `//host` would leave it.
+    let next = call.query("next").filter(|n| n.starts_with('/') && !n.starts_with("//"));
+    Reply::redirect(next.unwrap_or("/")).with_session(call, &cookie)
+}
+
+/// A user picked from the list, or user name (or e-mail address) and password.
+fn who_signs_in(core: &Core, call: &Call) -> Option<String> {
+    let mut users = core.settings.users.iter().filter(|user| user.active);
+    let user = match (call.form("pick"), call.form("username"), call.form("password")) {
+        (Some(pick), _, _) => users.find(|user| user.username == pick),
+        (None, Some(name), Some(password)) => users.find(|user| {
+            (user.username == name || user.email == name) && user.password == password
+        }),
+        (None, _, _) => None,
+    };
+    user.map(|user| user.username.clone())
+}
+
+/// Ends nothing at authentik, as the provider's default flow (recordings/README.md, 13); needs a
+/// signed-in browser if there is a form to sign in with.
+pub(crate) fn end_session(core: &Core, call: &Call) -> Reply {
+    if core.settings.form && core.session(call).is_none() {
+        return to_login(call);
+    }
+    let slug = call.path.split('/').nth(3).unwrap_or_default();
+    let separator = if call.raw_query.is_empty() { "" } else { "&" };
+    let query = &call.raw_query;
+    Reply::redirect(&format!("{PROVIDER_INVALIDATION_FLOW}?{query}{separator}application={slug}"))
+}
+
+/// The page that end-session shows.
+pub(crate) fn signed_out_of_application(core: &Core, call: &Call) -> Reply {
+    let application = call.query("application").and_then(|slug| core.application(slug));
+    let name = application.map_or("the application", |provider| provider.name.as_str());
+    let back = application.and_then(|provider| provider.redirect_uris.last()).map(|uri| {
+        // The second redirect URI is the external host with the signature parameter.
+        uri.split('?').next().unwrap_or_default()
+    });
+    Reply::html(200, pages::signed_out(name, back))
+}
+
+/// Full logout: the session is over.
+pub(crate) fn invalidate(core: &mut Core, call: &Call) -> Reply {
+    if let Some(cookie) = call.cookie(SESSION_COOKIE) {
+        core.sessions.remove(cookie);
+    }
+    let page = pages::notice("Signed out", "Your session at the stand-in is over.");
+    Reply::html(200, page)
+        .with(SET_COOKIE, &format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; SameSite=Lax"))
+}
+
+/// Who is signed in here.
+pub(crate) fn home(core: &Core, call: &Call) -> Reply {
+    let text = match core.session(call) {
+        Some(session) => format!("You are signed in as {}.", session.username),
+        None => "You are not signed in.".to_owned(),
+    };
+    Reply::html(200, pages::notice("Stand-in authentik", &text))
+}

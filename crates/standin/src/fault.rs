@@ -1,0 +1,113 @@
+//! Faults on demand: what tests make a stand-in do wrong.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The endpoint a fault is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `…/.well-known/openid-configuration`
+    Discovery,
+    /// `/application/o/authorize/`
+    Authorize,
+    /// `/application/o/token/`
+    Token,
+    /// `/application/o/introspect/`
+    Introspect,
+    /// `…/jwks/`
+    Jwks,
+    /// `/application/o/userinfo/`
+    Userinfo,
+    /// `…/end-session/`
+    EndSession,
+    /// Everything.
+    Any,
+}
+
+impl Endpoint {
+    /// Whether a request to this path is one to this endpoint.
+    pub(crate) fn covers(self, path: &str) -> bool {
+        match self {
+            Self::Discovery => path.ends_with("/.well-known/openid-configuration"),
+            Self::Authorize => path == "/application/o/authorize/",
+            Self::Token => path == "/application/o/token/",
+            Self::Introspect => path == "/application/o/introspect/",
+            Self::Jwks => path.ends_with("/jwks/"),
+            Self::Userinfo => path == "/application/o/userinfo/",
+            Self::EndSession => path.ends_with("/end-session/"),
+            Self::Any => true,
+        }
+    }
+}
+
+/// What goes wrong. Those from `WrongIssuer` on change the tokens that the token endpoint issues
+/// (and, for `WrongIssuer`, the metadata); the others replace the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// The right answer, this much later.
+    Slow(Duration),
+    /// The connection is closed without an answer.
+    Hangup,
+    /// Random bytes instead of HTTP.
+    Garbage,
+    /// The right answer, cut off in the middle of its body.
+    Truncated,
+    /// 200 with content type JSON and a body that is none.
+    NotJson,
+    /// This status with an HTML page, as a reverse proxy in trouble shows.
+    HtmlError(u16),
+    /// This status, no body.
+    Status(u16),
+    /// A body of so many bytes: valid JSON with a long member.
+    HugeBody(usize),
+    /// Authorize: back to the redirect URI with this error.
+    ErrorRedirect(String),
+
+    /// Another issuer.
+    WrongIssuer,
+    /// Another audience.
+    WrongAudience,
+    /// One bit of the signature flipped.
+    WrongSignature,
+    /// Header says RS256, signature is HMAC with the client secret (or, for an RS256 provider,
+    /// HS256 keyed with the public modulus): the classic confusion.
+    WrongAlg,
+    /// `alg` is `none`, the signature empty.
+    AlgNone,
+    /// A key id that is in no key set.
+    UnknownKid,
+    /// `exp` one hour ago.
+    Expired,
+    /// No `exp`.
+    MissingExp,
+    /// No `nonce`.
+    NoNonce,
+    /// Another `nonce`.
+    WrongNonce,
+    /// No `access_token` in the answer.
+    OmitAccessToken,
+    /// This claim with this value, or (none) without it.
+    Claim(String, Option<Value>),
+}
+
+/// A fault at an endpoint, for ever or for so many requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) at: Endpoint,
+    pub(crate) fault: Fault,
+    pub(crate) requests_left: Option<u32>,
+}
+
+/// The faults that apply to a request for this path; counts it.
+pub(crate) fn take(planned: &mut Vec<Planned>, path: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for plan in planned.iter_mut().filter(|plan| plan.at.covers(path)) {
+        faults.push(plan.fault.clone());
+        if let Some(left) = &mut plan.requests_left {
+            *left = left.saturating_sub(1);
+        }
+    }
+    planned.retain(|plan| plan.requests_left != Some(0));
+    faults
+}

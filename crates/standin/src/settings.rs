@@ -1,0 +1,229 @@
+//! What a stand-in is made of: providers and users.
+
+use serde_json::Value;
+
+use crate::users;
+
+/// Slug of the provider that `Settings::default()` has.
+pub const WIKI_SLUG: &str = "wiki";
+/// Its client id.
+pub const WIKI_CLIENT_ID: &str = "wiki-client-id-0123456789abcdefghijklmno";
+/// Its client secret, of the length authentik generates (128 characters).
+pub const WIKI_CLIENT_SECRET: &str = "wiki-client-secret-throwaway-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz01";
+
+/// Everything a stand-in is started with; `Standin::change` alters it later.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Port on 127.0.0.1; none = a free one.
+    pub port: Option<u16>,
+    /// The providers, each with its application.
+    pub providers: Vec<ProviderSettings>,
+    /// The users.
+    pub users: Vec<User>,
+    /// With a login form, as a browser would see it. Without, `authorize` signs in at once whom
+    /// `login_hint`, the cookie `standin_user`, the session or `default_user` names.
+    pub form: bool,
+    /// Who is signed in without a form when nothing names a user.
+    pub default_user: String,
+    /// Keep every request for `requests()`; off for benchmarks.
+    pub record: bool,
+}
+
+impl Default for Settings {
+    /// The provider `wiki` for `http://127.0.0.1:8080`, the recordings' users, no form.
+    fn default() -> Self {
+        Self {
+            port: None,
+            providers: vec![ProviderSettings::wiki("http://127.0.0.1:8080")],
+            users: users::recorded(),
+            form: false,
+            default_user: "alice".to_owned(),
+            record: true,
+        }
+    }
+}
+
+/// One OAuth provider with its application.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// Slug of the application: part of the issuer.
+    pub slug: String,
+    /// Name of the application, shown on pages.
+    pub name: String,
+    /// OAuth client id.
+    pub client_id: String,
+    /// OAuth client secret, and the HMAC key of HS256 tokens.
+    pub client_secret: String,
+    /// Allowed redirect URIs; compared byte by byte.
+    pub redirect_uris: Vec<String>,
+    /// What signs the tokens.
+    pub signing: Signing,
+    /// Life of tokens in seconds.
+    pub access_token_seconds: u64,
+    /// Life of a code in seconds.
+    pub access_code_seconds: u64,
+    /// What the issuer is made of.
+    pub issuer_mode: IssuerMode,
+    /// Scopes the provider has; others are dropped silently.
+    pub scopes: Vec<String>,
+    /// Only members of one of these groups have access; empty = everyone.
+    pub only_groups: Vec<String>,
+    /// Claim `ak_proxy.backend_override`.
+    pub backend_override: Option<String>,
+    /// Claim `ak_proxy.host_header`.
+    pub host_header: Option<String>,
+}
+
+impl ProviderSettings {
+    /// A provider as authentik makes it from an external host; client id and secret derive from
+    /// the slug.
+    pub fn new(slug: &str, external_host: &str) -> Self {
+        Self {
+            slug: slug.to_owned(),
+            name: slug.to_owned(),
+            client_id: format!("{slug}-client-id"),
+            client_secret: format!("{slug}-client-secret"),
+            redirect_uris: redirect_uris(external_host),
+            signing: Signing::Hs256,
+            access_token_seconds: 3600,
+            access_code_seconds: 60,
+            issuer_mode: IssuerMode::PerProvider,
+            scopes: ["openid", "email", "profile", "entitlements", "ak_proxy"]
+                .map(str::to_owned)
+                .to_vec(),
+            only_groups: Vec::new(),
+            backend_override: None,
+            host_header: None,
+        }
+    }
+
+    /// The provider `wiki` with the known constants, for this external host.
+    pub fn wiki(external_host: &str) -> Self {
+        Self {
+            name: "Wiki".to_owned(),
+            client_id: WIKI_CLIENT_ID.to_owned(),
+            client_secret: WIKI_CLIENT_SECRET.to_owned(),
+            ..Self::new(WIKI_SLUG, external_host)
+        }
+    }
+}
+
+/// The two redirect URIs authentik stores for an external host
+/// (recordings/external_host_variants.json): the callback is *joined* to it, so a path without
+/// final slash is lost.
+pub fn redirect_uris(external_host: &str) -> Vec<String> {
+    let authority = external_host.find("://").map_or(0, |at| at + 3);
+    let directory = match external_host.rfind('/') {
+        Some(slash) if slash >= authority => external_host.split_at(slash).0,
+        _ => external_host,
+    };
+    vec![
+        format!("{directory}/outpost.goauthentik.io/callback?X-authentik-auth-callback=true"),
+        format!("{external_host}?X-authentik-auth-callback=true"),
+    ]
+}
+
+/// The algorithm of a provider's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// HMAC with the client secret: every proxy provider in practice.
+    Hs256,
+    /// RSA key of 2048 bits.
+    Rs256,
+    /// P-256 key.
+    Es256,
+}
+
+impl Signing {
+    /// Its name in token headers and metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+        }
+    }
+}
+
+/// What `iss` is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssuerMode {
+    /// `https://host/application/o/<slug>/`
+    PerProvider,
+    /// `https://host/`
+    Global,
+}
+
+/// One user.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// User name, case-sensitive.
+    pub username: String,
+    /// Account password: for the form only.
+    pub password: String,
+    /// Display name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Group names.
+    pub groups: Vec<String>,
+    /// Entitlement names.
+    pub entitlements: Vec<String>,
+    /// Claim `ak_proxy.user_attributes`, an object.
+    pub attributes: Value,
+    /// App passwords, for `client_credentials`.
+    pub app_passwords: Vec<String>,
+    /// Claim `ak_proxy.is_superuser`.
+    pub superuser: bool,
+    /// An inactive user can do nothing.
+    pub active: bool,
+}
+
+impl User {
+    /// A plain active user: password `<username>-test-password`, app password
+    /// `app-password-<username>-key-0123456789`, mail `<username>@example.test`.
+    pub fn new(username: &str, name: &str) -> Self {
+        Self {
+            username: username.to_owned(),
+            password: format!("{username}-test-password"),
+            name: name.to_owned(),
+            email: format!("{username}@example.test"),
+            groups: Vec::new(),
+            entitlements: Vec::new(),
+            attributes: Value::Object(serde_json::Map::new()),
+            app_passwords: vec![format!("app-password-{username}-key-0123456789")],
+            superuser: false,
+            active: true,
+        }
+    }
+
+    /// The same user in these groups.
+    pub fn in_groups(mut self, groups: &[&str]) -> Self {
+        self.groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_uris_are_those_authentik_stored() {
+        // recordings/external_host_variants.json
+        for (external_host, callback, signature_only) in [
+            ("http://h:8880/app", "http://h:8880/outpost", "http://h:8880/app?"),
+            ("http://h:8880/app/", "http://h:8880/app/outpost", "http://h:8880/app/?"),
+            ("http://h:8880/", "http://h:8880/outpost", "http://h:8880/?"),
+            ("http://V3.Example:8880", "http://V3.Example:8880/outpost", "http://V3.Example:8880?"),
+        ] {
+            assert_eq!(
+                redirect_uris(external_host),
+                [
+                    format!("{callback}.goauthentik.io/callback?X-authentik-auth-callback=true"),
+                    format!("{signature_only}X-authentik-auth-callback=true"),
+                ]
+            );
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The socket below the HTTP server: keeps the bytes as they came in (hyper lower-cases header
+//! names) and breaks what goes out when a test wants that.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::keys::random_bytes;
+
+/// What happens to the bytes that the server writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// They go out as they are.
+    Clean,
+    /// Random bytes go out in their place, then the connection ends.
+    Garbage,
+    /// The head and so many bytes of the body go out, then the connection ends.
+    CutBody(usize),
+    /// Nothing goes out any more.
+    Broken,
+}
+
+/// One connection, as the server's middleware sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection(Arc<Mutex<Tapped>>);
+
+#[derive(Debug)]
+struct Tapped {
+    read: Vec<u8>,
+    recording: bool,
+    wire: Wire,
+}
+
+impl Connection {
+    /// The head of the request that is being handled, as received, without the empty line.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let tapped = self.lock();
+        let end = head_length(&tapped.read).unwrap_or(tapped.read.len());
+        tapped.read.get(..end).unwrap_or_default().trim_ascii_end().to_vec()
+    }
+
+    /// The request has been read to its end: the next byte begins another one. (Clients that
+    /// pipeline would confuse this; neither nginx nor ureq does.)
+    pub(crate) fn request_done(&self) {
+        self.lock().read.clear();
+    }
+
+    /// No more HTTP/1.1 on this connection, or nobody wants to know: stop keeping bytes.
+    pub(crate) fn stop_recording(&self) {
+        let mut tapped = self.lock();
+        tapped.recording = false;
+        tapped.read = Vec::new();
+    }
+
+    /// Breaks what is written from now on.
+    pub(crate) fn set_wire(&self, wire: Wire) {
+        self.lock().wire = wire;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tapped> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes up to and including the empty line that ends a head.
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// A listener whose connections are tapped.
+pub(crate) struct TapListener(pub(crate) TcpListener);
+
+impl Listener for TapListener {
+    type Io = TapStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            if let Ok((stream, address)) = self.0.accept().await {
+                // Answers are written at once; without this a small one may wait for an ACK.
+                let _ = stream.set_nodelay(true);
+                let tapped = Tapped { read: Vec::new(), recording: true, wire: Wire::Clean };
+                let connection = Connection(Arc::new(Mutex::new(tapped)));
+                return (TapStream { stream, connection }, address);
+            }
+            // Out of file descriptors: they come back when connections end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, TapListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, TapListener>) -> Self {
+        stream.io().connection.clone()
+    }
+}
+
+/// A socket and its tap.
+pub(crate) struct TapStream {
+    stream: TcpStream,
+    connection: Connection,
+}
+
+impl AsyncRead for TapStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let mut tapped = self.connection.lock();
+        if tapped.recording {
+            tapped.read.extend_from_slice(buffer.filled().get(before..).unwrap_or_default());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for TapStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wire = self.connection.lock().wire;
+        let garbage;
+        let (bytes, then) = match wire {
+            Wire::Clean => (bytes, Wire::Clean),
+            Wire::Broken => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Wire::Garbage => {
+                garbage = random_bytes(bytes.len());
+                (garbage.as_slice(), Wire::Broken)
+            }
+            Wire::CutBody(kept) => {
+                let end = head_length(bytes).unwrap_or_default() + kept;
+                (bytes.get(..end).unwrap_or(bytes), Wire::Broken)
+            }
+        };
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.connection.lock().wire = then;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
