@@ -1,1 +1,236 @@
-//! To be written.
+//! The pages that the module itself answers with: small, self-contained, escaped.
+//!
+//! No script, no image, no font, no request to anywhere: a page must work while everything is down.
+//! One constant style, allowed by its hash; a template change that forgets the hash fails a test.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+
+/// A page that says what went wrong and how to go on.
+///
+/// All texts are plain; they are escaped here and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<'p> {
+    /// Heading, a few words.
+    pub title: &'p str,
+    /// What happened, in a sentence.
+    pub sentence: &'p str,
+    /// What the person may do about it; may be empty.
+    pub hint: &'p str,
+    /// Reason code and whatever else an administrator will ask for.
+    pub code: &'p str,
+    /// The way on, if there is one.
+    pub action: Option<Action<'p>>,
+    /// The way home, if it leads elsewhere.
+    pub home: Option<Action<'p>>,
+}
+
+/// A link. Its URL is http, https or an absolute path, else it is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action<'p> {
+    /// What it says.
+    pub label: &'p str,
+    /// Where it leads.
+    pub url: &'p str,
+}
+
+/// Header fields of every page.
+pub const HEADERS: [(&str, &str); 7] = [
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    // The URL may hold code and state.
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+    ("X-Robots-Tag", "noindex"),
+];
+
+/// Header fields of every JSON refusal.
+pub const JSON_HEADERS: [(&str, &str); 3] = [
+    ("Content-Type", "application/json"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+];
+
+/// The hash is that of [`STYLE`].
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-Yh6raps+V2gW9ZRJUkXBxK6MMsZiFH7lAed0onvj1/0='; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Everything between `<style>` and `</style>`.
+const STYLE: &str = include_str!("page/style.css");
+
+impl Page<'_> {
+    /// The document, UTF-8.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        let title = escaped(self.title);
+        let hint = match self.hint {
+            "" => String::new(),
+            hint => format!("<p class=\"hint\">{}</p>\n", escaped(hint)),
+        };
+        let links = [link(self.action, "button"), link(self.home, "quiet")].concat();
+        let links =
+            if links.is_empty() { links } else { format!("<p class=\"links\">{links}</p>\n") };
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"robots\" content=\"noindex\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+             <h1>{title}</h1>\n<p>{sentence}</p>\n{hint}{links}\
+             <p class=\"code\"><span>Reason</span> <code>{code}</code></p>\n\
+             </main>\n</body>\n</html>\n",
+            sentence = escaped(self.sentence),
+            code = escaped(self.code),
+        )
+    }
+}
+
+/// Body of a refusal for a client that wants no page: `{"error": code, "message": message}`.
+#[must_use]
+pub fn json_refusal(code: &str, message: &str) -> String {
+    format!("{}\n", json!({ "error": code, "message": message }))
+}
+
+fn link(action: Option<Action<'_>>, class: &str) -> String {
+    let Some(Action { label, url }) = action.filter(|action| is_web(action.url)) else {
+        return String::new();
+    };
+    format!("<a class=\"{class}\" href=\"{}\">{}</a>", escaped(url), escaped(label))
+}
+
+/// Escaping does not make a `javascript:` link harmless.
+fn is_web(url: &str) -> bool {
+    let absolute_path = url.starts_with('/') && !url.starts_with("//") && !url.starts_with("/\\");
+    let plain = !url.bytes().any(|byte| byte.is_ascii_control());
+    plain && (absolute_path || url.starts_with("https://") || url.starts_with("http://"))
+}
+
+/// Safe as text and within double quotes. Control characters go: HTML has no place for them.
+fn escaped(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') && !c.is_control();
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            '`' => safe.push_str("&#96;"),
+            c if c.is_control() => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use ring::digest;
+
+    use super::*;
+
+    fn page() -> Page<'static> {
+        Page {
+            title: "Sign-in did not work",
+            sentence: "authentik sent you back, but this sign-in began in another browser.",
+            hint: "Cookies may be blocked for this site.",
+            code: "no-login-cookie",
+            action: Some(Action { label: "Try again", url: "https://ext.example/p?a=1&b=2" }),
+            home: Some(Action { label: "Start page", url: "/" }),
+        }
+    }
+
+    #[test]
+    fn the_policy_allows_the_style_and_nothing_else() {
+        let hash = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
+        assert_eq!(
+            CONTENT_SECURITY_POLICY,
+            format!(
+                "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; \
+                 form-action 'none'; frame-ancestors 'none'"
+            )
+        );
+        let html = page().to_html();
+        assert_eq!(html.matches(&format!("<style>{STYLE}</style>")).count(), 1);
+        for outside in ["<script", "<img", "<link", " style=", "url(", "@import", "<form"] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+        assert!(!STYLE.contains('<') && STYLE.is_ascii());
+    }
+
+    #[test]
+    fn a_page_shows_all_that_it_was_given() {
+        let html = page().to_html();
+        for part in [
+            "<title>Sign-in did not work</title>",
+            "<h1>Sign-in did not work</h1>",
+            "<p>authentik sent you back, but this sign-in began in another browser.</p>",
+            "<p class=\"hint\">Cookies may be blocked for this site.</p>",
+            "<a class=\"button\" href=\"https://ext.example/p?a=1&amp;b=2\">Try again</a>",
+            "<a class=\"quiet\" href=\"/\">Start page</a>",
+            "<code>no-login-cookie</code>",
+            "<meta name=\"robots\" content=\"noindex\">",
+        ] {
+            assert!(html.contains(part), "{part}");
+        }
+        let bare = Page { hint: "", action: None, home: None, ..page() }.to_html();
+        assert!(!bare.contains("<p class=\"hint\"") && !bare.contains("<a ") && html.len() < 4096);
+    }
+
+    #[test]
+    fn nothing_that_is_shown_can_become_markup() {
+        let evil = "</title><script>alert('1')</script>\" onmouseover=`x` &amp;\u{0}\r\n";
+        let url = format!("https://ext.example/{evil}").replace(['\u{0}', '\r', '\n'], "");
+        let action = Some(Action { label: evil, url: &url });
+        let page =
+            Page { title: evil, sentence: evil, hint: evil, code: evil, action, home: action };
+        let html = page.to_html();
+        let harmless = Page { action: Some(Action { label: "x", url: "/" }), ..self::page() };
+        for mark in ['<', '>', '"', '\'', '`'] {
+            let count = |html: &str| html.matches(mark).count();
+            assert_eq!(count(&html), count(&harmless.to_html()), "{mark}");
+        }
+        assert!(!html.contains('\u{0}') && !html.contains('\r'));
+        assert_eq!(html.matches("&amp;amp;").count(), 9);
+    }
+
+    #[test]
+    fn a_link_that_leads_off_the_web_is_left_out() {
+        for (url, shown) in [
+            ("/p", true),
+            ("/", true),
+            ("https://ext.example/", true),
+            ("http://ext.example/", true),
+            ("//evil.example", false),
+            ("/\\evil.example", false),
+            ("/\t/evil.example", false),
+            ("javascript:alert(1)", false),
+            (" https://ext.example/", false),
+            ("data:text/html,x", false),
+            ("p", false),
+            ("", false),
+        ] {
+            let html = Page { action: Some(Action { label: "x", url }), home: None, ..page() };
+            assert_eq!(html.to_html().contains("<a "), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_json_refusal_is_json_whatever_it_says() {
+        let body = json_refusal("no-session", "say \"please\"\r\n\u{0}");
+        assert_eq!(
+            body,
+            "{\"error\":\"no-session\",\"message\":\"say \\\"please\\\"\\r\\n\\u0000\"}\n"
+        );
+    }
+}
