@@ -1,0 +1,103 @@
+"""`make bench`: measures the table of speed and size, prints it, writes target/bench.{json,md}.
+
+Started by ci/bench/run.sh, which builds what is measured and names it in the environment.
+`python3 ci/bench KEY...` measures only these; figures of earlier runs stay in bench.json.
+"""
+
+import json
+import pathlib
+import sys
+from typing import Callable, NamedTuple
+
+import instructions
+import logins
+import lookup
+import ratios
+import seed
+from settings import SETTINGS
+
+
+class Row(NamedTuple):
+    """A line of the table."""
+
+    key: str
+    what: str
+    sign: str
+    bound: float
+
+    def holds(self, value):
+        return value >= self.bound if self.sign == "≥" else value <= self.bound
+
+
+ROWS = [
+    Row("static_vs_plain", "unprotected ÷ protected, 1 KB static file", "≥", 0.88),
+    Row("proxied_vs_plain", "unprotected with the same 12 headers ÷ protected, proxied", "≥", 0.93),
+    Row("static_vs_auth_request", "`auth_request` ÷ protected, static", "≥", 2.2),
+    Row("proxied_vs_auth_request", "`auth_request` ÷ protected, proxied", "≥", 1.5),
+    Row("instructions_per_request", "instructions added per request, static", "≤", 8_000),
+    Row("million_sessions_vs_thousand", "lookup with 1,000,000 sessions ÷ with 1,000", "≤", 1.5),
+    Row("thousand_providers_vs_one", "request with 1,000 providers ÷ with 1", "≤", 1.1),
+    Row("bytes_per_session", "bytes per session in the zone, 1.5 KB token", "≤", 3_584),
+    Row("p99_others_during_logins", "p99 of other requests during 50 slow logins ÷ without", "≤", 1.2),
+    Row("so_bytes", "the `.so`, stripped, bytes", "≤", 6_291_456),
+]
+
+
+def size_of_module():
+    return {"so_bytes": SETTINGS.module.stat().st_size}, {}
+
+
+# Each returns its figures by key, and details to keep beside them.
+MEASURES: list[tuple[set[str], Callable]] = [
+    ({"so_bytes"}, size_of_module),
+    (
+        {"static_vs_plain", "proxied_vs_plain", "static_vs_auth_request", "proxied_vs_auth_request"},
+        ratios.side_by_side,
+    ),
+    ({"thousand_providers_vs_one"}, ratios.providers),
+    ({"instructions_per_request"}, instructions.added_per_request),
+    ({"million_sessions_vs_thousand"}, lookup.million_vs_thousand),
+    ({"bytes_per_session"}, seed.bytes_per_session),
+    ({"p99_others_during_logins"}, logins.others_while_logins_wait),
+]
+
+
+def main(wanted):
+    unknown = wanted - {row.key for row in ROWS}
+    if unknown:
+        sys.exit(f"bench: no such figure: {', '.join(sorted(unknown))}")
+    path = SETTINGS.target / "bench.json"
+    results = json.loads(path.read_text()) if wanted and path.exists() else {"details": {}}
+    for keys, measure in MEASURES:
+        if wanted and not keys & wanted:
+            continue
+        print(f"bench: {', '.join(sorted(keys))}", file=sys.stderr, flush=True)
+        figures, details = measure()
+        results.update(figures)
+        results["details"].update(details)
+    path.write_text(json.dumps(results, indent=2) + "\n")
+    report(results)
+    missed = [row.key for row in ROWS if row.key in results and not row.holds(results[row.key])]
+    if missed:
+        sys.exit(f"bench: below the bar: {', '.join(missed)}")
+
+
+def report(results):
+    """Prints the details, then the table; the table alone goes to bench.md, for the README."""
+    for name, detail in results["details"].items():
+        print(f"{name:40} {detail}")
+    lines = ["| what | key | must reach | measured |", "|---|---|---|---|"]
+    for row in ROWS:
+        value = results.get(row.key)
+        measured = "–" if value is None else f"{shown(value)}{'' if row.holds(value) else ' ✗'}"
+        lines.append(f"| {row.what} | `{row.key}` | {row.sign} {shown(row.bound)} | {measured} |")
+    table = "\n".join(lines) + "\n"
+    pathlib.Path(SETTINGS.target / "bench.md").write_text(table)
+    print("\n" + table)
+
+
+def shown(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+main(set(sys.argv[1:]))

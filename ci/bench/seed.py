@@ -1,0 +1,79 @@
+"""Sessions without logins: the only place that knows the cargo feature `bench-seed`.
+
+With that feature the module has a directive `authentik_bench_seed N;` (http). It fills the zone with
+N sessions of the first provider, each with a token of 1.5 KB and all 12 identity headers, and opens
+one more whose cookie value is `bench`. It logs, at notice, how full the zone is then:
+`authentik: bench: N sessions in B bytes`.
+"""
+
+import base64
+import hashlib
+import re
+
+from server import Server
+
+SESSIONS = 100_000
+CLIENT_ID = "bench-client"
+# As many bytes as `authentik_bench_seed` puts into a session's token.
+TOKEN_BYTES = 1536
+
+COOKIE = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}=bench"
+
+# Generous: the figure per session is measured, not assumed.
+_ZONE_BYTES_PER_SESSION = 4096
+
+
+def zone(sessions):
+    """Directives of the http context: a zone with that many other sessions."""
+    megabytes = max(16, sessions * _ZONE_BYTES_PER_SESSION // 1_000_000 + 16)
+    return (
+        f"authentik_shared_zone zone=authentik:{megabytes}m;\n"
+        f"authentik_bench_seed {sessions};\n"
+    )
+
+
+def provider(name, port, core_port=9):
+    """A provider whose endpoints are given: nothing is discovered. Port 9 (discard) never answers."""
+    core = f"http://127.0.0.1:{core_port}"
+    return f"""
+    authentik_provider {name} {{
+        issuer {core}/application/o/{name}/;
+        client_id {CLIENT_ID if name == "wiki" else "client-" + name};
+        client_secret bench-client-secret-0123456789abcdef0123456789abcdef;
+        external_host http://127.0.0.1:{port};
+        authorization_endpoint {core}/application/o/authorize/;
+        token_endpoint {core}/application/o/token/;
+        introspection_endpoint {core}/application/o/introspect/;
+        end_session_endpoint {core}/application/o/{name}/end-session/;
+        jwks_uri {core}/application/o/{name}/jwks/;
+    }}
+"""
+
+
+def identity_headers():
+    """The 12 headers as values of the same size, for the unprotected case."""
+    token = base64.urlsafe_b64encode(b"t" * TOKEN_BYTES).decode()[:TOKEN_BYTES]
+    return {
+        "X-authentik-username": "bench",
+        "X-authentik-groups": "authentik Admins|wiki editors|wiki readers",
+        "X-authentik-entitlements": "edit|publish",
+        "X-authentik-email": "bench@example.com",
+        "X-authentik-name": "Bench Mark",
+        "X-authentik-uid": hashlib.sha256(b"bench").hexdigest(),
+        "X-authentik-jwt": token,
+        "X-authentik-meta-jwks": "http://127.0.0.1:9/application/o/wiki/jwks/",
+        "X-authentik-meta-outpost": "nginx",
+        "X-authentik-meta-provider": "wiki",
+        "X-authentik-meta-app": "wiki",
+        "X-authentik-meta-version": "goauthentik.io/outpost/2026.2.2",
+    }
+
+
+def bytes_per_session():
+    """What the zone lost to each of the seeded sessions."""
+    with Server("seed", http=lambda port: zone(SESSIONS) + provider("wiki", port), seeded=True) as it:
+        line = re.search(r"authentik: bench: (\d+) sessions in (\d+) bytes", it.log())
+    if not line:
+        raise RuntimeError("the module did not log how full the zone is (feature bench-seed)")
+    sessions, used = int(line[1]), int(line[2])
+    return {"bytes_per_session": used / sessions}, {"sessions in the zone": f"{sessions:,}"}

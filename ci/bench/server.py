@@ -1,0 +1,142 @@
+"""An nginx for one case: its directory, configuration, port, and the CPU time of its workers."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from settings import SETTINGS
+
+FILE = ("0123456789abcdef" * 64).encode()  # 1 KB
+
+
+class Server:
+    """A running nginx with one worker. Ends, with its directory, at the end of the `with` block.
+
+    `http` and `locations` take the port and give configuration text; `seeded` loads the module
+    with the feature `bench-seed`; `wrapper` is a command that runs nginx in one process.
+    """
+
+    def __init__(self, name, locations="", http=lambda port: "", seeded=False, wrapper=()):
+        self.name = name
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._wrapper = list(wrapper)
+        self._dir = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
+        self._dir.chmod(0o755)
+        (self._dir / "www").mkdir()
+        (self._dir / "www" / "1k").write_bytes(FILE)
+        (self._dir / "nginx.conf").write_text(self._configuration(http, locations, seeded))
+        self._process = None
+
+    def _configuration(self, http, locations, seeded):
+        load = f"load_module {SETTINGS.module_seed};" if seeded else ""
+        process = "master_process off;" if self._wrapper else "worker_processes 1;"
+        body = locations(self.port) if callable(locations) else locations
+        return f"""
+{load}
+daemon off;
+{process}
+pid nginx.pid;
+error_log error.log notice;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_requests 100000000;
+    sendfile on;
+    root www;
+    default_type text/plain;
+    client_body_temp_path tmp;
+    proxy_temp_path tmp;
+    fastcgi_temp_path tmp;
+    uwsgi_temp_path tmp;
+    scgi_temp_path tmp;
+    {http(self.port)}
+    server {{
+        listen 127.0.0.1:{self.port};
+        server_name 127.0.0.1;
+        {body}
+    }}
+}}
+"""
+
+    def __enter__(self):
+        command = [SETTINGS.nginx, "-p", f"{self._dir}/", "-c", "nginx.conf", "-e", "error.log"]
+        # Modules are loaded by the master: the directory of the .so may be closed to workers.
+        with open(self._dir / "out", "wb") as out:
+            self._process = subprocess.Popen(
+                self._wrapper + command, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+        try:
+            self._wait_until_it_listens()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self._dir, ignore_errors=True)
+
+    def _wait_until_it_listens(self):
+        # Seeding a million sessions and valgrind take their time.
+        patience = time.monotonic() + 600
+        while time.monotonic() < patience:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"nginx for {self.name} did not start:\n{self.log()}{self.output()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"nginx for {self.name} does not listen:\n{self.log()}")
+
+    def stop(self):
+        """Asks it to finish, and waits."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)
+            try:
+                self._process.wait(60)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def log(self):
+        path = self._dir / "error.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def output(self):
+        return (self._dir / "out").read_text(errors="replace")
+
+    def cpu_seconds(self):
+        """User and system time of master and workers so far."""
+        return sum(cpu_seconds(pid) for pid in [self._process.pid, *children(self._process.pid)])
+
+
+def children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def cpu_seconds(pid):
+    """utime + stime of a process with all its threads.
+
+    From schedstat where the kernel has it: the same time in nanoseconds instead of ticks of 10 ms.
+    """
+    total = 0.0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0]) / 1e9
+        except FileNotFoundError:
+            fields = (task / "stat").read_text().rsplit(") ", 1)[1].split()
+            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

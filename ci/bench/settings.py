@@ -1,0 +1,40 @@
+"""What run.sh built, and how long to measure."""
+
+import os
+import pathlib
+import sys
+from typing import NamedTuple
+
+
+class Settings(NamedTuple):
+    """All paths absolute."""
+
+    nginx: pathlib.Path
+    # The release module, as shipped.
+    module: pathlib.Path
+    # The same with the feature `bench-seed`.
+    module_seed: pathlib.Path
+    # The example `lookup` of the gate.
+    lookup: pathlib.Path
+    target: pathlib.Path
+    # Alternating runs of each case, and seconds of each run.
+    rounds: int
+    seconds: int
+
+
+def _required(name):
+    value = os.environ.get(name)
+    if not value:
+        sys.exit(f"bench: {name} is not set: start this with make bench")
+    return pathlib.Path(value)
+
+
+SETTINGS = Settings(
+    nginx=_required("AUTHENTIK_NGINX"),
+    module=_required("BENCH_MODULE"),
+    module_seed=_required("BENCH_MODULE_SEED"),
+    lookup=_required("BENCH_LOOKUP"),
+    target=_required("BENCH_TARGET"),
+    rounds=int(os.environ.get("BENCH_ROUNDS", "9")),
+    seconds=int(os.environ.get("BENCH_SECONDS", "2")),
+)
