@@ -47,11 +47,11 @@ impl Endpoint {
 pub enum Fault {
     /// The right answer, this much later.
     Slow(Duration),
-    /// The connection is closed without an answer.
+    /// The connection is closed; the request had no effect.
     Hangup,
-    /// Random bytes instead of HTTP.
+    /// Random bytes instead of HTTP; the request had no effect.
     Garbage,
-    /// The right answer, cut off in the middle of its body.
+    /// The right answer, cut off in the middle of its body; the request had its effect.
     Truncated,
     /// 200 with content type JSON and a body that is none.
     NotJson,

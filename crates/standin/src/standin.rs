@@ -184,6 +184,8 @@ fn replacement(call: &Call) -> Option<Reply> {
             Some(Reply::html(*status, page))
         }
         Fault::Status(status) => Some(Reply::empty(*status)),
+        // Never sent; so that nothing is issued or used up.
+        Fault::Hangup | Fault::Garbage => Some(Reply::empty(500)),
         Fault::HugeBody(bytes) => {
             Some(Reply::raw_json(format!("{{\"padding\": \"{}\"}}", "x".repeat(*bytes))))
         }

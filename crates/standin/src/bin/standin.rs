@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use authentik_standin::{Application, ProviderSettings, Settings, Standin};
+use authentik_standin::{
+    Application, Endpoint, Fault, ProviderSettings, Settings, Standin, WIKI_SLUG,
+};
 
 const USAGE: &str = "\
 usage: standin [options]
@@ -17,6 +19,7 @@ usage: standin [options]
   --client-secret SECRET of the provider \"wiki\"
   --user NAME            who is signed in without a form (alice)
   --form                 with a login form
+  --token-delay MS       the token endpoint answers this much later
   --quiet                print nothing, keep no requests: for benchmarks
   --help
 ";
@@ -36,39 +39,43 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> ExitCode {
-    let quiet = options.quiet;
-    let app_port = options.app_port;
+    let (quiet, app_port, token_delay) = (options.quiet, options.app_port, options.token_delay);
     let settings = options.settings();
-    let provider = settings.providers.first().cloned();
-    let form = settings.form;
+    let way = if settings.form { "with a login form" } else { "signs in at once" };
     let standin = Standin::start(settings);
+    if let Some(delay) = token_delay {
+        standin.fault(Endpoint::Token, Fault::Slow(delay));
+    }
     let application = match app_port {
         0 => None,
         port if quiet => Some(Application::start_without_records(Some(port))),
         port => Some(Application::start(Some(port))),
     };
-    if let (false, Some(provider)) = (quiet, provider) {
-        say(&format!(
-            "authentik (stand-in)  {}  {}\n",
-            standin.url(),
-            if form { "with a login form" } else { "signs in at once" }
-        ));
+    if !quiet {
+        say(&format!("authentik (stand-in)  {}  {way}\n", standin.url()));
         if let Some(application) = &application {
             say(&format!("sample application    {}\n", application.url()));
         }
-        say(&format!(
-            "\n  issuer         {}\n  client_id      {}\n  client_secret  {}\n",
-            standin.issuer(&provider.slug),
-            provider.client_id,
-            provider.client_secret
-        ));
-        for uri in &provider.redirect_uris {
-            say(&format!("  redirect URI   {uri}\n"));
-        }
+        say(&description(&standin));
     }
     loop {
         std::thread::sleep(Duration::from_secs(3600));
     }
+}
+
+/// What nginx has to be told.
+fn description(standin: &Standin) -> String {
+    let Some(provider) = standin.provider(WIKI_SLUG) else {
+        return String::new();
+    };
+    let uris = provider.redirect_uris.iter().map(|uri| format!("  redirect URI   {uri}\n"));
+    format!(
+        "\n  issuer         {}\n  client_id      {}\n  client_secret  {}\n{}",
+        standin.issuer(&provider.slug),
+        provider.client_id,
+        provider.client_secret,
+        uris.collect::<String>()
+    )
 }
 
 /// What the command line says.
@@ -81,6 +88,7 @@ struct Options {
     client_secret: Option<String>,
     user: Option<String>,
     form: bool,
+    token_delay: Option<Duration>,
     quiet: bool,
 }
 
@@ -96,6 +104,7 @@ impl Options {
             client_secret: None,
             user: None,
             form: false,
+            token_delay: None,
             quiet: false,
         };
         while let Some(flag) = words.next() {
@@ -109,6 +118,7 @@ impl Options {
                 "--client-secret" => options.client_secret = Some(value()?),
                 "--user" => options.user = Some(value()?),
                 "--form" => options.form = true,
+                "--token-delay" => options.token_delay = Some(milliseconds(&value()?)?),
                 "--quiet" => options.quiet = true,
                 "--help" => return Ok(None),
                 _ => return Err(format!("unknown option {flag}")),
@@ -137,6 +147,10 @@ impl Options {
             users: defaults.users,
         }
     }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_millis).map_err(|_| format!("{text:?} are no milliseconds"))
 }
 
 fn port(text: &str) -> Result<u16, String> {

@@ -200,3 +200,31 @@ fn concurrency_is_the_most_at_one_moment() {
     standin.forget_requests();
     assert_eq!((standin.concurrency_peak(METADATA), standin.count("/")), (0, 0));
 }
+
+#[test]
+fn a_code_survives_a_hangup_but_not_a_truncated_answer() {
+    let standin = standin();
+    let code = authorize(&standin, "").code();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", WIKI_CLIENT_ID),
+        ("client_secret", WIKI_CLIENT_SECRET),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+    ];
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let kind = ["Content-Type: application/x-www-form-urlencoded"];
+    let request = client::request("POST", "/application/o/token/", standin.address(), &kind, &body);
+    for (fault, starts) in [
+        (Some(Fault::Hangup), ""),
+        (Some(Fault::Truncated), "HTTP/1.1 200"),
+        (None, "HTTP/1.1 400"),
+    ] {
+        if let Some(fault) = fault {
+            standin.fault_times(Endpoint::Token, fault, 1);
+        }
+        let bytes = client::exchange(standin.address(), &request).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.starts_with(starts) && text.is_empty() == starts.is_empty(), "{text}");
+    }
+}
