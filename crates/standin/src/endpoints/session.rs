@@ -72,10 +72,10 @@ pub(crate) fn end_session(core: &Core, call: &Call) -> Reply {
 pub(crate) fn signed_out_of_application(core: &Core, call: &Call) -> Reply {
     let application = call.query("application").and_then(|slug| core.application(slug));
     let name = application.map_or("the application", |provider| provider.name.as_str());
-    let back = application.and_then(|provider| provider.redirect_uris.last()).map(|uri| {
-        // The second redirect URI is the external host with the signature parameter.
-        uri.split('?').next().unwrap_or_default()
-    });
+    // One of the redirect URIs is the external host with the signature parameter.
+    let mut uris = application.into_iter().flat_map(|provider| &provider.redirect_uris);
+    let home = uris.find(|uri| !uri.contains("/outpost.goauthentik.io/"));
+    let back = home.and_then(|uri| uri.split('?').next());
     Reply::html(200, pages::signed_out(name, back))
 }
 

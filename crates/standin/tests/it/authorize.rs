@@ -163,7 +163,8 @@ fn end_session_shows_a_page_and_leaves_the_session() {
         get(standin.address(), "/application/o/wiki/end-session/?id_token_hint=x", &[&cookie]);
     let flow = "/if/flow/default-provider-invalidation-flow/?id_token_hint=x";
     assert!(end.location().starts_with(flow), "{end:?}");
-    assert!(get(standin.address(), end.location(), &[&cookie]).body.contains("Signed out of Wiki"));
+    let page = get(standin.address(), end.location(), &[&cookie]).body;
+    assert!(page.contains("Signed out of Wiki") && page.contains("\"http://wiki.test:8880\""));
     let silent = authorize_url("&prompt=none");
     assert!(get(standin.address(), &silent, &[&cookie]).location().contains("&code="));
 
