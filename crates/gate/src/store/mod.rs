@@ -1,1 +1,43 @@
-//! To be written.
+//! The table of sessions and other records that all workers share, as safe code over bytes.
+//!
+//! The shell maps an nginx shared-memory zone, carves a [`Region`] out of it and holds the zone's
+//! slab mutex (`shpool->mutex`, the one that nginx's master releases when a worker dies) from
+//! [`Table::open`] until the table is dropped. Contents survive `nginx -s reload`; each process may
+//! map them elsewhere, so everything inside is a block number, never a pointer.
+//!
+//! ```text
+//! header │ buckets by key │ by subject │ by sid │ block 1 │ block 2 │ … (512 bytes each)
+//! ```
+//!
+//! A record is a head block (fields, links, the first 368 bytes) and as many further blocks as its
+//! payload needs, anywhere: nothing fragments, and a record fits while enough blocks are free.
+//!
+//! # A worker may be killed at any instruction
+//!
+//! Each change happens between `dirty = 1` and `dirty = 0`. Whoever opens the table and finds it
+//! dirty rebuilds everything that can be derived (buckets, links, order of use, free blocks) from
+//! the blocks themselves, and keeps a record only if its mark, chain, ownership and checksum are
+//! right. A record that was being written or removed may be gone then; no other is, and none is
+//! mangled. Links are not trusted in between either: every walk is bounded, and what does not fit
+//! together ([`Damaged`]) leads to the same recovery.
+
+mod blocks;
+mod found;
+mod index;
+mod layout;
+mod lru;
+mod memory;
+mod record;
+mod records;
+mod recover;
+mod table;
+
+pub use found::Found;
+pub use layout::{MAX_PAYLOAD, TooSmall};
+pub use memory::Damaged;
+pub use record::{Key, Owner, Record, TooBig};
+pub use recover::Recovery;
+pub use table::{Fill, Foreign, Inserted, Region, Table};
+
+#[cfg(test)]
+mod tests;

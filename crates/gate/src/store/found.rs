@@ -1,0 +1,81 @@
+//! What a lookup gives.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::layout::{MAX_PAYLOAD, head};
+use super::memory::{Damaged, Memory};
+use crate::time::UnixTime;
+
+/// A record that was found. The table cannot change while it is looked at.
+pub struct Found<'t> {
+    memory: &'t Memory<'t>,
+    dirty: &'t AtomicU32,
+    record: u32,
+    length: usize,
+    kind: u8,
+    expires: UnixTime,
+}
+
+impl<'t> Found<'t> {
+    #[inline]
+    pub(super) fn over(
+        memory: &'t Memory<'t>,
+        dirty: &'t AtomicU32,
+        record: u32,
+    ) -> Result<Self, Damaged> {
+        let [kind, ..] = memory.u32_of(record, head::KIND)?.to_le_bytes();
+        let expires = UnixTime(memory.u64_of(record, head::EXPIRES)?);
+        let length = memory.u32_of(record, head::LENGTH)? as usize;
+        // Callers allocate as much as this says.
+        if length > MAX_PAYLOAD {
+            return Err(Damaged);
+        }
+        Ok(Self { memory, dirty, record, length, kind, expires })
+    }
+
+    /// Bytes of payload.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// What the record was inserted as.
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        self.kind
+    }
+
+    /// When it expires.
+    #[must_use]
+    pub fn expires(&self) -> UnixTime {
+        self.expires
+    }
+
+    /// Copies the payload out. `false`, and `out` is not to be used, if it is not exactly
+    /// [`Self::len`] bytes long or the record is damaged.
+    #[inline]
+    #[must_use]
+    pub fn copy_into(&self, out: &mut [u8]) -> bool {
+        if out.len() != self.length {
+            return false;
+        }
+        let mut rest = out;
+        let copied = self.memory.read_chain(self.record, self.length, |part| {
+            if let Some((start, end)) = std::mem::take(&mut rest).split_at_mut_checked(part.len()) {
+                start.copy_from_slice(part);
+                rest = end;
+            }
+        });
+        if copied.is_err() {
+            // The next to open the table recovers it.
+            self.dirty.store(1, Ordering::Release);
+        }
+        copied.is_ok()
+    }
+}

@@ -1,0 +1,103 @@
+//! Recovery: everything that can be derived is built anew from the blocks themselves.
+//!
+//! It does not matter where a writer was killed, nor in which order its writes arrived; nor
+//! where an earlier recovery was killed, as no field that a record is judged by is ever
+//! changed while the record is kept. Time: three passes over the blocks ever used, and the
+//! sorting of the records. No memory besides the zone is needed.
+
+use super::blocks::Chain;
+use super::index::BY_KEY;
+use super::layout::{MAX_PAYLOAD, NONE, block, head, header, mark};
+use super::lru::Sorter;
+use super::memory::{Damaged, Memory};
+use super::record::{Checksum, Fields, Owner};
+use crate::time::UnixTime;
+
+/// What a recovery found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Records that are whole.
+    pub kept: u32,
+    /// Records that claimed to be complete and were not.
+    pub lost: u32,
+}
+
+impl Memory<'_> {
+    /// Rebuilds the table, whatever the memory holds.
+    pub(super) fn recover(&mut self) -> Result<Recovery, Damaged> {
+        let high_water = self.u32_at(header::HIGH_WATER)?.min(self.geometry.blocks);
+        self.set_u32_at(header::HIGH_WATER, high_water)?;
+        self.clear_derived()?;
+        for block in 1..=high_water {
+            self.set_u32(block, block::KEPT, 0)?;
+        }
+
+        let mut found = Recovery::default();
+        let mut by_use = Sorter::new();
+        for record in 1..=high_water {
+            if self.u32_of(record, block::MARK)? != mark::HEAD {
+                continue;
+            }
+            if self.is_whole(record)? {
+                self.keep(record)?;
+                by_use.add(self, record)?;
+                found.kept += 1;
+            } else {
+                found.lost += 1;
+            }
+        }
+        let sorted = by_use.finish(self)?;
+        self.adopt_order(sorted)?;
+
+        // Downwards, so that the first free blocks are handed out first.
+        for block in (1..=high_water).rev() {
+            if self.u32_of(block, block::KEPT)? == 0 {
+                self.give_back(block)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_whole(&self, record: u32) -> Result<bool, Damaged> {
+        let fields = self.fields(record)?;
+        // Links of the record that are out of range make it one that is not whole.
+        let checksum = self.checksum(record, &fields);
+        Ok(checksum == Ok(self.u64_of(record, head::CHECKSUM)?)
+            && self.u32_of(record, block::OWNER)? == record
+            // One key, one record.
+            && self.first_with(BY_KEY, &fields.key)? == NONE)
+    }
+
+    fn fields(&self, record: u32) -> Result<Fields, Damaged> {
+        let [kind, ..] = self.u32_of(record, head::KIND)?.to_le_bytes();
+        Ok(Fields {
+            key: self.array_of(record, head::KEY)?,
+            owner: Owner {
+                subject: self.array_of(record, head::SUBJECT)?,
+                sid: self.array_of(record, head::SID)?,
+            },
+            kind,
+            expires: UnixTime(self.u64_of(record, head::EXPIRES)?),
+            length: self.u32_of(record, head::LENGTH)?,
+        })
+    }
+
+    fn checksum(&self, record: u32, fields: &Fields) -> Result<u64, Damaged> {
+        let length = fields.length as usize;
+        if length > MAX_PAYLOAD {
+            return Err(Damaged);
+        }
+        let mut checksum = Checksum::of(fields);
+        self.read_chain(record, length, |part| checksum.add(part))?;
+        Ok(checksum.0)
+    }
+
+    fn keep(&mut self, record: u32) -> Result<(), Damaged> {
+        self.set_u32(record, block::KEPT, 1)?;
+        let mut chain = Chain::of(record);
+        while let Some(tail) = chain.advance(self)? {
+            self.set_u32(tail, block::KEPT, 1)?;
+        }
+        self.link_record(record)
+    }
+}

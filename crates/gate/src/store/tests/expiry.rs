@@ -1,0 +1,121 @@
+//! What ends records: time, sign-out, replacement; and leases, which live by it.
+
+use super::super::{Owner, Record};
+use super::zone::{Item, SMALL, Zone, audit, hash, key, payload_of};
+use crate::time::UnixTime;
+
+const NOW: UnixTime = UnixTime(1_000);
+
+#[test]
+fn a_record_is_found_until_the_second_before_it_expires() {
+    let mut zone = Zone::new(SMALL);
+    let item = Item::new(1, 50, 2_000);
+    let mut table = zone.open();
+    table.insert(&item.record(), NOW).unwrap();
+    assert_eq!(payload_of(&mut table, &item.key, 1_999), Some(item.payload));
+    assert!(table.find(&item.key, UnixTime(2_000)).is_none());
+}
+
+#[test]
+fn a_sweep_looks_at_its_budget_only_and_goes_on_where_it_was() {
+    let mut zone = Zone::new(SMALL);
+    for number in 0..100 {
+        let expires = if number % 2 == 0 { 2_000 } else { 3_000 };
+        zone.open().insert(&Item::new(number, 50, expires).record(), NOW).unwrap();
+    }
+    let sweep = |zone: &mut Zone| zone.open().sweep(UnixTime(2_500), 40).unwrap();
+    let removed: Vec<u32> = (0..4).map(|_| sweep(&mut zone)).collect();
+    assert_eq!(removed.iter().sum::<u32>(), 50);
+    assert!(removed[..3].iter().all(|removed| *removed <= 20), "{removed:?}");
+    assert_eq!(audit(&zone.open()).len(), 50);
+}
+
+#[test]
+fn expired_records_make_room_before_live_ones_do() {
+    let mut zone = Zone::new(SMALL);
+    let mut table = zone.open();
+    // The live ones are the least recently used, so eviction by use would take them.
+    for number in 0..540 {
+        let expires = if number < 480 { 9_000 } else { 1_001 };
+        table.insert(&Item::new(number, 50, expires).record(), NOW).unwrap();
+    }
+    for _ in 0..10 {
+        table.sweep(NOW, 48).unwrap();
+    }
+    let inserted = table.insert(&Item::new(999, 50, 9_000).record(), UnixTime(1_001)).unwrap();
+    assert_eq!(inserted.evicted_live, 0);
+    assert!(table.find(&key(0), UnixTime(1_001)).is_some());
+}
+
+#[test]
+fn signing_out_ends_all_records_of_the_user_and_of_nobody_else() {
+    let mut zone = Zone::new(SMALL);
+    let mut table = zone.open();
+    for number in 0..110 {
+        table.insert(&Item::new(number, 600, 9_000).record(), NOW).unwrap();
+    }
+    assert_eq!(table.remove_by_subject(&hash(3)), Ok(22));
+    assert_eq!(table.remove_by_subject(&hash(3)), Ok(0));
+    assert_eq!(table.remove_by_sid(&hash(7)), Ok(8));
+    let kept = audit(&table);
+    assert_eq!(kept.len(), 80);
+    assert!(!kept.iter().any(|(_, i)| i.owner.subject == hash(3) || i.owner.sid == hash(7)));
+}
+
+#[test]
+fn all_zeros_are_nobody_and_match_nothing() {
+    let mut zone = Zone::new(SMALL);
+    let mut table = zone.open();
+    let record = Record::new(key(1), Owner::NOBODY, 0, UnixTime(9_000), b"lease").unwrap();
+    table.insert(&record, NOW).unwrap();
+    assert_eq!(table.remove_by_subject(&[0; 16]), Ok(0));
+    assert_eq!(table.remove_by_sid(&[0; 16]), Ok(0));
+    assert!(table.find(&key(1), NOW).is_some());
+}
+
+#[test]
+fn a_record_replaces_the_one_with_its_key() {
+    let mut zone = Zone::new(SMALL);
+    let mut table = zone.open();
+    let (old, new) = (Item::new(1, 2_150, 9_000), Item::new(1, 40, 9_000));
+    table.insert(&old.record(), NOW).unwrap();
+    let inserted = table.insert(&new.record(), NOW).unwrap();
+    assert_eq!((inserted.fill.records, inserted.fill.blocks_used), (1, 1));
+    assert_eq!(payload_of(&mut table, &key(1), 1_000), Some(new.payload));
+}
+
+#[test]
+fn a_removed_record_is_gone_also_after_a_recovery() {
+    let mut zone = Zone::new(SMALL);
+    zone.open().insert(&Item::new(1, 2_150, 9_000).record(), NOW).unwrap();
+    assert_eq!(zone.open().remove(&key(1)), Ok(true));
+    assert_eq!(zone.open().remove(&key(1)), Ok(false));
+    *zone.dirty.get_mut() = 1;
+    let mut table = zone.open();
+    assert!(table.recovery().is_some_and(|recovery| recovery.kept == 0 && recovery.lost == 0));
+    assert!(table.find(&key(1), NOW).is_none());
+}
+
+#[test]
+fn a_lease_is_given_once_until_it_expires() {
+    let mut zone = Zone::new(SMALL);
+    let lease = |expires| Item { owner: Owner::NOBODY, ..Item::new(5, 0, expires) };
+    let ask = |zone: &mut Zone, now, expires| {
+        zone.open().insert_if_absent(&lease(expires).record(), UnixTime(now)).unwrap()
+    };
+    let table = [(1_000, true), (1_000, false), (1_009, false), (1_010, true), (1_011, false)];
+    for (now, given) in table {
+        assert_eq!(ask(&mut zone, now, now + 10), given, "at {now}");
+    }
+}
+
+#[test]
+fn a_lookup_writes_once_in_five_seconds() {
+    let mut zone = Zone::new(SMALL);
+    zone.open().insert(&Item::new(1, 100, 9_000).record(), NOW).unwrap();
+    for (now, writes) in [(1_000, false), (1_004, false), (1_005, true), (1_006, false)] {
+        let before = zone.bytes.clone();
+        assert!(zone.open().find(&key(1), UnixTime(now)).is_some());
+        assert_eq!(zone.bytes != before, writes, "at {now}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the table as a whole.
+
+mod capacity;
+mod crash;
+mod expiry;
+mod garbage;
+pub(super) mod kill;
+mod model;
+mod zone;

@@ -1,0 +1,139 @@
+//! Random operations on the table and on a model that is too simple to be wrong.
+
+use super::super::table::USE_NOTED_EVERY;
+use super::zone::{Item, Random, SMALL, Zone, audit, hash, key, payload_of};
+use crate::time::UnixTime;
+
+/// Live records with their time of use, newest first; expired ones may be in it too.
+#[derive(Default)]
+struct Model(Vec<(u64, Item)>);
+
+impl Model {
+    fn at(&self, number: u64, now: u64) -> Option<usize> {
+        let key = key(number);
+        self.0.iter().position(|(_, item)| item.key == key && item.expires.0 > now)
+    }
+
+    fn find(&mut self, number: u64, now: u64) -> Option<Vec<u8>> {
+        let at = self.at(number, now)?;
+        if now - self.0[at].0 >= USE_NOTED_EVERY {
+            let (_, item) = self.0.remove(at);
+            self.0.insert(0, (now, item));
+            return Some(self.0[0].1.payload.clone());
+        }
+        Some(self.0[at].1.payload.clone())
+    }
+
+    fn insert(&mut self, item: &Item, evicted_live: u32, now: u64) {
+        self.0.retain(|(_, other)| other.key != item.key && other.expires.0 > now);
+        self.0.truncate(self.0.len() - evicted_live as usize);
+        self.0.insert(0, (now, item.clone()));
+    }
+
+    fn remove(&mut self, is_gone: impl Fn(&Item) -> bool) {
+        self.0.retain(|(_, item)| !is_gone(item));
+    }
+}
+
+struct Run {
+    zone: Zone,
+    model: Model,
+    random: Random,
+    now: u64,
+    lifetime: u64,
+    evicted: u32,
+}
+
+impl Run {
+    fn step(&mut self) {
+        let number = self.random.below(400);
+        let (now, zone, model) = (self.now, &mut self.zone, &mut self.model);
+        let mut table = zone.open();
+        assert_eq!(table.recovery(), None);
+        match self.random.below(100) {
+            0..45 => {
+                let found = payload_of(&mut table, &key(number), now);
+                assert_eq!(found, model.find(number, now));
+            }
+            45..85 => {
+                let length = self.random.below(4) * self.random.below(1_000);
+                let expires = now + 1 + self.random.below(self.lifetime);
+                let item = Item::new(number, length as usize, expires);
+                let inserted = table.insert(&item.record(), UnixTime(now)).unwrap();
+                model.insert(&item, inserted.evicted_live, now);
+                self.evicted += inserted.evicted_live;
+            }
+            85..90 => {
+                let item = Item::new(number, 10, now + 30);
+                let was_absent = model.at(number, now).is_none();
+                let before = audit(&table).len();
+                assert_eq!(table.insert_if_absent(&item.record(), UnixTime(now)), Ok(was_absent));
+                if was_absent {
+                    let evicted = (before + 1).saturating_sub(audit(&table).len());
+                    // Expired ones may be among them: the comparison below tells.
+                    model.insert(&item, 0, now);
+                    let kept = audit(&table);
+                    let gone = |item: &Item| !kept.iter().any(|(_, other)| other == item);
+                    let missing = model.0.iter().filter(|(_, item)| gone(item)).count();
+                    assert!(missing <= evicted);
+                    model.0.truncate(model.0.len() - missing);
+                }
+            }
+            90..95 => {
+                let there = table.remove(&key(number)).unwrap();
+                assert!(there || model.at(number, now).is_none());
+                model.remove(|item| item.key == key(number));
+            }
+            95..97 => {
+                let who = hash(number);
+                table.remove_by_subject(&who).unwrap();
+                model.remove(|item| item.owner.subject == who && who != [0; 16]);
+            }
+            97..99 => {
+                let which = hash(number);
+                table.remove_by_sid(&which).unwrap();
+                model.remove(|item| item.owner.sid == which && which != [0; 16]);
+            }
+            _ => {
+                table.sweep(UnixTime(now), 100).unwrap();
+            }
+        }
+        self.now += self.random.below(4);
+    }
+
+    fn compare(&mut self) {
+        let now = self.now;
+        let table = self.zone.open();
+        let mut kept = audit(&table);
+        kept.retain(|(_, item)| item.expires.0 > now);
+        self.model.0.retain(|(_, item)| item.expires.0 > now);
+        assert!(kept == self.model.0, "other records, or another order");
+    }
+}
+
+fn run(seed: u64, lifetime: u64) -> Run {
+    let (zone, model) = (Zone::new(SMALL), Model::default());
+    let mut run = Run { zone, model, random: Random(seed), now: 1_000, lifetime, evicted: 0 };
+    for step in 0..2_500 {
+        run.step();
+        if step % 20 == 0 {
+            run.compare();
+        }
+    }
+    run.compare();
+    run
+}
+
+#[test]
+fn the_table_agrees_with_the_model_when_records_expire() {
+    for seed in 0..12 {
+        run(seed, 300);
+    }
+}
+
+#[test]
+fn the_table_agrees_with_the_model_when_records_are_evicted() {
+    for seed in 100..112 {
+        assert!(run(seed, 1_000_000).evicted > 100, "the zone was hardly ever full");
+    }
+}

@@ -1,0 +1,172 @@
+//! A zone in ordinary memory, what is put into it, and an audit of all its links.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
+
+use super::super::layout::{NONE, block, blocks_for, head, header, mark};
+use super::super::{Key, Owner, Record, Region, Table};
+use crate::time::UnixTime;
+
+/// Length of a zone of 540 blocks, barely more than the least possible.
+pub(super) const SMALL: usize = 540 * 512 + 64 + 3 * 512 * 4;
+
+pub(super) struct Zone {
+    pub(super) dirty: AtomicU32,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Zone {
+    pub(super) fn new(length: usize) -> Self {
+        let mut zone = Self { dirty: AtomicU32::new(0), bytes: vec![0; length] };
+        Table::format(zone.region()).unwrap();
+        zone
+    }
+
+    pub(super) fn region(&mut self) -> Region<'_> {
+        Region { dirty: &self.dirty, bytes: &mut self.bytes }
+    }
+
+    pub(super) fn open(&mut self) -> Table<'_> {
+        Table::open(self.region()).unwrap()
+    }
+}
+
+impl Clone for Zone {
+    fn clone(&self) -> Self {
+        let dirty = AtomicU32::new(self.dirty.load(std::sync::atomic::Ordering::Relaxed));
+        Self { dirty, bytes: self.bytes.clone() }
+    }
+}
+
+/// A record with memory of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) key: Key,
+    pub(super) owner: Owner,
+    pub(super) kind: u8,
+    pub(super) expires: UnixTime,
+    pub(super) payload: Vec<u8>,
+}
+
+impl Item {
+    /// With a payload that no other number and length has.
+    pub(super) fn new(number: u64, length: usize, expires: u64) -> Self {
+        let mut random = Random(number.wrapping_mul(977).wrapping_add(length as u64 + 1));
+        let payload = (0..length).map(|_| random.next() as u8).collect();
+        let owner = Owner { subject: hash(number % 5), sid: hash(number % 11) };
+        Self { key: key(number), owner, kind: number as u8, expires: UnixTime(expires), payload }
+    }
+
+    pub(super) fn record(&self) -> Record<'_> {
+        Record::new(self.key, self.owner, self.kind, self.expires, &self.payload).unwrap()
+    }
+
+    pub(super) fn blocks(&self) -> u32 {
+        blocks_for(self.payload.len())
+    }
+}
+
+/// Evenly distributed, as a SHA-256 is.
+pub(super) fn key(number: u64) -> Key {
+    let mut random = Random(number.wrapping_add(1));
+    let mut key = [0; 32];
+    for word in key.chunks_mut(8) {
+        word.copy_from_slice(&random.next().to_le_bytes());
+    }
+    key
+}
+
+/// A hash of a user or session; 0 is nobody.
+pub(super) fn hash(number: u64) -> [u8; 16] {
+    match number {
+        0 => [0; 16],
+        number => *key(number + 1_000_000).first_chunk().unwrap(),
+    }
+}
+
+/// Finds and copies out.
+pub(super) fn payload_of(table: &mut Table<'_>, key: &Key, now: u64) -> Option<Vec<u8>> {
+    let found = table.find(key, UnixTime(now))?;
+    let mut payload = vec![0; found.len()];
+    found.copy_into(&mut payload).then_some(payload)
+}
+
+/// splitmix64: the same numbers in every run.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+/// Checks that all links agree, and gives all records with their time of use, newest first.
+pub(super) fn audit(table: &Table<'_>) -> Vec<(u64, Item)> {
+    let memory = table.memory();
+    let mut items = Vec::new();
+    let (mut newer, mut record) = (NONE, memory.u32_at(header::NEWEST).unwrap());
+    while record != NONE {
+        assert_eq!(memory.u32_of(record, block::MARK), Ok(mark::HEAD));
+        assert_eq!(memory.u32_of(record, head::NEWER), Ok(newer));
+        let mut payload = Vec::new();
+        let length = memory.u32_of(record, head::LENGTH).unwrap() as usize;
+        memory.read_chain(record, length, |part| payload.extend_from_slice(part)).unwrap();
+        let item = Item {
+            key: memory.array_of(record, head::KEY).unwrap(),
+            owner: Owner {
+                subject: memory.array_of(record, head::SUBJECT).unwrap(),
+                sid: memory.array_of(record, head::SID).unwrap(),
+            },
+            kind: memory.u32_of(record, head::KIND).unwrap() as u8,
+            expires: UnixTime(memory.u64_of(record, head::EXPIRES).unwrap()),
+            payload,
+        };
+        assert_eq!(memory.live(&item.key, UnixTime(0)), Ok(record));
+        items.push((memory.u64_of(record, head::USED).unwrap(), item));
+        (newer, record) = (record, memory.u32_of(record, head::OLDER).unwrap());
+    }
+    assert_eq!(memory.u32_at(header::OLDEST), Ok(newer));
+    assert!(items.windows(2).all(|pair| pair[0].0 >= pair[1].0), "newest first");
+    audit_counts(table, &items);
+    items
+}
+
+fn audit_counts(table: &Table<'_>, items: &[(u64, Item)]) {
+    let memory = table.memory();
+    let mut free = 0;
+    let mut block = memory.u32_at(header::FIRST_FREE).unwrap();
+    while block != NONE {
+        assert_eq!(memory.u32_of(block, block::MARK), Ok(mark::FREE));
+        free += 1;
+        assert!(free <= memory.geometry.blocks, "the free list runs in a circle");
+        block = memory.u32_of(block, block::NEXT).unwrap();
+    }
+    assert_eq!(memory.u32_at(header::FREE), Ok(free));
+    let used: u32 = items.iter().map(|(_, item)| item.blocks()).sum();
+    assert_eq!(memory.u32_at(header::HIGH_WATER), Ok(used + free), "a block was lost");
+    let fill = table.fill();
+    assert_eq!((fill.records as usize, fill.blocks_used), (items.len(), used));
+    assert_eq!(memory.chain_sums(), expected_chain_sums(items));
+}
+
+// Records in the index by key, by subject, by sid.
+fn expected_chain_sums(items: &[(u64, Item)]) -> [u32; 3] {
+    let count = |is_in: fn(&Item) -> bool| items.iter().filter(|(_, i)| is_in(i)).count() as u32;
+    [
+        count(|_| true),
+        count(|item| item.owner.subject != [0; 16]),
+        count(|item| item.owner.sid != [0; 16]),
+    ]
+}
+
+/// All records by key.
+pub(super) fn by_key(items: Vec<(u64, Item)>) -> HashMap<Key, Item> {
+    items.into_iter().map(|(_, item)| (item.key, item)).collect()
+}
