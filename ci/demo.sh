@@ -39,7 +39,7 @@ invite() {
     cat <<TEXT
 
   Open                    $site_url/
-  sign in as              alice, with any password the page accepts
+  sign in                 click on one of the users
   open to everyone        $site_url/public/
   sign out                $site_url/outpost.goauthentik.io/sign_out
   what nginx says         $site/logs/error.log

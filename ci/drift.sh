@@ -2,6 +2,8 @@
 # What is written twice must agree, in both directions:
 #
 #   directives in src/conf/directives.rs     headings in docs/directives.md
+#   keys in src/conf/provider.rs             headings of the fourth level there
+#   names in src/variables.rs                rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
 #   files in nginx-conf/                     names in tests/it/samples.rs
 #
@@ -19,6 +21,14 @@ main() {
     headings docs/directives.md 'authentik_[a-z_]*' >"$lists/directives.md"
     agree directive "$lists/directives" src/conf/directives.rs "$lists/directives.md" docs/directives.md
 
+    keys src/conf/provider.rs >"$lists/keys"
+    sed -n '/^#### /p' docs/directives.md | grep -o '`[a-z_]*`' | tr -d '`' | sort -u >"$lists/keys.md"
+    agree key "$lists/keys" src/conf/provider.rs "$lists/keys.md" docs/directives.md
+
+    sed -n 's/.*name: "\(authentik_[a-z_]*\)".*/\1/p' src/variables.rs | sort -u >"$lists/variables"
+    sed -n 's/^| `$\(authentik_[a-z_]*\)` |.*/\1/p' docs/directives.md | sort -u >"$lists/variables.md"
+    agree variable "$lists/variables" src/variables.rs "$lists/variables.md" docs/directives.md
+
     reasons crates/gate/src/reason.rs >"$lists/reasons"
     headings docs/reasons.md '[a-z0-9-]*' >"$lists/reasons.md"
     agree reason "$lists/reasons" crates/gate/src/reason.rs "$lists/reasons.md" docs/reasons.md
@@ -28,12 +38,17 @@ main() {
     agree sample "$lists/samples" nginx-conf "$lists/samples.rs" tests/it/samples.rs
 
     [ -z "$drifted" ] || exit 1
-    echo "drift: none in $(cat "$lists/directives" "$lists/reasons" "$lists/samples" | wc -l) names"
+    echo "drift: none in $(cd "$lists" && cat directives keys variables reasons samples | wc -l) names"
 }
 
 # The names in the table of directives: string literals outside comments.
 directives() {
     sed 's,//.*,,' "$1" | grep -o '"authentik_[a-z_]*"' | tr -d '"' | sort -u
+}
+
+# The array KEYS: every key of the block authentik_provider.
+keys() {
+    sed -n '/^const KEYS: /,/^];/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z_]*"' | tr -d '"' | sort -u
 }
 
 # The codes in the map `reply`, the only literals there in lower case without a space.

@@ -18,8 +18,7 @@ site_configure() {
     mkdir -p "$site/logs" "$site/tmp"
     cp "$module" "$site/ngx_http_authentik_module.so"
     cp nginx-conf/demo.conf "$site/demo.conf"
-    # The secret is the stand-in's, public on purpose.
-    (umask 077 && "$standin" --print-client-secret >"$site/wiki.secret")
+    (umask 077 && openssl rand -hex 64 >"$site/wiki.secret")
     cat >"$site/nginx.conf" <<CONF
 load_module $site/ngx_http_authentik_module.so;
 error_log logs/error.log info;
@@ -42,9 +41,9 @@ CONF
 # $@: further arguments of the stand-in. Sets $standin_pid.
 site_start_standin() {
     is_free 9000 && is_free 3000 || fail "port 9000 or 3000 is in use"
-    "$standin" --port 9000 --app-port 3000 \
-        --redirect-uri "$site_url/outpost.goauthentik.io/callback?X-authentik-auth-callback=true" \
-        "$@" >"$site/logs/standin.log" 2>&1 &
+    "$standin" --port 9000 --app-port 3000 --external-host "$site_url" \
+        --client-id "$(sed -n 's/^ *client_id *\(.*\);/\1/p' nginx-conf/demo.conf)" \
+        --client-secret "$(cat "$site/wiki.secret")" "$@" >"$site/logs/standin.log" 2>&1 &
     standin_pid=$!
     wait_for 200 "$core_url/application/o/wiki/.well-known/openid-configuration" standin.log
 }
