@@ -1,1 +1,38 @@
-//! To be written.
+//! Which requests the module answers itself.
+
+use crate::query::{Signature, signature};
+
+/// A request that is answered by the module, on every server that uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Begin a sign-in.
+    Start,
+    /// authentik sends the browser back.
+    Callback,
+    /// End every session of the user.
+    SignOut,
+    /// Health of this nginx, 204.
+    Ping,
+}
+
+/// Finds the endpoint of a request.
+///
+/// `path` is nginx's normalised URI, `query` the raw query, `prefix` the provider's
+/// [`crate::provider::External::endpoints_path`]. All methods are accepted, paths are
+/// case-sensitive and exact (authentik-outpost.md §3.3).
+#[must_use]
+pub fn endpoint(path: &[u8], query: &[u8], prefix: &str) -> Option<Endpoint> {
+    // The signature queries come first: they match any path (authentik-outpost.md §3.2).
+    match signature(query) {
+        Some(Signature::Callback) => return Some(Endpoint::Callback),
+        Some(Signature::Logout) => return Some(Endpoint::SignOut),
+        None => {}
+    }
+    match path.strip_prefix(prefix.as_bytes())? {
+        b"start" => Some(Endpoint::Start),
+        b"callback" => Some(Endpoint::Callback),
+        b"sign_out" => Some(Endpoint::SignOut),
+        b"ping" => Some(Endpoint::Ping),
+        _ => None, // lint: a byte string, not an enum
+    }
+}

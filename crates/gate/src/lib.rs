@@ -22,6 +22,7 @@ pub mod question;
 pub mod reason;
 pub mod redirect;
 pub mod request;
+pub mod response;
 pub mod secret;
 pub mod store;
 #[cfg(test)]

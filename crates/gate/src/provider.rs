@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ring::{digest, hkdf};
 use url::Url;
 
+use crate::identity::ProviderHeaders;
 use crate::paths::UnauthPaths;
 use crate::secret::Secret;
 
@@ -112,6 +113,8 @@ pub struct Provider {
     pub given: GivenEndpoints,
     /// How authentik's certificate is judged.
     pub trust: Trust,
+    /// The headers that tell applications of the provider.
+    pub headers: ProviderHeaders,
 }
 
 /// `external_host`, taken apart.
@@ -226,12 +229,15 @@ impl Provider {
         let login_key = login_key(cookie_secret.as_ref().unwrap_or(&client_secret), &client_id)
             .ok_or_else(|| missing("cookie_secret", "key derivation failed"))?;
 
+        let application = application.or_else(|| slug_of(&issuer_url)).unwrap_or_default();
+        let jwks_uri = endpoints.jwks.clone().unwrap_or_else(|| jwks_uri(&issuer, &application));
         Ok(Self {
+            headers: ProviderHeaders::new(&name, &application, &jwks_uri, ""),
             cookie_name: format!("authentik_proxy_{}", hex4(&key)),
             key: ProviderKey(key),
             login_key,
             scope: if scope.is_empty() { DEFAULT_SCOPE.to_owned() } else { scope.join(" ") },
-            application: application.or_else(|| slug_of(&issuer_url)).unwrap_or_default(),
+            application,
             given: endpoints,
             name,
             issuer,
@@ -359,6 +365,17 @@ fn slug_of(issuer: &Url) -> Option<String> {
     (segments.next() == Some("o")).then(|| slug.to_owned())
 }
 
+/// Where authentik publishes the keys of an application, with either kind of issuer.
+fn jwks_uri(issuer: &str, application: &str) -> String {
+    let issuer = issuer.trim_end_matches('/');
+    let below = format!("/application/o/{application}");
+    if issuer.ends_with(&below) {
+        format!("{issuer}/jwks/")
+    } else {
+        format!("{issuer}{below}/jwks/")
+    }
+}
+
 fn login_key(material: &Secret, client_id: &str) -> Option<LoginKey> {
     let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ngx_http_authentik_module login state v1");
     let mut key = LoginKey([0; 32]);
@@ -407,10 +424,26 @@ mod tests {
         for (external, redirect, endpoints) in [
             ("https://h", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
             ("https://h/", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
-            ("http://H:80", "http://H:80/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
-            ("http://h/app", "http://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
-            ("http://h/app/", "http://h/app/outpost.goauthentik.io/callback", "/app/outpost.goauthentik.io/"),
-            ("http://[::1]:8/a/b", "http://[::1]:8/a/outpost.goauthentik.io/callback", "/a/outpost.goauthentik.io/"),
+            (
+                "http://H:80",
+                "http://H:80/outpost.goauthentik.io/callback",
+                "/outpost.goauthentik.io/",
+            ),
+            (
+                "http://h/app",
+                "http://h/outpost.goauthentik.io/callback",
+                "/outpost.goauthentik.io/",
+            ),
+            (
+                "http://h/app/",
+                "http://h/app/outpost.goauthentik.io/callback",
+                "/app/outpost.goauthentik.io/",
+            ),
+            (
+                "http://[::1]:8/a/b",
+                "http://[::1]:8/a/outpost.goauthentik.io/callback",
+                "/a/outpost.goauthentik.io/",
+            ),
         ] {
             let parsed = External::parse(external).unwrap();
             assert_eq!(parsed.redirect_uri, format!("{redirect}?X-authentik-auth-callback=true"));
@@ -429,8 +462,12 @@ mod tests {
             ("client_secret_file: is missing", |s| s.client_secret = None),
             ("external_host: is missing", |s| s.external_host.clear()),
             ("external_host: \"https:h\" does not begin", |s| s.external_host = "https:h".into()),
-            ("external_host: \"https://u:p@h\" must not", |s| s.external_host = "https://u:p@h".into()),
-            ("external_host: \"https://h/?q\" has a query", |s| s.external_host = "https://h/?q".into()),
+            ("external_host: \"https://u:p@h\" must not", |s| {
+                s.external_host = "https://u:p@h".into()
+            }),
+            ("external_host: \"https://h/?q\" has a query", |s| {
+                s.external_host = "https://h/?q".into()
+            }),
             ("cookie_domain: is missing", |s| s.mode = Mode::ForwardDomain),
             ("cookie_domain: \"ample.com\" does not cover", |s| {
                 s.cookie_domain = Some("ample.com".into());
@@ -441,6 +478,21 @@ mod tests {
             break_it(&mut broken);
             let error = Provider::new(broken).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_keys_are_where_authentik_publishes_them() {
+        // Recordings: oidc_metadata.json, both issuer modes.
+        for (issuer, application) in [
+            ("https://sso.example.com/application/o/wiki/", None),
+            ("https://sso.example.com/", Some("wiki")),
+        ] {
+            let application = application.map(str::to_owned);
+            let settings = Settings { issuer: issuer.into(), application, ..settings() };
+            let provider = Provider::new(settings).unwrap();
+            let [jwks, ..] = provider.headers.values();
+            assert_eq!(jwks, b"https://sso.example.com/application/o/wiki/jwks/");
         }
     }
 

@@ -1,1 +1,226 @@
-//! To be written.
+//! Why a request did not get what it asked for: one table from reason to answer.
+
+use crate::http::TransportError;
+use crate::login::StateFlaw;
+use crate::question::{CoreError, Cure};
+use crate::token::TokenFlaw;
+
+/// Why a request was refused or a sign-in failed.
+///
+/// Every reason has a heading in `docs/reasons.md` (checked by `ci/drift.sh`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The request carries no session cookie of this provider.
+    NoSession,
+    /// It carries one, but the zone knows no such session: expired, signed out, evicted, forged.
+    UnknownSession,
+    /// The `state` parameter is missing, repeated or not one of ours.
+    StateMalformed,
+    /// The state was made for another provider, or sealed with another key.
+    StateForeign,
+    /// The state is older than ten minutes.
+    StateExpired,
+    /// The browser did not send the cookie that belongs to the state.
+    StateNoCookie,
+    /// The cookie that belongs to the state holds something else: another browser's state.
+    StateMismatch,
+    /// The callback carries no `code`, or more than one.
+    CodeMissing,
+    /// authentik came back with an error instead of a code.
+    AuthorizeError,
+    /// authentik refused the code: used, expired or of another client.
+    CodeRejected,
+    /// authentik refused this client: client id, secret or redirect URI do not match its settings.
+    ClientRejected,
+    /// The token's signature is wrong or its algorithm is not the provider's.
+    TokenSignature,
+    /// The token was issued by somebody else than the configured issuer.
+    TokenIssuer,
+    /// The token was issued for another client.
+    TokenAudience,
+    /// The token is over, or from the future.
+    TokenTime,
+    /// The token does not belong to this sign-in.
+    TokenNonce,
+    /// The token cannot be read, or lacks what it must hold.
+    TokenMalformed,
+    /// authentik cannot be reached or answers with a server error.
+    CoreUnreachable,
+    /// authentik did not answer in time.
+    CoreTimeout,
+    /// authentik answers something that is not the protocol.
+    CoreGarbage,
+    /// What authentik answers does not fit the configuration: another issuer, a missing endpoint.
+    CoreMismatch,
+    /// Too many sign-ins wait already in this worker.
+    Overloaded,
+    /// The session did not fit into the shared zone.
+    ZoneFull,
+    /// Sign-ins fail again and again: stopped instead of looping.
+    SignInLoop,
+    /// No provider of this server fits the request.
+    NoProvider,
+    /// Something broke inside the module.
+    Internal,
+}
+
+/// Severity of the log line, by whose problem it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// The visitor's: expected in daily use.
+    Info,
+    /// authentik's, or the configuration's.
+    Error,
+    /// Ours.
+    Crit,
+}
+
+/// How a reason is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Severity of the log line.
+    pub level: Level,
+    /// The word in the log, in `$authentik_reason` and on the page.
+    pub code: &'static str,
+    /// What the visitor reads first.
+    pub title: &'static str,
+    /// What the visitor reads next. Names nothing an attacker could use.
+    pub sentence: &'static str,
+}
+
+impl Reason {
+    /// The word in the log, in `$authentik_reason` and on the page.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.reply().code
+    }
+
+    /// The whole answer. Exhaustive on purpose: a new reason does not compile until it is here.
+    #[must_use]
+    pub const fn reply(self) -> Reply {
+        use Level::{Crit, Error, Info};
+        let (status, level, code, title, sentence) = match self {
+            Self::NoSession => (401, Info, "no-session", SIGN_IN, NEEDS_SESSION),
+            Self::UnknownSession => (401, Info, "unknown-session", SIGN_IN, NEEDS_SESSION),
+            Self::StateMalformed => (400, Info, "state-malformed", AGAIN, BROKEN_LINK),
+            Self::StateForeign => (400, Info, "state-foreign", AGAIN, BROKEN_LINK),
+            Self::StateExpired => (400, Info, "state-expired", AGAIN, TOO_LATE),
+            Self::StateNoCookie => (400, Info, "state-no-cookie", AGAIN, NO_COOKIE),
+            Self::StateMismatch => (400, Info, "state-mismatch", AGAIN, BROKEN_LINK),
+            Self::CodeMissing => (400, Info, "code-missing", AGAIN, BROKEN_LINK),
+            Self::AuthorizeError => (400, Info, "authorize-error", AGAIN, NOT_SIGNED_IN),
+            Self::CodeRejected => (400, Info, "code-rejected", AGAIN, TOO_LATE),
+            Self::ClientRejected => (502, Error, "client-rejected", BROKEN, SETTINGS),
+            Self::TokenSignature => (502, Error, "token-signature", BROKEN, SETTINGS),
+            Self::TokenIssuer => (502, Error, "token-issuer", BROKEN, SETTINGS),
+            Self::TokenAudience => (502, Error, "token-audience", BROKEN, SETTINGS),
+            Self::TokenTime => (502, Error, "token-time", BROKEN, SETTINGS),
+            Self::TokenNonce => (502, Error, "token-nonce", BROKEN, SETTINGS),
+            Self::TokenMalformed => (502, Error, "token-malformed", BROKEN, SETTINGS),
+            Self::CoreUnreachable => (503, Error, "core-unreachable", AWAY, RETRY),
+            Self::CoreTimeout => (503, Error, "core-timeout", AWAY, RETRY),
+            Self::CoreGarbage => (503, Error, "core-garbage", AWAY, RETRY),
+            Self::CoreMismatch => (502, Error, "core-mismatch", BROKEN, SETTINGS),
+            Self::Overloaded => (503, Error, "overloaded", AWAY, RETRY),
+            Self::ZoneFull => (503, Crit, "zone-full", AWAY, RETRY),
+            Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
+            Self::NoProvider => (404, Info, "no-provider", NOTHING, NOTHING_HERE),
+            Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
+        };
+        Reply { status, level, code, title, sentence }
+    }
+}
+
+impl From<&StateFlaw> for Reason {
+    fn from(flaw: &StateFlaw) -> Self {
+        match flaw {
+            StateFlaw::Malformed => Self::StateMalformed,
+            StateFlaw::ForeignProvider | StateFlaw::BadSeal => Self::StateForeign,
+            StateFlaw::Expired(_) => Self::StateExpired,
+            StateFlaw::NoCookie(_) => Self::StateNoCookie,
+            StateFlaw::CookieMismatch => Self::StateMismatch,
+        }
+    }
+}
+
+impl From<&TokenFlaw> for Reason {
+    fn from(flaw: &TokenFlaw) -> Self {
+        match flaw {
+            TokenFlaw::TooLong
+            | TokenFlaw::Malformed(_)
+            | TokenFlaw::Encrypted
+            | TokenFlaw::UnknownKind
+            | TokenFlaw::Missing(_)
+            | TokenFlaw::WrongType(_)
+            | TokenFlaw::Inactive => Self::TokenMalformed,
+            TokenFlaw::Algorithm { .. }
+            | TokenFlaw::UnknownKey
+            | TokenFlaw::AmbiguousKey
+            | TokenFlaw::Signature => Self::TokenSignature,
+            TokenFlaw::Issuer { .. } => Self::TokenIssuer,
+            TokenFlaw::Audience => Self::TokenAudience,
+            TokenFlaw::Nonce => Self::TokenNonce,
+            TokenFlaw::Expired { .. } | TokenFlaw::NotYetValid { .. } => Self::TokenTime,
+        }
+    }
+}
+
+impl From<&CoreError> for Reason {
+    fn from(error: &CoreError) -> Self {
+        match (error, error.cure()) {
+            (CoreError::Unreachable(TransportError::Timeout), _) => Self::CoreTimeout,
+            (CoreError::Unreachable(TransportError::Overloaded), _) => Self::Overloaded,
+            (CoreError::Garbled { .. } | CoreError::Unreachable(TransportError::TooLarge), _) => {
+                Self::CoreGarbage
+            }
+            (CoreError::Unreachable(_) | CoreError::Unavailable { .. }, _)
+            | (CoreError::Rejected { .. }, Cure::Later) => Self::CoreUnreachable,
+            (CoreError::Rejected { .. }, Cure::SignInAgain) => Self::CodeRejected,
+            (CoreError::Rejected { .. }, Cure::Administrator) => Self::ClientRejected,
+            (CoreError::Misplaced { .. } | CoreError::Misconfigured(_), _) => Self::CoreMismatch,
+            (CoreError::BadToken(flaw), _) => Self::from(flaw),
+        }
+    }
+}
+
+const SIGN_IN: &str = "Please sign in";
+const NEEDS_SESSION: &str = "This page needs a signed-in user.";
+const AGAIN: &str = "Please sign in again";
+const BROKEN_LINK: &str = "This sign-in does not belong to this browser, or the link is damaged.";
+const TOO_LATE: &str = "This sign-in took too long or was already used.";
+const NO_COOKIE: &str = "Your browser did not send back the cookie of this sign-in. \
+    Allow cookies for this site, then try again.";
+const NOT_SIGNED_IN: &str = "The sign-in was not completed.";
+const BROKEN: &str = "Sign-in is not possible";
+const SETTINGS: &str = "The sign-in service and this site do not agree. \
+    The administrator finds the cause in the error log.";
+const INTERNAL: &str = "Something went wrong on this site.";
+const AWAY: &str = "The sign-in service is not available";
+const RETRY: &str = "You are not signed in, and the sign-in service does not answer right now. \
+    Please try again in a moment.";
+const LOOP: &str = "Sign-in does not work";
+const LOOPING: &str = "Several sign-ins in a row ended without a session, so this one was stopped. \
+    Check that cookies are allowed for this site; the administrator finds the cause in the error log.";
+const NOTHING: &str = "Nothing here";
+const NOTHING_HERE: &str = "No application on this address uses this sign-in.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitor_who_must_sign_in_is_never_told_with_a_success() {
+        for reason in [Reason::NoSession, Reason::UnknownSession, Reason::Internal] {
+            assert!(reason.reply().status >= 400);
+        }
+    }
+
+    #[test]
+    fn an_absent_core_is_answered_with_503() {
+        for reason in [Reason::CoreUnreachable, Reason::CoreTimeout, Reason::Overloaded] {
+            assert_eq!(reason.reply().status, 503);
+        }
+    }
+}

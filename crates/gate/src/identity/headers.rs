@@ -1,7 +1,6 @@
 //! The identity headers (authentik-outpost.md §8.1): their names, and names that pass for them.
 
 use super::render::push_clean;
-use crate::provider::Provider;
 use crate::question::USER_AGENT;
 
 /// Every identity header: as it is sent, and in lower case as nginx hashes it. First the user's
@@ -64,7 +63,7 @@ pub struct ProviderHeaders {
 impl ProviderHeaders {
     /// `jwks_uri` and `outpost_name` are empty where there is none.
     #[must_use]
-    pub fn new(provider: &Provider, jwks_uri: &str, outpost_name: &str) -> Self {
+    pub fn new(provider_name: &str, application: &str, jwks_uri: &str, outpost_name: &str) -> Self {
         let value = |text: &str| {
             let mut value = Vec::with_capacity(text.len() + 1);
             push_clean(&mut value, text.as_bytes());
@@ -75,8 +74,8 @@ impl ProviderHeaders {
             values: [
                 value(jwks_uri),
                 value(outpost_name),
-                value(&provider.name),
-                value(&provider.application),
+                value(provider_name),
+                value(application),
                 value(USER_AGENT),
             ],
         }
@@ -93,7 +92,6 @@ impl ProviderHeaders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::provider;
 
     #[test]
     fn every_spelling_of_an_identity_header_is_recognised() {
@@ -141,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_providers_headers_follow_the_table_and_end_in_nul() {
-        let headers = ProviderHeaders::new(&provider("p-proxy"), "https://a/jwks/", "edge\r\nö");
+        let headers = ProviderHeaders::new("p-proxy", "app-proxy", "https://a/jwks/", "edge\r\nö");
         let version = concat!("goauthentik.io/outpost/", env!("CARGO_PKG_VERSION"));
         let expected = ["https://a/jwks/", "edgeö", "p-proxy", "app-proxy", version];
         assert_eq!(headers.values(), expected.map(str::as_bytes));

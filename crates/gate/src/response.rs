@@ -1,0 +1,101 @@
+//! Answers that the module gives itself, as values.
+
+use crate::page::{self, Page};
+
+/// A response, complete except for what nginx adds to every response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers in order; `Set-Cookie` may repeat.
+    pub headers: Vec<(&'static str, String)>,
+    /// Of the body; `None` when there is none.
+    pub content_type: Option<&'static str>,
+    /// The body, empty for redirects: nginx writes theirs.
+    pub body: String,
+}
+
+const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
+
+impl Response {
+    /// 302 to an absolute URL, never cached.
+    #[must_use]
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self {
+            status: 302,
+            headers: vec![
+                ("Location", location.into()),
+                (NO_STORE.0, NO_STORE.1.to_owned()),
+                ("Referrer-Policy", "no-referrer".to_owned()),
+            ],
+            content_type: None,
+            body: String::new(),
+        }
+    }
+
+    /// A page for people.
+    #[must_use]
+    pub fn page(status: u16, page: &Page<'_>) -> Self {
+        Self::with_body(status, &page::HEADERS, page.to_html())
+    }
+
+    /// A few words for programs.
+    #[must_use]
+    pub fn json(status: u16, body: String) -> Self {
+        Self::with_body(status, &page::JSON_HEADERS, body)
+    }
+
+    fn with_body(status: u16, headers: &[(&'static str, &'static str)], body: String) -> Self {
+        let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
+        let content_type = headers.iter().find(|(name, _)| is_type(name)).map(|(_, value)| *value);
+        let others = headers.iter().filter(|(name, _)| !is_type(name));
+        let headers = others.map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self { status, headers, content_type, body }
+    }
+
+    /// No body at all.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: vec![(NO_STORE.0, NO_STORE.1.to_owned())],
+            content_type: None,
+            body: String::new(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds one `Set-Cookie` for each.
+    #[must_use]
+    pub fn with_cookies(mut self, cookies: impl IntoIterator<Item = String>) -> Self {
+        self.headers.extend(cookies.into_iter().map(|cookie| ("Set-Cookie", cookie)));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_one_content_type() {
+        let page = Page {
+            title: "t",
+            sentence: "s",
+            hint: "",
+            code: "c",
+            action: None,
+            home: None,
+        };
+        let response = Response::page(400, &page);
+        assert_eq!(response.content_type, Some("text/html; charset=utf-8"));
+        assert!(response.headers.iter().all(|(name, _)| *name != "Content-Type"));
+        assert!(response.headers.iter().any(|(name, _)| *name == "Content-Security-Policy"));
+    }
+}
