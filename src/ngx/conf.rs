@@ -1,0 +1,353 @@
+//! Reading the configuration: arguments in, mistakes out, always with file and line.
+
+use core::ffi::{CStr, c_char, c_void};
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr;
+
+use ngx::ffi::{
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_TAKE1, NGX_HTTP_LIF_CONF,
+    NGX_HTTP_LOC_CONF, NGX_HTTP_MAIN_CONF, NGX_HTTP_SRV_CONF, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK,
+    ngx_command_t, ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t,
+    ngx_log_error_core, ngx_parse_size, ngx_str_t, ngx_uint_t,
+};
+
+use super::guard::{self, Fault};
+use super::{bytes, module};
+use crate::conf::{LocationConf, MainConf, ServerConf};
+
+/// Contexts a directive may stand in.
+pub(crate) const HTTP: u32 = NGX_HTTP_MAIN_CONF;
+/// `server`.
+pub(crate) const SERVER: u32 = NGX_HTTP_SRV_CONF;
+/// `location`, also `if` inside one.
+pub(crate) const LOCATION: u32 = NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
+/// Arity: exactly one argument.
+pub(crate) const ONE: u32 = NGX_CONF_TAKE1;
+/// Arity: one or more.
+pub(crate) const ONE_OR_MORE: u32 = NGX_CONF_1MORE;
+/// Arity: `on` or `off`.
+pub(crate) const FLAG: u32 = NGX_CONF_FLAG;
+/// Arity: a name and a block.
+pub(crate) const NAMED_BLOCK: u32 = NGX_CONF_BLOCK | NGX_CONF_TAKE1;
+
+/// A configuration that cannot be used.
+#[derive(Debug)]
+pub(crate) enum Mistake {
+    /// Said here: what is wrong, and what would be right.
+    Said(String),
+    /// nginx, or a nested block, has said it already.
+    Logged,
+}
+
+impl From<String> for Mistake {
+    fn from(message: String) -> Self {
+        Self::Said(message)
+    }
+}
+
+impl From<Fault> for Mistake {
+    fn from(fault: Fault) -> Self {
+        Self::Said(fault.to_string())
+    }
+}
+
+/// What a directive does: look at its arguments, change a configuration.
+pub(crate) type Setter<C> = fn(&mut C, &mut Conf<'_>) -> Result<(), Mistake>;
+
+/// A place in the configuration files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    file: String,
+    line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// One row of the directive table.
+#[repr(transparent)]
+pub(crate) struct Row(ngx_command_t);
+
+// SAFETY: rows are constants; nginx reads them on its one thread.
+unsafe impl Sync for Row {}
+
+impl Row {
+    /// A directive that changes the configuration of the `http` block.
+    pub(crate) const fn main(
+        name: &'static CStr,
+        contexts: u32,
+        arity: u32,
+        set: Setter<MainConf>,
+    ) -> Self {
+        Self::new(name, contexts | arity, module::MAIN_OFFSET, set_main, set as *const c_void)
+    }
+
+    /// A directive that changes the configuration of a location (also through `http`, `server`).
+    pub(crate) const fn location(
+        name: &'static CStr,
+        contexts: u32,
+        arity: u32,
+        set: Setter<LocationConf>,
+    ) -> Self {
+        let offset = module::LOCATION_OFFSET;
+        Self::new(name, contexts | arity, offset, set_location, set as *const c_void)
+    }
+
+    /// The row that ends the table.
+    pub(crate) const fn end() -> Self {
+        Self(ngx_command_t::empty())
+    }
+
+    const fn new(
+        name: &'static CStr,
+        kind: u32,
+        offset: usize,
+        callback: unsafe extern "C" fn(
+            *mut ngx_conf_t,
+            *mut ngx_command_t,
+            *mut c_void,
+        ) -> *mut c_char,
+        set: *const c_void,
+    ) -> Self {
+        Self(ngx_command_t {
+            name: bytes::borrowed(name.to_bytes()),
+            type_: kind as ngx_uint_t,
+            set: Some(callback),
+            conf: offset,
+            offset: 0,
+            // Ours to use (ngx_conf_file.h): the typed setter that the callback calls.
+            post: set.cast_mut(),
+        })
+    }
+}
+
+unsafe extern "C" fn set_main(
+    cf: *mut ngx_conf_t,
+    command: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx passes the row's own configuration; `Row::main` stored this type of setter.
+    unsafe { set::<MainConf>(cf, command, conf) }
+}
+
+unsafe extern "C" fn set_location(
+    cf: *mut ngx_conf_t,
+    command: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: as above, `Row::location`.
+    unsafe { set::<LocationConf>(cf, command, conf) }
+}
+
+/// # Safety
+/// `conf` is a `C` and the row's `post` a `Setter<C>`.
+unsafe fn set<C>(
+    cf: *mut ngx_conf_t,
+    command: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    configure(cf, |cf| {
+        // SAFETY: by this function's contract; nginx lets nobody else at `conf` meanwhile.
+        let (setter, conf) = unsafe {
+            let setter = core::mem::transmute::<*mut c_void, Setter<C>>((*command).post);
+            (setter, &mut *conf.cast::<C>())
+        };
+        setter(conf, cf)
+    })
+}
+
+/// Runs a step of the configuration; what goes wrong is said with file and line.
+fn configure(
+    cf: *mut ngx_conf_t,
+    step: impl FnOnce(&mut Conf<'_>) -> Result<(), Mistake>,
+) -> *mut c_char {
+    let done = guard::status("configuration", || {
+        // SAFETY: nginx passes a live `cf` to every configuration callback.
+        let mut conf = unsafe { Conf::new(cf) };
+        step(&mut conf).map_err(|mistake| {
+            if let Mistake::Said(message) = mistake {
+                conf.emerg(&message);
+            }
+        })
+    });
+    if done == NGX_OK as ngx_int_t { ptr::null_mut() } else { CONF_ERROR }
+}
+
+/// `NGX_CONF_ERROR`.
+pub(super) const CONF_ERROR: *mut c_char = usize::MAX as *mut c_char;
+
+/// The configuration as it is read.
+pub(crate) struct Conf<'c> {
+    raw: *mut ngx_conf_t,
+    callback: PhantomData<&'c mut ngx_conf_t>,
+}
+
+impl<'c> Conf<'c> {
+    /// # Safety
+    /// `raw` is live for `'c`.
+    pub(super) unsafe fn new(raw: *mut ngx_conf_t) -> Self {
+        Self { raw, callback: PhantomData }
+    }
+
+    pub(super) fn raw(&self) -> *mut ngx_conf_t {
+        self.raw
+    }
+
+    fn fields(&self) -> &'c ngx_conf_t {
+        // SAFETY: by the contract of `new`.
+        unsafe { &*self.raw }
+    }
+
+    /// The words of the directive, its name first; what is not UTF-8 is replaced.
+    pub(crate) fn words(&self) -> Vec<String> {
+        // SAFETY: `args` is nginx's array of the words it just read.
+        let words = unsafe { (*self.fields().args).as_slice::<ngx_str_t>() };
+        // SAFETY: words live in the configuration's pool.
+        words.iter().map(|w| String::from_utf8_lossy(unsafe { bytes::slice(w) }).into()).collect()
+    }
+
+    /// The words after the directive's name.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        self.words().split_off(1)
+    }
+
+    /// The first word after the directive's name.
+    pub(crate) fn argument(&self) -> String {
+        self.arguments().into_iter().next().unwrap_or_default()
+    }
+
+    /// Where the directive stands.
+    pub(crate) fn place(&self) -> Place {
+        let file = self.fields().conf_file;
+        if file.is_null() {
+            return Place::default();
+        }
+        // SAFETY: nginx's description of the file it reads; the name lives as long.
+        unsafe {
+            let name = bytes::slice(&(*file).file.name);
+            Place { file: String::from_utf8_lossy(name).into(), line: (*file).line }
+        }
+    }
+
+    /// A path as nginx reads paths in its configuration: relative to the prefix.
+    pub(crate) fn full_path(&self, path: &str) -> Result<String, Mistake> {
+        let mut name = bytes::borrowed(self.keep(path.as_bytes())?);
+        // SAFETY: `cycle` is the one being configured; the name is NUL-terminated in its pool.
+        let (done, name) = unsafe {
+            let done = ngx_conf_full_name(self.fields().cycle, &raw mut name, 1);
+            (done, bytes::slice(&name))
+        };
+        if done != NGX_OK as ngx_int_t {
+            return Err(Mistake::Said(Fault::NoMemory.to_string()));
+        }
+        Ok(String::from_utf8_lossy(name).into())
+    }
+
+    /// Copies bytes into the pool of the configuration.
+    pub(crate) fn keep(&self, text: &[u8]) -> Result<&'c [u8], Fault> {
+        // SAFETY: the pool is live.
+        Ok(unsafe { bytes::pool_copy(self.fields().pool, text)? })
+    }
+
+    /// Reads the block that follows: `line` gets the words of each directive in it.
+    pub(crate) fn read_block<T>(
+        &mut self,
+        target: &mut T,
+        line: fn(&mut T, &mut Conf<'_>) -> Result<(), Mistake>,
+    ) -> Result<(), Mistake> {
+        let mut block = Block { target, line };
+        let raw = self.raw;
+        // SAFETY: nginx calls `handler` with `handler_conf` for each directive while it parses, and
+        // both are put back as they were before `block` goes out of scope.
+        let done = unsafe {
+            let (handler, handler_conf) = ((*raw).handler, (*raw).handler_conf);
+            (*raw).handler = Some(block_line::<T>);
+            (*raw).handler_conf = (&raw mut block).cast();
+            let done = ngx_conf_parse(raw, ptr::null_mut());
+            (*raw).handler = handler;
+            (*raw).handler_conf = handler_conf;
+            done
+        };
+        if done.is_null() { Ok(()) } else { Err(Mistake::Logged) }
+    }
+
+    /// Configuration of the `http` block.
+    pub(crate) fn main_conf(&mut self) -> &mut MainConf {
+        // SAFETY: made by our `create_main_conf` before any directive is read.
+        unsafe { module::main_conf_of(self.raw) }
+    }
+
+    /// Configuration of the server whose locations are being merged.
+    pub(crate) fn server_conf(&mut self) -> &mut ServerConf {
+        // SAFETY: made by our `create_srv_conf`.
+        unsafe { module::server_conf_of(self.raw) }
+    }
+
+    /// Says what stops the configuration, with file and line.
+    pub(crate) fn emerg(&self, message: &str) {
+        self.say(NGX_LOG_EMERG, message);
+    }
+
+    /// Says what is allowed but surely not meant.
+    pub(crate) fn warn(&self, message: &str) {
+        self.say(NGX_LOG_WARN, message);
+    }
+
+    /// Says what stops the configuration, for a mistake that is found after its line was read; the
+    /// message names the place itself.
+    pub(super) fn emerg_without_place(&self, message: &str) {
+        self.say_without_place(NGX_LOG_EMERG, message);
+    }
+
+    /// As [`warn`](Self::warn), for what is found after its line was read.
+    pub(crate) fn warn_without_place(&self, message: &str) {
+        self.say_without_place(NGX_LOG_WARN, message);
+    }
+
+    fn say_without_place(&self, level: u32, message: &str) {
+        // SAFETY: the log of a configuration is live; nginx copies before it returns.
+        unsafe {
+            let format = c"%*s".as_ptr();
+            let log = self.fields().log;
+            let level = level as ngx_uint_t;
+            ngx_log_error_core(level, log, 0, format, message.len(), message.as_ptr());
+        }
+    }
+
+    fn say(&self, level: u32, message: &str) {
+        // SAFETY: the format takes one length and one pointer; nginx copies before it returns.
+        unsafe {
+            let format = c"%*s".as_ptr();
+            let level = level as ngx_uint_t;
+            ngx_conf_log_error(level, self.raw, 0, format, message.len(), message.as_ptr());
+        }
+    }
+}
+
+struct Block<'t, T> {
+    target: &'t mut T,
+    line: fn(&mut T, &mut Conf<'_>) -> Result<(), Mistake>,
+}
+
+unsafe extern "C" fn block_line<T>(
+    cf: *mut ngx_conf_t,
+    _command: *mut ngx_command_t,
+    block: *mut c_void,
+) -> *mut c_char {
+    configure(cf, |cf| {
+        // SAFETY: `read_block` stored a `Block<T>` that lives while nginx parses the block.
+        let block = unsafe { &mut *block.cast::<Block<'_, T>>() };
+        (block.line)(block.target, cf)
+    })
+}
+
+/// A size as nginx writes sizes: `512k`, `16m`.
+pub(crate) fn size(text: &str) -> Option<usize> {
+    let mut text = bytes::borrowed(text.as_bytes());
+    // SAFETY: nginx reads `len` bytes.
+    usize::try_from(unsafe { ngx_parse_size(&raw mut text) }).ok()
+}

@@ -1,0 +1,99 @@
+//! One door: every callback passes here, no panic goes further, and only here a [`Flow`] becomes
+//! one of nginx's return codes.
+
+use core::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use gate::response::Response;
+use ngx::ffi::{
+    NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
+};
+
+use super::log::{self, Level};
+use super::{Request, respond};
+
+/// How a request goes on after one of our phase handlers.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// We have no opinion: the next handler.
+    Next,
+    /// Let it through: under `satisfy any` this is our vote.
+    Admit,
+    /// It waits; something else will run the phases again.
+    Suspended,
+    /// This is the answer.
+    Answer(Response),
+    /// This is the answer, unless the location's `error_page` has another one for its status.
+    Refuse(Response),
+}
+
+/// What is our own fault: logged at `crit` or `alert`, answered 500, never let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A pool or the system has no memory left.
+    NoMemory,
+    /// nginx refused something that should not fail.
+    Nginx(&'static str),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMemory => f.write_str("out of memory"),
+            Self::Nginx(what) => write!(f, "nginx refused {what}"),
+        }
+    }
+}
+
+const SERVER_ERROR: ngx_int_t = 500;
+
+/// Runs a phase handler.
+///
+/// # Safety
+/// `r` is the live request of the callback, on the event-loop thread.
+pub(super) unsafe fn phase(
+    r: *mut ngx_http_request_t,
+    handler: for<'r> fn(&mut Request<'r>) -> Result<Flow, Fault>,
+) -> ngx_int_t {
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: by this function's contract.
+        let mut request = unsafe { Request::new(r) };
+        match handler(&mut request) {
+            Ok(Flow::Next) => NGX_DECLINED as ngx_int_t,
+            Ok(Flow::Admit) => NGX_OK as ngx_int_t,
+            Ok(Flow::Suspended) => NGX_AGAIN as ngx_int_t,
+            Ok(Flow::Answer(response)) => respond::answer(&mut request, &response),
+            Ok(Flow::Refuse(response)) => respond::refuse(&mut request, &response),
+            Err(fault) => {
+                request.log(Level::Crit, format_args!("{fault}, the request is answered 500"));
+                SERVER_ERROR
+            }
+        }
+    }));
+    ran.unwrap_or_else(|_| {
+        log::cycle(Level::Alert, format_args!("panicked, the request is answered 500"));
+        SERVER_ERROR
+    })
+}
+
+/// Runs a callback that has nothing to answer; a panic is logged and goes no further.
+pub(super) fn event(name: &str, callback: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        log::cycle(Level::Alert, format_args!("panicked in {name}"));
+    }
+}
+
+/// Runs a callback that answers `NGX_OK` or `NGX_ERROR`.
+pub(super) fn status(name: &str, callback: impl FnOnce() -> Result<(), ()>) -> ngx_int_t {
+    match catch_unwind(AssertUnwindSafe(callback)) {
+        Ok(Ok(())) => NGX_OK as ngx_int_t,
+        Ok(Err(())) => NGX_ERROR as ngx_int_t,
+        Err(_) => {
+            log::cycle(Level::Alert, format_args!("panicked in {name}"));
+            NGX_ERROR as ngx_int_t
+        }
+    }
+}
+
+/// What a phase handler returns after it has finalized the request itself.
+pub(super) const FINALIZED: ngx_int_t = NGX_DONE as ngx_int_t;

@@ -1,0 +1,287 @@
+//! Surgery on the request's header list.
+//!
+//! nginx keeps pointers to header elements (`headers_in.host` and friends), so elements never move:
+//! a removal cuts the list's parts around them. Three rules of nginx's own loops must hold after
+//! each cut (ngx_list.c, and the header loops of ngx_http_proxy_module.c and its siblings):
+//! a part other than the first is never empty, `nalloc` is never 0, and `ngx_list_push` sees the
+//! last part as full unless there really is room behind it.
+
+use core::ptr;
+
+use gate::identity::{folds_to, is_identity_header};
+use ngx::ffi::{
+    ngx_http_request_t, ngx_list_part_t, ngx_list_t, ngx_palloc, ngx_table_elt_t, ngx_uint_t,
+};
+
+use super::Request;
+use super::bytes;
+use super::guard::Fault;
+
+/// A header to add: name as it goes on the wire, the same in lower case, value.
+///
+/// Name and value must live as long as the request: static, or in its pool.
+#[derive(Clone, Copy)]
+pub(crate) struct NewHeader<'r> {
+    pub(crate) name: &'r [u8],
+    pub(crate) lowercase: &'r [u8],
+    pub(crate) value: &'r [u8],
+}
+
+impl<'r> Request<'r> {
+    /// Removes every request header for which `unwanted(lowercase name, value)` says so.
+    pub(crate) fn remove_headers(
+        &mut self,
+        mut unwanted: impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), Fault> {
+        // The common case writes nothing.
+        if !self.headers().any(|(name, value)| unwanted(name, value)) {
+            return Ok(());
+        }
+        let raw = self.raw;
+        // SAFETY: the list belongs to a live request; elements it gives out are valid.
+        unsafe {
+            cut(&raw mut (*raw).headers_in.headers, &mut |element| {
+                let name = core::slice::from_raw_parts((*element).lowcase_key, (*element).key.len);
+                let remove = unwanted(name, bytes::slice(&(*element).value));
+                if remove {
+                    forget(raw, element);
+                }
+                remove
+            })
+        }
+    }
+
+    /// Removes every header that only the module may set; `further` are lower-case names.
+    pub(crate) fn remove_claimed_headers(&mut self, further: &[Box<[u8]>]) -> Result<(), Fault> {
+        self.remove_headers(|name, _| {
+            is_identity_header(name) || further.iter().any(|own| folds_to(name, own))
+        })
+    }
+
+    /// Replaces the value of each header called `name` (lower case) by what `edit` returns; `None`
+    /// leaves it. The new value must live in the request's pool.
+    pub(crate) fn edit_header(
+        &mut self,
+        name: &[u8],
+        mut edit: impl FnMut(&Self, &'r [u8]) -> Result<Option<&'r [u8]>, Fault>,
+    ) -> Result<(), Fault> {
+        for element in self.elements() {
+            // SAFETY: elements of a live request; no other borrow of this element exists.
+            let element = unsafe { &mut *element };
+            // SAFETY: nginx fills `lowcase_key` with `key.len` bytes for every request header.
+            let key = unsafe { core::slice::from_raw_parts(element.lowcase_key, element.key.len) };
+            if key != name {
+                continue;
+            }
+            // SAFETY: header values live in the request's pool.
+            let value = unsafe { bytes::slice(&element.value) };
+            if let Some(edited) = edit(self, value)? {
+                element.value = bytes::borrowed(edited);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds `count` headers in one part of their own, exactly as large as they are.
+    pub(crate) fn add_headers(
+        &mut self,
+        count: usize,
+        headers: impl Iterator<Item = NewHeader<'r>>,
+    ) -> Result<(), Fault> {
+        if count == 0 {
+            return Ok(());
+        }
+        // SAFETY: the pool is live; the new part is complete before it is linked, and holds exactly
+        // `count` elements, all written.
+        unsafe {
+            let list = &raw mut (*self.raw).headers_in.headers;
+            let elements = allocate::<ngx_table_elt_t>((*list).pool, count)?;
+            let mut written = 0;
+            for header in headers.take(count) {
+                elements.add(written).write(element(&header));
+                written += 1;
+            }
+            if written == 0 {
+                return Ok(());
+            }
+            append(list, elements, written)
+        }
+    }
+}
+
+fn element(header: &NewHeader<'_>) -> ngx_table_elt_t {
+    // SAFETY: all-zero is a valid element: no hash, empty strings, no next.
+    let mut element: ngx_table_elt_t = unsafe { core::mem::zeroed() };
+    element.hash = hash(header.lowercase);
+    element.key = bytes::borrowed(header.name);
+    element.value = bytes::borrowed(header.value);
+    element.lowcase_key = header.lowercase.as_ptr().cast_mut();
+    element
+}
+
+/// `ngx_hash_key` of a lower-case name: what proxy modules look their own headers up by.
+fn hash(lowercase: &[u8]) -> ngx_uint_t {
+    lowercase
+        .iter()
+        .fold(0, |hash: ngx_uint_t, byte| hash.wrapping_mul(31).wrapping_add(usize::from(*byte)))
+}
+
+/// # Safety
+/// `list` is a live header list; `elements` has `count` written elements from its pool.
+unsafe fn append(
+    list: *mut ngx_list_t,
+    elements: *mut ngx_table_elt_t,
+    count: usize,
+) -> Result<(), Fault> {
+    // SAFETY: by this function's contract; `last` is the inline first part or one from the pool.
+    unsafe {
+        let last = (*list).last;
+        if (*last).nelts == 0 {
+            (*last).elts = elements.cast();
+            (*last).nelts = count;
+        } else {
+            let part = allocate::<ngx_list_part_t>((*list).pool, 1)?;
+            part.write(ngx_list_part_t {
+                elts: elements.cast(),
+                nelts: count,
+                next: ptr::null_mut(),
+            });
+            (*last).next = part;
+            (*list).last = part;
+        }
+        // Full: the next push allocates a part of its own.
+        (*list).nalloc = count;
+    }
+    Ok(())
+}
+
+/// # Safety
+/// `list` is a live header list.
+unsafe fn cut(
+    list: *mut ngx_list_t,
+    remove: &mut dyn FnMut(*mut ngx_table_elt_t) -> bool,
+) -> Result<(), Fault> {
+    // SAFETY: parts are walked as they were; each is rewritten only after its successor was read.
+    unsafe {
+        let pool = (*list).pool;
+        let mut old = (*list).part;
+        let mut kept = Remaining { list, any: false };
+        (*list).part.nelts = 0;
+        (*list).part.next = ptr::null_mut();
+        (*list).last = &raw mut (*list).part;
+        loop {
+            let elements = old.elts.cast::<ngx_table_elt_t>();
+            let mut run = 0;
+            for at in 0..old.nelts {
+                if remove(elements.add(at)) {
+                    kept.run(elements.add(run), at - run)?;
+                    run = at + 1;
+                }
+            }
+            kept.run(elements.add(run), old.nelts - run)?;
+            if old.next.is_null() {
+                break;
+            }
+            old = *old.next;
+        }
+        if !kept.any {
+            const ROOM: usize = 4;
+            (*list).part.elts = allocate::<ngx_table_elt_t>(pool, ROOM)?.cast();
+            (*list).nalloc = ROOM;
+        }
+    }
+    Ok(())
+}
+
+/// The list as it grows again from the runs of elements that stay.
+struct Remaining {
+    list: *mut ngx_list_t,
+    any: bool,
+}
+
+impl Remaining {
+    /// # Safety
+    /// `first` starts `count` elements of the list that was cut.
+    unsafe fn run(&mut self, first: *mut ngx_table_elt_t, count: usize) -> Result<(), Fault> {
+        if count == 0 {
+            return Ok(());
+        }
+        self.any = true;
+        // SAFETY: by this function's contract.
+        unsafe { append(self.list, first, count) }
+    }
+}
+
+/// Takes an element out of nginx's table of known headers, so that `$http_…` and `headers_in.…`
+/// do not show what was removed.
+///
+/// # Safety
+/// `r` is live and `gone` is one of its header elements.
+unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt_t) {
+    // SAFETY: `ngx_http_headers_in` ends with an empty name (ngx_http_request.c); `offset` is that
+    // of a header pointer, or of an array of them, inside `headers_in`.
+    unsafe {
+        let mut known =
+            (&raw const ngx::ffi::ngx_http_headers_in).cast::<ngx::ffi::ngx_http_header_t>();
+        let name = core::slice::from_raw_parts((*gone).lowcase_key, (*gone).key.len);
+        while (*known).name.len != 0 {
+            if bytes::slice(&(*known).name).eq_ignore_ascii_case(name) {
+                let field = (&raw mut (*r).headers_in).cast::<u8>().add((*known).offset);
+                forget_field(name, field, gone);
+                return;
+            }
+            known = known.add(1);
+        }
+    }
+}
+
+/// Since 1.23.0: every field is the head of a list linked by `next`.
+#[cfg(ngx_linked_headers)]
+unsafe fn forget_field(_name: &[u8], field: *mut u8, gone: *mut ngx_table_elt_t) {
+    // SAFETY: `field` is a `*mut ngx_table_elt_t`, links end with NULL.
+    unsafe {
+        let mut link = field.cast::<*mut ngx_table_elt_t>();
+        while !(*link).is_null() {
+            if *link == gone {
+                *link = (*gone).next;
+                return;
+            }
+            link = &raw mut (**link).next;
+        }
+    }
+}
+
+/// Before 1.23.0: one pointer, or an array of pointers for the two headers that may repeat.
+#[cfg(not(ngx_linked_headers))]
+unsafe fn forget_field(name: &[u8], field: *mut u8, gone: *mut ngx_table_elt_t) {
+    // SAFETY: these two fields are arrays of element pointers, all others are one pointer.
+    unsafe {
+        if matches!(name, b"cookie" | b"x-forwarded-for") {
+            let array = field.cast::<ngx::ffi::ngx_array_t>();
+            let pointers = (*array).elts.cast::<*mut ngx_table_elt_t>();
+            let count = (*array).nelts;
+            let mut kept = 0;
+            for at in 0..count {
+                let pointer = *pointers.add(at);
+                if pointer != gone {
+                    *pointers.add(kept) = pointer;
+                    kept += 1;
+                }
+            }
+            (*array).nelts = kept;
+        } else {
+            let pointer = field.cast::<*mut ngx_table_elt_t>();
+            if *pointer == gone {
+                *pointer = ptr::null_mut();
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `pool` is live.
+unsafe fn allocate<T>(pool: *mut ngx::ffi::ngx_pool_t, count: usize) -> Result<*mut T, Fault> {
+    // SAFETY: the pool is live; `ngx_palloc` aligns for any of nginx's own types.
+    let memory = unsafe { ngx_palloc(pool, count * size_of::<T>()) }.cast::<T>();
+    if memory.is_null() { Err(Fault::NoMemory) } else { Ok(memory) }
+}

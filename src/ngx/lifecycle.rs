@@ -1,0 +1,52 @@
+//! Start and end of a worker.
+
+use ngx::ffi::{
+    NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_module,
+    ngx_int_t, ngx_process, ngx_uint_t,
+};
+
+use super::guard;
+use super::module;
+use crate::worker;
+
+/// nginx calls this in workers, and also in its cache helpers, which serve no requests.
+pub(super) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    guard::status("worker start", || {
+        // SAFETY: set by nginx before it starts a process.
+        let process = unsafe { ngx_process };
+        let serves = [NGX_PROCESS_WORKER, NGX_PROCESS_SINGLE];
+        if !serves.iter().any(|kind| *kind as ngx_uint_t == process) {
+            return Ok(());
+        }
+        // SAFETY: the cycle is the one that runs; without an `http` block there is no table.
+        let conf = unsafe {
+            let index = (*(&raw const ngx_http_module)).index;
+            let context = (*(*cycle).conf_ctx.add(index)).cast::<ngx_http_conf_ctx_t>();
+            if context.is_null() {
+                return Ok(());
+            }
+            module::main_conf((*context).main_conf)
+        };
+        worker::start(conf);
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
+    guard::event("worker exit", worker::stop);
+}
+
+/// Runs `spawn` with all signals blocked, so that the threads it starts inherit the mask: a signal
+/// taken by a thread would not interrupt the event loop (nginx-rust: `epoll_wait` sleeps on).
+pub(crate) fn with_signals_blocked<R>(spawn: impl FnOnce() -> R) -> R {
+    // SAFETY: plain libc calls on sets of our own; the old mask is put back on this thread.
+    unsafe {
+        let mut all = core::mem::zeroed();
+        let mut before = core::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let result = spawn();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, core::ptr::null_mut());
+        result
+    }
+}

@@ -1,0 +1,75 @@
+//! Lines in nginx's error log, always beginning with `authentik:`.
+
+use core::fmt;
+
+use gate::reason;
+use ngx::ffi::{
+    NGX_LOG_ALERT, NGX_LOG_CRIT, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_cycle,
+    ngx_log_error_core, ngx_log_t, ngx_uint_t,
+};
+
+/// Severity, in nginx's words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    /// A defect of this module.
+    Alert,
+    /// Memory or keys ran out.
+    Crit,
+    /// authentik does not do its part.
+    Error,
+    /// Somebody should look at it.
+    Warn,
+    /// One per refusal.
+    Info,
+}
+
+impl Level {
+    const fn number(self) -> ngx_uint_t {
+        (match self {
+            Self::Alert => NGX_LOG_ALERT,
+            Self::Crit => NGX_LOG_CRIT,
+            Self::Error => NGX_LOG_ERR,
+            Self::Warn => NGX_LOG_WARN,
+            Self::Info => NGX_LOG_INFO,
+        }) as ngx_uint_t
+    }
+}
+
+impl From<reason::Level> for Level {
+    fn from(level: reason::Level) -> Self {
+        match level {
+            reason::Level::Info => Self::Info,
+            reason::Level::Error => Self::Error,
+            reason::Level::Crit => Self::Crit,
+        }
+    }
+}
+
+/// Writes a line to the log of the running cycle, without request context.
+pub(crate) fn cycle(level: Level, text: fmt::Arguments<'_>) {
+    // SAFETY: nginx sets `ngx_cycle` before it loads modules and keeps it and its log from then on.
+    unsafe { write((*ngx_cycle).log, level, text) }
+}
+
+/// Writes a line if the log takes this level; formats nothing otherwise.
+///
+/// # Safety
+/// `log` is a live nginx log.
+pub(super) unsafe fn write(log: *mut ngx_log_t, level: Level, text: fmt::Arguments<'_>) {
+    // SAFETY: the log is live.
+    if log.is_null() || unsafe { (*log).log_level } < level.number() {
+        return;
+    }
+    let line = format!("authentik: {text}");
+    // SAFETY: the format takes one length and one pointer; nginx copies the bytes before it returns.
+    unsafe {
+        ngx_log_error_core(level.number(), log, 0, c"%*s".as_ptr(), line.len(), line.as_ptr());
+    }
+}
+
+/// Text from outside, made fit for one log line: at most 200 bytes, no control characters.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    let cut = bytes.get(..LONGEST).unwrap_or(bytes);
+    String::from_utf8_lossy(cut).chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

@@ -1,0 +1,226 @@
+//! A request, as far as the module may look at and change it.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use gate::request::SenderHints;
+use ngx::ffi::{
+    NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_http_request_t, ngx_list_part_t, ngx_table_elt_t, ngx_uint_t,
+};
+
+use super::bytes::{self, Kept};
+use super::guard::Fault;
+use super::log::{self, Level};
+use super::module;
+use crate::conf::{LocationConf, MainConf, ServerConf};
+use crate::state::RequestState;
+
+/// The request of a callback. `'r` is the callback: what is borrowed from the request's pool lives
+/// at least that long.
+pub(crate) struct Request<'r> {
+    pub(super) raw: *mut ngx_http_request_t,
+    callback: PhantomData<&'r mut ngx_http_request_t>,
+}
+
+impl<'r> Request<'r> {
+    /// # Safety
+    /// `raw` is live and `'r` does not outlast the callback.
+    pub(super) unsafe fn new(raw: *mut ngx_http_request_t) -> Self {
+        Self { raw, callback: PhantomData }
+    }
+
+    fn fields(&self) -> &'r ngx_http_request_t {
+        // SAFETY: live for the callback; nobody else runs on this thread meanwhile.
+        unsafe { &*self.raw }
+    }
+
+    /// Whether this is what the client sent, not a sub-request.
+    pub(crate) fn is_main(&self) -> bool {
+        self.raw == self.fields().main
+    }
+
+    /// The path nginx serves: decoded, merged, without dot segments and query.
+    pub(crate) fn path(&self) -> &'r [u8] {
+        // SAFETY: parsed by nginx, in the request's pool.
+        unsafe { bytes::slice(&self.fields().uri) }
+    }
+
+    /// The request target as it was sent.
+    pub(crate) fn raw_target(&self) -> &'r [u8] {
+        // SAFETY: parsed by nginx, in the request's pool.
+        unsafe { bytes::slice(&self.fields().unparsed_uri) }
+    }
+
+    /// The query as it was sent, without `?`.
+    pub(crate) fn query(&self) -> &'r [u8] {
+        // SAFETY: parsed by nginx, in the request's pool.
+        unsafe { bytes::slice(&self.fields().args) }
+    }
+
+    /// The host that was asked for, as it was sent, with its port.
+    pub(crate) fn host(&self) -> &'r [u8] {
+        let host = self.fields().headers_in.host;
+        // SAFETY: NULL, or a header element of this request.
+        if host.is_null() { &[] } else { unsafe { bytes::slice(&(*host).value) } }
+    }
+
+    /// Whether a redirect keeps what was asked: `GET` and `HEAD`.
+    fn is_safe_method(&self) -> bool {
+        self.fields().method & ((NGX_HTTP_GET | NGX_HTTP_HEAD) as ngx_uint_t) != 0
+    }
+
+    /// What tells a navigation from a program, gathered in one walk over the headers.
+    pub(crate) fn sender_hints(&self) -> SenderHints<'r> {
+        let mut hints =
+            SenderHints { safe_method: self.is_safe_method(), ..SenderHints::default() };
+        for (name, value) in self.headers() {
+            match name {
+                b"upgrade" => hints.upgrade = true,
+                b"x-requested-with" => hints.requested_with = true,
+                b"sec-fetch-mode" => hints.fetch_mode = Some(value),
+                b"sec-fetch-dest" => hints.fetch_dest = Some(value),
+                b"accept" => hints.accept = Some(value),
+                _ => {}
+            }
+        }
+        hints
+    }
+
+    /// Lower-case name and value of each request header, in the order they came.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'r [u8], &'r [u8])> {
+        self.elements().map(|element| {
+            // SAFETY: header elements and what they point to live in the request's pool; nginx
+            // fills `lowcase_key` with `key.len` bytes for every request header.
+            unsafe {
+                let element = &*element;
+                let name = core::slice::from_raw_parts(element.lowcase_key, element.key.len);
+                (name, bytes::slice(&element.value))
+            }
+        })
+    }
+
+    /// The elements of the header list, to be read or have their value replaced.
+    pub(super) fn elements(&self) -> Elements<'r> {
+        let part = &raw const self.fields().headers_in.headers.part;
+        Elements { part, at: 0, request: PhantomData }
+    }
+
+    /// What the module remembers of the request; made on first use, also found again after an
+    /// internal redirect, which clears nginx's own table of it. Its fields are cells.
+    pub(crate) fn state(&self) -> Result<&'r RequestState, Fault> {
+        // SAFETY: the state lives in the request's pool and is only ever borrowed shared.
+        unsafe { super::state::of(self.raw) }
+    }
+
+    /// The state if there is one: for those who only read.
+    pub(crate) fn existing_state(&self) -> Option<&'r RequestState> {
+        // SAFETY: as above.
+        unsafe { super::state::existing(self.raw) }
+    }
+
+    /// Configuration of the location nginx chose so far.
+    pub(crate) fn location(&self) -> &'r LocationConf {
+        // SAFETY: made by our `create_loc_conf` for every location, lives as long as the worker.
+        unsafe { module::location_conf(self.fields().loc_conf) }
+    }
+
+    /// Configuration of the server the request was sent to.
+    pub(crate) fn server(&self) -> &'r ServerConf {
+        // SAFETY: as above.
+        unsafe { module::server_conf(self.fields().srv_conf) }
+    }
+
+    /// Configuration of the whole `http` block.
+    pub(crate) fn main_conf(&self) -> &'r MainConf {
+        // SAFETY: as above.
+        unsafe { module::main_conf(self.fields().main_conf) }
+    }
+
+    /// Copies bytes into the request's pool, with a NUL behind.
+    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Kept, Fault> {
+        // SAFETY: the request's pool is live.
+        let copy = unsafe { bytes::pool_copy(self.fields().pool, bytes)? };
+        Ok(Kept { data: copy.as_ptr(), len: copy.len() })
+    }
+
+    /// Remembers a slice that lives in the request's pool anyway.
+    pub(crate) fn remember(&self, slice: &'r [u8]) -> Kept {
+        Kept { data: slice.as_ptr(), len: slice.len() }
+    }
+
+    /// What [`keep`](Self::keep) or [`remember`](Self::remember) stored for this request.
+    pub(crate) fn recall(&self, kept: Kept) -> &'r [u8] {
+        if kept.data.is_null() {
+            return &[];
+        }
+        // SAFETY: a `Kept` is made from this request's pool only and stored in its state only.
+        unsafe { core::slice::from_raw_parts(kept.data, kept.len) }
+    }
+
+    /// Writes a line with the request's context (client, server, host) behind it.
+    pub(crate) fn log(&self, level: Level, text: fmt::Arguments<'_>) {
+        // SAFETY: a live request has a live connection with a log.
+        unsafe { log::write((*self.fields().connection).log, level, text) }
+    }
+
+    /// Takes the query out of what nginx will write to its logs: `code` and `state` are secrets.
+    ///
+    /// `$request`, `$request_uri` and `$args` show `…?<hidden>` from here on.
+    pub(crate) fn hide_query(&mut self) -> Result<(), Fault> {
+        let fields = self.fields();
+        if fields.args.len == 0 {
+            return Ok(());
+        }
+        let method = bytes_of(&fields.method_name);
+        let target = bytes_of(&fields.unparsed_uri);
+        let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let protocol = bytes_of(&fields.http_protocol);
+        let line = [method, b" ", path, HIDDEN, b" ", protocol].concat();
+        let shown = [path, HIDDEN].concat();
+        // SAFETY: the pool is live, and these fields are only read by variables and logs once the
+        // request line was parsed.
+        unsafe {
+            let line = bytes::pool_copy(fields.pool, &line)?;
+            let shown = bytes::pool_copy(fields.pool, &shown)?;
+            let raw = &mut *self.raw;
+            raw.request_line = bytes::borrowed(line);
+            raw.unparsed_uri = bytes::borrowed(shown);
+            raw.args = bytes::borrowed(HIDDEN.get(1..).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+const HIDDEN: &[u8] = b"?<hidden>";
+
+fn bytes_of<'a>(text: &ngx::ffi::ngx_str_t) -> &'a [u8] {
+    // SAFETY: only called for strings of a live request, see `hide_query`.
+    unsafe { bytes::slice(text) }
+}
+
+/// Walks an `ngx_list_t` of headers as nginx's own loops do (ngx_list.h).
+pub(super) struct Elements<'r> {
+    part: *const ngx_list_part_t,
+    at: usize,
+    request: PhantomData<&'r ngx_http_request_t>,
+}
+
+impl Iterator for Elements<'_> {
+    type Item = *mut ngx_table_elt_t;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.part.is_null() {
+            // SAFETY: parts and elements of the list live in the request's pool.
+            let part = unsafe { &*self.part };
+            if self.at < part.nelts {
+                // SAFETY: `at` is inside the part.
+                let element = unsafe { part.elts.cast::<ngx_table_elt_t>().add(self.at) };
+                self.at += 1;
+                return Some(element);
+            }
+            self.part = part.next;
+            self.at = 0;
+        }
+        None
+    }
+}

@@ -1,0 +1,107 @@
+//! Answers of our own, sent through nginx's own machinery.
+
+use gate::response::Response;
+use ngx::ffi::{
+    ngx_http_complex_value_t, ngx_http_core_module, ngx_http_err_page_t, ngx_http_finalize_request,
+    ngx_http_request_t, ngx_http_send_response, ngx_int_t, ngx_list_push, ngx_str_t,
+    ngx_table_elt_t, ngx_uint_t,
+};
+
+use super::Request;
+use super::bytes;
+use super::guard::{FINALIZED, Fault};
+use super::log::Level;
+
+/// Sends the response and ends the request: what a phase handler returns afterwards.
+pub(super) fn answer(request: &mut Request<'_>, response: &Response) -> ngx_int_t {
+    let sent = set_headers(request, response)
+        .and_then(|()| if response.status == 302 { Ok(302) } else { send(request, response) });
+    match sent {
+        Ok(302) => 302,
+        Ok(code) => {
+            // SAFETY: the response was handed to nginx; after this the request may be gone, and
+            // FINALIZED tells the phase engine not to touch it.
+            unsafe { ngx_http_finalize_request(request.raw, code) };
+            FINALIZED
+        }
+        Err(fault) => {
+            request.log(Level::Crit, format_args!("{fault}, the request is answered 500"));
+            500
+        }
+    }
+}
+
+/// Sends the response unless `error_page` of the location names its status: then nginx answers.
+pub(super) fn refuse(request: &mut Request<'_>, response: &Response) -> ngx_int_t {
+    if !has_error_page(request, response.status) {
+        return answer(request, response);
+    }
+    match set_headers(request, response) {
+        Ok(()) => code(response.status),
+        Err(_) => 500,
+    }
+}
+
+fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fault> {
+    let content_type = response.content_type.unwrap_or_default();
+    let body = request.keep(response.body.as_bytes())?;
+    let mut content_type = bytes::borrowed(content_type.as_bytes());
+    // SAFETY: all-zero is a constant complex value (no script); its text is in the request's pool,
+    // the content type is static; nginx copies neither but both outlive the request.
+    unsafe {
+        let mut text: ngx_http_complex_value_t = core::mem::zeroed();
+        text.value = ngx_str_t { len: body.len, data: body.data.cast_mut() };
+        let status = ngx_uint_t::from(response.status);
+        Ok(ngx_http_send_response(request.raw, status, &raw mut content_type, &raw mut text))
+    }
+}
+
+fn set_headers(request: &mut Request<'_>, response: &Response) -> Result<(), Fault> {
+    for (name, value) in &response.headers {
+        let kept = request.keep(value.as_bytes())?;
+        let value = bytes::borrowed(request.recall(kept));
+        // SAFETY: `headers_out.headers` is a live list; a pushed element is ours to fill.
+        unsafe {
+            let raw = request.raw;
+            let element =
+                ngx_list_push(&raw mut (*raw).headers_out.headers).cast::<ngx_table_elt_t>();
+            if element.is_null() {
+                return Err(Fault::NoMemory);
+            }
+            // Zeroed: since 1.23.0 `next` must not hold rubbish.
+            element.write(core::mem::zeroed());
+            (*element).hash = 1;
+            (*element).key = bytes::borrowed(name.as_bytes());
+            (*element).value = value;
+            if name.eq_ignore_ascii_case("location") {
+                (*raw).headers_out.location = element;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A status as nginx's return codes have it.
+const fn code(status: u16) -> ngx_int_t {
+    status as ngx_int_t
+}
+
+fn has_error_page(request: &Request<'_>, status: u16) -> bool {
+    // SAFETY: the core module's location configuration exists for every location; `error_pages` is
+    // NULL or an array of `ngx_http_err_page_t` (ngx_http_core_module.h).
+    unsafe {
+        let raw: *mut ngx_http_request_t = request.raw;
+        let index = (*(&raw const ngx_http_core_module)).ctx_index;
+        let core = (*(*raw).loc_conf.add(index)).cast::<ngx::ffi::ngx_http_core_loc_conf_t>();
+        // nginx ignores error_page while it serves one, unless recursive_error_pages.
+        if (*core).error_pages.is_null()
+            || ((*raw).error_page() != 0 && (*core).recursive_error_pages == 0)
+        {
+            return false;
+        }
+        (*(*core).error_pages)
+            .as_slice::<ngx_http_err_page_t>()
+            .iter()
+            .any(|page| page.status == code(status))
+    }
+}

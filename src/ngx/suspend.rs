@@ -1,0 +1,181 @@
+//! Requests that wait for a thread or for a moment, and how they go on.
+//!
+//! The recipe is `ngx_http_limit_req_module.c`'s: return `NGX_AGAIN`, watch the client, run the
+//! phases again later. The reference count stays as it is: the request belongs to its connection,
+//! and when the client leaves, its pool takes the [`Suspension`] along.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ngx::ffi::{
+    NGX_OK, ngx_add_timer, ngx_del_timer, ngx_event_t, ngx_handle_read_event,
+    ngx_http_block_reading, ngx_http_core_run_phases, ngx_http_log_ctx_t, ngx_http_post_request,
+    ngx_http_request_t, ngx_http_run_posted_requests, ngx_http_test_reading, ngx_int_t, ngx_msec_t,
+    ngx_pool_cleanup_add, ngx_post_event, ngx_posted_events,
+};
+
+use super::Request;
+use super::guard::{self, Fault};
+use crate::state::RequestState;
+
+/// Names one wait of one request; never used twice in a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+/// Lives in the request's pool from the first wait on.
+pub(crate) struct Suspension {
+    timer: ngx_event_t,
+    request: *mut ngx_http_request_t,
+    /// The wait that is going on.
+    pending: Cell<Option<Ticket>>,
+}
+
+thread_local! {
+    // Used on the event-loop thread only.
+    static WAITING: RefCell<HashMap<Ticket, NonNull<Suspension>>> = RefCell::default();
+    static NEXT: Cell<u64> = const { Cell::new(1) };
+}
+
+impl Request<'_> {
+    /// Whether a wait is going on: nginx also runs the phases when the client's socket is ready.
+    pub(crate) fn is_suspended(&self) -> bool {
+        let Some(state) = self.existing_state() else { return false };
+        // SAFETY: set by `suspend` only, lives in this request's pool.
+        state.suspension.get().is_some_and(|s| unsafe { s.as_ref() }.pending.get().is_some())
+    }
+
+    /// Lets the request wait until [`wake`] is called with the ticket, at most for `longest`.
+    ///
+    /// The timer keeps a worker that shuts down gracefully alive until the request is answered, so
+    /// it is not cancelable (`ngx_event_no_timers_left`).
+    pub(crate) fn suspend(&mut self, longest: Duration) -> Result<Ticket, Fault> {
+        let suspension = self.suspension()?;
+        let ticket = Ticket(NEXT.replace(NEXT.get() + 1));
+        WAITING.with_borrow_mut(|waiting| waiting.insert(ticket, suspension));
+        // SAFETY: the suspension lives in the pool of this live request; the connection too.
+        unsafe {
+            let suspension = suspension.as_ptr();
+            (*suspension).pending.set(Some(ticket));
+            let r = self.raw;
+            (*r).read_event_handler = Some(ngx_http_test_reading);
+            (*r).write_event_handler = Some(ngx_http_core_run_phases);
+            let read = (*(*r).connection).read;
+            if (*read).ready() != 0 {
+                ngx_post_event(read, &raw mut ngx_posted_events);
+            } else if ngx_handle_read_event(read, 0) != NGX_OK as ngx_int_t {
+                end_wait(suspension);
+                return Err(Fault::Nginx("to watch the client"));
+            }
+            let milliseconds = ngx_msec_t::try_from(longest.as_millis()).unwrap_or(60_000);
+            ngx_add_timer(&raw mut (*suspension).timer, milliseconds);
+        }
+        Ok(ticket)
+    }
+
+    /// Takes a wait back that led to nothing: the job was refused.
+    pub(crate) fn resume_now(&mut self) {
+        if let Some(suspension) = self.existing_state().and_then(|state| state.suspension.get()) {
+            // SAFETY: lives in this request's pool; we are inside its phase handler, so it is not
+            // posted but simply goes on.
+            unsafe {
+                end_wait(suspension.as_ptr());
+                (*self.raw).read_event_handler = Some(ngx_http_block_reading);
+            }
+        }
+    }
+
+    fn suspension(&mut self) -> Result<NonNull<Suspension>, Fault> {
+        let state = self.state()?;
+        if let Some(suspension) = state.suspension.get() {
+            return Ok(suspension);
+        }
+        // SAFETY: the request is live; the cleanup runs when its pool is destroyed. The memory is
+        // written whole before anybody sees it.
+        let suspension = unsafe {
+            let cleanup = ngx_pool_cleanup_add((*self.raw).pool, size_of::<Suspension>());
+            if cleanup.is_null() {
+                return Err(Fault::NoMemory);
+            }
+            let memory = (*cleanup).data.cast::<Suspension>();
+            let mut timer: ngx_event_t = core::mem::zeroed();
+            timer.data = memory.cast();
+            timer.handler = Some(on_timer);
+            timer.log = (*(*self.raw).connection).log;
+            memory.write(Suspension { timer, request: self.raw, pending: Cell::new(None) });
+            (*cleanup).handler = Some(drop_suspension);
+            NonNull::new(memory).ok_or(Fault::NoMemory)?
+        };
+        state.suspension.set(Some(suspension));
+        Ok(suspension)
+    }
+}
+
+/// Ends the wait of `ticket`: `deliver` gets the state of its request, then the request goes on.
+/// Nothing happens when the request is gone or no longer waits for this ticket.
+pub(crate) fn wake(ticket: Ticket, deliver: impl FnOnce(&RequestState)) {
+    let Some(suspension) = WAITING.with_borrow(|waiting| waiting.get(&ticket).copied()) else {
+        return;
+    };
+    // SAFETY: an entry leaves the map before its suspension is dropped, so this one is live, and
+    // with it its request. We are on the event-loop thread, outside of any request's phases.
+    unsafe {
+        let r = (*suspension.as_ptr()).request;
+        if let Some(state) = super::state::existing(r) {
+            deliver(state);
+        }
+        resume(suspension.as_ptr());
+    }
+}
+
+/// # Safety
+/// The suspension and its request are live, and we are outside of the request's phases.
+unsafe fn resume(suspension: *mut Suspension) {
+    // SAFETY: by this function's contract. The request is posted, not run: if it is being
+    // terminated its write handler is another one, and that is the one to run.
+    unsafe {
+        end_wait(suspension);
+        let r = (*suspension).request;
+        let connection = (*r).connection;
+        (*r).read_event_handler = Some(ngx_http_block_reading);
+        // What the macro ngx_http_set_log_request does.
+        let context = (*(*connection).log).data.cast::<ngx_http_log_ctx_t>();
+        (*context).current_request = r;
+        if ngx_http_post_request(r, core::ptr::null_mut()) == NGX_OK as ngx_int_t {
+            ngx_http_run_posted_requests(connection);
+        }
+    }
+}
+
+/// # Safety
+/// The suspension is live.
+unsafe fn end_wait(suspension: *mut Suspension) {
+    // SAFETY: by this function's contract; the timer is only touched while it is set.
+    unsafe {
+        if let Some(ticket) = (*suspension).pending.take() {
+            WAITING.with_borrow_mut(|waiting| waiting.remove(&ticket));
+        }
+        if (*suspension).timer.timer_set() != 0 {
+            ngx_del_timer(&raw mut (*suspension).timer);
+        }
+    }
+}
+
+unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
+    guard::event("timer of a waiting request", || {
+        // SAFETY: `data` is the suspension this timer is part of; its drop removes the timer.
+        unsafe { resume((*event).data.cast::<Suspension>()) }
+    });
+}
+
+unsafe extern "C" fn drop_suspension(suspension: *mut c_void) {
+    guard::event("waiting request cleanup", || {
+        // SAFETY: written by `suspension()`, dropped once, when the request's pool is destroyed.
+        unsafe {
+            end_wait(suspension.cast());
+            suspension.cast::<Suspension>().drop_in_place();
+        }
+    });
+}

@@ -1,0 +1,103 @@
+//! How a thread wakes the event loop: an eventfd that nginx watches like a connection.
+//!
+//! `ngx_notify` is not used: it has one global handler, which belongs to nginx's thread pools.
+
+use core::ptr;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+
+use ngx::ffi::{
+    NGX_OK, ngx_close_connection, ngx_connection_t, ngx_cycle, ngx_event_t, ngx_get_connection,
+    ngx_handle_read_event, ngx_int_t,
+};
+
+use super::guard;
+
+/// The loop's end. Dropped in `exit_process`.
+pub(crate) struct Wakeup {
+    connection: *mut ngx_connection_t,
+    sender: Sender,
+}
+
+/// The threads' end: a descriptor of its own, so that closing the loop's end harms nobody.
+#[derive(Clone)]
+pub(crate) struct Sender(Arc<OwnedFd>);
+
+impl Sender {
+    /// Makes the loop call back soon. Never blocks; one signal may stand for many calls.
+    pub(crate) fn signal(&self) {
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: eight readable bytes to an open descriptor. EAGAIN means a signal is due anyway.
+        unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+}
+
+impl Wakeup {
+    /// Opens the eventfd and hands it to the event loop, which calls `worker::deliver` when it is
+    /// signalled. Takes one of `worker_connections`.
+    pub(crate) fn open() -> io::Result<Self> {
+        // SAFETY: plain system calls; each descriptor is owned by exactly one value.
+        let (read_end, write_end) = unsafe {
+            let fd = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0);
+            if copy < 0 {
+                let error = io::Error::last_os_error();
+                libc::close(fd);
+                return Err(error);
+            }
+            (fd, OwnedFd::from_raw_fd(copy))
+        };
+        // SAFETY: in `init_process` the cycle, its log and its free connections exist. From here on
+        // the connection owns `read_end`.
+        let connection = unsafe {
+            let connection = ngx_get_connection(read_end, (*ngx_cycle).log);
+            if connection.is_null() {
+                libc::close(read_end);
+                return Err(io::Error::other("worker_connections are not enough"));
+            }
+            (*connection).data = ptr::null_mut();
+            let read = (*connection).read;
+            (*read).handler = Some(on_signal);
+            (*read).log = (*ngx_cycle).log;
+            // Not a client: nginx must not count it as an open connection at shutdown.
+            (*read).set_channel(1);
+            (*(*connection).write).set_channel(1);
+            if ngx_handle_read_event(read, 0) != NGX_OK as ngx_int_t {
+                ngx_close_connection(connection);
+                return Err(io::Error::other("the event loop does not take an eventfd"));
+            }
+            connection
+        };
+        Ok(Self { connection, sender: Sender(Arc::new(write_end)) })
+    }
+
+    /// A handle for threads.
+    pub(crate) fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+}
+
+impl Drop for Wakeup {
+    fn drop(&mut self) {
+        // SAFETY: opened by `open`, closed once, on the event-loop thread.
+        unsafe { ngx_close_connection(self.connection) };
+    }
+}
+
+unsafe extern "C" fn on_signal(event: *mut ngx_event_t) {
+    guard::event("wake-up", || {
+        let mut counter = [0_u8; 8];
+        // SAFETY: nginx passes the read event of our connection, whose descriptor is the eventfd.
+        unsafe {
+            let connection = (*event).data.cast::<ngx_connection_t>();
+            libc::read((*connection).fd, counter.as_mut_ptr().cast(), counter.len());
+            // Level-triggered event methods (select, poll) want to be armed again; epoll does not mind.
+            ngx_handle_read_event(event, 0);
+        }
+        crate::worker::deliver();
+    });
+}

@@ -1,0 +1,162 @@
+//! The shared-memory zone: where it comes from, and the lock around every use.
+//!
+//! The lock is the zone's slab mutex, because the master releases exactly this one when a worker
+//! dies while holding it (`ngx_unlock_mutexes`, ngx_process.c).
+
+use core::ffi::c_void;
+use core::sync::atomic::AtomicU32;
+
+use gate::store::{Region, Table};
+use ngx::ffi::{
+    ngx_int_t, ngx_pagesize, ngx_shared_memory_add, ngx_shm_zone_t, ngx_shmtx_lock,
+    ngx_shmtx_unlock, ngx_slab_alloc, ngx_slab_pool_t,
+};
+
+use super::bytes;
+use super::conf::{Conf, Mistake};
+use super::log::{self, Level};
+use super::module;
+
+/// Smallest size that `authentik_shared_zone` takes, in bytes.
+pub(crate) const SMALLEST: usize = 256 * 1024;
+
+/// A zone that the configuration asked for. nginx maps it after the configuration was read.
+#[derive(Clone, Copy)]
+pub(crate) struct Zone {
+    raw: *mut ngx_shm_zone_t,
+}
+
+/// What stands at the start of our part of the mapping; the table's bytes follow.
+#[repr(C, align(64))]
+struct Head {
+    dirty: AtomicU32,
+    table_bytes: usize,
+}
+
+impl Zone {
+    /// Asks nginx for the zone.
+    pub(crate) fn add(cf: &Conf<'_>, name: &str, size: usize) -> Result<Self, Mistake> {
+        let name = cf.keep(name.as_bytes())?;
+        // SAFETY: the name lives in the cycle's pool; the tag tells our zones from other modules'.
+        unsafe {
+            let mut name = bytes::borrowed(name);
+            let raw = ngx_shared_memory_add(cf.raw(), &raw mut name, size, module::tag());
+            if raw.is_null() {
+                return Err(Mistake::Logged);
+            }
+            (*raw).init = Some(init);
+            Ok(Self { raw })
+        }
+    }
+
+    /// Runs `work` on the table while no other worker does. Keep it short: copy out, nothing else.
+    ///
+    /// `None` when the zone holds something that is not our table.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Table<'_>) -> R) -> Option<R> {
+        let (recovery, result) = {
+            let mut locked = Locked::take(self.raw)?;
+            let mut table = Table::open(locked.region()).ok()?;
+            let result = work(&mut table);
+            (table.recovery(), result)
+        };
+        // Logged only after the lock was given back.
+        if let Some(recovery) = recovery {
+            log::cycle(
+                Level::Warn,
+                format_args!(
+                    "a worker died while it wrote to the zone; repaired, {} records kept, {} lost",
+                    recovery.kept, recovery.lost
+                ),
+            );
+        }
+        Some(result)
+    }
+}
+
+/// The lock, held.
+struct Locked {
+    pool: *mut ngx_slab_pool_t,
+    head: *mut Head,
+}
+
+impl Locked {
+    fn take(zone: *mut ngx_shm_zone_t) -> Option<Self> {
+        // SAFETY: nginx mapped the zone before workers started and keeps it mapped until they exit;
+        // `data` is what `init` stored.
+        unsafe {
+            let head = (*zone).data.cast::<Head>();
+            if head.is_null() {
+                return None;
+            }
+            let pool = (*zone).shm.addr.cast::<ngx_slab_pool_t>();
+            ngx_shmtx_lock(&raw mut (*pool).mutex);
+            Some(Self { pool, head })
+        }
+    }
+
+    fn region(&mut self) -> Region<'_> {
+        // SAFETY: `init` made room for `table_bytes` bytes behind the head, and while we hold the
+        // lock nobody else touches them. The flag is atomic: threads of other workers may look.
+        unsafe { region(self.head) }
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // SAFETY: taken by `take`, given back once.
+        unsafe { ngx_shmtx_unlock(&raw mut (*self.pool).mutex) };
+    }
+}
+
+/// # Safety
+/// `head` was written by `init` and the caller is alone with the table.
+unsafe fn region<'m>(head: *mut Head) -> Region<'m> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let bytes = head.add(1).cast::<u8>();
+        Region {
+            dirty: &(*head).dirty,
+            bytes: core::slice::from_raw_parts_mut(bytes, (*head).table_bytes),
+        }
+    }
+}
+
+/// nginx calls this when the zone was mapped, also after a reload: then `old` is what the zone of
+/// the same name, size and owner had in its `data` before.
+unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
+    super::guard::status("zone init", || {
+        // SAFETY: a mapped zone begins with nginx's slab pool (`ngx_init_zone_pool`).
+        unsafe {
+            let pool = (*zone).shm.addr.cast::<ngx_slab_pool_t>();
+            if !old.is_null() {
+                (*zone).data = old;
+            } else if (*zone).shm.exists != 0 {
+                (*zone).data = (*pool).data;
+            } else {
+                let head = format(pool).ok_or(())?;
+                (*pool).data = head.cast();
+                (*zone).data = head.cast();
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Takes all pages of a fresh pool as one piece and makes an empty table of it.
+///
+/// # Safety
+/// `pool` is a fresh slab pool.
+unsafe fn format(pool: *mut ngx_slab_pool_t) -> Option<*mut Head> {
+    // SAFETY: nobody else uses the pool yet; a whole-page allocation is page aligned.
+    unsafe {
+        let size = (*pool).pfree.checked_mul(ngx_pagesize)?;
+        let head = ngx_slab_alloc(pool, size).cast::<Head>();
+        if head.is_null() {
+            return None;
+        }
+        let table_bytes = size.checked_sub(size_of::<Head>())?;
+        head.write(Head { dirty: AtomicU32::new(0), table_bytes });
+        Table::format(region(head)).ok()?;
+        Some(head)
+    }
+}
