@@ -1,1 +1,28 @@
-//! skeleton
+//! ngx_http_authentik_module: authentik's proxy outpost inside nginx workers.
+//!
+//! | module | serves |
+//! |---|---|
+//! | [`ngx`] | the fence: module descriptor, callbacks, guard, requests, zone, wake-up; all `unsafe` |
+//! | [`conf`] | the directives, their inheritance, what `nginx -t` refuses |
+//! | [`phases`] | post-read: strip, hand over endpoints; preaccess: cookies; access: ask the gate |
+//! | [`endpoints`] | `/outpost.goauthentik.io/{start,callback,sign_out,ping}` |
+//! | [`answers`] | refusals and error pages, with their log lines |
+//! | [`sessions`] | the gate's table, joined to the mapped zone |
+//! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
+//! | [`worker`] | the threads of a worker: questions out, answers in |
+//! | [`state`] | what is remembered of a request between callbacks |
+//! | [`variables`] | `$authentik_…` |
+
+#![deny(unsafe_code)]
+
+mod answers;
+mod conf;
+mod core_server;
+mod endpoints;
+#[allow(unsafe_code, reason = "the fence")]
+mod ngx;
+mod phases;
+mod sessions;
+mod state;
+mod variables;
+mod worker;

@@ -1,0 +1,78 @@
+//! Refusals and error pages, each with its one log line.
+
+use gate::page::{self, Action, Page};
+use gate::provider::Provider;
+use gate::reason::{Reason, Reply};
+use gate::request::Sender;
+use gate::response::Response;
+
+use crate::ngx::{Fault, Flow, Request};
+use crate::state::Decided;
+
+/// What clients are told to wait before they try again, in seconds.
+const RETRY_AFTER: &str = "5";
+
+/// Remembers how the request was decided, for `$authentik_status` and `$authentik_reason`.
+pub(crate) fn note(
+    r: &Request<'_>,
+    status: &'static str,
+    reason: Option<Reason>,
+) -> Result<(), Fault> {
+    r.state()?.decided.set(Decided { status, reason });
+    Ok(())
+}
+
+/// The one line that explains a request that was not admitted. `detail` names no secret.
+pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
+    let Reply { level, code, .. } = reason.reply();
+    let provider = r.location().provider().map_or("", |provider| &provider.name);
+    let separator = if detail.is_empty() { "" } else { ", " };
+    r.log(
+        level.into(),
+        format_args!("{status}, reason: {code}, provider: \"{provider}\"{separator}{detail}"),
+    );
+}
+
+/// Refuses a request to a protected location: words for programs, a page for people.
+pub(crate) fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault> {
+    note(r, "refused", Some(reason))?;
+    log(r, "refused", reason, "");
+    Ok(Flow::Refuse(match Sender::of(&r.sender_hints()) {
+        Sender::Program => {
+            let Reply { status, code, sentence, .. } = reason.reply();
+            Response::json(status, page::json_refusal(code, sentence))
+        }
+        Sender::Navigation => page_of(reason, None),
+    }))
+}
+
+/// Ends an endpoint with an error page. `way_on` is where "try again" leads.
+pub(crate) fn fail(
+    r: &Request<'_>,
+    provider: &Provider,
+    reason: Reason,
+    detail: &str,
+    way_on: Option<&str>,
+) -> Result<Response, Fault> {
+    note(r, "failed", Some(reason))?;
+    let Reply { level, code, .. } = reason.reply();
+    let separator = if detail.is_empty() { "" } else { ", " };
+    let name = &provider.name;
+    r.log(
+        level.into(),
+        format_args!("sign-in failed, reason: {code}, provider: \"{name}\"{separator}{detail}"),
+    );
+    Ok(page_of(reason, way_on))
+}
+
+/// The page of a reason, with `Retry-After` where trying again later helps.
+fn page_of(reason: Reason, way_on: Option<&str>) -> Response {
+    let Reply { status, code, title, sentence, .. } = reason.reply();
+    let action = way_on.map(|url| Action { label: "Try again", url });
+    let page = Page { title, sentence, hint: "", code, action, home: None };
+    let response = Response::page(status, &page);
+    match status {
+        503 => response.with("Retry-After", RETRY_AFTER),
+        _ => response,
+    }
+}

@@ -1,0 +1,38 @@
+//! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
+
+use super::{location, provider, zone};
+use crate::ngx::Row;
+use crate::ngx::conf::{FLAG, HTTP, LOCATION, NAMED_BLOCK, ONE, ONE_OR_MORE, SERVER};
+
+/// Everything an administrator can write, outside of the blocks.
+pub(crate) static TABLE: [Row; 8] = [
+    Row::main(c"authentik_shared_zone", HTTP, ONE, zone::set_shared_zone),
+    // Twice: nginx tells the two apart by their contexts, which are disjoint.
+    Row::main(c"authentik_provider", HTTP, NAMED_BLOCK, provider::define),
+    Row::location(c"authentik_provider", SERVER | LOCATION, ONE, location::set_provider),
+    Row::location(
+        c"authentik_unauth_paths",
+        HTTP | SERVER | LOCATION,
+        ONE_OR_MORE,
+        location::set_unauth_paths,
+    ),
+    Row::location(
+        c"authentik_unauthenticated",
+        HTTP | SERVER | LOCATION,
+        ONE,
+        location::set_unauthenticated,
+    ),
+    Row::location(
+        c"authentik_identity_headers",
+        HTTP | SERVER | LOCATION,
+        ONE_OR_MORE,
+        location::set_identity_headers,
+    ),
+    Row::location(
+        c"authentik_strip_cookie",
+        HTTP | SERVER | LOCATION,
+        FLAG,
+        location::set_strip_cookie,
+    ),
+    Row::end(),
+];

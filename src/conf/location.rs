@@ -1,0 +1,230 @@
+//! What a location asks of its visitors, and what it inherits.
+
+use std::sync::Arc;
+
+use gate::decision::Unauthenticated;
+use gate::paths::UnauthPaths;
+use gate::provider::Provider;
+
+use super::duplicate;
+use crate::ngx::Place;
+use crate::ngx::conf::{Conf, Mistake};
+
+/// Configuration of a location; of `http` and `server` too, whose settings locations inherit.
+#[derive(Default)]
+pub(crate) struct LocationConf {
+    provider: Option<Choice>,
+    unauth_paths: Option<Arc<UnauthPaths>>,
+    unauthenticated: Option<Unauthenticated>,
+    identity_headers: Option<Arc<[Box<[u8]>]>>,
+    strip_cookie: Option<bool>,
+    /// What `provider` comes to; `None` = not protected.
+    protected_by: Option<Arc<Provider>>,
+}
+
+/// `authentik_provider NAME | off`.
+#[derive(Clone)]
+enum Choice {
+    Off,
+    Named { name: String, place: Place },
+}
+
+impl LocationConf {
+    /// The provider that protects the location.
+    pub(crate) fn provider(&self) -> Option<&Arc<Provider>> {
+        self.protected_by.as_ref()
+    }
+
+    /// `authentik_unauth_paths`.
+    pub(crate) fn unauth_paths(&self) -> Option<&UnauthPaths> {
+        self.unauth_paths.as_deref()
+    }
+
+    /// `authentik_unauthenticated`.
+    pub(crate) fn unauthenticated(&self) -> Unauthenticated {
+        self.unauthenticated.unwrap_or_default()
+    }
+
+    /// `authentik_strip_cookie`.
+    pub(crate) fn strips_cookie(&self) -> bool {
+        self.strip_cookie.unwrap_or(true)
+    }
+}
+
+/// Completes `child` by what `parent` says, and tells the server what it must know of its parts.
+pub(crate) fn merge(
+    parent: &LocationConf,
+    child: &mut LocationConf,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
+    // Destructured: a new setting does not compile until its inheritance is decided.
+    let LocationConf {
+        provider,
+        unauth_paths,
+        unauthenticated,
+        identity_headers,
+        strip_cookie,
+        protected_by,
+    } = child;
+    let said_here = provider.is_some();
+    inherit(provider, &parent.provider);
+    inherit(unauth_paths, &parent.unauth_paths);
+    inherit(unauthenticated, &parent.unauthenticated);
+    inherit(identity_headers, &parent.identity_headers);
+    inherit(strip_cookie, &parent.strip_cookie);
+
+    if let Some(Choice::Named { name, place }) = provider {
+        let found = resolve(name, place, cf)?;
+        cf.server_conf().uses(&found);
+        *protected_by = Some(found);
+        if cf.location_returns() {
+            warn_of_return(said_here.then_some(&*place), cf);
+        }
+    }
+    if let Some(names) = identity_headers {
+        let server = cf.server_conf();
+        for name in names.iter() {
+            if !server.identity_headers.contains(name) {
+                server.identity_headers.push(name.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn inherit<T: Clone>(own: &mut Option<T>, parent: &Option<T>) {
+    if own.is_none() {
+        own.clone_from(parent);
+    }
+}
+
+fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>, Mistake> {
+    let main = cf.main_conf();
+    main.provider(name).cloned().ok_or_else(|| {
+        let known: Vec<_> = main.providers.iter().map(|d| d.provider.name.as_str()).collect();
+        let cure = if known.is_empty() {
+            format!("define it in http: authentik_provider {name} {{ … }}")
+        } else {
+            format!("there are {}", known.join(", "))
+        };
+        Mistake::Said(format!("authentik_provider: no provider \"{name}\"; {cure} in {place}"))
+    })
+}
+
+/// nginx answers by `return` in the rewrite phases, before anybody may ask for a session.
+fn warn_of_return(place: Option<&Place>, cf: &Conf<'_>) {
+    let location = match cf.location_name() {
+        name if name.is_empty() => "server".to_owned(),
+        name => format!("location \"{name}\""),
+    };
+    let place = place.map(|place| format!(" in {place}")).unwrap_or_default();
+    cf.warn_without_place(&format!(
+        "authentik_provider: {location} answers by \"return\" before access is checked, so what \
+         \"return\" answers is not protected; see docs/request-life.md{place}"
+    ));
+}
+
+pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    if conf.provider.is_some() {
+        return Err(duplicate("authentik_provider"));
+    }
+    let name = cf.argument();
+    conf.provider = Some(match name.as_str() {
+        "off" => Choice::Off,
+        "auto" => {
+            return Err(Mistake::Said(
+                "authentik_provider: \"auto\" needs authentik_outpost, which is not in this \
+                 version yet; name a provider"
+                    .to_owned(),
+            ));
+        }
+        _ => Choice::Named { name, place: cf.place() },
+    });
+    Ok(())
+}
+
+pub(super) fn set_unauth_paths(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    if conf.unauth_paths.is_some() {
+        return Err(duplicate("authentik_unauth_paths"));
+    }
+    let paths = UnauthPaths::compile(&cf.arguments())
+        .map_err(|error| format!("authentik_unauth_paths: {error}"))?;
+    conf.unauth_paths = Some(Arc::new(paths));
+    Ok(())
+}
+
+pub(super) fn set_unauthenticated(
+    conf: &mut LocationConf,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
+    if conf.unauthenticated.is_some() {
+        return Err(duplicate("authentik_unauthenticated"));
+    }
+    let value = cf.argument();
+    conf.unauthenticated = Some(match value.as_str() {
+        "auto" => Unauthenticated::Auto,
+        "redirect" => Unauthenticated::Redirect,
+        "401" => Unauthenticated::Refuse,
+        "pass" => Unauthenticated::Pass,
+        _ => {
+            return Err(Mistake::Said(format!(
+                "authentik_unauthenticated: \"{value}\" is not one of auto, redirect, 401, pass"
+            )));
+        }
+    });
+    Ok(())
+}
+
+/// Headers that carry the request itself: to remove them would change its meaning.
+const NEEDED: [&str; 9] = [
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "upgrade",
+    "cookie",
+    "expect",
+    "te",
+];
+
+pub(super) fn set_identity_headers(
+    conf: &mut LocationConf,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
+    if conf.identity_headers.is_some() {
+        return Err(duplicate("authentik_identity_headers"));
+    }
+    let names = cf.arguments().into_iter().map(|name| identity_header(&name));
+    conf.identity_headers = Some(names.collect::<Result<_, _>>()?);
+    Ok(())
+}
+
+fn identity_header(name: &str) -> Result<Box<[u8]>, Mistake> {
+    let wrong =
+        |what: &str| Mistake::Said(format!("authentik_identity_headers: \"{name}\" {what}"));
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+        return Err(wrong("is not a header name; use letters, digits, - and _"));
+    }
+    let lower = name.to_ascii_lowercase();
+    if NEEDED.contains(&lower.as_str()) {
+        return Err(wrong("carries the request itself and cannot be removed from it"));
+    }
+    Ok(lower.into_bytes().into())
+}
+
+pub(super) fn set_strip_cookie(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    if conf.strip_cookie.is_some() {
+        return Err(duplicate("authentik_strip_cookie"));
+    }
+    conf.strip_cookie = Some(match cf.argument().as_str() {
+        "on" => true,
+        "off" => false,
+        other => {
+            return Err(Mistake::Said(format!(
+                "authentik_strip_cookie: \"{other}\" is neither on nor off"
+            )));
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The configuration language: what is read, how it is inherited, what is refused.
+
+pub(crate) mod directives;
+pub(crate) mod location;
+mod provider;
+mod secret;
+mod zone;
+
+use std::sync::Arc;
+
+use gate::provider::Provider;
+
+pub(crate) use self::location::LocationConf;
+use crate::ngx::Place;
+use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::zone::Zone;
+
+/// Configuration of the `http` block.
+#[derive(Default)]
+pub(crate) struct MainConf {
+    /// In the order of the file.
+    pub(crate) providers: Vec<Defined>,
+    zone_setting: Option<zone::Setting>,
+    zone: Option<Zone>,
+}
+
+/// A provider and where it is defined.
+pub(crate) struct Defined {
+    pub(crate) provider: Arc<Provider>,
+    place: Place,
+}
+
+/// What post-read must know before a location is chosen: gathered from all locations of a server.
+#[derive(Default)]
+pub(crate) struct ServerConf {
+    /// Every provider that protects some part of the server, the server's own first.
+    pub(crate) providers: Vec<Arc<Provider>>,
+    /// `authentik_identity_headers` of all its parts, lower case.
+    pub(crate) identity_headers: Vec<Box<[u8]>>,
+}
+
+impl MainConf {
+    /// Whether anything is protected at all.
+    pub(crate) fn uses_module(&self) -> bool {
+        !self.providers.is_empty()
+    }
+
+    /// The zone of sessions; there is one as soon as there is a provider.
+    pub(crate) fn zone(&self) -> Option<Zone> {
+        self.zone
+    }
+
+    /// After the whole `http` block was read, before locations are merged.
+    pub(crate) fn finish(&mut self, cf: &Conf<'_>) -> Result<(), Mistake> {
+        let setting = self.zone_setting.take();
+        if setting.is_some() || !self.providers.is_empty() {
+            let setting = setting.unwrap_or_default();
+            self.zone = Some(Zone::add(cf, &setting.name, setting.size)?);
+        }
+        Ok(())
+    }
+
+    fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers.iter().map(|defined| &defined.provider).find(|p| p.name == name)
+    }
+}
+
+impl ServerConf {
+    /// Whether any part of the server is protected: then all of it is cleaned of claimed headers.
+    pub(crate) fn uses_module(&self) -> bool {
+        !self.providers.is_empty()
+    }
+
+    fn uses(&mut self, provider: &Arc<Provider>) {
+        if !self.providers.iter().any(|known| Arc::ptr_eq(known, provider)) {
+            self.providers.push(Arc::clone(provider));
+        }
+    }
+}
+
+/// `is duplicate`, as nginx says it.
+fn duplicate(directive: &str) -> Mistake {
+    Mistake::Said(format!("\"{directive}\" directive is duplicate"))
+}

@@ -1,0 +1,191 @@
+//! `authentik_provider NAME { … }`: a provider by hand.
+
+use std::fs;
+use std::sync::Arc;
+
+use gate::provider::{Mode, Provider, Settings, SettingsError, Trust};
+
+use gate::secret::Secret;
+
+use super::{Defined, MainConf, duplicate, secret};
+use crate::ngx::conf::{Conf, Mistake};
+
+/// Longest name and longest value of a key, in bytes.
+const LONGEST_NAME: usize = 64;
+const LONGEST_VALUE: usize = 2048;
+
+/// The block as it is read.
+#[derive(Default)]
+struct Block {
+    settings: Settings,
+    seen: Vec<String>,
+    ssl_verify: Option<bool>,
+    authorities: Option<Arc<[u8]>>,
+}
+
+pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    let name = cf.argument();
+    let place = cf.place();
+    check_name(&name)?;
+    if let Some(other) = conf.providers.iter().find(|defined| defined.provider.name == name) {
+        let there = &other.place;
+        return Err(said(format!("authentik_provider \"{name}\" is duplicate, see {there}")));
+    }
+    let mut block =
+        Block { settings: Settings { name, ..Settings::default() }, ..Block::default() };
+    cf.read_block(&mut block, set_key)?;
+    let provider = Arc::new(block.finish()?);
+    conf.providers.push(Defined { provider, place });
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), Mistake> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if matches!(name, "off" | "auto") {
+        return Err(said(format!("authentik_provider: a provider cannot be called \"{name}\"")));
+    }
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) {
+        return Err(said(format!(
+            "authentik_provider: \"{name}\" is not a name; use letters, digits, - _ and ."
+        )));
+    }
+    Ok(())
+}
+
+/// One line of the block.
+fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    let mut words = cf.words().into_iter();
+    let key = words.next().unwrap_or_default();
+    let values: Vec<String> = words.collect();
+    if !KEYS.contains(&key.as_str()) {
+        let keys = KEYS.join(", ");
+        return Err(said(format!("authentik_provider: unknown key \"{key}\"; there are {keys}")));
+    }
+    if block.seen.contains(&key) {
+        return Err(duplicate(&key));
+    }
+    if let Some(long) = values.iter().find(|value| value.len() > LONGEST_VALUE) {
+        let length = long.len();
+        return Err(said(format!("{key}: {length} bytes are too long, {LONGEST_VALUE} at most")));
+    }
+    block.seen.push(key.clone());
+    match key.as_str() {
+        "unauth_paths" if !values.is_empty() => {
+            block.settings.unauth_paths = values;
+            Ok(())
+        }
+        "scope" if !values.is_empty() => {
+            block.settings.scope =
+                values.iter().flat_map(|v| v.split_ascii_whitespace()).map(str::to_owned).collect();
+            Ok(())
+        }
+        _ => match <[String; 1]>::try_from(values) {
+            Ok([value]) => set_single(block, &key, value, cf),
+            Err(_) => Err(said(format!("{key}: takes one value, e.g. {key} VALUE;"))),
+        },
+    }
+}
+
+/// Every key of the block.
+const KEYS: [&str; 18] = [
+    "issuer",
+    "client_id",
+    "client_secret",
+    "client_secret_file",
+    "external_host",
+    "mode",
+    "cookie_domain",
+    "cookie_secret",
+    "cookie_secret_file",
+    "unauth_paths",
+    "scope",
+    "application",
+    "ssl_verify",
+    "ssl_trusted_certificate",
+    "authorization_endpoint",
+    "token_endpoint",
+    "end_session_endpoint",
+    "jwks_uri",
+];
+
+fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Result<(), Mistake> {
+    let settings = &mut block.settings;
+    match key {
+        "issuer" => settings.issuer = value,
+        "client_id" => settings.client_id = value,
+        "external_host" => settings.external_host = value,
+        "application" => settings.application = Some(value),
+        "cookie_domain" => settings.cookie_domain = Some(value),
+        "authorization_endpoint" => settings.endpoints.authorization = Some(value),
+        "token_endpoint" => settings.endpoints.token = Some(value),
+        "end_session_endpoint" => settings.endpoints.end_session = Some(value),
+        "jwks_uri" => settings.endpoints.jwks = Some(value),
+        "client_secret" | "client_secret_file" if settings.client_secret.is_some() => {
+            return Err(said(format!("{key}: the client secret was given already")));
+        }
+        "client_secret" => settings.client_secret = Some(Secret::new(value)),
+        "client_secret_file" => settings.client_secret = Some(secret::read(key, &value, cf)?),
+        "cookie_secret" | "cookie_secret_file" if settings.cookie_secret.is_some() => {
+            return Err(said(format!("{key}: the cookie secret was given already")));
+        }
+        "cookie_secret" => settings.cookie_secret = Some(Secret::new(value)),
+        "cookie_secret_file" => settings.cookie_secret = Some(secret::read(key, &value, cf)?),
+        "mode" => settings.mode = mode(&value)?,
+        "ssl_verify" => block.ssl_verify = Some(on_off(key, &value)?),
+        "ssl_trusted_certificate" => block.authorities = Some(authorities(key, &value, cf)?),
+        _ => return Err(said(format!("authentik_provider: unknown key \"{key}\""))),
+    }
+    Ok(())
+}
+
+impl Block {
+    fn finish(self) -> Result<Provider, Mistake> {
+        let Self { mut settings, seen: _, ssl_verify, authorities } = self;
+        settings.trust = match (ssl_verify, authorities) {
+            (Some(false), Some(_)) => {
+                return Err(said(
+                    "ssl_trusted_certificate: has no effect with ssl_verify off; drop one of them"
+                        .to_owned(),
+                ));
+            }
+            (Some(false), None) => Trust::Anything,
+            (_, Some(authorities)) => Trust::Authorities(authorities),
+            (_, None) => Trust::System,
+        };
+        let name = settings.name.clone();
+        Provider::new(settings).map_err(|SettingsError { key, message }| {
+            said(format!("authentik_provider \"{name}\": {key} {message}"))
+        })
+    }
+}
+
+fn mode(value: &str) -> Result<Mode, Mistake> {
+    match value {
+        "forward_single" => Ok(Mode::ForwardSingle),
+        "forward_domain" | "proxy" => {
+            Err(said(format!("mode: \"{value}\" is not in this version yet; use forward_single")))
+        }
+        _ => Err(said(format!("mode: \"{value}\" is not a mode; use forward_single"))),
+    }
+}
+
+fn on_off(key: &str, value: &str) -> Result<bool, Mistake> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(said(format!("{key}: \"{value}\" is neither on nor off"))),
+    }
+}
+
+fn authorities(key: &str, path: &str, cf: &Conf<'_>) -> Result<Arc<[u8]>, Mistake> {
+    let path = cf.full_path(path)?;
+    let pem = fs::read(&path)
+        .map_err(|error| said(format!("{key}: \"{path}\" cannot be read: {error}")))?;
+    authentik_io::client::check_authorities(&pem)
+        .map_err(|error| said(format!("{key}: \"{path}\" {error}")))?;
+    Ok(pem.into())
+}
+
+fn said(message: String) -> Mistake {
+    Mistake::Said(message)
+}

@@ -1,0 +1,280 @@
+//! What is known of an authentik server: its endpoints and its keys.
+//!
+//! Both are documents that authentik serves. They are asked for by the first sign-in that needs
+//! them, one request at a time over all workers (a lease in the zone), and kept in the zone for all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate::provider::Provider;
+use gate::question::{CoreError, Endpoints, Question};
+use gate::reason::Reason;
+use gate::secret::Secret;
+use gate::store::{Key, Owner, Record};
+use gate::time::UnixTime;
+use gate::token::KeySet;
+use ring::digest;
+
+use crate::ngx::log::{self, Level};
+use crate::ngx::{Fault, Request, Zone, now};
+use crate::sessions::{copy_out, kind};
+use crate::worker;
+
+/// A document this old is fetched again by the next sign-in, in seconds.
+const FRESH: u64 = 3600;
+/// A document is used this long when it cannot be fetched again, in seconds.
+const KEPT: u64 = 24 * 3600;
+/// A failure is not tried again for this long, in seconds: between one and two.
+const FAILURE_KEPT: u64 = 2;
+/// How long one fetch may take until another worker may try, in seconds.
+const LEASE: u64 = 12;
+/// How often a request looks whether somebody else's fetch has ended.
+const LOOK: Duration = Duration::from_millis(40);
+/// How long a request waits for somebody else's fetch, in seconds.
+const WAIT: u64 = 15;
+/// Keys are fetched anew for unknown key ids once in this time, in seconds (advisory S42).
+const REFETCH: u64 = 60;
+
+/// What a request learns when it needs a document.
+pub(crate) enum Known<T> {
+    /// This.
+    Ready(T),
+    /// Nothing yet: the request was suspended.
+    Waiting,
+    /// It will not be known soon.
+    Failed(Reason),
+}
+
+/// A document as a thread brings it.
+pub(crate) struct Fetched {
+    document: Document,
+    provider: Arc<Provider>,
+    body: Result<Secret, CoreError>,
+}
+
+/// Which document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Document {
+    Discovery,
+    Keys,
+}
+
+/// The endpoints of a provider.
+pub(crate) fn endpoints(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+) -> Result<Known<Endpoints>, Fault> {
+    if let Some(given) = Endpoints::given(provider) {
+        return Ok(Known::Ready(given));
+    }
+    let known = document(r, provider, Document::Discovery, Question::Discover, None)?;
+    Ok(known.map(|body| Endpoints::parse(body, provider).map_err(|error| Reason::from(&error))))
+}
+
+/// The published keys of a provider; with `unknown_key`, fetched anew unless that was tried lately.
+pub(crate) fn keys(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    endpoints: &Endpoints,
+    unknown_key: bool,
+) -> Result<Known<KeySet>, Fault> {
+    if unknown_key && !drop_keys(r, provider) {
+        return Ok(Known::Failed(Reason::TokenSignature));
+    }
+    let endpoints = Some(endpoints.clone());
+    let known = document(r, provider, Document::Keys, Question::FetchKeys, endpoints)?;
+    Ok(known.map(|body| KeySet::parse(body).map_err(|_| Reason::CoreGarbage)))
+}
+
+impl Known<Secret> {
+    fn map<T>(self, parse: impl FnOnce(&[u8]) -> Result<T, Reason>) -> Known<T> {
+        match self {
+            Self::Ready(body) => match parse(body.expose()) {
+                Ok(parsed) => Known::Ready(parsed),
+                Err(reason) => Known::Failed(reason),
+            },
+            Self::Waiting => Known::Waiting,
+            Self::Failed(reason) => Known::Failed(reason),
+        }
+    }
+}
+
+/// Drops the keys in the zone, so that they are fetched anew; says no when that was done less than
+/// [`REFETCH`] seconds ago.
+fn drop_keys(r: &Request<'_>, provider: &Provider) -> bool {
+    let Some(zone) = r.main_conf().zone() else { return false };
+    let once = Entry::Refetch.key(Document::Keys, provider);
+    let time = now();
+    let Ok(mark) = Record::new(once, Owner::NOBODY, kind::LEASE, time.plus(REFETCH), &[]) else {
+        return false;
+    };
+    let stored = Entry::Body.key(Document::Keys, provider);
+    let allowed = zone.with(|table| {
+        let first = table.insert_if_absent(&mark, time)?;
+        if first {
+            table.remove(&stored)?;
+        }
+        Ok::<_, gate::store::Damaged>(first)
+    });
+    matches!(allowed, Some(Ok(true)))
+}
+
+/// A document from the zone, or from authentik by way of the zone.
+fn document(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    document: Document,
+    question: Question,
+    endpoints: Option<Endpoints>,
+) -> Result<Known<Secret>, Fault> {
+    let Some(zone) = r.main_conf().zone() else { return Ok(Known::Failed(Reason::Internal)) };
+    let stored = read(zone, Entry::Body.key(document, provider));
+    let failure = read(zone, Entry::Failure.key(document, provider));
+    if let Some((fetched, body)) = &stored
+        && (now().since(*fetched) < FRESH || failure.is_some())
+    {
+        return Ok(Known::Ready(body.clone()));
+    }
+    if let Some((_, reason)) = failure {
+        return Ok(Known::Failed(failure_of(reason.expose())));
+    }
+    let state = r.state()?;
+    let waits_since = state.waits_since.get().unwrap_or(now().0);
+    state.waits_since.set(Some(waits_since));
+    if now().0.saturating_sub(waits_since) > WAIT {
+        return Ok(Known::Failed(Reason::CoreTimeout));
+    }
+    if !lease(zone, document, provider) {
+        r.suspend(LOOK)?;
+        return Ok(Known::Waiting);
+    }
+    fetch(r, provider, document, question, endpoints)
+}
+
+fn fetch(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    document: Document,
+    question: Question,
+    endpoints: Option<Endpoints>,
+) -> Result<Known<Secret>, Fault> {
+    // A look later: the answer wakes the request before, and if it does not, the zone tells.
+    let ticket = r.suspend(Duration::from_secs(LEASE))?;
+    let subject = Arc::clone(provider);
+    let time = now();
+    let taken = worker::fetch(ticket, &provider.key, move |client, deadline| {
+        let body = question.to_http(&subject, endpoints.as_ref()).and_then(|request| {
+            let response = client.fetch(&request, &subject.trust, deadline);
+            // Read here too, so that only what is understood gets into the zone.
+            question.read(&subject, response.as_ref(), time)?;
+            response.map(|response| response.body).map_err(CoreError::Unreachable)
+        });
+        Fetched { document, provider: subject, body }
+    });
+    if taken {
+        return Ok(Known::Waiting);
+    }
+    r.resume_now();
+    if let Some(zone) = r.main_conf().zone() {
+        zone.with(|table| table.remove(&Entry::Lease.key(document, provider)));
+    }
+    Ok(Known::Failed(Reason::Overloaded))
+}
+
+/// Puts what a thread brought where every worker finds it. On the event loop.
+pub(crate) fn publish(fetched: Fetched) {
+    let Fetched { document, provider, body } = fetched;
+    let Some(zone) = worker::zone() else { return };
+    let time = now();
+    let (entry, life, payload) = match body {
+        Ok(body) => (Entry::Body, KEPT, body),
+        Err(error) => {
+            let what = match document {
+                Document::Discovery => "discovery",
+                Document::Keys => "fetching the keys",
+            };
+            let name = &provider.name;
+            log::cycle(Level::Error, format_args!("{what} failed, provider: \"{name}\": {error}"));
+            let code = Reason::from(&error).code();
+            (Entry::Failure, FAILURE_KEPT, Secret::new(code))
+        }
+    };
+    let stamped = Secret::new([&time.0.to_le_bytes(), payload.expose()].concat());
+    let key = entry.key(document, &provider);
+    let record = Record::new(key, Owner::NOBODY, kind::DOCUMENT, time.plus(life), stamped.expose());
+    zone.with(|table| {
+        if let Ok(record) = &record {
+            table.insert(record, time)?;
+        }
+        table.remove(&Entry::Lease.key(document, &provider))
+    });
+}
+
+/// What the zone holds of a document.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// Time of the fetch and the body.
+    Body,
+    /// Time of the fetch and the code of the reason why there is no body.
+    Failure,
+    /// Somebody is fetching it.
+    Lease,
+    /// It was fetched anew for an unknown key lately.
+    Refetch,
+}
+
+impl Entry {
+    /// Depends on every setting that the document depends on: after a reload with another issuer
+    /// the old document is not found.
+    fn key(self, document: Document, provider: &Provider) -> Key {
+        let given = &provider.given;
+        let settings = [
+            Some(&provider.issuer),
+            Some(&provider.application),
+            given.jwks.as_ref(),
+            given.token.as_ref(),
+            given.authorization.as_ref(),
+            given.end_session.as_ref(),
+        ];
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"authentik document v1");
+        context.update(&[self as u8, document as u8]);
+        context.update(&provider.key.0);
+        for setting in settings {
+            let setting = setting.map(String::as_bytes).unwrap_or_default();
+            context.update(&setting.len().to_le_bytes());
+            context.update(setting);
+        }
+        let mut key = [0; 32];
+        key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        key
+    }
+}
+
+fn read(zone: Zone, key: Key) -> Option<(UnixTime, Secret)> {
+    let mut desk = Vec::new();
+    let length = copy_out(zone, &key, &mut desk)?;
+    let (time, body) = desk.get(..length)?.split_first_chunk()?;
+    Some((UnixTime(u64::from_le_bytes(*time)), Secret::new(body)))
+}
+
+fn lease(zone: Zone, document: Document, provider: &Provider) -> bool {
+    let time = now();
+    let key = Entry::Lease.key(document, provider);
+    let Ok(record) = Record::new(key, Owner::NOBODY, kind::LEASE, time.plus(LEASE), &[]) else {
+        return false;
+    };
+    matches!(zone.with(|table| table.insert_if_absent(&record, time)), Some(Ok(true)))
+}
+
+fn failure_of(code: &[u8]) -> Reason {
+    let known = [
+        Reason::CoreTimeout,
+        Reason::CoreGarbage,
+        Reason::CoreMismatch,
+        Reason::ClientRejected,
+        Reason::Overloaded,
+    ];
+    let found = known.into_iter().find(|reason| reason.code().as_bytes() == code);
+    found.unwrap_or(Reason::CoreUnreachable)
+}

@@ -1,0 +1,294 @@
+//! `/outpost.goauthentik.io/callback`: the browser comes back from authentik.
+
+use std::sync::Arc;
+
+use gate::cookie;
+use gate::identity::Rendered;
+use gate::login::{Callback, LoginTrail, Opened, Restart, StateFlaw, Trail};
+use gate::provider::Provider;
+use gate::query::CallbackQuery;
+use gate::question::{Endpoints, Question, Signing};
+use gate::reason::Reason;
+use gate::redirect::RedirectTarget;
+use gate::response::Response;
+use gate::secret::Secret;
+use gate::token::Keys;
+
+use super::sign_in;
+use crate::core_server::{self, Known};
+use crate::ngx::log::printable;
+use crate::ngx::{Fault, Flow, Request, now};
+use crate::worker::{self, Answer, Asked};
+use crate::{answers, sessions};
+
+/// A sign-in whose cookie is missing is begun anew this often before the visitor is told.
+const RESTARTS: u8 = 2;
+
+/// How far a callback got.
+enum Step {
+    /// This is the answer.
+    Done(Response),
+    /// The request waits.
+    Waiting,
+}
+
+impl From<Step> for Flow {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Done(response) => Self::Answer(response),
+            Step::Waiting => Self::Suspended,
+        }
+    }
+}
+
+/// Runs again from the top each time the request is woken: all it is told is in the request.
+pub(super) fn callback(
+    r: &mut Request<'_>,
+    default: &Arc<Provider>,
+    query: &[u8],
+) -> Result<Flow, Fault> {
+    let query = match CallbackQuery::parse(query) {
+        Ok(query) => query,
+        Err(flaw) => {
+            let reason = Reason::StateMalformed;
+            return failed(r, default, reason, &flaw.to_string(), None).map(Flow::from);
+        }
+    };
+    let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
+    let provider = super::provider_of_state(r, state, default);
+    let cookies = sessions::cookies(r)?;
+    match Callback::open(provider, state, &cookies, now()) {
+        Ok(opened) => come_back(r, provider, &query, &opened).map(Flow::from),
+        Err(flaw) => cannot_open(r, provider, flaw),
+    }
+}
+
+fn cannot_open(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    flaw: StateFlaw,
+) -> Result<Flow, Fault> {
+    let reason = Reason::from(&flaw);
+    match flaw {
+        // The state is genuine: the browser lost the cookie, or was signed in by another tab.
+        StateFlaw::NoCookie(Restart { target, attempt }) if attempt < RESTARTS => {
+            answers::log(r, "sign-in begun anew", reason, "");
+            sign_in::begin(r, provider, &target, attempt + 1).map(Flow::from)
+        }
+        StateFlaw::NoCookie(Restart { target, .. })
+        | StateFlaw::Expired(Restart { target, .. }) => {
+            failed(r, provider, reason, "", Some(&target)).map(Flow::from)
+        }
+        StateFlaw::Malformed
+        | StateFlaw::ForeignProvider
+        | StateFlaw::BadSeal
+        | StateFlaw::CookieMismatch => failed(r, provider, reason, "", None).map(Flow::from),
+    }
+}
+
+fn come_back(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    query: &CallbackQuery,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    let Some(code) = &query.code else {
+        return no_code(r, provider, query, opened);
+    };
+    match worker::asked(r)? {
+        Asked::NotYet => exchange(r, provider, code, opened),
+        Asked::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
+        Asked::Answered(Answer::SignedIn(rendered)) => signed_in(r, provider, &rendered, opened),
+        Asked::Answered(Answer::UnknownKey(tokens)) => {
+            r.state()?.tokens.replace(Some(tokens));
+            with_new_keys(r, provider, opened)
+        }
+        Asked::Answered(Answer::Failed(error)) => {
+            let reason = Reason::from(&error);
+            failed_sign_in(r, provider, reason, &error.to_string(), opened)
+        }
+        Asked::Answered(Answer::Lost) => failed_sign_in(r, provider, Reason::Internal, "", opened),
+        #[cfg(feature = "suspend-all")]
+        Asked::Answered(Answer::Nothing) => exchange(r, provider, code, opened),
+    }
+}
+
+fn no_code(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    query: &CallbackQuery,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    let Some(error) = &query.error else {
+        return failed_sign_in(r, provider, Reason::CodeMissing, "", opened);
+    };
+    let detail = match &query.error_description {
+        Some(description) => format!("authentik says: {error}, {description}"),
+        None => format!("authentik says: {error}"),
+    };
+    let detail = printable(detail.as_bytes());
+    failed_sign_in(r, provider, Reason::AuthorizeError, &detail, opened)
+}
+
+/// Asks authentik who has signed in; the token is verified on the same thread.
+fn exchange(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    code: &Secret,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    if r.state()?.tokens.borrow().is_some() {
+        return with_new_keys(r, provider, opened);
+    }
+    let endpoints = match core_server::endpoints(r, provider)? {
+        Known::Ready(endpoints) => endpoints,
+        Known::Waiting => return Ok(Step::Waiting),
+        Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
+    };
+    let keys = match signing_keys(r, provider, &endpoints, false)? {
+        Known::Ready(keys) => keys,
+        Known::Waiting => return Ok(Step::Waiting),
+        Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
+    };
+    let question = Question::ExchangeCode { code: code.clone(), verifier: opened.verifier.clone() };
+    let (subject, nonce, time) = (Arc::clone(provider), opened.nonce.clone(), now());
+    let asked = worker::ask(r, provider, move |client, deadline| {
+        let tokens = question.to_http(&subject, Some(&endpoints)).and_then(|request| {
+            let response = client.fetch(&request, &subject.trust, deadline);
+            question.read(&subject, response.as_ref(), time)
+        });
+        match tokens {
+            Ok(gate::question::Answer::Tokens(tokens)) => {
+                worker::judged(&subject, tokens, &nonce, &keys, time)
+            }
+            Ok(_) => Answer::Lost,
+            Err(error) => Answer::Failed(error),
+        }
+    })?;
+    waiting_or_failed(r, provider, asked, opened)
+}
+
+/// The token names a key that is not among those known: keys may have changed.
+fn with_new_keys(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    let endpoints = match core_server::endpoints(r, provider)? {
+        Known::Ready(endpoints) => endpoints,
+        Known::Waiting => return Ok(Step::Waiting),
+        Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
+    };
+    // Thrown away once per request: while it waits for the new ones it comes by here again.
+    let throw_away = !r.state()?.keys_renewed.replace(true);
+    let keys = match signing_keys(r, provider, &endpoints, throw_away)? {
+        Known::Ready(keys) => keys,
+        Known::Waiting => return Ok(Step::Waiting),
+        Known::Failed(reason) => {
+            let detail = "the token's key is not among authentik's keys";
+            return failed_sign_in(r, provider, reason, detail, opened);
+        }
+    };
+    let Some(tokens) = r.state()?.tokens.take() else {
+        return failed_sign_in(r, provider, Reason::Internal, "", opened);
+    };
+    match worker::judged(provider, tokens, &opened.nonce, &keys, now()) {
+        Answer::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
+        Answer::Failed(error) => {
+            let reason = Reason::from(&error);
+            failed_sign_in(r, provider, reason, &error.to_string(), opened)
+        }
+        _ => {
+            let detail = "the token's key is not among authentik's keys";
+            failed_sign_in(r, provider, Reason::TokenSignature, detail, opened)
+        }
+    }
+}
+
+fn signing_keys(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    endpoints: &Endpoints,
+    unknown_key: bool,
+) -> Result<Known<Keys>, Fault> {
+    Ok(match endpoints.signing {
+        Signing::ClientSecret => Known::Ready(Keys::Shared(provider.client_secret.clone())),
+        Signing::PublishedKeys => match core_server::keys(r, provider, endpoints, unknown_key)? {
+            Known::Ready(keys) => Known::Ready(Keys::Public(keys)),
+            Known::Waiting => Known::Waiting,
+            Known::Failed(reason) => Known::Failed(reason),
+        },
+    })
+}
+
+fn waiting_or_failed(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    asked: Result<(), Reason>,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    match asked {
+        Ok(()) => Ok(Step::Waiting),
+        Err(reason) => failed_sign_in(r, provider, reason, "", opened),
+    }
+}
+
+/// The session begins: a new id, and those the browser had before end.
+fn signed_in(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    rendered: &Rendered,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    let id = match sessions::open(r, provider, rendered) {
+        Ok(id) => id,
+        Err(reason) => return failed_sign_in(r, provider, reason, "", opened),
+    };
+    let time = now();
+    let trail = LoginTrail::read(provider, &sessions::cookies(r)?, time).completed(time);
+    let life = rendered.expires.since(time);
+    let session = cookie::set_session(provider, &id, life);
+    answers::note(r, "signed_in", None)?;
+    let response = Response::redirect(opened.target.as_str())
+        .with_cookies(opened.clear_cookies.iter().cloned())
+        .with("Set-Cookie", session.as_str())
+        .with("Set-Cookie", trail.set_cookie(provider, time));
+    Ok(Step::Done(response))
+}
+
+fn failed_sign_in(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    reason: Reason,
+    detail: &str,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    let step = failed(r, provider, reason, detail, Some(&opened.target))?;
+    Ok(match step {
+        Step::Done(page) => Step::Done(page.with_cookies(opened.clear_cookies.iter().cloned())),
+        Step::Waiting => Step::Waiting,
+    })
+}
+
+/// Shows why, and counts: the third failure in a row stops.
+fn failed(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    reason: Reason,
+    detail: &str,
+    target: Option<&RedirectTarget>,
+) -> Result<Step, Fault> {
+    let time = now();
+    let trail = LoginTrail::read(provider, &sessions::cookies(r)?, time).failed(time);
+    let root = RedirectTarget::external_root(provider);
+    let way_on = target.unwrap_or(&root).as_str();
+    let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
+    // A core that is away is no loop: who waits and tries again is right to do so.
+    if page.status == 503 {
+        return Ok(Step::Done(page));
+    }
+    if trail.next() == Trail::Stop {
+        return sign_in::stop(r, provider).map(Step::Done);
+    }
+    Ok(Step::Done(page.with("Set-Cookie", trail.set_cookie(provider, time))))
+}

@@ -1,0 +1,84 @@
+//! Sends a browser to authentik.
+
+use std::sync::Arc;
+
+use gate::login::{Entropy, LoginTrail, Start, Trail};
+use gate::provider::Provider;
+use gate::reason::Reason;
+use gate::redirect::RedirectTarget;
+use gate::response::Response;
+
+use crate::core_server::{self, Known};
+use crate::ngx::{Fault, Flow, Request, now};
+use crate::{answers, sessions, worker};
+
+/// What comes of beginning a sign-in.
+pub(crate) enum Begun {
+    /// This answer, a redirect or a page that says why not.
+    Answer(Response),
+    /// The request waits for authentik's endpoints.
+    Waiting,
+}
+
+impl From<Begun> for Flow {
+    fn from(begun: Begun) -> Self {
+        match begun {
+            Begun::Answer(response) => Self::Answer(response),
+            Begun::Waiting => Self::Suspended,
+        }
+    }
+}
+
+/// Signs in the visitor of a protected page, to come back to this very page.
+pub(crate) fn of_page(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    reason: Reason,
+) -> Result<Flow, Fault> {
+    answers::note(r, "sign_in", Some(reason))?;
+    let target = RedirectTarget::of_request(provider, r.host(), r.raw_target());
+    let begun = begin(r, provider, &target, 0)?;
+    if let Begun::Answer(Response { status: 302, .. }) = begun {
+        answers::log(r, "sent to sign in", reason, "");
+    }
+    Ok(begun.into())
+}
+
+/// The redirect to authentik, or a page that says why there is none.
+pub(crate) fn begin(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    target: &RedirectTarget,
+    attempt: u8,
+) -> Result<Begun, Fault> {
+    let cookies = sessions::cookies(r)?;
+    if LoginTrail::read(provider, &cookies, now()).next() == Trail::Stop {
+        return stop(r, provider).map(Begun::Answer);
+    }
+    let endpoints = match core_server::endpoints(r, provider)? {
+        Known::Ready(endpoints) => endpoints,
+        Known::Waiting => return Ok(Begun::Waiting),
+        Known::Failed(reason) => {
+            return answers::fail(r, provider, reason, "", Some(target.as_str()))
+                .map(Begun::Answer);
+        }
+    };
+    let entropy = worker::random::<48>().and_then(|bytes| Entropy::new(&bytes));
+    let start = entropy
+        .and_then(|entropy| Start::new(provider, target, entropy, now(), attempt, &cookies))
+        .ok_or(Fault::Nginx("random bytes for a sign-in"))?;
+    let Some(url) = start.authorize_url(&endpoints.authorization) else {
+        return answers::fail(r, provider, Reason::CoreMismatch, "authorization_endpoint", None)
+            .map(Begun::Answer);
+    };
+    Ok(Begun::Answer(Response::redirect(url).with_cookies(start.set_cookies)))
+}
+
+/// Three sign-ins in a row led nowhere: says so instead of going round again.
+pub(super) fn stop(r: &Request<'_>, provider: &Arc<Provider>) -> Result<Response, Fault> {
+    let root = RedirectTarget::external_root(provider);
+    let detail = "three sign-ins in a row ended without a usable session: see the lines before, \
+                  else cookies are lost or tokens are over when they come (clock)";
+    let page = answers::fail(r, provider, Reason::SignInLoop, detail, Some(root.as_str()))?;
+    Ok(page.with("Set-Cookie", LoginTrail::clear_cookie(provider)))
+}

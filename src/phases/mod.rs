@@ -1,0 +1,5 @@
+//! The three phases the module takes part in, in the order nginx runs them.
+
+pub(crate) mod access;
+pub(crate) mod post_read;
+pub(crate) mod preaccess;

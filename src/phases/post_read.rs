@@ -1,0 +1,20 @@
+//! Post-read: before rewrite rules and access modules see the request.
+
+use crate::endpoints;
+use crate::ngx::{Fault, Flow, Request};
+
+/// Strips what clients claim, then hands over requests to the module's own endpoints.
+///
+/// Stripped here and nowhere else: with `satisfy any` nginx skips our access handler once another
+/// module admits, and rewrite rules read headers earlier still.
+pub(crate) fn post_read(r: &mut Request<'_>) -> Result<Flow, Fault> {
+    let server = r.server();
+    if !r.is_main() || !server.uses_module() {
+        return Ok(Flow::Next);
+    }
+    if r.is_suspended() {
+        return Ok(Flow::Suspended);
+    }
+    r.remove_claimed_headers(&server.identity_headers)?;
+    endpoints::dispatch(r)
+}

@@ -1,0 +1,50 @@
+//! Preaccess: runs for every location a request comes to, whatever admits it later.
+
+use gate::cookie::{Stripped, without_own};
+
+use crate::ngx::{Fault, Flow, Request};
+use crate::sessions;
+
+/// Takes back what an earlier location said of the visitor, and hides our cookies.
+pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
+    let server = r.server();
+    if !r.is_main() || !server.uses_module() {
+        return Ok(Flow::Next);
+    }
+    if let Some(state) = r.existing_state() {
+        // After an internal redirect the new location decides anew.
+        if state.headers_set.replace(false) {
+            r.remove_claimed_headers(&server.identity_headers)?;
+            state.record.set(None);
+        }
+    }
+    if r.location().strips_cookie() {
+        hide_own_cookies(r)?;
+    }
+    Ok(Flow::Next)
+}
+
+fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {
+    if !sessions::remember_cookies(r)? {
+        return Ok(());
+    }
+    let mut emptied = false;
+    r.edit_header(b"cookie", |r, value| {
+        let mut rest = vec![0; value.len()];
+        match without_own(value, &mut rest) {
+            Stripped::Unchanged => Ok(None),
+            Stripped::Changed(length) => {
+                let rest = rest.get(..length).unwrap_or_default();
+                Ok(Some(r.recall(r.keep(rest)?)))
+            }
+            Stripped::Empty => {
+                emptied = true;
+                Ok(Some(&[]))
+            }
+        }
+    })?;
+    if emptied {
+        r.remove_headers(|name, value| name == b"cookie" && value.is_empty())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Joins the gate's table of sessions to the mapped zone.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use gate::cookie::{self, MAX_CANDIDATES, SessionId};
+use gate::identity::{Rendered, SessionView};
+use gate::provider::Provider;
+use gate::reason::Reason;
+use gate::store::{Fill, Key, Owner, Record};
+use ring::digest;
+
+use crate::ngx::bytes::Kept;
+use crate::ngx::log::{self, Level};
+use crate::ngx::{Fault, Request, Zone, now};
+
+/// What a record in the zone is.
+pub(crate) mod kind {
+    /// A visitor's session.
+    pub(crate) const SESSION: u8 = 1;
+    /// A document of an authentik server.
+    pub(crate) const DOCUMENT: u8 = 2;
+    /// Somebody is asking for a document.
+    pub(crate) const LEASE: u8 = 3;
+}
+
+/// A zone this full is worth a warning, in percent.
+const WARN_AT: u32 = 80;
+
+/// Keeps the `Cookie` headers as they came. Says whether there is any.
+pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
+    if let Some(known) = r.existing_state().and_then(|state| state.cookies.get()) {
+        return Ok(known.iter().any(|kept| !kept.is_empty()));
+    }
+    let mut kept = [Kept::EMPTY; MAX_CANDIDATES];
+    let mut any = false;
+    let headers = r.headers().filter(|(name, _)| *name == b"cookie");
+    for (slot, (_, value)) in kept.iter_mut().zip(headers) {
+        *slot = r.remember(value);
+        any = true;
+    }
+    if any {
+        r.state()?.cookies.set(Some(kept));
+    }
+    Ok(any)
+}
+
+/// The values of the request's `Cookie` headers, as they came.
+pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES], Fault> {
+    remember_cookies(r)?;
+    let kept = r.existing_state().and_then(|state| state.cookies.get());
+    Ok(kept.unwrap_or([Kept::EMPTY; MAX_CANDIDATES]).map(|kept| r.recall(kept)))
+}
+
+/// The session of the request with this provider, or why there is none.
+pub(crate) fn find<'r>(
+    r: &Request<'r>,
+    provider: &'r Provider,
+) -> Result<Result<SessionView<'r>, Reason>, Fault> {
+    let mut reason = Reason::NoSession;
+    for id in cookie::session_ids(cookies(r)?, provider) {
+        if let Some(record) = copy(r, &id.zone_key(&provider.key))? {
+            // Bound to the provider twice: by the key, and by what the record says.
+            if let Some(view) = SessionView::over(r.recall(record))
+                && view.provider() == provider.key
+            {
+                r.state()?.record.set(Some(record));
+                return Ok(Ok(view));
+            }
+        }
+        reason = Reason::UnknownSession;
+    }
+    Ok(Err(reason))
+}
+
+thread_local! {
+    /// Where a record is copied to while the zone is locked: nothing is allocated meanwhile.
+    static DESK: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 * 1024]);
+}
+
+fn copy(r: &Request<'_>, key: &Key) -> Result<Option<Kept>, Fault> {
+    let Some(zone) = r.main_conf().zone() else { return Ok(None) };
+    DESK.with_borrow_mut(|desk| match copy_out(zone, key, desk) {
+        Some(length) => r.keep(desk.get(..length).unwrap_or_default()).map(Some),
+        None => Ok(None),
+    })
+}
+
+/// Copies a record to the desk, which grows if need be, outside of the lock. Its length, or `None`.
+pub(crate) fn copy_out(zone: Zone, key: &Key, desk: &mut Vec<u8>) -> Option<usize> {
+    for _ in 0..3 {
+        let time = now();
+        let length = zone.with(|table| {
+            let found = table.find(key, time)?;
+            let length = found.len();
+            match desk.get_mut(..length) {
+                Some(room) => found.copy_into(room).then_some(length),
+                None => Some(length),
+            }
+        })??;
+        if length <= desk.len() {
+            return Some(length);
+        }
+        desk.resize(length, 0);
+    }
+    None
+}
+
+/// Stores the session of a completed sign-in in place of those the browser had, under a new id.
+pub(crate) fn open(
+    r: &Request<'_>,
+    provider: &Arc<Provider>,
+    rendered: &Rendered,
+) -> Result<SessionId, Reason> {
+    let zone = r.main_conf().zone().ok_or(Reason::Internal)?;
+    let id = SessionId::from_entropy(crate::worker::random().ok_or(Reason::Internal)?);
+    let view = SessionView::over(rendered.record.expose()).ok_or(Reason::Internal)?;
+    let owner = Owner { subject: subject(view.uid()), sid: sid(view.sid()) };
+    let key = id.zone_key(&provider.key);
+    let record = Record::new(key, owner, kind::SESSION, rendered.expires, rendered.record.expose())
+        .map_err(|_| Reason::ZoneFull)?;
+    let cookies = cookies(r).map_err(|_| Reason::Internal)?;
+    let old: Vec<Key> =
+        cookie::session_ids(cookies, provider).map(|id| id.zone_key(&provider.key)).collect();
+
+    let time = now();
+    let inserted = zone
+        .with(|table| {
+            for key in &old {
+                table.remove(key)?;
+            }
+            table.insert(&record, time)
+        })
+        .ok_or(Reason::Internal)?
+        .map_err(|_| Reason::ZoneFull)?;
+    warn_if_full(inserted.fill, inserted.evicted_live);
+    Ok(id)
+}
+
+/// Ends every session of the user, at all providers. Says how many there were.
+pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
+    let Some(zone) = r.main_conf().zone() else { return 0 };
+    let subject = subject(uid);
+    zone.with(|table| table.remove_by_subject(&subject)).and_then(Result::ok).unwrap_or(0)
+}
+
+fn subject(uid: &[u8]) -> [u8; 16] {
+    owner_hash(b"sub", uid)
+}
+
+fn sid(sid: &[u8]) -> [u8; 16] {
+    owner_hash(b"sid", sid)
+}
+
+/// All zeros, which nothing matches, for an empty value: two users without one have nothing in
+/// common (authentik-outpost.md §2.2).
+fn owner_hash(label: &[u8], value: &[u8]) -> [u8; 16] {
+    let mut hash = [0; 16];
+    if !value.is_empty() {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(label);
+        context.update(value);
+        hash.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    }
+    hash
+}
+
+fn warn_if_full(fill: Fill, evicted: u32) {
+    thread_local! {
+        static WARNED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+    const PAUSE: u64 = 60;
+    let percent = fill.percent();
+    let time = now().0;
+    if percent < WARN_AT || time < WARNED.get() + PAUSE {
+        return;
+    }
+    WARNED.set(time);
+    let records = fill.records;
+    let evicted = if evicted > 0 { ", sessions in use are being evicted" } else { "" };
+    log::cycle(
+        Level::Warn,
+        format_args!(
+            "the zone is {percent} % full ({records} records{evicted}); enlarge \
+             authentik_shared_zone"
+        ),
+    );
+}

@@ -1,0 +1,61 @@
+//! What the module remembers of a request between callbacks. Lives in the request's pool.
+
+use core::ptr::NonNull;
+use std::cell::{Cell, RefCell};
+
+use authentik_io::pool::Cancel;
+use gate::cookie::MAX_CANDIDATES;
+use gate::question::Tokens;
+use gate::reason::Reason;
+
+use crate::ngx::bytes::Kept;
+use crate::ngx::suspend::Suspension;
+use crate::worker::Answer;
+
+/// One per request that needs it. Cells, because nothing of nginx's is exclusive.
+#[derive(Default)]
+pub(crate) struct RequestState {
+    /// The `Cookie` headers as the client sent them; taken before ours are hidden.
+    pub(crate) cookies: Cell<Option<[Kept; MAX_CANDIDATES]>>,
+    /// The query of an endpoint, as it was before it was hidden from the logs.
+    pub(crate) query: Cell<Option<Kept>>,
+    /// The session record of the visitor.
+    pub(crate) record: Cell<Option<Kept>>,
+    /// Identity headers are on the request.
+    pub(crate) headers_set: Cell<bool>,
+    /// How the request was decided.
+    pub(crate) decided: Cell<Decided>,
+    /// What a thread answered to this request's question.
+    pub(crate) answer: RefCell<Option<Answer>>,
+    /// Tokens whose key is not known yet.
+    pub(crate) tokens: RefCell<Option<Tokens>>,
+    /// Keys were fetched anew for them.
+    pub(crate) keys_renewed: Cell<bool>,
+    /// The provider, by its place in the server, whose visitor was signed out.
+    pub(crate) signed_out: Cell<Option<usize>>,
+    /// When the request began to wait for somebody else's question, in seconds since 1970.
+    pub(crate) waits_since: Cell<Option<u64>>,
+    /// Set while a question of this request alone is under way.
+    pub(crate) question: RefCell<Option<CancelOnDrop>>,
+    /// It has been through thread and wake-up.
+    #[cfg(feature = "suspend-all")]
+    pub(crate) was_suspended: Cell<bool>,
+    /// Set by the fence on the first wait.
+    pub(crate) suspension: Cell<Option<NonNull<Suspension>>>,
+}
+
+/// `$authentik_status` and `$authentik_reason`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Decided {
+    pub(crate) status: &'static str,
+    pub(crate) reason: Option<Reason>,
+}
+
+/// Tells the threads that nobody waits any more, when the request goes.
+pub(crate) struct CancelOnDrop(pub(crate) Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
