@@ -198,10 +198,12 @@ fn with_new_keys(
             let reason = Reason::from(&error);
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }
-        _ => {
+        Answer::UnknownKey(_) | Answer::Lost => {
             let detail = "the token's key is not among authentik's keys";
             failed_sign_in(r, provider, Reason::TokenSignature, detail, opened)
         }
+        #[cfg(feature = "suspend-all")]
+        Answer::Nothing => failed_sign_in(r, provider, Reason::Internal, "", opened),
     }
 }
 

@@ -56,7 +56,7 @@ unsafe fn add_handler(
     // SAFETY: by this function's contract; `phases` has an entry for each phase number.
     unsafe {
         let context = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        let index = (*(&raw const ngx_http_core_module)).ctx_index;
+        let index = ngx_http_core_module.ctx_index;
         let core = (*(*context).main_conf.add(index)).cast::<ngx_http_core_main_conf_t>();
         let phase = (*core).phases.get_mut(phase as usize).ok_or(())?;
         let slot = ngx_array_push(&raw mut phase.handlers).cast::<ngx_http_handler_pt>();

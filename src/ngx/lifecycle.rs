@@ -20,7 +20,7 @@ pub(super) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int
         }
         // SAFETY: the cycle is the one that runs; without an `http` block there is no table.
         let conf = unsafe {
-            let index = (*(&raw const ngx_http_module)).index;
+            let index = ngx_http_module.index;
             let context = (*(*cycle).conf_ctx.add(index)).cast::<ngx_http_conf_ctx_t>();
             if context.is_null() {
                 return Ok(());

@@ -74,7 +74,7 @@ pub(crate) static ngx_module_order: Symbols<5> = Symbols([
 /// Our slot in every table of contexts and configurations.
 pub(super) fn ctx_index() -> usize {
     // SAFETY: nginx writes it before it creates any configuration, and never again.
-    unsafe { (*(&raw const ngx_http_authentik_module)).ctx_index }
+    unsafe { ngx_http_authentik_module.ctx_index }
 }
 
 /// Tells our shared zones from those of other modules.

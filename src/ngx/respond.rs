@@ -91,7 +91,7 @@ fn has_error_page(request: &Request<'_>, status: u16) -> bool {
     // NULL or an array of `ngx_http_err_page_t` (ngx_http_core_module.h).
     unsafe {
         let raw: *mut ngx_http_request_t = request.raw;
-        let index = (*(&raw const ngx_http_core_module)).ctx_index;
+        let index = ngx_http_core_module.ctx_index;
         let core = (*(*raw).loc_conf.add(index)).cast::<ngx::ffi::ngx_http_core_loc_conf_t>();
         // nginx ignores error_page while it serves one, unless recursive_error_pages.
         if (*core).error_pages.is_null()

@@ -37,7 +37,7 @@ impl Conf<'_> {
         // SAFETY: as above; every location has a core configuration.
         unsafe {
             let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
-            let index = (*(&raw const ngx_http_core_module)).ctx_index;
+            let index = ngx_http_core_module.ctx_index;
             let core = (*(*context).loc_conf.add(index)).cast::<ngx_http_core_loc_conf_t>();
             String::from_utf8_lossy(bytes::slice(&(*core).name)).into()
         }

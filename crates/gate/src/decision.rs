@@ -69,8 +69,10 @@ pub enum Grounds {
 }
 
 impl<'a> Permit<'a> {
-    /// The identity to tell the application, if there is one.
-    #[must_use]
+    /// The identity to tell the application, or why there is none to tell.
+    ///
+    /// # Errors
+    /// The grounds on which the request passes without one.
     pub fn identity(&self) -> Result<&SessionView<'a>, Grounds> {
         match &self.0 {
             PermitKind::Identity(session) => Ok(session),

@@ -85,14 +85,8 @@ mod tests {
 
     #[test]
     fn a_page_has_one_content_type() {
-        let page = Page {
-            title: "t",
-            sentence: "s",
-            hint: "",
-            code: "c",
-            action: None,
-            home: None,
-        };
+        let page =
+            Page { title: "t", sentence: "s", hint: "", code: "c", action: None, home: None };
         let response = Response::page(400, &page);
         assert_eq!(response.content_type, Some("text/html; charset=utf-8"));
         assert!(response.headers.iter().all(|(name, _)| *name != "Content-Type"));
