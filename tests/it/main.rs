@@ -1,1 +1,29 @@
-//! Integration tests: each starts a real nginx with the module, the stand-in authentik and an application.
+//! Integration tests: each starts a real nginx with the module, the stand-in authentik and an
+//! application. `make test` builds the module and sets `AUTHENTIK_NGINX` and `AUTHENTIK_MODULE`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "all of it is test code: a surprise shall fail the test, loudly"
+)]
+
+mod harness;
+
+mod config_errors;
+mod endpoints;
+mod foreign_module;
+mod headers;
+mod neighbours;
+mod outage;
+mod refusals;
+mod reload;
+mod samples;
+mod sign_in;
+mod sign_out;
+mod suspend_all;
+mod tokens;
+mod unauth_paths;
+mod upstreams;

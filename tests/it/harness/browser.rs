@@ -1,0 +1,214 @@
+//! A person with a browser: cookies, redirects, the headers of a navigation or of a script's fetch.
+
+use std::io;
+use std::net::SocketAddr;
+
+use url::Url;
+
+use super::cookies::{Cookie, Jar};
+use super::http::{Request, Response};
+
+/// A browser that knows every host name as 127.0.0.1.
+#[derive(Clone, Debug)]
+pub(crate) struct Browser {
+    home: Url,
+    jar: Jar,
+    refuses: fn(&str) -> bool,
+}
+
+/// The responses of one navigation, redirects first.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    steps: Vec<(Url, Response)>,
+}
+
+impl Browser {
+    /// A fresh profile; relative addresses belong to `home`.
+    pub(crate) fn new(home: &str) -> Self {
+        Self {
+            home: Url::parse(home).expect("the site's URL"),
+            jar: Jar::default(),
+            refuses: |_| false,
+        }
+    }
+
+    /// Opens a page as a person does, and follows all redirects.
+    pub(crate) fn open(&mut self, address: &str) -> Trail {
+        self.open_until(address, |_| false)
+    }
+
+    /// Like [`Browser::open`], but stops in front of the first address that `halt` knows.
+    pub(crate) fn open_until(&mut self, address: &str, halt: impl Fn(&Url) -> bool) -> Trail {
+        let mut url = self.home.join(address).expect("an address");
+        let mut trail = Trail { steps: Vec::new() };
+        for _ in 0..MOST_REDIRECTS {
+            let response = self.navigate(&url);
+            let next = matches!(response.status(), 301 | 302 | 303 | 307 | 308)
+                .then(|| url.join(response.location()).expect("a Location that is a URL"));
+            trail.steps.push((url, response));
+            match next {
+                Some(next) if !halt(&next) => url = next,
+                _ => return trail,
+            }
+        }
+        panic!("more than {MOST_REDIRECTS} redirects: {:#?}", trail.addresses());
+    }
+
+    /// One step of a navigation, no redirect followed.
+    pub(crate) fn step(&mut self, address: &str) -> Response {
+        let url = self.home.join(address).expect("an address");
+        self.navigate(&url)
+    }
+
+    /// [`Browser::step`] for a server that may break the connection.
+    pub(crate) fn try_step(&mut self, address: &str) -> io::Result<Response> {
+        let url = self.home.join(address).expect("an address");
+        let response = self.request("GET", &url).navigation().try_send()?;
+        self.store_cookies(&url, &response);
+        Ok(response)
+    }
+
+    /// What a script's `fetch()` gets: cookies, no redirect followed.
+    pub(crate) fn fetch(&mut self, address: &str) -> Response {
+        let url = self.home.join(address).expect("an address");
+        let request = self
+            .request("GET", &url)
+            .header("Accept", "*/*")
+            .header("Sec-Fetch-Site", "same-origin")
+            .header("Sec-Fetch-Mode", "cors")
+            .header("Sec-Fetch-Dest", "empty");
+        self.exchange(&url, &request)
+    }
+
+    /// A request of the test's own making, with this browser's cookies.
+    pub(crate) fn get(&self, address: &str) -> Request {
+        let url = self.home.join(address).expect("an address");
+        self.request("GET", &url)
+    }
+
+    /// The value of its `Cookie` header for the site.
+    pub(crate) fn cookie_header(&self) -> Option<String> {
+        self.jar.header(self.home.host_str().unwrap_or_default(), "/", false)
+    }
+
+    /// Its cookies of the site.
+    pub(crate) fn cookies(&self) -> Vec<Cookie> {
+        self.jar.of(self.home.host_str().unwrap_or_default())
+    }
+
+    /// Its session cookies of the site.
+    pub(crate) fn session_cookies(&self) -> Vec<Cookie> {
+        self.cookies().into_iter().filter(Cookie::is_session).collect()
+    }
+
+    /// Its cookies of the site that belong to unfinished sign-ins; the count of sign-ins in a row,
+    /// one small cookie of some seconds, is not among them.
+    pub(crate) fn state_cookies(&self) -> Vec<Cookie> {
+        let count = |cookie: &Cookie| cookie.name.starts_with("authentik_signin_trail_");
+        let other = |cookie: &Cookie| !cookie.is_session() && !count(cookie);
+        self.cookies().into_iter().filter(other).collect()
+    }
+
+    /// Puts a cookie in, as a thief would.
+    pub(crate) fn plant(&mut self, cookie: Cookie) {
+        self.jar.insert(cookie);
+    }
+
+    /// From now on authentik takes this browser's owner for that user.
+    pub(crate) fn become_user(&mut self, user: &str) {
+        let cookie = format!("standin_user={user}; Path=/");
+        self.jar.store(&cookie, "127.0.0.1", "/", false);
+    }
+
+    /// From now on it drops cookies of these names, as browsers do by policy or wrong clocks.
+    pub(crate) fn refuse_cookies(&mut self, refuses: fn(&str) -> bool) {
+        self.refuses = refuses;
+    }
+
+    fn navigate(&mut self, url: &Url) -> Response {
+        let request = self.request("GET", url).navigation();
+        self.exchange(url, &request)
+    }
+
+    fn request(&self, method: &str, url: &Url) -> Request {
+        let target = url
+            .query()
+            .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let request = Request::new(address_of(url), method, &authority(url), &target);
+        match self.jar.header(host_of(url), url.path(), url.scheme() == "https") {
+            Some(cookies) => request.header("Cookie", cookies),
+            None => request,
+        }
+    }
+
+    fn exchange(&mut self, url: &Url, request: &Request) -> Response {
+        let response = request.send();
+        self.store_cookies(url, &response);
+        response
+    }
+
+    fn store_cookies(&mut self, url: &Url, response: &Response) {
+        for line in response.all("set-cookie") {
+            if (self.refuses)(line.split('=').next().unwrap_or_default()) {
+                continue;
+            }
+            self.jar.store(line, host_of(url), url.path(), url.scheme() == "https");
+        }
+    }
+}
+
+impl Cookie {
+    /// Whether it names a session.
+    pub(crate) fn is_session(&self) -> bool {
+        is_session(&self.name)
+    }
+}
+
+/// Named as authentik's proxies name a session (authentik-outpost.md §7.1).
+pub(crate) fn is_session(name: &str) -> bool {
+    name.strip_prefix("authentik_proxy_")
+        .is_some_and(|hex| hex.len() == 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+impl Trail {
+    /// The page on which the navigation ended.
+    pub(crate) fn page(&self) -> &Response {
+        &self.steps.last().expect("at least one step").1
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> u16 {
+        self.page().status()
+    }
+
+    /// What the address bar shows at the end.
+    pub(crate) fn address(&self) -> &Url {
+        &self.steps.last().expect("at least one step").0
+    }
+
+    /// All addresses, in order.
+    pub(crate) fn addresses(&self) -> Vec<&str> {
+        self.steps.iter().map(|(url, _)| url.as_str()).collect()
+    }
+}
+
+/// The value of a query parameter.
+pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = Url::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn host_of(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+fn authority(url: &Url) -> String {
+    url.port().map_or_else(|| host_of(url).to_owned(), |port| format!("{}:{port}", host_of(url)))
+}
+
+fn address_of(url: &Url) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], url.port_or_known_default().expect("a port")))
+}
+
+/// As Chrome.
+const MOST_REDIRECTS: usize = 20;

@@ -1,0 +1,94 @@
+//! A whole `nginx.conf` around the lines that a test shows.
+
+use std::path::Path;
+
+use authentik_standin::WIKI_CLIENT_ID;
+
+/// What goes where in the file. Placeholders of [`Places`] may stand anywhere.
+#[derive(Debug)]
+pub(crate) struct Conf<'a> {
+    pub(crate) module: &'a Path,
+    pub(crate) workers: usize,
+    /// Lines of the `http` block; may hold further providers and servers.
+    pub(crate) http: &'a str,
+    /// Further lines of `authentik_provider wiki { }`.
+    pub(crate) provider: &'a str,
+    /// Lines of the `server` block.
+    pub(crate) server: &'a str,
+}
+
+impl Conf<'_> {
+    /// The file. No path in it depends on how nginx was compiled.
+    pub(crate) fn render(&self) -> String {
+        let level =
+            if std::env::var_os("AUTHENTIK_DEBUG_LOG").is_some() { "debug" } else { "info" };
+        let Self { module, workers, http, provider, server } = self;
+        let module = module.display();
+        format!(
+            "load_module {module};
+daemon off;
+worker_processes {workers};
+error_log error.log {level};
+pid nginx.pid;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    client_body_temp_path temp/body;
+    proxy_temp_path temp/proxy;
+    fastcgi_temp_path temp/fastcgi;
+    uwsgi_temp_path temp/uwsgi;
+    scgi_temp_path temp/scgi;
+
+    authentik_provider wiki {{
+        issuer             %%SSO%%/application/o/wiki/;
+        client_id          {WIKI_CLIENT_ID};
+        client_secret_file %%PREFIX%%/wiki.secret;
+        external_host      http://{SITE_NAME}:%%PORT%%;
+{provider}
+    }}
+    upstream app {{ server %%APP%%; keepalive 8; }}
+{http}
+    server {{
+        listen 127.0.0.1:%%PORT%%;
+        server_name {SITE_NAME};
+{server}
+    }}
+}}
+"
+        )
+    }
+}
+
+/// Where a site listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    /// The server whose lines a test shows: `%%PORT%%`.
+    pub(crate) main: u16,
+    /// For further servers: `%%PORT2%%`.
+    pub(crate) other: u16,
+}
+
+/// What is known only when a site starts.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    pub(crate) prefix: &'a Path,
+    pub(crate) ports: Ports,
+    /// `127.0.0.1:PORT` of the application.
+    pub(crate) app: String,
+    /// URL of the stand-in.
+    pub(crate) sso: String,
+}
+
+impl Places<'_> {
+    /// Replaces the placeholders in a configuration.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        text.replace("%%PORT%%", &self.ports.main.to_string())
+            .replace("%%PORT2%%", &self.ports.other.to_string())
+            .replace("%%PREFIX%%", &self.prefix.display().to_string())
+            .replace("%%APP%%", &self.app)
+            .replace("%%SSO%%", &self.sso)
+    }
+}
+
+/// The name under which browsers know the site.
+pub(crate) const SITE_NAME: &str = "wiki.test";

@@ -1,0 +1,61 @@
+//! HTTP/2 and TLS: the curl command, and a certificate made by openssl.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::temp::TempDir;
+
+/// A curl that knows a name's address, keeps cookies and accepts our certificate.
+#[derive(Debug)]
+pub(crate) struct Curl {
+    arguments: Vec<String>,
+}
+
+impl Curl {
+    /// A curl that reaches `name` at `address`; cookies are kept in `directory`.
+    pub(crate) fn new(name: &str, address: SocketAddr, directory: &TempDir) -> Self {
+        let jar = directory.path().join("curl-cookies").display().to_string();
+        let resolve = format!("{name}:{}:{}", address.port(), address.ip());
+        let fixed =
+            ["-s", "-S", "-i", "-k", "--noproxy", "*", "--max-time", "30", "--resolve", &resolve];
+        let jar = ["-b", jar.as_str(), "-c", jar.as_str()];
+        Self { arguments: fixed.iter().chain(&jar).map(|&argument| argument.to_owned()).collect() }
+    }
+
+    /// Adds arguments.
+    pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Everything that came back, heads and bodies, redirects included.
+    pub(crate) fn run(&self, url: &str) -> String {
+        let output = Command::new("curl")
+            .args(&self.arguments)
+            .arg(url)
+            .output()
+            .expect("curl is installed: apt-get install curl");
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "curl {url}: {problem}");
+        String::from_utf8_lossy(&output.stdout).replace('\r', "")
+    }
+}
+
+/// Makes a self-signed certificate for `name`: the paths of certificate and key.
+pub(crate) fn certificate(name: &str, directory: &TempDir) -> (PathBuf, PathBuf) {
+    let certificate = directory.path().join("cert.pem");
+    let key = directory.path().join("key.pem");
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
+        .args(["-addext", &format!("subjectAltName=DNS:{name}")])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl is installed: apt-get install openssl");
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+    (certificate, key)
+}

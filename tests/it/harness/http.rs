@@ -1,0 +1,282 @@
+//! A small HTTP/1.1 client that does exactly what a test says: raw bytes, pipelining, abort midway.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A request that is being written, one line per decision. Sent by [`Request::send`] and friends.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    address: SocketAddr,
+    method: String,
+    target: String,
+    host: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// `method target` to the server at `address`, which shall believe to be called `host`.
+    pub(crate) fn new(address: SocketAddr, method: &str, host: &str, target: &str) -> Self {
+        Self {
+            address,
+            method: method.to_owned(),
+            target: target.to_owned(),
+            host: host.to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// Adds a header; nothing is replaced, so twice means two lines.
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Adds several headers.
+    pub(crate) fn headers(self, headers: &[(&str, &str)]) -> Self {
+        headers.iter().fold(self, |request, (name, value)| request.header(name, value))
+    }
+
+    /// The headers that Chrome sends when a person opens a page.
+    pub(crate) fn navigation(self) -> Self {
+        self.headers(NAVIGATION)
+    }
+
+    /// Another `Host`.
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    /// Another method.
+    pub(crate) fn method(mut self, method: &str) -> Self {
+        self.method = method.to_owned();
+        self
+    }
+
+    /// A body, announced by `Content-Length`.
+    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = Some(body.as_ref().to_owned());
+        self
+    }
+
+    /// Sends it on a connection of its own.
+    pub(crate) fn send(&self) -> Response {
+        self.try_send().unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.target))
+    }
+
+    /// Sends it on a connection of its own, which may break.
+    pub(crate) fn try_send(&self) -> io::Result<Response> {
+        let closing = self.headers.iter().any(|(name, _)| name == "Connection");
+        let request =
+            if closing { self.clone() } else { self.clone().header("Connection", "close") };
+        Connection::try_open(self.address)?.try_request(&request)
+    }
+
+    /// Sends it and looks at the status only.
+    pub(crate) fn status(&self) -> u16 {
+        self.send().status
+    }
+
+    /// The bytes on the wire.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes =
+            format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.target, self.host)
+                .into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        if let Some(body) = &self.body {
+            bytes.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(self.body.as_deref().unwrap_or_default());
+        bytes
+    }
+}
+
+/// One keep-alive connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    /// Connects, or fails the test.
+    pub(crate) fn open(address: SocketAddr) -> Self {
+        Self::try_open(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"))
+    }
+
+    /// Connects.
+    pub(crate) fn try_open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).expect("the server closed the connection while we were sending");
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_ref())
+    }
+
+    /// Sends a request and waits for its response.
+    pub(crate) fn request(&mut self, request: &Request) -> Response {
+        self.try_request(request).unwrap_or_else(|error| {
+            panic!("{} {}: {error}", request.method, request.target);
+        })
+    }
+
+    /// Sends a request and waits for its response.
+    pub(crate) fn try_request(&mut self, request: &Request) -> io::Result<Response> {
+        self.try_send(request.to_bytes())?;
+        self.try_response(request.method == "HEAD")
+    }
+
+    /// Reads the next response of a pipelined row.
+    pub(crate) fn response(&mut self) -> Response {
+        self.try_response(false).expect("a whole response")
+    }
+
+    /// Reads a response; one to `HEAD` has no body.
+    pub(crate) fn try_response(&mut self, to_head: bool) -> io::Result<Response> {
+        let status_line = self.line()?;
+        let status = status_line
+            .strip_prefix("HTTP/1.")
+            .and_then(|rest| rest.get(2..5))
+            .and_then(|code| code.parse().ok())
+            .ok_or_else(|| malformed(&format!("status line {status_line:?}")))?;
+
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(':').ok_or_else(|| malformed(&line))?;
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+
+        let mut response = Response { status, headers, body: Vec::new() };
+        if !to_head && !matches!(status, 100..=199 | 204 | 304) {
+            response.body = self.body(&response)?;
+        }
+        Ok(response)
+    }
+
+    /// Tells the server that nothing more will come.
+    pub(crate) fn finish(&self) {
+        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
+    }
+
+    /// Everything until the server closes.
+    pub(crate) fn read_to_end(&mut self) -> String {
+        let mut all = Vec::new();
+        let _ = self.stream.read_to_end(&mut all);
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    fn body(&mut self, response: &Response) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        if response.header("transfer-encoding").is_some() {
+            loop {
+                let size = self.line()?;
+                let size = usize::from_str_radix(size.trim(), 16).map_err(|_| malformed(&size))?;
+                let mut chunk = vec![0; size];
+                self.stream.read_exact(&mut chunk)?;
+                body.append(&mut chunk);
+                self.line()?;
+                if size == 0 {
+                    return Ok(body);
+                }
+            }
+        }
+        if let Some(length) = response.header("content-length") {
+            body = vec![0; length.parse().map_err(|_| malformed(length))?];
+            self.stream.read_exact(&mut body)?;
+        } else {
+            self.stream.read_to_end(&mut body)?;
+        }
+        Ok(body)
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        if self.stream.read_until(b'\n', &mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// Status code.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The first header of that name, in any case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// All headers of that name, in order.
+    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let name = name.to_ascii_lowercase();
+        self.headers
+            .iter()
+            .filter(move |(found, _)| found.to_ascii_lowercase() == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// `Location`, or a failed test.
+    pub(crate) fn location(&self) -> &str {
+        self.header("location").unwrap_or_else(|| panic!("no Location in {self:#?}"))
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+fn malformed(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("malformed response: {what}"))
+}
+
+/// Longer than any time-out of the module, so that a hanging request fails its test by name.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Chrome 130 opening a page from the address bar.
+const NAVIGATION: &[(&str, &str)] = &[
+    ("Upgrade-Insecure-Requests", "1"),
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0"),
+    (
+        "Accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    ),
+    ("Sec-Fetch-Site", "none"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-User", "?1"),
+    ("Sec-Fetch-Dest", "document"),
+    ("Accept-Language", "en"),
+];

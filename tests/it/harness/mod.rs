@@ -1,0 +1,28 @@
+//! What a story needs: a site that runs, a person with a browser, and an eye on the error log.
+
+mod app;
+mod browser;
+mod build;
+mod cgi;
+mod conf;
+mod cookies;
+mod curl;
+mod http;
+mod log;
+mod nginx;
+mod ports;
+mod site;
+mod temp;
+
+pub(crate) use app::Received;
+pub(crate) use browser::{Browser, is_session, parameter};
+pub(crate) use build::{foreign_module, module, module_suspend_all, nginx_version};
+pub(crate) use cgi::{Cgi, Protocol};
+pub(crate) use conf::SITE_NAME;
+pub(crate) use cookies::Cookie;
+pub(crate) use curl::{Curl, certificate};
+pub(crate) use http::{Connection, Request, Response};
+pub(crate) use nginx::test_configuration;
+pub(crate) use ports::free_port;
+pub(crate) use site::Site;
+pub(crate) use temp::TempDir;

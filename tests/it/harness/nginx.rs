@@ -1,0 +1,218 @@
+//! One running nginx: its master, its workers, its signals.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::build;
+use super::http::Connection;
+use super::log::ErrorLog;
+use super::temp::TempDir;
+
+/// A master process with its workers. Dropping it ends them and judges the error log.
+#[derive(Debug)]
+pub(crate) struct Nginx {
+    master: Child,
+    workers: usize,
+    pub(crate) log: ErrorLog,
+    // Last, so that it outlives the processes.
+    _prefix: TempDir,
+}
+
+/// Why nginx did not start.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// Another process took the port meanwhile.
+    PortTaken,
+    /// Something else; the log says what.
+    Failed(String),
+}
+
+impl Nginx {
+    /// Starts nginx with `prefix/nginx.conf` and waits until it accepts on `address`.
+    pub(crate) fn start(
+        prefix: TempDir,
+        address: SocketAddr,
+        workers: usize,
+    ) -> Result<Self, StartError> {
+        let stderr = prefix.path().join("stderr.log");
+        let error_log = prefix.path().join("error.log");
+        let master = Command::new(build::nginx())
+            .arg("-p")
+            .arg(prefix.path())
+            .arg("-e")
+            .arg(&error_log)
+            .args(["-c", "nginx.conf"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&stderr).expect("stderr.log"))
+            .spawn()
+            .expect("AUTHENTIK_NGINX starts");
+        let log = ErrorLog::new(vec![stderr, error_log]);
+        let mut nginx = Self { master, workers, log, _prefix: prefix };
+        nginx.wait_until_ready(address)?;
+        Ok(nginx)
+    }
+
+    fn wait_until_ready(&mut self, address: SocketAddr) -> Result<(), StartError> {
+        let deadline = Instant::now() + PATIENCE;
+        while Connection::try_open(address).is_err() || self.workers().len() < self.workers {
+            if self.master.try_wait().expect("wait").is_some() || Instant::now() > deadline {
+                let _ = self.master.kill();
+                let _ = self.master.wait();
+                let text = self.log.text();
+                self.log.allow(""); // whatever it says, the caller reports it
+                return Err(if text.contains("(98: ") {
+                    StartError::PortTaken
+                } else {
+                    StartError::Failed(text)
+                });
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Process ids of the workers that accept connections.
+    pub(crate) fn workers(&self) -> Vec<u32> {
+        let master = self.master.id();
+        let mut pids: Vec<u32> = fs::read_dir("/proc")
+            .expect("/proc")
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(|pid| parent_of(*pid) == Some(master))
+            .filter(|pid| title_of(*pid) == "nginx: worker process")
+            .collect();
+        pids.sort_unstable();
+        pids
+    }
+
+    /// Reloads the configuration and waits until only new workers accept.
+    pub(crate) fn reload(&self) {
+        let old = self.workers();
+        self.signal_master("HUP");
+        let fresh =
+            |new: &[u32]| new.len() == self.workers && new.iter().all(|pid| !old.contains(pid));
+        self.wait_for_workers("new workers after the reload", fresh);
+    }
+
+    /// Kills a worker as the kernel would, and waits until the master has replaced it.
+    pub(crate) fn kill_worker(&mut self, pid: u32) {
+        self.log.allow(format!("worker process {pid} exited on signal 9"));
+        signal(pid, "KILL");
+        self.wait_for_workers("a new worker", |new| {
+            new.len() == self.workers && !new.contains(&pid)
+        });
+    }
+
+    /// Ends nginx without waiting for open connections.
+    pub(crate) fn stop_fast(mut self) {
+        self.signal_master("TERM");
+        let deadline = Instant::now() + PATIENCE;
+        while self.master.try_wait().expect("wait").is_none() {
+            assert!(Instant::now() < deadline, "nginx does not leave:\n{}", self.log.tail());
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Sends a signal to the master.
+    pub(crate) fn signal_master(&self, name: &str) {
+        signal(self.master.id(), name);
+    }
+
+    fn wait_for_workers(&self, what: &str, enough: impl Fn(&[u32]) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !enough(&self.workers()) {
+            assert!(Instant::now() < deadline, "no {what}; error log:\n{}", self.log.tail());
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Asks nginx to leave gracefully; what hangs longer than [`PATIENCE`] is killed.
+    fn quit(&mut self) -> Option<ExitStatus> {
+        if let Ok(Some(status)) = self.master.try_wait() {
+            return Some(status);
+        }
+        self.signal_master("QUIT");
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.master.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(POLL);
+        }
+        for pid in self.workers() {
+            signal(pid, "KILL");
+        }
+        let _ = self.master.kill();
+        let _ = self.master.wait();
+        None
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.signal_master("TERM");
+            std::thread::sleep(Duration::from_millis(100));
+            self.quit();
+            eprintln!("--- end of the error log ---\n{}", self.log.tail());
+            return;
+        }
+        let left = self.quit();
+        let offences = self.log.offences();
+        assert!(
+            offences.is_empty(),
+            "the error log has lines that no run may have:\n{}\n--- end of the log ---\n{}",
+            offences.join("\n"),
+            self.log.tail()
+        );
+        assert!(left.is_some(), "nginx did not leave after SIGQUIT:\n{}", self.log.tail());
+    }
+}
+
+/// What `nginx -t` says to a configuration.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// Whether nginx would start with it.
+    pub(crate) accepted: bool,
+    /// Everything that was printed.
+    pub(crate) text: String,
+}
+
+/// Runs `nginx -t` on a whole configuration, written to `prefix/nginx.conf`.
+pub(crate) fn test_configuration(prefix: &TempDir, conf: &str) -> Verdict {
+    prefix.write("nginx.conf", conf);
+    let output = Command::new(build::nginx())
+        .arg("-p")
+        .arg(prefix.path())
+        .args(["-e", "stderr", "-t", "-c", "nginx.conf"])
+        .output()
+        .expect("nginx -t");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let crashed = output.status.code().is_none() || text.contains("panicked");
+    assert!(!crashed, "nginx -t crashed ({}): {text}", output.status);
+    Verdict { accepted: output.status.success(), text }
+}
+
+/// Sends a signal by name.
+pub(crate) fn signal(pid: u32, name: &str) {
+    // The command instead of kill(2): this crate has no unsafe code.
+    let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // pid (name) state ppid: the name may hold spaces and parentheses.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn title_of(pid: u32) -> String {
+    let path = PathBuf::from(format!("/proc/{pid}/cmdline"));
+    let title = fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&title).trim_end_matches(['\0', ' ']).to_owned()
+}
+
+const POLL: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(20);

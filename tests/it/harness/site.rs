@@ -1,0 +1,230 @@
+//! A protected site: nginx with the module, the stand-in authentik, an application behind it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use authentik_standin::{ProviderSettings, Settings, Standin, WIKI_CLIENT_SECRET};
+
+use super::app::App;
+use super::browser::Browser;
+use super::build;
+use super::conf::{Conf, Places, Ports, SITE_NAME};
+use super::http::Request;
+use super::log::ErrorLog;
+use super::nginx::{Nginx, StartError};
+use super::ports::free_port;
+use super::temp::TempDir;
+
+/// What a test talks to. Dropping it stops nginx and judges its error log.
+pub(crate) struct Site {
+    // First: nginx leaves before those it talks to.
+    nginx: Nginx,
+    pub(crate) app: App,
+    pub(crate) sso: Standin,
+    ports: Ports,
+}
+
+impl Site {
+    /// Two workers, one server with these lines. `authentik_provider wiki` is defined, the upstream
+    /// `http://app` is the application, `http://wiki.test:PORT` is how browsers know the site.
+    pub(crate) fn start(server: &str) -> Self {
+        Self::builder().server(server).start()
+    }
+
+    /// For what needs more than lines of a server.
+    pub(crate) fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// `scheme://name:port` of the site.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{SITE_NAME}:{}", self.ports.main)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.main))
+    }
+
+    /// A second port, for further `listen` lines: `%%PORT2%%`.
+    pub(crate) fn other_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.other))
+    }
+
+    /// A bare request, as a script without a browser sends it.
+    pub(crate) fn get(&self, target: &str) -> Request {
+        self.request("GET", target)
+    }
+
+    /// A bare request with any method.
+    pub(crate) fn request(&self, method: &str, target: &str) -> Request {
+        Request::new(self.address(), method, &format!("{SITE_NAME}:{}", self.ports.main), target)
+    }
+
+    /// A request with the headers of a browser's navigation.
+    pub(crate) fn navigate(&self, target: &str) -> Request {
+        self.get(target).navigation()
+    }
+
+    /// A browser with an empty profile.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(&self.url())
+    }
+
+    /// A browser in which alice has signed in; the application's record of that is wiped.
+    pub(crate) fn signed_in(&self) -> Browser {
+        self.signed_in_as("alice")
+    }
+
+    /// A browser in which this user has signed in.
+    pub(crate) fn signed_in_as(&self, user: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.become_user(user);
+        let trail = browser.open("/");
+        assert_eq!(trail.status(), 200, "sign-in failed: {trail:#?}");
+        assert_eq!(browser.session_cookies().len(), 1, "no session cookie: {browser:#?}");
+        self.app.forget();
+        browser
+    }
+
+    /// Reloads the same configuration; returns when only new workers accept.
+    pub(crate) fn reload(&self) {
+        self.nginx.reload();
+    }
+
+    /// The workers that accept.
+    pub(crate) fn worker_pids(&self) -> Vec<u32> {
+        self.nginx.workers()
+    }
+
+    /// `kill -9`; returns when the master has replaced the worker.
+    pub(crate) fn kill_worker(&mut self, pid: u32) {
+        self.nginx.kill_worker(pid);
+    }
+
+    /// Stops nginx as `nginx -s stop` does, and judges its error log.
+    pub(crate) fn stop_fast(self) {
+        self.nginx.stop_fast();
+    }
+
+    /// The error log so far.
+    pub(crate) fn error_log(&self) -> &ErrorLog {
+        &self.nginx.log
+    }
+}
+
+/// A site that is being described.
+pub(crate) struct Builder {
+    module: Option<PathBuf>,
+    workers: usize,
+    http: String,
+    provider: String,
+    server: String,
+    files: Vec<(String, String)>,
+    settings: Box<ChangeSettings>,
+}
+
+type ChangeSettings = dyn Fn(&mut Settings, Ports);
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            module: None,
+            workers: 2,
+            http: String::new(),
+            provider: String::new(),
+            server: String::new(),
+            files: Vec::new(),
+            settings: Box::new(|_, _| ()),
+        }
+    }
+}
+
+impl Builder {
+    /// Lines of the `http` block; may hold further providers and servers.
+    pub(crate) fn http(mut self, lines: &str) -> Self {
+        self.http = lines.to_owned();
+        self
+    }
+
+    /// Lines of the `server` block.
+    pub(crate) fn server(mut self, lines: &str) -> Self {
+        self.server = lines.to_owned();
+        self
+    }
+
+    /// Further lines of `authentik_provider wiki { }`.
+    pub(crate) fn provider(mut self, lines: &str) -> Self {
+        self.provider = lines.to_owned();
+        self
+    }
+
+    /// Another number of workers.
+    pub(crate) fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Another build of the module.
+    pub(crate) fn module(mut self, module: PathBuf) -> Self {
+        self.module = Some(module);
+        self
+    }
+
+    /// A file below nginx's directory, e.g. `html/index.html`.
+    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Changes the stand-in authentik, knowing the ports of the site.
+    pub(crate) fn settings(mut self, change: impl Fn(&mut Settings, Ports) + 'static) -> Self {
+        self.settings = Box::new(change);
+        self
+    }
+
+    /// Starts everything, or fails the test with what nginx said.
+    pub(crate) fn start(self) -> Site {
+        let app = App::start();
+        for _ in 0..PORT_ATTEMPTS {
+            let ports = Ports { main: free_port(), other: free_port() };
+            let prefix = TempDir::new();
+            let sso = self.standin(ports);
+            self.write(&prefix, &app, &sso, ports);
+            let address = SocketAddr::from(([127, 0, 0, 1], ports.main));
+            match Nginx::start(prefix, address, self.workers) {
+                Ok(nginx) => return Site { nginx, app, sso, ports },
+                Err(StartError::PortTaken) => {}
+                Err(StartError::Failed(text)) => panic!("nginx did not start:\n{text}"),
+            }
+        }
+        panic!("no free port in {PORT_ATTEMPTS} attempts");
+    }
+
+    fn standin(&self, ports: Ports) -> Standin {
+        let url = format!("http://{SITE_NAME}:{}", ports.main);
+        let mut settings =
+            Settings { providers: vec![ProviderSettings::wiki(&url)], ..Settings::default() };
+        (self.settings)(&mut settings, ports);
+        Standin::start(settings)
+    }
+
+    fn write(&self, prefix: &TempDir, app: &App, sso: &Standin, ports: Ports) {
+        prefix.write("temp/keep", "");
+        prefix.write_secret("wiki.secret", WIKI_CLIENT_SECRET);
+        for (name, content) in &self.files {
+            prefix.write(name, content);
+        }
+        let conf = Conf {
+            module: self.module.as_deref().unwrap_or_else(|| build::module()),
+            workers: self.workers,
+            http: &self.http,
+            provider: &self.provider,
+            server: &self.server,
+        };
+        let places = Places { prefix: prefix.path(), ports, app: app.address(), sso: sso.url() };
+        prefix.write("nginx.conf", places.fill(&conf.render()));
+    }
+}
+
+const PORT_ATTEMPTS: usize = 5;

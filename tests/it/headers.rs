@@ -1,0 +1,396 @@
+//! Identity headers: the application can believe them, whoever sends what.
+
+use crate::harness::{Received, Site};
+
+#[test]
+fn the_application_receives_all_twelve_headers_of_the_signed_in_user() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let bob = site.signed_in_as("bob");
+
+    assert_eq!(bob.get("/page").status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(names(&received), TWELVE);
+    for (name, value) in [
+        ("X-authentik-username", "bob"),
+        ("X-authentik-groups", "staff|devs|pipe|in|name|restricted-users"),
+        ("X-authentik-entitlements", "entitlement b|ü|entitlement-a"),
+        ("X-authentik-email", "bob@example.test"),
+        ("X-authentik-name", "Bob Builder"),
+        ("X-authentik-meta-jwks", &format!("{}/application/o/wiki/jwks/", site.sso.url())),
+        ("X-authentik-meta-provider", "wiki"),
+        ("X-authentik-meta-app", "wiki"),
+    ] {
+        assert_eq!(received.header(name), Some(value), "{name}");
+    }
+    assert_eq!(received.header("X-authentik-uid").map(str::len), Some(64));
+    let token = received.header("X-authentik-jwt").unwrap_or_default();
+    assert_eq!(token.split('.').count(), 3, "a JWT: {token}");
+    let version = received.header("X-authentik-meta-version").unwrap_or_default();
+    assert!(version.starts_with("goauthentik.io/outpost/"), "{version}");
+}
+
+#[test]
+fn empty_claims_are_sent_as_empty_headers_that_replace_the_clients() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let nomail = site.signed_in_as("nomail"); // no name, no mail, no groups, no entitlements
+
+    let request = nomail.get("/").header("X-authentik-email", "ceo@example.test");
+    assert_eq!(request.header("X-authentik-groups", "authentik Admins").status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(names(&received), TWELVE);
+    for name in ["email", "name", "groups", "entitlements"] {
+        let name = format!("X-authentik-{name}");
+        assert_eq!(received.header(&name), Some(""), "{name}");
+    }
+}
+
+#[test]
+fn values_are_the_raw_utf_8_of_the_claims() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let zoe = site.signed_in_as("zoe");
+
+    assert_eq!(zoe.get("/").status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(received.header("X-authentik-name"), Some("Zoë Müller 日本語 😀"));
+    assert_eq!(received.header("X-authentik-groups"), Some("staff|Gruppe Müller 名"));
+    assert_eq!(received.header("X-authentik-email"), Some("zoe@exämple.test"));
+}
+
+#[test]
+fn a_token_of_36_kilobytes_with_150_groups_arrives_whole() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let biggy = site.signed_in_as("biggy");
+
+    assert_eq!(biggy.get("/").status(), 200);
+
+    let received = site.app.last();
+    let groups = received.header("X-authentik-groups").unwrap_or_default();
+    assert_eq!(groups.split('|').count(), 150);
+    let token = received.header("X-authentik-jwt").unwrap_or_default();
+    assert!(token.len() > 30_000, "{} bytes", token.len());
+    // Three dots' worth of base64url and nothing else: not cut, not mixed with other bytes.
+    assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
+    assert_eq!(token.split('.').count(), 3);
+}
+
+#[test]
+fn a_client_copy_of_an_identity_header_never_reaches_the_application_in_any_spelling() {
+    let site = Site::start(
+        "underscores_in_headers on;
+         authentik_unauth_paths ^/public/;
+         authentik_provider wiki;
+         location / { proxy_pass http://app; }
+         location /off/ { authentik_provider off; proxy_pass http://app; }
+         location /pass/ { authentik_unauthenticated pass; proxy_pass http://app; }
+         location /try/ { authentik_provider off; try_files /nothing @app; }
+         location @app { authentik_provider off; proxy_pass http://app; }
+         location /moved/ { authentik_provider off; rewrite ^ /off/moved last; }
+         location /broken/ { authentik_provider off; error_page 418 = @app; return 418; }",
+    );
+    for path in ["/public/", "/off/", "/pass/", "/try/", "/moved/", "/broken/"] {
+        for spelling in SPELLINGS {
+            for method in ["GET", "POST", "OPTIONS"] {
+                site.app.forget();
+                let forged = site.request(method, path).header(spelling, "akadmin");
+                assert_eq!(forged.status(), 200, "{method} {path}");
+                let left = site.app.last().identity_headers();
+                assert!(left.is_empty(), "{method} {path} with {spelling}: {left:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_location_without_the_module_is_scrubbed_too_when_another_of_its_server_is_protected() {
+    let site = Site::start(
+        "location / { proxy_pass http://app; }
+         location /private/ { authentik_provider wiki; proxy_pass http://app; }",
+    );
+
+    assert_eq!(site.get("/").header("X-authentik-username", "akadmin").status(), 200);
+
+    assert_eq!(site.app.last().identity_headers(), []);
+}
+
+#[test]
+fn duplicates_and_look_alikes_leave_only_what_the_module_set() {
+    let site = Site::start(
+        "underscores_in_headers on;
+         authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+
+    let request = SPELLINGS.iter().fold(alice.get("/"), |request, spelling| {
+        request.header(spelling, "akadmin").header(spelling, "second")
+    });
+    assert_eq!(request.status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(names(&received), TWELVE);
+    assert_eq!(received.header("X-authentik-username"), Some("alice"));
+}
+
+#[test]
+fn other_headers_survive_the_removal_in_order() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         authentik_unauth_paths .;
+         location / { proxy_pass http://app; }",
+    );
+    // The list of headers is taken apart around the removed ones: first, in the middle, last, in a
+    // row, and beyond the 20 that nginx keeps in the first part of its list.
+    for positions in [&[0][..], &[19], &[20], &[39], &[0, 1, 2], &[18, 19, 20, 21], &[5, 25, 39]] {
+        let mut request = site.get("/");
+        let mut kept = Vec::new();
+        for i in 0..40 {
+            if positions.contains(&i) {
+                request = request.header("X-authentik-uid", "forged");
+            }
+            let (name, value) = (format!("X-Kept-{i:02}"), format!("value {i}"));
+            request = request.header(&name, &value);
+            kept.push((name.to_lowercase(), value));
+        }
+
+        assert_eq!(request.status(), 200);
+
+        let received = site.app.last();
+        assert_eq!(received.identity_headers(), []);
+        let arrived: Vec<(String, String)> = received
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), value.clone()))
+            .filter(|(name, _)| name.starts_with("x-kept-"))
+            .collect();
+        assert_eq!(arrived, kept, "forged at {positions:?}");
+    }
+}
+
+#[test]
+fn the_connection_header_cannot_remove_an_identity_header() {
+    // CVE-2024-45410: listed as hop-by-hop, our header would be dropped by the next proxy.
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+
+    let request = alice.get("/").header("Connection", "close, X-authentik-username");
+    assert_eq!(request.status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(received.header("X-authentik-username"), Some("alice"));
+    let hop_by_hop = received.all("Connection").join(",").to_lowercase();
+    assert!(!hop_by_hop.contains("authentik"), "{hop_by_hop}");
+}
+
+#[test]
+fn further_names_can_be_reserved_for_the_module() {
+    let site = Site::start(
+        "underscores_in_headers on;
+         authentik_identity_headers Remote-User X-Department;
+         authentik_unauth_paths ^/public/;
+         authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    for request in [site.get("/public/"), alice.get("/")] {
+        let request = request
+            .header("Remote-User", "root")
+            .header("remote_user", "root")
+            .header("X_DEPARTMENT", "board")
+            .header("X-Departments", "kept");
+        assert_eq!(request.status(), 200);
+
+        let received = site.app.last();
+        for name in ["Remote-User", "remote_user", "X-Department", "X_DEPARTMENT"] {
+            assert_eq!(received.all(name), [""; 0], "{name}");
+        }
+        assert_eq!(received.header("X-Departments"), Some("kept"));
+    }
+}
+
+#[test]
+fn additional_headers_of_the_user_replace_the_clients_of_that_name() {
+    // authentik-outpost.md §8.5: attribute `additionalHeaders`, of any JSON type.
+    let site = Site::start(
+        "underscores_in_headers on;
+         authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let zoe = site.signed_in_as("zoe");
+
+    let request = zoe
+        .get("/")
+        .header("X-User-Header", "forged")
+        .header("X_USER_HEADER", "forged")
+        .header("x-int", "0");
+    assert_eq!(request.status(), 200);
+
+    let received = site.app.last();
+    for (name, value) in [
+        ("X-User-Header", "zoë-value"),
+        ("X-Shared", "user-value"),
+        ("X-Int", "42"),
+        ("X-Float", "1.5"),
+        ("X-Bool", "true"),
+        ("X-Null", ""),
+        ("X-List", "[\"a\",\"b\"]"),
+        ("X-Obj", "{\"k\":\"v\"}"),
+    ] {
+        assert_eq!(received.header(name), Some(value), "{name}");
+    }
+    assert_eq!(received.all("X_USER_HEADER"), [""; 0]);
+}
+
+#[test]
+fn the_modules_own_cookies_are_hidden_from_the_application() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }
+         location /seen/ { authentik_strip_cookie off; proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let ours = alice.cookie_header().expect("a session cookie");
+
+    let send = |path: &str, cookies: &str| {
+        assert_eq!(site.get(path).header("Cookie", cookies).status(), 200, "{cookies}");
+        site.app.last().header("Cookie").map(str::to_owned)
+    };
+    for (sent, received) in [
+        (ours.clone(), None),
+        (format!("theme=dark; {ours}"), Some("theme=dark")),
+        (format!("{ours}; theme=dark"), Some("theme=dark")),
+        (format!("theme=dark; {ours}; lang=en"), Some("theme=dark; lang=en")),
+        (format!("a=b;{ours};c=d"), Some("a=b; c=d")),
+    ] {
+        let got = send("/", &sent);
+        let spaced = got.map(|cookies| cookies.replace("; ", ";"));
+        assert_eq!(spaced, received.map(|cookies| cookies.replace("; ", ";")), "{sent}");
+    }
+    assert_eq!(send("/seen/", &ours), Some(ours));
+}
+
+#[test]
+fn the_session_cookie_is_found_wherever_it_stands() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let ours = alice.cookie_header().expect("a session cookie");
+    let (name, _) = ours.split_once('=').expect("a pair");
+    let many: String = (0..200).map(|i| format!("c{i}=v{i}; ")).collect();
+
+    for cookies in [
+        format!("{many}{ours}"),
+        format!("x=\"quoted; value\"; {ours}"),
+        format!("=nameless; ; ;; {ours};"),
+        format!("x{name}=stale; {ours}"),
+        format!("{name}=stale; {ours}"),
+        format!("{ours}; {name}=stale"),
+    ] {
+        let response = site.get("/").header("Cookie", &cookies).send();
+        assert_eq!(response.status(), 200, "{cookies}");
+    }
+    // Two Cookie lines, as HTTP/2 clients send them.
+    assert_eq!(site.get("/").header("Cookie", "a=b").header("Cookie", &ours).status(), 200);
+}
+
+#[test]
+fn a_malformed_session_cookie_is_no_session_and_no_error() {
+    // CVE-2026-25748: a cookie that could not be read skipped the check.
+    let site = Site::start(
+        "large_client_header_buffers 4 64k;
+         authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let cookie = alice.session_cookies().remove(0);
+    let (name, value) = (cookie.name.as_str(), cookie.value.as_str());
+    let cut = value.len() - 1;
+
+    for wrong in [
+        String::new(),
+        value[..cut].to_owned(),
+        format!("{value}A"),
+        format!("{value}{value}"),
+        value.chars().rev().collect(),
+        value.to_uppercase(),
+        "A".repeat(value.len()),
+        "A".repeat(60_000),
+        "\u{fffd}".repeat(20),
+        "%00".to_owned(),
+        "../../etc/passwd".to_owned(),
+    ] {
+        if wrong == value {
+            continue;
+        }
+        let request = site.get("/").header("Cookie", format!("{name}={wrong}"));
+        assert_eq!(request.status(), 401, "{wrong:.80}");
+    }
+    assert_eq!(
+        site.get("/")
+            .header("Cookie", [b"authentik_proxy_\xff=\xfe\x80".as_slice()].concat())
+            .status(),
+        401
+    );
+    assert_eq!(site.app.hits(), 0);
+    assert_eq!(site.get("/").header("Cookie", format!("{name}={value}")).status(), 200);
+}
+
+/// Names of the identity headers, sorted, in lower case.
+fn names(received: &Received) -> Vec<String> {
+    let mut names: Vec<String> = received
+        .identity_headers()
+        .into_iter()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .collect();
+    names.sort();
+    names
+}
+
+/// authentik-outpost.md §8.1, sorted.
+const TWELVE: [&str; 12] = [
+    "x-authentik-email",
+    "x-authentik-entitlements",
+    "x-authentik-groups",
+    "x-authentik-jwt",
+    "x-authentik-meta-app",
+    "x-authentik-meta-jwks",
+    "x-authentik-meta-outpost",
+    "x-authentik-meta-provider",
+    "x-authentik-meta-version",
+    "x-authentik-name",
+    "x-authentik-uid",
+    "x-authentik-username",
+];
+
+/// What CGI-like applications take for one of our headers (CVE-2026-39858, GHSA-f59h-q822-g45g).
+const SPELLINGS: [&str; 10] = [
+    "X-authentik-username",
+    "X-Authentik-Username",
+    "x-authentik-username",
+    "X-AUTHENTIK-USERNAME",
+    "X_authentik_username",
+    "x_authentik-groups",
+    "X-authentik_groups",
+    "X_AUTHENTIK_JWT",
+    "X-authentik-meta-app",
+    "x-authentik-not-yet-invented",
+];

@@ -1,0 +1,208 @@
+//! authentik down, slow, talking nonsense; visitors who do not wait.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use authentik_standin::{Endpoint, Fault, ProviderSettings, Settings, Standin};
+
+use crate::harness::{Browser, Connection, Response, Site};
+use crate::sign_in::assert_error_page;
+
+#[test]
+fn while_authentik_is_down_known_sessions_work_and_sign_ins_get_503() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let (_, callback) = ready_to_come_back(&site);
+    let (mut other, other_callback) = ready_to_come_back(&site);
+    drop(callback);
+    site.sso.down();
+
+    for _ in 0..20 {
+        assert_eq!(alice.get("/").status(), 200);
+    }
+    let hits = site.app.hits();
+    assert_unavailable(&other.step(&other_callback));
+    assert_eq!(site.app.hits(), hits);
+
+    site.sso.up();
+    assert_eq!(site.browser().open("/").status(), 200, "all is well as soon as it is back");
+}
+
+#[test]
+fn nginx_starts_and_answers_while_authentik_has_never_been_seen() {
+    let site = Site::builder()
+        .provider("")
+        .server(
+            "authentik_provider wiki;
+             authentik_unauth_paths ^/public/;
+             location / { proxy_pass http://app; }",
+        )
+        .start();
+    site.sso.down();
+
+    assert_eq!(site.get("/public/").status(), 200);
+    assert_eq!(site.get("/").status(), 401);
+    assert_unavailable(&site.browser().step("/page")); // without discovery nobody knows where to
+    site.sso.up();
+    thread::sleep(Duration::from_secs(3)); // a failure is remembered for moments, not minutes
+    assert_eq!(site.browser().open("/page").status(), 200);
+}
+
+#[test]
+fn what_never_answers_ends_in_503_and_delays_nobody_else() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let (mut waiting, callback) = ready_to_come_back(&site);
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(60)));
+
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| waiting.step(&callback));
+        thread::sleep(Duration::from_millis(100));
+        let slowest = slowest_request(&alice, 50);
+        assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+        assert_unavailable(&waits.join().expect("the visitor"));
+    });
+    assert!(started.elapsed() < Duration::from_secs(35), "{:?}", started.elapsed());
+}
+
+#[test]
+fn two_hundred_sign_ins_wait_for_a_slow_authentik_and_all_succeed() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let ready: Vec<(Browser, String)> = (0..200).map(|_| ready_to_come_back(&site)).collect();
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
+
+    let started = Instant::now();
+    let (statuses, slowest) = thread::scope(|scope| {
+        let all: Vec<_> = ready
+            .into_iter()
+            .map(|(mut browser, callback)| scope.spawn(move || browser.step(&callback).status()))
+            .collect();
+        let slowest = slowest_request(&alice, 200);
+        let statuses: Vec<u16> = all.into_iter().map(|one| one.join().expect("one")).collect();
+        (statuses, slowest)
+    });
+
+    let took = started.elapsed();
+    let succeeded = statuses.iter().filter(|&&status| status == 302).count();
+    let at_once = site.sso.concurrency_peak("/application/o/token/");
+    eprintln!(
+        "200 sign-ins, authentik takes 1 s: {took:?}, {at_once} at once; \
+         slowest request of a known visitor meanwhile: {slowest:?}"
+    );
+    assert_eq!(succeeded, 200, "{statuses:?}");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+}
+
+#[test]
+fn visitors_who_leave_during_the_exchange_leave_nothing_behind() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let workers = site.worker_pids();
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(50)));
+    let open_before = open_files(&workers);
+
+    for round in 0..60_u64 {
+        let (browser, callback) = ready_to_come_back(&site);
+        let mut connection = Connection::open(site.address());
+        connection.send(browser.get(&callback).navigation().to_bytes());
+        thread::sleep(Duration::from_millis(round % 8 * 10));
+        drop(connection); // before, while and after the answer comes
+    }
+
+    site.sso.clear_faults();
+    assert_eq!(site.browser().open("/").status(), 200);
+    assert_eq!(alice.get("/").status(), 200);
+    assert_eq!(site.worker_pids(), workers, "no worker died");
+    thread::sleep(Duration::from_millis(500));
+    let open_after = open_files(&workers);
+    assert!(open_after <= open_before + 4, "{open_before} open files before, {open_after} after");
+}
+
+#[test]
+fn a_slow_provider_does_not_hold_up_another() {
+    let slow = Standin::start(Settings { providers: Vec::new(), ..Settings::default() });
+    let site = Site::builder()
+        .http(&format!(
+            "authentik_provider slow {{
+                 issuer {}/application/o/slow/;
+                 client_id slow-client-id;
+                 client_secret slow-client-secret;
+                 external_host http://wiki.test:%%PORT%%;
+             }}",
+            slow.url()
+        ))
+        .server(
+            "authentik_provider wiki;
+             location / { proxy_pass http://app; }
+             location /slow/ { authentik_provider slow; proxy_pass http://app; }",
+        )
+        .start();
+    slow.change(|settings| settings.providers.push(ProviderSettings::new("slow", &site.url())));
+    let ready: Vec<(Browser, String)> =
+        (0..60).map(|_| ready_to_come_back_to(&site, "/slow/")).collect();
+    slow.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
+    let address: SocketAddr = site.address();
+
+    let mut waiting = Vec::new();
+    for (browser, callback) in &ready {
+        let mut connection = Connection::open(address);
+        connection.send(browser.get(callback).navigation().to_bytes());
+        waiting.push(connection);
+    }
+    thread::sleep(Duration::from_millis(200));
+    let started = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(site.browser().open("/page").status(), 200);
+    }
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(2), "ten sign-ins of the other provider took {took:?}");
+}
+
+/// A browser that authentik has just sent back, and where to.
+fn ready_to_come_back(site: &Site) -> (Browser, String) {
+    ready_to_come_back_to(site, "/page")
+}
+
+fn ready_to_come_back_to(site: &Site, page: &str) -> (Browser, String) {
+    let mut browser = site.browser();
+    let trail = browser.open_until(page, |url| url.path().ends_with("/callback"));
+    let callback = trail.page().location().to_owned();
+    (browser, callback)
+}
+
+fn slowest_request(browser: &Browser, requests: usize) -> Duration {
+    let time = |_| {
+        let started = Instant::now();
+        assert_eq!(browser.get("/").status(), 200);
+        started.elapsed()
+    };
+    (0..requests).map(time).max().unwrap_or_default()
+}
+
+fn open_files(pids: &[u32]) -> usize {
+    let count = |pid| std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+    pids.iter().map(count).sum()
+}
+
+fn assert_unavailable(response: &Response) {
+    assert_eq!(response.status(), 503, "{response:#?}");
+    assert_error_page(response);
+    let seconds = response.header("retry-after").and_then(|value| value.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|seconds| (1..=300).contains(&seconds)), "{response:#?}");
+    assert!(!response.all("set-cookie").any(|line| line.contains("authentik_proxy_")));
+}
