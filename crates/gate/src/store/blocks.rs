@@ -43,7 +43,6 @@ impl Memory<'_> {
     pub(super) fn write_chain(&mut self, payload: &[u8]) -> Result<u32, Damaged> {
         let owner = self.take_block()?;
         let (first, rest) = payload.split_at(payload.len().min(HEAD_ROOM));
-        self.set_u32(owner, block::OWNER, owner)?;
         self.set(owner, head::PAYLOAD, first)?;
 
         let mut last = owner;

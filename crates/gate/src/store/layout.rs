@@ -42,7 +42,7 @@ pub(super) mod header {
 pub(super) mod block {
     pub(in super::super) const MARK: usize = 0;
     pub(in super::super) const NEXT: usize = 4;
-    /// The head block of the record that this block belongs to.
+    /// The head block of the record that this further block belongs to.
     pub(in super::super) const OWNER: usize = 8;
     /// Scratch of the recovery: whether it found this block in the chain of a good record.
     pub(in super::super) const KEPT: usize = 12;

@@ -63,7 +63,6 @@ impl Memory<'_> {
         // Links of the record that are out of range make it one that is not whole.
         let checksum = self.checksum(record, &fields);
         Ok(checksum == Ok(self.u64_of(record, head::CHECKSUM)?)
-            && self.u32_of(record, block::OWNER)? == record
             // One key, one record.
             && self.first_with(BY_KEY, &fields.key)? == NONE)
     }

@@ -131,7 +131,7 @@ impl<'m> Table<'m> {
 
     /// Inserts a record in place of the one with the same key, evicting others if need be.
     pub fn insert(&mut self, record: &Record<'_>, now: UnixTime) -> Result<Inserted, Damaged> {
-        // A change of its own: after a crash the old one must not be there instead of the new one.
+        // A change of its own: recovery never has to choose between the old one and the new one.
         self.remove(&record.fields.key)?;
         let evicted_live = self.change(|memory| memory.place_record(record, now))?;
         Ok(Inserted { evicted_live, fill: self.fill() })

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::{Damaged, Key, Table};
+use super::super::{Damaged, Key, Owner, Table};
 use super::kill::{Mode, at_write};
 use super::zone::{Item, Random, SMALL, Zone, audit, by_key, hash, key};
 use crate::time::UnixTime;
@@ -47,19 +47,19 @@ impl Act {
     }
 }
 
-/// Acts on a zone that is full, with one record in three expired.
+/// Acts on a zone that is full, with one record in eight expired.
 fn acts() -> Vec<Act> {
     vec![
         Act::Insert(Item::new(1_000, 2_150, 9_000)),
-        Act::Find(40),
+        Act::Find(41),
         Act::Insert(Item::new(31, 900, 9_000)),
         Act::Remove(32),
-        Act::RemoveBySubject(2),
+        Act::RemoveBySubject(21),
         Act::Insert(Item::new(1_001, 3_000, 9_000)),
         Act::Sweep,
         Act::InsertIfAbsent(Item::new(1_002, 0, 9_000)),
-        Act::RemoveBySid(4),
-        Act::InsertIfAbsent(Item::new(36, 500, 9_000)),
+        Act::RemoveBySid(50),
+        Act::InsertIfAbsent(Item::new(48, 500, 9_000)),
         Act::Insert(Item::new(1_003, 6_000, 9_000)),
     ]
 }
@@ -68,8 +68,9 @@ fn full_zone() -> Zone {
     let mut zone = Zone::new(SMALL);
     let mut table = zone.open();
     for number in 0..240 {
-        let expires = if number % 3 == 0 { 1_400 } else { 9_000 };
-        let item = Item::new(number, (number as usize * 37) % 1_300, expires);
+        let expires = if number % 8 == 0 { 1_400 } else { 9_000 };
+        let owner = Owner { subject: hash(number % 40), sid: hash(number % 60) };
+        let item = Item { owner, ..Item::new(number, (number as usize * 37) % 1_300, expires) };
         table.insert(&item.record(), UnixTime(1_000 + number)).unwrap();
     }
     // Filled to the last block, and swept once around.

@@ -142,3 +142,18 @@ fn signing_out_works_on_a_damaged_chain() {
     assert_eq!(table.fill().records, 120);
     assert!(!audit(&table).iter().any(|(_, item)| item.owner.subject == hash(2)));
 }
+
+#[test]
+fn of_two_records_with_one_key_recovery_keeps_one() {
+    let mut zone = Zone::new(SMALL);
+    let area = Geometry::of(SMALL).unwrap().area;
+    for number in 0..2 {
+        zone.open().insert(&Item::new(number, 300, 9_000).record(), NOW).unwrap();
+    }
+    zone.bytes.copy_within(area..area + BLOCK, area + BLOCK);
+    *zone.dirty.get_mut() = 1;
+    let mut table = zone.open();
+    assert!(table.recovery().is_some_and(|recovery| (recovery.kept, recovery.lost) == (1, 1)));
+    assert_eq!(table.remove(&key(0)), Ok(true));
+    assert!(audit(&table).is_empty());
+}
