@@ -33,7 +33,7 @@ def zone(sessions):
 
 
 def provider(name, port, core_port=9):
-    """A provider whose endpoints are given: nothing is discovered. Port 9 (discard) never answers."""
+    """A provider that needs neither discovery nor keys. Port 9 (discard): nobody listens there."""
     core = f"http://127.0.0.1:{core_port}"
     return f"""
     authentik_provider {name} {{
@@ -43,9 +43,7 @@ def provider(name, port, core_port=9):
         external_host http://127.0.0.1:{port};
         authorization_endpoint {core}/application/o/authorize/;
         token_endpoint {core}/application/o/token/;
-        introspection_endpoint {core}/application/o/introspect/;
         end_session_endpoint {core}/application/o/{name}/end-session/;
-        jwks_uri {core}/application/o/{name}/jwks/;
     }}
 """
 
