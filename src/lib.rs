@@ -16,6 +16,8 @@
 #![deny(unsafe_code)]
 
 mod answers;
+#[cfg(feature = "bench-seed")]
+mod bench;
 mod conf;
 mod core_server;
 mod endpoints;

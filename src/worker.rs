@@ -95,6 +95,8 @@ pub(crate) fn start(conf: &MainConf) {
             let worker =
                 Worker { pool, zone: conf.zone(), _wakeup: wakeup, random: SystemRandom::new() };
             WORKER.set(Some(Rc::new(worker)));
+            #[cfg(feature = "bench-seed")]
+            crate::bench::seed(conf);
         }
         Err(error) => {
             let hint = "known sessions work, nobody can sign in";

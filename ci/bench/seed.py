@@ -2,7 +2,7 @@
 
 With that feature the module has a directive `authentik_bench_seed N;` (http). It fills the zone with
 N sessions of the first provider, each with a token of 1.5 KB and all 12 identity headers, and opens
-one more whose cookie value is `bench`. It logs, at notice, how full the zone is then:
+one more whose cookie value is 43 times `A`. It logs, at warn, how full the zone is then:
 `authentik: bench: N sessions in B bytes`.
 """
 
@@ -17,7 +17,7 @@ CLIENT_ID = "bench-client"
 # As many bytes as `authentik_bench_seed` puts into a session's token.
 TOKEN_BYTES = 1536
 
-COOKIE = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}=bench"
+COOKIE = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}={"A" * 43}"
 
 # Generous: the figure per session is measured, not assumed.
 _ZONE_BYTES_PER_SESSION = 4096

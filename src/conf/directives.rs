@@ -5,7 +5,7 @@ use crate::ngx::Row;
 use crate::ngx::conf::{FLAG, HTTP, LOCATION, NAMED_BLOCK, ONE, ONE_OR_MORE, SERVER};
 
 /// Everything an administrator can write, outside of the blocks.
-pub(crate) static TABLE: [Row; 8] = [
+pub(crate) static TABLE: &[Row] = &[
     Row::main(c"authentik_shared_zone", HTTP, ONE, zone::set_shared_zone),
     // Twice: nginx tells the two apart by their contexts, which are disjoint.
     Row::main(c"authentik_provider", HTTP, NAMED_BLOCK, provider::define),
@@ -34,5 +34,7 @@ pub(crate) static TABLE: [Row; 8] = [
         FLAG,
         location::set_strip_cookie,
     ),
+    #[cfg(feature = "bench-seed")]
+    crate::bench::row(),
     Row::end(),
 ];

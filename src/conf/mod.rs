@@ -20,6 +20,9 @@ use crate::ngx::zone::Zone;
 pub(crate) struct MainConf {
     /// In the order of the file.
     pub(crate) providers: Vec<Defined>,
+    /// Sessions to make up.
+    #[cfg(feature = "bench-seed")]
+    pub(crate) bench_sessions: usize,
     zone_setting: Option<zone::Setting>,
     zone: Option<Zone>,
 }

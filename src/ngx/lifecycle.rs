@@ -32,6 +32,13 @@ pub(super) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int
     })
 }
 
+/// Whether this is the worker that nginx started first.
+#[cfg(feature = "bench-seed")]
+pub(crate) fn is_first_worker() -> bool {
+    // SAFETY: set by nginx before it starts a worker.
+    unsafe { ngx::ffi::ngx_worker == 0 }
+}
+
 pub(super) unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
     guard::event("worker exit", worker::stop);
 }

@@ -1,0 +1,85 @@
+//! Sessions without logins, for `make bench` only (cargo feature `bench-seed`, never in a release).
+
+use gate::cookie::SessionId;
+use gate::identity::render;
+use gate::provider::Provider;
+use gate::store::{Key, Owner, Record};
+use gate::token::from_introspection;
+
+use crate::conf::MainConf;
+use crate::ngx::conf::{Conf, HTTP, Mistake, ONE, Row};
+use crate::ngx::log::{self, Level};
+use crate::ngx::{lifecycle, now};
+use crate::sessions::kind;
+
+/// `authentik_bench_seed N;` fills the zone with N sessions of the first provider.
+pub(crate) const fn row() -> Row {
+    Row::main(c"authentik_bench_seed", HTTP, ONE, set_seed)
+}
+
+fn set_seed(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    let number = cf.argument();
+    let number = number.parse().map_err(|_| format!("authentik_bench_seed: \"{number}\"?"))?;
+    conf.bench_sessions = number;
+    Ok(())
+}
+
+/// How long the sessions last, in seconds.
+const LIFE: u64 = 24 * 3600;
+/// Length of each token, in bytes.
+const TOKEN: usize = 1536;
+
+/// Seeds from the first worker; the session of the cookie value `AAA…` (43 of them) comes last.
+pub(crate) fn seed(conf: &MainConf) {
+    let (Some(zone), Some(defined)) = (conf.zone(), conf.providers.first()) else { return };
+    if conf.bench_sessions == 0 || !lifecycle::is_first_worker() {
+        return;
+    }
+    let Some(record) = payload(&defined.provider) else { return };
+    let time = now();
+    let known = SessionId::from_entropy([0; 32]).zone_key(&defined.provider.key);
+    let before = zone.with(|table| table.fill().blocks_used).unwrap_or_default();
+    for number in 0..=conf.bench_sessions {
+        let number = conf.bench_sessions - number;
+        let key: Key = match number {
+            0 => known,
+            _ => scattered(number as u64),
+        };
+        let mut owner = Owner { subject: [1; 16], sid: [2; 16] };
+        owner.subject.iter_mut().zip(key).for_each(|(to, from)| *to = from);
+        owner.sid.iter_mut().zip(key).for_each(|(to, from)| *to = !from);
+        let Ok(record) = Record::new(key, owner, kind::SESSION, time.plus(LIFE), &record) else {
+            return;
+        };
+        zone.with(|table| table.insert(&record, time));
+    }
+    let after = zone.with(|table| table.fill().blocks_used).unwrap_or_default();
+    let (sessions, bytes) = (conf.bench_sessions + 1, u64::from(after - before) * 512);
+    log::cycle(Level::Warn, format_args!("bench: {sessions} sessions in {bytes} bytes"));
+}
+
+fn payload(provider: &Provider) -> Option<Vec<u8>> {
+    let exp = now().plus(LIFE).0;
+    let (client_id, sub) = (&provider.client_id, "b".repeat(64));
+    let answer = format!(
+        r#"{{"active":true,"client_id":"{client_id}","iss":"x","aud":"{client_id}","exp":{exp},
+        "sub":"{sub}","email":"bench@example.com","name":"Bench Mark",
+        "preferred_username":"bench","sid":"{sub}",
+        "groups":["authentik Admins","wiki editors","wiki readers"],
+        "entitlements":["edit","publish"]}}"#
+    );
+    let claims = from_introspection(answer.as_bytes(), client_id, now()).ok()?;
+    Some(render(&claims, provider, &[b't'; TOKEN], None).record.expose().to_vec())
+}
+
+/// Keys as evenly spread as SHA-256 (splitmix64).
+fn scattered(number: u64) -> Key {
+    let mut key = [0; 32];
+    for (word, bytes) in (0..).zip(key.chunks_exact_mut(8)) {
+        let mut x = number.wrapping_mul(4).wrapping_add(word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bytes.copy_from_slice(&(x ^ (x >> 31)).to_le_bytes());
+    }
+    key
+}
