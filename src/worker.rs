@@ -32,6 +32,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// When a waiting request stops to wait: the threads know the deadline too, this is the net below.
 const PATIENCE: Duration = Duration::from_secs(11);
 
+/// Threads of a worker at most; each is started when all others are busy. Enough for 200 sign-ins at
+/// once through two workers with an authentik that takes a second for each.
+const THREADS: usize = 32;
+/// Of them, how many one provider may keep busy: a slow one leaves room for the others.
+const THREADS_PER_PROVIDER: usize = 24;
+
 /// What a thread brings back.
 pub(crate) enum Message {
     /// To the request that asked.
@@ -87,7 +93,8 @@ pub(crate) fn start(conf: &MainConf) {
         Ok(wakeup) => {
             let sender = wakeup.sender();
             let settings = PoolSettings {
-                name: "authentik",
+                threads: THREADS,
+                per_key: THREADS_PER_PROVIDER,
                 spawn: |builder, run| with_signals_blocked(|| spawn_plainly(builder, run)),
                 ..PoolSettings::default()
             };
