@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use authentik_standin::redirect_uris;
+use authentik_standin::{ProviderSettings, redirect_uris};
 
 use crate::harness::{Curl, SITE_NAME, Site, certificate, nginx_version, parameter};
 
@@ -58,6 +58,37 @@ fn the_endpoints_answer_when_a_single_location_is_protected() {
     assert_eq!(trail.address().as_str(), format!("{}/private/?a=1", site.url()));
     assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
     assert_eq!(site.app.hits(), 1, "the callback is ours, not the application's");
+}
+
+#[test]
+fn an_application_below_a_path_has_its_endpoints_there() {
+    let site = Site::builder()
+        .settings(|settings, ports| {
+            let url = format!("http://{SITE_NAME}:{}/app/", ports.main);
+            settings.providers.push(ProviderSettings::new("sub", &url));
+        })
+        .http(
+            "authentik_provider sub {
+                 issuer %%SSO%%/application/o/sub/;
+                 client_id sub-client-id;
+                 client_secret sub-client-secret;
+                 external_host http://wiki.test:%%PORT%%/app/;
+             }",
+        )
+        .server(
+            "location / { proxy_pass http://app; }
+             location /app/ { authentik_provider sub; proxy_pass http://app; }",
+        )
+        .start();
+
+    assert_eq!(site.get("/app/outpost.goauthentik.io/ping").status(), 204);
+    assert_eq!(site.app.hits(), 0);
+    let trail = site.browser().open("/app/page");
+    assert_eq!(trail.status(), 200);
+    let callback = trail.addresses()[2];
+    let expected = format!("{}/app/outpost.goauthentik.io/callback?", site.url());
+    assert!(callback.starts_with(&expected), "{callback}");
+    assert_eq!(site.app.last().header("X-authentik-meta-app"), Some("sub"));
 }
 
 #[test]
@@ -184,7 +215,7 @@ fn an_empty_callback_is_a_page_that_says_what_is_missing() {
             let response = site.request(method, target).navigation().send();
             assert!((400..500).contains(&response.status()), "{method} {target}: {response:?}");
             if method == "GET" {
-                crate::sign_in::assert_error_page(&response);
+                crate::error_pages::assert_error_page(&response);
             }
         }
     }
@@ -194,7 +225,7 @@ fn an_empty_callback_is_a_page_that_says_what_is_missing() {
 #[test]
 fn a_whole_sign_in_works_over_tls_and_http_2() {
     let directory = crate::harness::TempDir::new();
-    let (certificate, key) = certificate(SITE_NAME, &directory);
+    let (certificate, key) = certificate(SITE_NAME, "127.0.0.1", &directory);
     let listen = if nginx_version() < (1, 25, 1) {
         "listen 127.0.0.1:%%PORT2%% ssl http2;"
     } else {

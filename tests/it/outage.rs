@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use authentik_standin::{Endpoint, Fault, ProviderSettings, Settings, Standin};
 
+use crate::error_pages::assert_error_page;
 use crate::harness::{Browser, Connection, Response, Site};
-use crate::sign_in::assert_error_page;
 
 #[test]
 fn while_authentik_is_down_known_sessions_work_and_sign_ins_get_503() {
@@ -131,6 +131,26 @@ fn visitors_who_leave_during_the_exchange_leave_nothing_behind() {
     thread::sleep(Duration::from_millis(500));
     let open_after = open_files(&workers);
     assert!(open_after <= open_before + 4, "{open_before} open files before, {open_after} after");
+}
+
+#[test]
+fn visitors_who_leave_while_the_endpoints_are_asked_for_leave_nothing_behind() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    site.sso.fault(Endpoint::Discovery, Fault::Slow(Duration::from_millis(700)));
+    let workers = site.worker_pids();
+
+    for round in 0..40_u64 {
+        let mut connection = Connection::open(site.address());
+        connection.send(site.navigate("/page").to_bytes());
+        thread::sleep(Duration::from_millis(round % 5 * 10));
+        drop(connection);
+    }
+
+    assert_eq!(site.browser().open("/page").status(), 200);
+    assert_eq!(site.worker_pids(), workers, "no worker died");
 }
 
 #[test]

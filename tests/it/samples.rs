@@ -12,7 +12,7 @@ fn every_sample_configuration_passes_nginx_t() {
         let text = fs::read_to_string(&sample).expect("a sample");
         let directory = TempDir::new();
         directory.write("temp/keep", "");
-        certificate("sample.example.com", &directory);
+        certificate("sample.example.com", "127.0.0.1", &directory);
 
         let conf = runnable(&text, &directory);
         let verdict = test_configuration(&directory, &conf);

@@ -3,8 +3,8 @@
 use authentik_standin::{Endpoint, Fault, Settings, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET};
 use serde_json::json;
 
+use crate::error_pages::{assert_error_page, reasons};
 use crate::harness::{Site, parameter};
-use crate::sign_in::assert_error_page;
 
 #[test]
 fn the_code_is_exchanged_with_exactly_the_request_that_authentik_expects() {
@@ -188,7 +188,7 @@ fn check_faults(cases: Vec<(Fault, u16, &str)>) {
         let trail = browser.open("/page");
         if trail.status() != status || !trail.page().text().contains(reason) {
             let text = trail.page().text();
-            let got = REASONS.iter().find(|reason| text.contains(**reason));
+            let got = reasons().into_iter().find(|reason| text.contains(reason));
             failures.push(format!("{fault:?}: {status} {reason}, got {} {got:?}", trail.status()));
             continue;
         }
@@ -202,31 +202,3 @@ fn check_faults(cases: Vec<(Fault, u16, &str)>) {
     site.sso.clear_faults();
     assert_eq!(site.browser().open("/page").status(), 200);
 }
-
-/// What an error page may name.
-pub(crate) const REASONS: &[&str] = &[
-    "state-malformed",
-    "state-foreign",
-    "state-expired",
-    "state-no-cookie",
-    "state-mismatch",
-    "code-missing",
-    "authorize-error",
-    "code-rejected",
-    "client-rejected",
-    "token-signature",
-    "token-issuer",
-    "token-audience",
-    "token-time",
-    "token-nonce",
-    "token-malformed",
-    "core-unreachable",
-    "core-timeout",
-    "core-garbage",
-    "core-mismatch",
-    "overloaded",
-    "zone-full",
-    "sign-in-loop",
-    "no-provider",
-    "internal",
-];

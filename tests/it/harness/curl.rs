@@ -42,14 +42,15 @@ impl Curl {
     }
 }
 
-/// Makes a self-signed certificate for `name`: the paths of certificate and key.
-pub(crate) fn certificate(name: &str, directory: &TempDir) -> (PathBuf, PathBuf) {
+/// Makes a self-signed certificate for a name and an address: the paths of certificate and key.
+pub(crate) fn certificate(name: &str, address: &str, directory: &TempDir) -> (PathBuf, PathBuf) {
     let certificate = directory.path().join("cert.pem");
     let key = directory.path().join("key.pem");
     let output = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
         .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
-        .args(["-addext", &format!("subjectAltName=DNS:{name}")])
+        .args(["-addext", &format!("subjectAltName=DNS:{name},IP:{address}")])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .arg("-keyout")
         .arg(&key)
         .arg("-out")

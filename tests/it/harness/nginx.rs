@@ -18,7 +18,7 @@ pub(crate) struct Nginx {
     workers: usize,
     pub(crate) log: ErrorLog,
     // Last, so that it outlives the processes.
-    _prefix: TempDir,
+    prefix: TempDir,
 }
 
 /// Why nginx did not start.
@@ -51,7 +51,7 @@ impl Nginx {
             .spawn()
             .expect("AUTHENTIK_NGINX starts");
         let log = ErrorLog::new(vec![stderr, error_log]);
-        let mut nginx = Self { master, workers, log, _prefix: prefix };
+        let mut nginx = Self { master, workers, log, prefix };
         nginx.wait_until_ready(address)?;
         Ok(nginx)
     }
@@ -95,6 +95,28 @@ impl Nginx {
         let fresh =
             |new: &[u32]| new.len() == self.workers && new.iter().all(|pid| !old.contains(pid));
         self.wait_for_workers("new workers after the reload", fresh);
+    }
+
+    /// Replaces text of `nginx.conf`, for the next reload.
+    pub(crate) fn edit_configuration(&self, from: &str, to: &str) {
+        let path = self.prefix.path().join("nginx.conf");
+        let text = fs::read_to_string(path).expect("nginx.conf");
+        assert!(text.contains(from), "no {from:?} in nginx.conf");
+        self.prefix.write("nginx.conf", text.replace(from, to));
+    }
+
+    /// Reloads a configuration that nginx refuses; answers the line that says so.
+    pub(crate) fn reload_in_vain(&mut self) -> String {
+        self.signal_master("HUP");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(line) = self.log.lines_with("[emerg]").pop() {
+                self.log.allow(line.clone());
+                return line;
+            }
+            assert!(Instant::now() < deadline, "nginx accepts it:\n{}", self.log.tail());
+            std::thread::sleep(POLL);
+        }
     }
 
     /// Kills a worker as the kernel would, and waits until the master has replaced it.
@@ -216,3 +238,19 @@ fn title_of(pid: u32) -> String {
 
 const POLL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::super::site::Site;
+    use super::signal;
+
+    #[test]
+    #[should_panic(expected = "lines that no run may have")]
+    fn a_worker_that_crashed_fails_its_test() {
+        let site = Site::start("location / { return 204; }");
+        let before = site.worker_pids();
+        signal(before[0], "ABRT");
+        while site.worker_pids() == before || site.worker_pids().len() < 2 {}
+        assert_eq!(site.get("/").status(), 204, "all looks well");
+    }
+}

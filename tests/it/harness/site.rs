@@ -92,6 +92,16 @@ impl Site {
         self.nginx.reload();
     }
 
+    /// Replaces text of `nginx.conf`, for the next reload.
+    pub(crate) fn edit_configuration(&self, from: &str, to: &str) {
+        self.nginx.edit_configuration(from, to);
+    }
+
+    /// Reloads a configuration that nginx refuses; answers the line that says so.
+    pub(crate) fn reload_in_vain(&mut self) -> String {
+        self.nginx.reload_in_vain()
+    }
+
     /// The workers that accept.
     pub(crate) fn worker_pids(&self) -> Vec<u32> {
         self.nginx.workers()

@@ -1,0 +1,255 @@
+//! What can be wrong in `authentik_provider NAME { }`.
+
+use super::Case;
+
+pub(super) const PROVIDER_MISTAKES: &[Case] = &[
+    (
+        "no name",
+        "authentik_provider { # <-
+         }",
+        "authentik_provider",
+    ),
+    (
+        "two names",
+        "authentik_provider a b { # <-
+         }",
+        "authentik_provider",
+    ),
+    (
+        "a reserved name",
+        "authentik_provider off { # <-
+         }",
+        "authentik_provider: a provider cannot be called \"off\"",
+    ),
+    (
+        "another reserved name",
+        "authentik_provider auto { # <-
+         }",
+        "authentik_provider: a provider cannot be called \"auto\"",
+    ),
+    (
+        "a name twice",
+        "%%WIKI%% authentik_provider wiki { # <-
+         }",
+        "authentik_provider \"wiki\" is duplicate, see ",
+    ),
+    (
+        "the other form in http",
+        "%%WIKI%% authentik_provider wiki; # <-",
+        "directive \"authentik_provider\" has no opening \"{\"",
+    ),
+    (
+        "no issuer",
+        "authentik_provider x {
+            client_id c; client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+         } # <-",
+        "authentik_provider \"x\": issuer is missing",
+    ),
+    (
+        "no client id",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/;
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+         } # <-",
+        "authentik_provider \"x\": client_id is missing",
+    ),
+    (
+        "no secret",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/;
+            client_id c; external_host https://x.example.com;
+         } # <-",
+        "authentik_provider \"x\": client_secret_file is missing",
+    ),
+    (
+        "no external host",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/;
+            client_id c; client_secret_file %%DIR%%/secret;
+         } # <-",
+        "authentik_provider \"x\": external_host is missing",
+    ),
+    (
+        "an unknown key",
+        "authentik_provider x {
+            isuer https://sso.example.com/application/o/x/; # <-
+         }",
+        "authentik_provider: unknown key \"isuer\"; there are issuer, ",
+    ),
+    (
+        "a key twice",
+        "authentik_provider x {
+            client_id a;
+            client_id b; # <-
+         }",
+        "\"client_id\" directive is duplicate",
+    ),
+    (
+        "a key without value",
+        "authentik_provider x {
+            client_id; # <-
+         }",
+        "client_id: takes one value",
+    ),
+    (
+        "a key with too many values",
+        "authentik_provider x {
+            client_id a b; # <-
+         }",
+        "client_id: takes one value",
+    ),
+    (
+        "a block within",
+        "authentik_provider x {
+            endpoints { # <-
+            }
+         }",
+        "unexpected \"{\"",
+    ),
+    (
+        "an issuer that is no URL",
+        "authentik_provider x {
+            issuer sso.example.com;
+         } # <-",
+        "authentik_provider \"x\": issuer \"sso.example.com\" is not a URL",
+    ),
+    (
+        "an issuer of another scheme",
+        "authentik_provider x {
+            issuer ldap://sso.example.com/;
+         } # <-",
+        "authentik_provider \"x\": issuer \"ldap://sso.example.com/\" is not an http or https URL",
+    ),
+    (
+        "an external host with a query",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret;
+            external_host https://x.example.com/?y;
+         } # <-",
+        "authentik_provider \"x\": external_host \"https://x.example.com/?y\" has a query",
+    ),
+    (
+        "an external host with a password",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret;
+            external_host https://user:hush@x.example.com/;
+         } # <-",
+        "authentik_provider \"x\": external_host",
+    ),
+    (
+        "a secret file that does not exist",
+        "authentik_provider x {
+            client_secret_file %%DIR%%/nowhere; # <-
+         }",
+        "client_secret_file: ",
+    ),
+    (
+        "a secret file that is empty",
+        "authentik_provider x {
+            client_secret_file %%DIR%%/empty; # <-
+         }",
+        "client_secret_file: ",
+    ),
+    (
+        "a secret file that is a directory",
+        "authentik_provider x {
+            client_secret_file %%DIR%%; # <-
+         }",
+        "client_secret_file: ",
+    ),
+    (
+        "a secret and a secret file",
+        "authentik_provider x {
+            client_secret a;
+            client_secret_file %%DIR%%/secret; # <-
+         }",
+        "client_secret",
+    ),
+    (
+        "an unknown mode",
+        "authentik_provider x {
+            mode forward; # <-
+         }",
+        "mode: \"forward\" is not a mode; use forward_single",
+    ),
+    (
+        "a mode of a later version",
+        "authentik_provider x {
+            mode forward_domain; # <-
+         }",
+        "mode: \"forward_domain\" is not in this version yet; use forward_single",
+    ),
+    (
+        "a cookie domain that does not cover the external host",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://auth.example.com;
+            cookie_domain ample.com;
+         } # <-",
+        "authentik_provider \"x\": cookie_domain \"ample.com\" does not cover external_host",
+    ),
+    (
+        "verification both off and by a certificate",
+        "authentik_provider x {
+            ssl_verify off; ssl_trusted_certificate %%DIR%%/cert.pem;
+         } # <-",
+        "ssl_trusted_certificate: has no effect with ssl_verify off",
+    ),
+    (
+        "a pattern that does not compile",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret;
+            external_host https://x.example.com; unauth_paths ^/ok$ ^/(public;
+         } # <-",
+        "authentik_provider \"x\": unauth_paths \"^/(public\" does not compile",
+    ),
+    (
+        "a pattern of another dialect",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret;
+            external_host https://x.example.com; unauth_paths (?!private);
+         } # <-",
+        "authentik_provider \"x\": unauth_paths \"(?!private)\" does not compile",
+    ),
+    (
+        "an endpoint that is no URL",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret;
+            external_host https://x.example.com; token_endpoint /application/o/token/;
+         } # <-",
+        "authentik_provider \"x\": token_endpoint \"/application/o/token/\" is not a URL",
+    ),
+    (
+        "a switch that is neither on nor off",
+        "authentik_provider x {
+            ssl_verify maybe; # <-
+         }",
+        "ssl_verify: \"maybe\" is neither on nor off",
+    ),
+    (
+        "a certificate file that does not exist",
+        "authentik_provider x {
+            ssl_trusted_certificate %%DIR%%/nowhere.pem; # <-
+         }",
+        "ssl_trusted_certificate: ",
+    ),
+    (
+        "a certificate file without a certificate",
+        "authentik_provider x {
+            ssl_trusted_certificate %%DIR%%/secret; # <-
+         }",
+        "ssl_trusted_certificate: ",
+    ),
+    (
+        "a block that is not closed",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;",
+        "unexpected end of file, expecting \"}\"",
+    ),
+];

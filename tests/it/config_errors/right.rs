@@ -1,0 +1,65 @@
+//! What is right.
+
+pub(super) const RIGHT: &[(&str, &str)] = &[
+    ("the module is loaded and not used", ""),
+    ("a provider that nobody uses", "%%WIKI%%"),
+    ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
+    ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),
+    (
+        "everything",
+        "authentik_shared_zone zone=sso:1m;
+         authentik_unauthenticated auto;
+         authentik_unauth_paths ^/healthz$ ^/public/ \"^/with space/\";
+         authentik_identity_headers Remote-User X-Department;
+         authentik_strip_cookie on;
+         authentik_provider full {
+             issuer https://sso.example.com/application/o/full/;
+             client_id full-client;
+             client_secret direct-secret;
+             external_host https://full.example.com:8443/;
+             mode forward_single;
+             cookie_domain example.com;
+             cookie_secret 0123456789abcdef0123456789abcdef;
+             unauth_paths ^/a$ ^/b$;
+             scope openid profile email;
+             application full;
+             ssl_verify off;
+             authorization_endpoint https://sso.example.com/application/o/authorize/;
+             token_endpoint http://10.0.0.1:9000/application/o/token/;
+             end_session_endpoint https://sso.example.com/application/o/full/end-session/;
+             jwks_uri https://sso.example.com/application/o/full/jwks/;
+         }
+         authentik_provider second {
+             issuer https://sso.example.com/;
+             client_id second-client;
+             client_secret_file %%DIR%%/secret;
+             external_host https://auth.example.com;
+             cookie_domain .example.com;
+             cookie_secret_file %%DIR%%/secret;
+             ssl_trusted_certificate %%DIR%%/cert.pem;
+         }
+         server {
+             authentik_provider full;
+             authentik_unauth_paths ^/server/;
+             location / {
+                 authentik_unauthenticated 401;
+                 authentik_unauth_paths ^/location/;
+                 authentik_identity_headers X-Other;
+                 authentik_strip_cookie off;
+             }
+             location /off { authentik_provider off; return 200; }
+             location /second { authentik_provider second; }
+         }
+         log_format sso '$authentik_status $authentik_reason $authentik_username $authentik_groups
+             $authentik_entitlements $authentik_email $authentik_name $authentik_uid
+             $authentik_provider';",
+    ),
+    (
+        "an authentik that nobody can reach: nothing asks for it at -t",
+        "authentik_provider far {
+             issuer http://no-such-host.invalid/application/o/far/;
+             client_id c; client_secret s; external_host http://far.example.com;
+         }
+         server { authentik_provider far; }",
+    ),
+];

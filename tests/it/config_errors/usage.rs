@@ -1,0 +1,129 @@
+//! What can be wrong in the other directives.
+
+use super::Case;
+
+pub(super) const USE_MISTAKES: &[Case] = &[
+    (
+        "an unknown provider in a server",
+        "%%WIKI%% server {
+            authentik_provider wikki; # <-
+         }",
+        "authentik_provider: no provider \"wikki\"; there are wiki",
+    ),
+    (
+        "an unknown provider in a location",
+        "%%WIKI%% server { location / {
+            authentik_provider wikki; # <-
+         } }",
+        "authentik_provider: no provider \"wikki\"; there are wiki",
+    ),
+    (
+        "auto without an outpost",
+        "%%WIKI%% server {
+            authentik_provider auto; # <-
+         }",
+        "authentik_provider: \"auto\" needs authentik_outpost",
+    ),
+    (
+        "a provider twice in a server",
+        "%%WIKI%% server {
+            authentik_provider wiki;
+            authentik_provider off; # <-
+         }",
+        "\"authentik_provider\" directive is duplicate",
+    ),
+    (
+        "a provider without a name",
+        "%%WIKI%% server {
+            authentik_provider; # <-
+         }",
+        "invalid number of arguments in \"authentik_provider\" directive",
+    ),
+    (
+        "a block in a server",
+        "%%WIKI%% server {
+            authentik_provider wiki { # <-
+            }
+         }",
+        "directive \"authentik_provider\" is not terminated by \";\"",
+    ),
+    (
+        "a pattern of a location that does not compile",
+        "%%WIKI%% server { location / {
+            authentik_unauth_paths ^/(public; # <-
+         } }",
+        "authentik_unauth_paths: \"^/(public\" does not compile",
+    ),
+    (
+        "no pattern",
+        "authentik_unauth_paths; # <-",
+        "invalid number of arguments in \"authentik_unauth_paths\" directive",
+    ),
+    (
+        "an unknown answer to the unauthenticated",
+        "authentik_unauthenticated 403; # <-",
+        "authentik_unauthenticated: \"403\" is not one of auto, redirect, 401, pass",
+    ),
+    (
+        "two answers to the unauthenticated",
+        "authentik_unauthenticated auto;
+         authentik_unauthenticated pass; # <-",
+        "\"authentik_unauthenticated\" directive is duplicate",
+    ),
+    (
+        "a header name with a colon",
+        "authentik_identity_headers X-User:; # <-",
+        "authentik_identity_headers: \"X-User:\" is not a header name",
+    ),
+    (
+        "a header that the request cannot do without",
+        "authentik_identity_headers Host; # <-",
+        "authentik_identity_headers: \"Host\" carries the request itself",
+    ),
+    (
+        "a flag that is neither on nor off",
+        "authentik_strip_cookie yes; # <-",
+        "authentik_strip_cookie: \"yes\" is neither on nor off",
+    ),
+    (
+        "a zone without a size",
+        "authentik_shared_zone zone=authentik; # <-",
+        "authentik_shared_zone: ",
+    ),
+    ("a zone without a name", "authentik_shared_zone zone=:16m; # <-", "authentik_shared_zone: "),
+    (
+        "a zone of no known size",
+        "authentik_shared_zone zone=authentik:big; # <-",
+        "authentik_shared_zone: ",
+    ),
+    (
+        "a zone that is too small",
+        "authentik_shared_zone zone=authentik:8k; # <-",
+        "authentik_shared_zone: ",
+    ),
+    (
+        "a zone of another parameter",
+        "authentik_shared_zone size=16m; # <-",
+        "authentik_shared_zone: ",
+    ),
+    (
+        "two zones",
+        "authentik_shared_zone zone=a:16m;
+         authentik_shared_zone zone=b:16m; # <-",
+        "\"authentik_shared_zone\" directive is duplicate",
+    ),
+    (
+        "a zone in a server",
+        "server {
+            authentik_shared_zone zone=a:16m; # <-
+         }",
+        "\"authentik_shared_zone\" directive is not allowed here",
+    ),
+    (
+        "a zone name that another module uses",
+        "limit_req_zone $binary_remote_addr zone=mine:1m rate=1r/s;
+         authentik_shared_zone zone=mine:16m;
+         %%WIKI%%",
+        "the shared memory zone \"mine\" is already declared for a different use",
+    ),
+];

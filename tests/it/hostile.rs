@@ -1,0 +1,112 @@
+//! Requests made to confuse: no verdict depends on what a client can forge.
+
+use crate::harness::{Connection, Site};
+
+#[test]
+fn nothing_that_a_client_can_write_changes_the_verdict() {
+    // GHSA-5wcc-hf24-rf5h, CVE-2026-40575, GHSA-6384-m2mw-rf54, CVE-2026-34457, CVE-2024-47070.
+    let site = Site::start(
+        "authentik_provider wiki;
+         authentik_unauth_paths ^/public/ ^/healthz$;
+         location / { proxy_pass http://app; }",
+    );
+    for name in [
+        "X-Original-URI",
+        "X-Original-URL",
+        "X-Original-Method",
+        "X-Forwarded-Uri",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Method",
+        "X-Forwarded-For",
+        "X-Rewrite-URL",
+        "X-Auth-Request-Redirect",
+        "X-authentik-username",
+        "User-Agent",
+        "Forwarded",
+        "Referer",
+    ] {
+        for value in [
+            "/public/",
+            "/outpost.goauthentik.io/ping",
+            "http://wiki.test/healthz",
+            "GoogleHC/1.0",
+            "127.0.0.1",
+            "not an address",
+        ] {
+            let request = site.get("/private").header(name, value);
+            assert_eq!(request.status(), 401, "{name}: {value}");
+        }
+    }
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn a_request_that_nginx_can_hardly_read_is_never_let_through() {
+    // CVE-2021-32637: what could not be parsed was allowed.
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let host = "Host: wiki.test\r\n";
+    for raw in [
+        format!("GET /%zz HTTP/1.1\r\n{host}\r\n"),
+        format!("GET /% HTTP/1.1\r\n{host}\r\n"),
+        format!("GET /\x01 HTTP/1.1\r\n{host}\r\n"),
+        format!("GET http://wiki.test/page HTTP/1.1\r\n{host}\r\n"),
+        format!("GET http://other.test/page HTTP/1.1\r\n{host}\r\n"),
+        format!("GET * HTTP/1.1\r\n{host}\r\n"),
+        format!("OPTIONS * HTTP/1.1\r\n{host}\r\n"),
+        format!("GET / HTTP/1.1\r\n{host}{host}\r\n"),
+        "GET / HTTP/1.1\r\n\r\n".to_owned(),
+        "GET / HTTP/1.0\r\n\r\n".to_owned(),
+        "GET /\r\n".to_owned(),
+        format!("GET //page HTTP/1.1\r\n{host}\r\n"),
+        format!("GET / HTTP/1.1\r\n{host}Cookie\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{host}: empty name\r\n\r\n"),
+    ] {
+        let mut connection = Connection::open(site.address());
+        connection.send(&raw);
+        connection.finish();
+        let answer = connection.read_to_end();
+        assert!(!answer.starts_with("HTTP/1.1 2"), "{raw:?}: {answer}");
+        assert_eq!(site.app.hits(), 0, "{raw:?}");
+    }
+}
+
+#[test]
+fn a_refused_post_leaves_the_connection_in_order() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }
+         location /open/ { authentik_provider off; proxy_pass http://app; }",
+    );
+    let mut connection = Connection::open(site.address());
+    let body = "x".repeat(5_000);
+
+    let refused = connection.request(&site.request("POST", "/").body(&body));
+    assert_eq!(refused.status(), 401);
+    assert_eq!(site.app.hits(), 0);
+    let open = connection.request(&site.request("POST", "/open/").body(&body));
+    assert_eq!(open.status(), 200);
+}
+
+#[test]
+fn pipelined_requests_are_each_judged_on_their_own() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+    let mut connection = Connection::open(site.address());
+
+    let known = alice.get("/").to_bytes();
+    let unknown = site.get("/").to_bytes();
+    connection.send([known.clone(), unknown.clone(), known, unknown].concat());
+
+    for status in [200, 401, 200, 401] {
+        assert_eq!(connection.response().status(), status);
+    }
+    assert_eq!(site.app.hits(), 2);
+}
