@@ -17,7 +17,7 @@ CLIENT_ID = "bench-client"
 # As many bytes as `authentik_bench_seed` puts into a session's token.
 TOKEN_BYTES = 1536
 
-COOKIE = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}={"A" * 43}"
+COOKIE = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}={'A' * 43}"
 
 # Generous: the figure per session is measured, not assumed.
 _ZONE_BYTES_PER_SESSION = 4096
