@@ -89,8 +89,12 @@ http {{
             if self._process.poll() is not None:
                 raise RuntimeError(f"nginx for {self.name} did not start:\n{self.log()}{self.output()}")
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
+                # An answer, not a connection: the kernel accepts those before a worker is ready.
+                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                    connection.settimeout(300)
+                    connection.sendall(b"GET /1k HTTP/1.0\r\n\r\n")
+                    if connection.recv(1):
+                        return
             except OSError:
                 time.sleep(0.05)
         raise RuntimeError(f"nginx for {self.name} does not listen:\n{self.log()}")
