@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use authentik_standin::{ProviderSettings, redirect_uris};
 
-use crate::harness::{Curl, SITE_NAME, Site, certificate, nginx_version, parameter};
+use crate::harness::{Curl, SITE_NAME, Site, certificate, listen_http2, parameter};
 
 #[test]
 fn ping_answers_204_to_anyone() {
@@ -226,11 +226,7 @@ fn an_empty_callback_is_a_page_that_says_what_is_missing() {
 fn a_whole_sign_in_works_over_tls_and_http_2() {
     let directory = crate::harness::TempDir::new();
     let (certificate, key) = certificate(SITE_NAME, "127.0.0.1", &directory);
-    let listen = if nginx_version() < (1, 25, 1) {
-        "listen 127.0.0.1:%%PORT2%% ssl http2;"
-    } else {
-        "listen 127.0.0.1:%%PORT2%% ssl; http2 on;"
-    };
+    let listen = listen_http2("ssl");
     let site = Site::builder()
         .file("cert.pem", &std::fs::read_to_string(certificate).unwrap())
         .file("key.pem", &std::fs::read_to_string(key).unwrap())

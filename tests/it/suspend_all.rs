@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{Connection, Site, module_suspend_all};
+use crate::harness::{
+    Connection, Curl, Site, TempDir, certificate, listen_http2, module_suspend_all,
+};
 
 #[test]
 fn requests_of_every_kind_pass_through_the_suspension_unharmed() {
@@ -48,6 +50,36 @@ fn a_protected_site_works_the_same() {
     assert_eq!(site.get("/public/").status(), 200);
     assert_eq!(site.browser().open("/page").status(), 200);
     assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
+}
+
+#[test]
+fn streams_of_one_http_2_connection_wait_independently() {
+    let directory = TempDir::new();
+    let (certificate, key) = certificate("wiki.test", "127.0.0.1", &directory);
+    let site = Site::builder()
+        .module(module_suspend_all())
+        .http(&format!(
+            "server {{
+                 {}
+                 ssl_certificate {};
+                 ssl_certificate_key {};
+                 location / {{ proxy_pass http://app; }}
+             }}",
+            listen_http2("ssl"),
+            certificate.display(),
+            key.display()
+        ))
+        .start();
+    let port = site.other_address().port();
+    let pages: Vec<String> =
+        (0..50).map(|i| format!("https://wiki.test:{port}/status/{}", 200 + i % 5)).collect();
+
+    let curl = Curl::new("wiki.test", site.other_address(), &directory).with(&["--http2"]);
+    let mut answers = curl.run_parallel(&pages);
+
+    answers.sort();
+    let expected: Vec<String> = (0..50).map(|i| format!("{} 2", 200 + i / 10)).collect();
+    assert_eq!(answers, expected);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Identity headers reach every kind of application with no further directive.
 
-use crate::harness::{Cgi, Protocol, Site, nginx_version};
+use crate::harness::{Cgi, Protocol, Site, listen_http2};
 
 #[test]
 fn applications_behind_fastcgi_scgi_and_uwsgi_receive_the_identity_once() {
@@ -60,11 +60,7 @@ fn an_anonymous_request_to_a_cgi_application_carries_no_identity() {
 #[test]
 fn grpc_applications_receive_the_identity() {
     // A second nginx server plays the gRPC application: it hands over what it received.
-    let listen = if nginx_version() < (1, 25, 1) {
-        "listen 127.0.0.1:%%PORT2%% http2;"
-    } else {
-        "listen 127.0.0.1:%%PORT2%%; http2 on;"
-    };
+    let listen = listen_http2("");
     let site = Site::builder()
         .http(&format!("server {{ {listen} location / {{ proxy_pass http://app; }} }}"))
         .server(

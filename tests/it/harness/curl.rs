@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::build::nginx_version;
 use super::temp::TempDir;
 
 /// A curl that knows a name's address, keeps cookies and accepts our certificate.
@@ -29,16 +30,40 @@ impl Curl {
         self
     }
 
+    /// Opens several pages at a time, over one connection where the protocol allows it: the bodies
+    /// go nowhere, the answer is a line per page with status and protocol.
+    pub(crate) fn run_parallel(self, urls: &[String]) -> Vec<String> {
+        let mut arguments =
+            vec!["--parallel", "--parallel-max", "50", "-w", "%{http_code} %{http_version}\\n"];
+        for url in urls {
+            arguments.extend(["-o", "/dev/null", url]);
+        }
+        let output = self.with(&arguments).output();
+        output.lines().map(str::to_owned).collect()
+    }
+
     /// Everything that came back, heads and bodies, redirects included.
-    pub(crate) fn run(&self, url: &str) -> String {
+    pub(crate) fn run(self, url: &str) -> String {
+        self.with(&[url]).output()
+    }
+
+    fn output(&self) -> String {
         let output = Command::new("curl")
             .args(&self.arguments)
-            .arg(url)
             .output()
             .expect("curl is installed: apt-get install curl");
         let problem = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "curl {url}: {problem}");
+        assert!(output.status.success(), "curl {:?}: {problem}", self.arguments);
         String::from_utf8_lossy(&output.stdout).replace('\r', "")
+    }
+}
+
+/// The lines with which a server speaks HTTP/2 on `%%PORT2%%`, under any nginx.
+pub(crate) fn listen_http2(parameters: &str) -> String {
+    if nginx_version() < (1, 25, 1) {
+        format!("listen 127.0.0.1:%%PORT2%% {parameters} http2;")
+    } else {
+        format!("listen 127.0.0.1:%%PORT2%% {parameters}; http2 on;")
     }
 }
 

@@ -16,11 +16,11 @@ mod temp;
 
 pub(crate) use app::Received;
 pub(crate) use browser::{Browser, is_session, parameter};
-pub(crate) use build::{foreign_module, module, module_suspend_all, nginx_version};
+pub(crate) use build::{foreign_module, module, module_suspend_all};
 pub(crate) use cgi::{Cgi, Protocol};
 pub(crate) use conf::SITE_NAME;
 pub(crate) use cookies::Cookie;
-pub(crate) use curl::{Curl, certificate};
+pub(crate) use curl::{Curl, certificate, listen_http2};
 pub(crate) use http::{Connection, Request, Response};
 pub(crate) use nginx::test_configuration;
 pub(crate) use ports::free_port;
