@@ -130,10 +130,10 @@ fn document(
     let Some(zone) = r.main_conf().zone() else { return Ok(Known::Failed(Reason::Internal)) };
     let stored = read(zone, Entry::Body.key(document, provider));
     let failure = read(zone, Entry::Failure.key(document, provider));
-    if let Some((fetched, body)) = &stored
-        && (now().since(*fetched) < FRESH || failure.is_some())
-    {
-        return Ok(Known::Ready(body.clone()));
+    // What is old is still better than nothing when authentik is away.
+    let usable = |fetched: UnixTime| now().since(fetched) < FRESH || failure.is_some();
+    if let Some((_, body)) = stored.filter(|(fetched, _)| usable(*fetched)) {
+        return Ok(Known::Ready(body));
     }
     if let Some((_, reason)) = failure {
         return Ok(Known::Failed(failure_of(reason.expose())));

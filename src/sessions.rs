@@ -61,9 +61,8 @@ pub(crate) fn find<'r>(
     for id in cookie::session_ids(cookies(r)?, provider) {
         if let Some(record) = copy(r, &id.zone_key(&provider.key))? {
             // Bound to the provider twice: by the key, and by what the record says.
-            if let Some(view) = SessionView::over(r.recall(record))
-                && view.provider() == provider.key
-            {
+            let view = SessionView::over(r.recall(record));
+            if let Some(view) = view.filter(|view| view.provider() == provider.key) {
                 r.state()?.record.set(Some(record));
                 return Ok(Ok(view));
             }
@@ -74,8 +73,19 @@ pub(crate) fn find<'r>(
 }
 
 thread_local! {
-    /// Where a record is copied to while the zone is locked: nothing is allocated meanwhile.
+    /// Where bytes are laid out that go into a pool once their length is known; above all records
+    /// that are copied while the zone is locked, when nothing may be allocated.
     static DESK: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 * 1024]);
+}
+
+/// Lends the desk, at least `length` bytes of it.
+pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
+    DESK.with_borrow_mut(|desk| {
+        if desk.len() < length {
+            desk.resize(length, 0);
+        }
+        work(desk)
+    })
 }
 
 fn copy(r: &Request<'_>, key: &Key) -> Result<Option<Kept>, Fault> {

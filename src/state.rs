@@ -26,9 +26,9 @@ pub(crate) struct RequestState {
     /// How the request was decided.
     pub(crate) decided: Cell<Decided>,
     /// What a thread answered to this request's question.
-    pub(crate) answer: RefCell<Option<Answer>>,
+    pub(crate) answer: RefCell<Option<Box<Answer>>>,
     /// Tokens whose key is not known yet.
-    pub(crate) tokens: RefCell<Option<Tokens>>,
+    pub(crate) tokens: RefCell<Option<Box<Tokens>>>,
     /// Keys were fetched anew for them.
     pub(crate) keys_renewed: Cell<bool>,
     /// The provider, by its place in the server, whose visitor was signed out.

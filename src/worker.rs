@@ -164,7 +164,7 @@ pub(crate) fn asked(r: &Request<'_>) -> Result<Asked, Fault> {
     let state = r.state()?;
     if let Some(answer) = state.answer.take() {
         state.question.take();
-        return Ok(Asked::Answered(answer));
+        return Ok(Asked::Answered(*answer));
     }
     Ok(match state.question.take() {
         Some(_) => Asked::TimedOut,
@@ -213,7 +213,7 @@ pub(crate) fn deliver() {
         };
         suspend::wake(ticket, |state| {
             if let Some(answer) = answer {
-                state.answer.replace(Some(answer));
+                state.answer.replace(Some(Box::new(answer)));
             }
         });
     }

@@ -100,7 +100,7 @@ fn come_back(
         Asked::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
         Asked::Answered(Answer::SignedIn(rendered)) => signed_in(r, provider, &rendered, opened),
         Asked::Answered(Answer::UnknownKey(tokens)) => {
-            r.state()?.tokens.replace(Some(tokens));
+            r.state()?.tokens.replace(Some(Box::new(tokens)));
             with_new_keys(r, provider, opened)
         }
         Asked::Answered(Answer::Failed(error)) => {
@@ -192,7 +192,7 @@ fn with_new_keys(
     let Some(tokens) = r.state()?.tokens.take() else {
         return failed_sign_in(r, provider, Reason::Internal, "", opened);
     };
-    match worker::judged(provider, tokens, &opened.nonce, &keys, now()) {
+    match worker::judged(provider, *tokens, &opened.nonce, &keys, now()) {
         Answer::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
         Answer::Failed(error) => {
             let reason = Reason::from(&error);

@@ -22,9 +22,24 @@ use super::guard::Fault;
 /// Name and value must live as long as the request: static, or in its pool.
 #[derive(Clone, Copy)]
 pub(crate) struct NewHeader<'r> {
-    pub(crate) name: &'r [u8],
-    pub(crate) lowercase: &'r [u8],
+    pub(crate) name: HeaderName<'r>,
     pub(crate) value: &'r [u8],
+}
+
+/// A header's name in both spellings, with the hash nginx looks it up by. Made once where the name
+/// is known beforehand.
+#[derive(Clone, Copy)]
+pub(crate) struct HeaderName<'r> {
+    name: &'r [u8],
+    lowercase: &'r [u8],
+    hash: ngx_uint_t,
+}
+
+impl<'r> HeaderName<'r> {
+    /// `lowercase` is `name` in lower case.
+    pub(crate) const fn new(name: &'r [u8], lowercase: &'r [u8]) -> Self {
+        Self { name, lowercase, hash: hash(lowercase) }
+    }
 }
 
 impl<'r> Request<'r> {
@@ -112,18 +127,23 @@ impl<'r> Request<'r> {
 fn element(header: &NewHeader<'_>) -> ngx_table_elt_t {
     // SAFETY: all-zero is a valid element: no hash, empty strings, no next.
     let mut element: ngx_table_elt_t = unsafe { core::mem::zeroed() };
-    element.hash = hash(header.lowercase);
-    element.key = bytes::borrowed(header.name);
+    let HeaderName { name, lowercase, hash } = header.name;
+    element.hash = hash;
+    element.key = bytes::borrowed(name);
     element.value = bytes::borrowed(header.value);
-    element.lowcase_key = header.lowercase.as_ptr().cast_mut();
+    element.lowcase_key = lowercase.as_ptr().cast_mut();
     element
 }
 
 /// `ngx_hash_key` of a lower-case name: what proxy modules look their own headers up by.
-fn hash(lowercase: &[u8]) -> ngx_uint_t {
-    lowercase
-        .iter()
-        .fold(0, |hash: ngx_uint_t, byte| hash.wrapping_mul(31).wrapping_add(usize::from(*byte)))
+const fn hash(lowercase: &[u8]) -> ngx_uint_t {
+    let mut hash: ngx_uint_t = 0;
+    let mut left = lowercase;
+    while let [byte, rest @ ..] = left {
+        hash = hash.wrapping_mul(31).wrapping_add(*byte as ngx_uint_t);
+        left = rest;
+    }
+    hash
 }
 
 /// # Safety

@@ -8,7 +8,7 @@ use gate::request::{RequestFacts, Sender};
 
 use crate::conf::LocationConf;
 use crate::endpoints::sign_in;
-use crate::ngx::header_list::NewHeader;
+use crate::ngx::header_list::{HeaderName, NewHeader};
 use crate::ngx::{Fault, Flow, Request};
 use crate::{answers, sessions};
 
@@ -85,18 +85,27 @@ fn set_identity_headers<'r>(
         r.remove_headers(|name, _| folds_to(name, extra.lowercase))?;
     }
     let values = session.user_headers().into_iter().chain(provider.values());
-    let named = HEADERS.iter().zip(values).map(|((name, lowercase), value)| NewHeader {
-        name: name.as_bytes(),
-        lowercase: lowercase.as_bytes(),
-        value,
-    });
+    let named = NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value });
     let extra = session.extra_headers().map(|extra| NewHeader {
-        name: extra.name,
-        lowercase: extra.lowercase,
+        name: HeaderName::new(extra.name, extra.lowercase),
         value: extra.value,
     });
     let count = HEADERS.len() + session.extra_headers().count();
     r.add_headers(count, named.chain(extra))?;
     r.state()?.headers_set.set(true);
     Ok(())
+}
+
+/// The names of the identity headers as nginx wants them, in the order of [`HEADERS`].
+static NAMES: [HeaderName<'static>; HEADERS.len()] = names();
+
+const fn names() -> [HeaderName<'static>; HEADERS.len()] {
+    let mut names = [HeaderName::new(b"", b""); HEADERS.len()];
+    let mut to: &mut [HeaderName<'_>] = &mut names;
+    let mut from: &[(&str, &str)] = &HEADERS;
+    while let ([name, names @ ..], [(written, lowercase), headers @ ..]) = (to, from) {
+        *name = HeaderName::new(written.as_bytes(), lowercase.as_bytes());
+        (to, from) = (names, headers);
+    }
+    names
 }

@@ -30,18 +30,17 @@ fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {
     }
     let mut emptied = false;
     r.edit_header(b"cookie", |r, value| {
-        let mut rest = vec![0; value.len()];
-        match without_own(value, &mut rest) {
+        sessions::with_desk(value.len(), |desk| match without_own(value, desk) {
             Stripped::Unchanged => Ok(None),
             Stripped::Changed(length) => {
-                let rest = rest.get(..length).unwrap_or_default();
+                let rest = desk.get(..length).unwrap_or_default();
                 Ok(Some(r.recall(r.keep(rest)?)))
             }
             Stripped::Empty => {
                 emptied = true;
-                Ok(Some(&[]))
+                Ok(Some(&[][..]))
             }
-        }
+        })
     })?;
     if emptied {
         r.remove_headers(|name, value| name == b"cookie" && value.is_empty())?;

@@ -2,8 +2,6 @@
 
 use std::io::Write as _;
 
-use super::name_and_rest;
-
 /// Names that begin like this are ours, of whichever provider: sessions, login states, the trail.
 const OWN_PREFIXES: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"authentik_signin_"];
 
@@ -46,8 +44,9 @@ pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
     if blank { Stripped::Empty } else { Stripped::Changed(length) }
 }
 
+/// Looks at the beginning only: every request passes here.
 fn is_own(piece: &[u8]) -> bool {
-    let (name, _) = name_and_rest(piece);
+    let name = piece.trim_ascii_start();
     OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
