@@ -245,7 +245,8 @@ unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt_t) {
             (&raw const ngx::ffi::ngx_http_headers_in).cast::<ngx::ffi::ngx_http_header_t>();
         let name = core::slice::from_raw_parts((*gone).lowcase_key, (*gone).key.len);
         while (*known).name.len != 0 {
-            if bytes::slice(&(*known).name).eq_ignore_ascii_case(name) {
+            let same_length = (*known).name.len == name.len();
+            if same_length && bytes::slice(&(*known).name).eq_ignore_ascii_case(name) {
                 let field = (&raw mut (*r).headers_in).cast::<u8>().add((*known).offset);
                 forget_field(name, field, gone);
                 return;

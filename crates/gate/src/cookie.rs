@@ -42,9 +42,21 @@ pub fn values<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a 
 /// Name and value of each cookie, in order; what has no `=` is left out.
 pub fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let header = header.get(..MAX_HEADER).unwrap_or(header);
-    header.split(|byte| *byte == b';').filter_map(|piece| {
+    pieces(header).filter_map(|piece| {
         let (name, value) = name_and_rest(piece);
         Some((name, unquoted(value?.trim_ascii())))
+    })
+}
+
+/// What stands between the semicolons, as it stands there.
+fn pieces(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let now = rest?;
+        let split = memchr::memchr(b';', now).and_then(|at| now.split_at_checked(at));
+        let Some((piece, after)) = split else { return rest.take() };
+        rest = after.get(1..);
+        Some(piece)
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use super::pieces;
+
 /// Names that begin like this are ours, of whichever provider: sessions, login states, the trail.
 const OWN_PREFIXES: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"authentik_signin_"];
 
@@ -23,14 +25,13 @@ pub enum Stripped {
 /// one the answer is `Empty`, since losing the application's cookies is better than showing ours.
 #[must_use]
 pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
-    let pieces = || header.split(|byte| *byte == b';');
-    if !pieces().any(is_own) {
+    if !pieces(header).any(is_own) {
         return Stripped::Unchanged;
     }
     let Some(mut room) = out.get_mut(..header.len()) else { return Stripped::Empty };
 
     let (mut length, mut blank) = (0, true);
-    for piece in pieces().filter(|piece| !is_own(piece)) {
+    for piece in pieces(header).filter(|piece| !is_own(piece)) {
         let first = length == 0;
         let (separator, piece): (&[u8], _) =
             if first { (b"", piece.trim_ascii_start()) } else { (b";", piece) };
