@@ -39,6 +39,13 @@ impl<'r> Request<'r> {
         self.raw == self.fields().main
     }
 
+    /// Whether nginx itself sent the request to where it is: an error page, `try_files`, `index`,
+    /// `X-Accel-Redirect`, `rewrite`. Such a request may have been through a location before, and
+    /// one that nginx found faulty while it read it (400, 494 to 497) has seen no phase at all.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.fields().internal() != 0
+    }
+
     /// The path nginx serves: decoded, merged, without dot segments and query.
     pub(crate) fn path(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.

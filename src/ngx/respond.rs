@@ -52,6 +52,9 @@ fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fau
         let mut text: ngx_http_complex_value_t = core::mem::zeroed();
         text.value = ngx_str_t { len: body.len, data: body.data.cast_mut() };
         let status = ngx_uint_t::from(response.status);
+        // In a location that serves an error page nginx would send that error's status instead
+        // (`ngx_http_send_header`): `error_page 404 =200 …` must not make a refusal a success.
+        (*request.raw).err_status = 0;
         Ok(ngx_http_send_response(request.raw, status, &raw mut content_type, &raw mut text))
     }
 }

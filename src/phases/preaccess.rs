@@ -1,6 +1,7 @@
 //! Preaccess: runs for every location a request comes to, whatever admits it later.
 
 use gate::cookie::{Stripped, without_own};
+use gate::identity::{SessionView, folds_to};
 
 use crate::ngx::{Fault, Flow, Request};
 use crate::sessions;
@@ -11,17 +12,30 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
     if !r.is_main() || !server.uses_module() {
         return Ok(Flow::Next);
     }
-    if let Some(state) = r.existing_state() {
-        // After an internal redirect the new location decides anew.
-        if state.headers_set.replace(false) {
-            r.remove_claimed_headers(&server.identity_headers)?;
-            state.record.set(None);
-        }
+    if r.is_internal() {
+        forget_visitor(r)?;
+        // Also when nobody set any: an error page of a request that nginx could not even read (400,
+        // 494 to 497) comes here without post-read, with whatever the client claimed.
+        r.remove_claimed_headers(&server.identity_headers)?;
     }
     if r.location().strips_cookie() {
         hide_own_cookies(r)?;
     }
     Ok(Flow::Next)
+}
+
+/// After an internal redirect the new location decides anew.
+fn forget_visitor(r: &mut Request<'_>) -> Result<(), Fault> {
+    let Some(state) = r.existing_state() else { return Ok(()) };
+    let record = state.record.take();
+    if !state.headers_set.replace(false) {
+        return Ok(());
+    }
+    let view = record.and_then(|record| SessionView::over(r.recall(record)));
+    for extra in view.iter().flat_map(|view| view.extra_headers()) {
+        r.remove_headers(|name, _| folds_to(name, extra.lowercase))?;
+    }
+    Ok(())
 }
 
 fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {

@@ -21,6 +21,7 @@ mod hostile;
 mod neighbours;
 mod outage;
 mod own_cookies;
+mod redirected;
 mod refusals;
 mod reload;
 mod samples;
