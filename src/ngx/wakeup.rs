@@ -95,7 +95,9 @@ unsafe extern "C" fn on_signal(event: *mut ngx_event_t) {
         unsafe {
             let connection = (*event).data.cast::<ngx_connection_t>();
             libc::read((*connection).fd, counter.as_mut_ptr().cast(), counter.len());
-            // Level-triggered event methods (select, poll) want to be armed again; epoll does not mind.
+            // All is read. To level-triggered methods (select, poll) `ready` means that data is left,
+            // and `ngx_handle_read_event` then stops watching; epoll does not mind.
+            (*event).set_ready(0);
             ngx_handle_read_event(event, 0);
         }
         crate::worker::deliver();
