@@ -58,6 +58,7 @@ impl Request<'_> {
         // SAFETY: the suspension lives in the pool of this live request; the connection too.
         unsafe {
             let suspension = suspension.as_ptr();
+            end_wait(suspension); // no entry may outlive the request, whoever calls twice
             (*suspension).pending.set(Some(ticket));
             let r = self.raw;
             (*r).read_event_handler = Some(ngx_http_test_reading);
