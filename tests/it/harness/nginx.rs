@@ -88,6 +88,12 @@ impl Nginx {
         pids
     }
 
+    /// A file of nginx's directory.
+    pub(crate) fn file(&self, name: &str) -> String {
+        let path = self.prefix.path().join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
     /// Reloads the configuration and waits until only new workers accept.
     pub(crate) fn reload(&self) {
         let old = self.workers();

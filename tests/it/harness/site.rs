@@ -87,6 +87,11 @@ impl Site {
         browser
     }
 
+    /// A file of nginx's directory.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.nginx.file(name)
+    }
+
     /// Reloads the same configuration; returns when only new workers accept.
     pub(crate) fn reload(&self) {
         self.nginx.reload();
