@@ -207,7 +207,7 @@ pub(crate) fn deliver() {
                 None
             }
             Outcome::Expired => {
-                Some(Answer::Failed(CoreError::Unreachable(TransportError::Timeout)))
+                Some(Answer::Failed(CoreError::Unreachable(TransportError::Overloaded)))
             }
             Outcome::Panicked => Some(Answer::Lost),
         };

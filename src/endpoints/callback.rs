@@ -216,6 +216,11 @@ fn signing_keys(
     Ok(match endpoints.signing {
         Signing::ClientSecret => Known::Ready(Keys::Shared(provider.client_secret.clone())),
         Signing::PublishedKeys => match core_server::keys(r, provider, endpoints, unknown_key)? {
+            // `{}` is what authentik publishes for a provider without signing key: its tokens are
+            // signed with the client secret, also where `jwks_uri` was given by hand.
+            Known::Ready(keys) if keys.is_empty() => {
+                Known::Ready(Keys::Shared(provider.client_secret.clone()))
+            }
             Known::Ready(keys) => Known::Ready(Keys::Public(keys)),
             Known::Waiting => Known::Waiting,
             Known::Failed(reason) => Known::Failed(reason),

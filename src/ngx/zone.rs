@@ -18,7 +18,9 @@ use super::log::{self, Level};
 use super::module;
 
 /// Smallest size that `authentik_shared_zone` takes, in bytes.
-pub(crate) const SMALLEST: usize = 256 * 1024;
+///
+/// Room for one record of the largest kind, and for nginx's own bookkeeping.
+pub(crate) const SMALLEST: usize = 512 * 1024;
 
 /// A zone that the configuration asked for. nginx maps it after the configuration was read.
 #[derive(Clone, Copy)]
@@ -133,7 +135,13 @@ unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_in
             } else if (*zone).shm.exists != 0 {
                 (*zone).data = (*pool).data;
             } else {
-                let head = format(pool).ok_or(())?;
+                let Some(head) = format(pool) else {
+                    log::cycle(
+                        Level::Crit,
+                        format_args!("the shared zone has no room for a table"),
+                    );
+                    return Err(());
+                };
                 (*pool).data = head.cast();
                 (*zone).data = head.cast();
             }

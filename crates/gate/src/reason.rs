@@ -58,8 +58,6 @@ pub enum Reason {
     ZoneFull,
     /// Sign-ins fail again and again: stopped instead of looping.
     SignInLoop,
-    /// No provider of this server fits the request.
-    NoProvider,
     /// Something broke inside the module.
     Internal,
 }
@@ -126,7 +124,6 @@ impl Reason {
             Self::Overloaded => (503, Error, "overloaded", AWAY, RETRY),
             Self::ZoneFull => (503, Crit, "zone-full", AWAY, RETRY),
             Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
-            Self::NoProvider => (404, Info, "no-provider", NOTHING, NOTHING_HERE),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };
         Reply { status, level, code, title, sentence }
@@ -203,8 +200,6 @@ const RETRY: &str = "You are not signed in, and the sign-in service does not ans
 const LOOP: &str = "Sign-in does not work";
 const LOOPING: &str = "Several sign-ins in a row ended without a session, so this one was stopped. \
     Check that cookies are allowed for this site; the administrator finds the cause in the error log.";
-const NOTHING: &str = "Nothing here";
-const NOTHING_HERE: &str = "No application on this address uses this sign-in.";
 
 #[cfg(test)]
 mod tests {
