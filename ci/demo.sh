@@ -3,6 +3,8 @@
 #
 #   ci/demo.sh start     until Ctrl-C; with DEMO_DETACH=1 in the background, until:
 #   ci/demo.sh stop
+#
+# DEMO_PORT, DEMO_AUTHENTIK_PORT and DEMO_APP_PORT choose other ports than 8080, 9000 and 3000.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -14,6 +16,7 @@ start() {
     ci/install.sh demo
     . ci/site.sh
     [ ! -e "$running" ] || fail "a demo runs in the background: make demo-stop"
+    site_check_ports
     site_build
     # Not below the repository: nginx's workers may not be allowed in there.
     site=$(mktemp -d)
@@ -43,6 +46,7 @@ invite() {
   open to everyone        $site_url/public/
   sign out                $site_url/outpost.goauthentik.io/sign_out
   what nginx says         $site/logs/error.log
+  from another computer   ssh -L $site_port:127.0.0.1:$site_port -L $core_port:127.0.0.1:$core_port THIS_HOST
 
 TEXT
 }

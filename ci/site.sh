@@ -1,8 +1,21 @@
 # An nginx with the module, the stand-in authentik and an application, for the demo and valgrind.
 # Sourced after lib.sh. The caller sets $site, an empty directory that workers may enter.
 
-site_url=http://127.0.0.1:8080
-core_url=http://127.0.0.1:9000
+# Other ports, where these are taken: make demo DEMO_PORT=8081
+site_port=${DEMO_PORT:-8080} core_port=${DEMO_AUTHENTIK_PORT:-9000} app_port=${DEMO_APP_PORT:-3000}
+site_url=http://localhost:$site_port
+core_url=http://127.0.0.1:$core_port
+
+# Fails unless all ports are free: better said before minutes of building than after.
+site_check_ports() {
+    is_free "$site_port" || taken "$site_port" DEMO_PORT
+    is_free "$core_port" || taken "$core_port" DEMO_AUTHENTIK_PORT
+    is_free "$app_port" || taken "$app_port" DEMO_APP_PORT
+}
+
+taken() {
+    fail "port $1 of 127.0.0.1 is in use; choose another: make demo $2=$(($1 + 10))"
+}
 
 # Builds what is needed; sets $AUTHENTIK_NGINX, $module and $standin.
 site_build() {
@@ -17,7 +30,8 @@ site_build() {
 site_configure() {
     mkdir -p "$site/logs" "$site/tmp"
     cp "$module" "$site/ngx_http_authentik_module.so"
-    cp nginx-conf/demo.conf "$site/demo.conf"
+    sed "s/:8080/:$site_port/; s/:9000/:$core_port/; s/:3000/:$app_port/" nginx-conf/demo.conf \
+        >"$site/demo.conf"
     (umask 077 && openssl rand -hex 64 >"$site/wiki.secret")
     cat >"$site/nginx.conf" <<CONF
 load_module $site/ngx_http_authentik_module.so;
@@ -40,8 +54,9 @@ CONF
 
 # $@: further arguments of the stand-in. Sets $standin_pid.
 site_start_standin() {
-    is_free 9000 && is_free 3000 || fail "port 9000 or 3000 is in use"
-    "$standin" --port 9000 --app-port 3000 --external-host "$site_url" \
+    is_free "$core_port" || taken "$core_port" DEMO_AUTHENTIK_PORT
+    is_free "$app_port" || taken "$app_port" DEMO_APP_PORT
+    "$standin" --port "$core_port" --app-port "$app_port" --external-host "$site_url" \
         --client-id "$(sed -n 's/^ *client_id *\(.*\);/\1/p' nginx-conf/demo.conf)" \
         --client-secret "$(cat "$site/wiki.secret")" "$@" >"$site/logs/standin.log" 2>&1 &
     standin_pid=$!
@@ -50,7 +65,7 @@ site_start_standin() {
 
 # $@: the command that precedes nginx, if any. Sets $nginx_pid.
 site_start_nginx() {
-    is_free 8080 || fail "port 8080 is in use"
+    is_free "$site_port" || taken "$site_port" DEMO_PORT
     "$@" "$AUTHENTIK_NGINX" -p "$site/" -c nginx.conf -e logs/error.log -g 'daemon off;' \
         >"$site/logs/nginx.out" 2>&1 &
     nginx_pid=$!
