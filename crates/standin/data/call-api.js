@@ -6,12 +6,22 @@ document.getElementById("call").addEventListener("click", async () => {
   try {
     const response = await fetch("/api/whoami", { headers: { Accept: "application/json" } });
     const text = await response.text();
-    let shown = text;
-    try { shown = JSON.stringify(JSON.parse(text), null, 1); } catch { /* not JSON: as it is */ }
-    const limit = 4000;
-    if (shown.length > limit) shown = shown.slice(0, limit) + "\n…";
-    answer.textContent = `${response.status} ${response.statusText}\n\n${shown}`;
+    answer.textContent = `${response.status} ${response.statusText}\n\n${told(text)}`;
   } catch (problem) {
     answer.textContent = String(problem);
   }
 });
+
+// Of what the application received, who it was told is asking; of a refusal, all of it.
+function told(text) {
+  try {
+    const body = JSON.parse(text);
+    if (!body.headers) return JSON.stringify(body, null, 1);
+    return body.headers
+      .filter(([name]) => name.toLowerCase().startsWith("x-authentik-"))
+      .map(([name, value]) => `${name}: ${value.length > 60 ? value.slice(0, 60) + "…" : value}`)
+      .join("\n");
+  } catch {
+    return text.slice(0, 4000);
+  }
+}

@@ -101,10 +101,10 @@ fn elsewhere(is_public: bool) -> &'static str {
     }
 }
 
-/// Names as chips; none, if there are none. More than 24 fold away.
+/// Names as chips; none, if there are none. More than 12 fold away.
 fn chips(title: &str, items: &[&str]) -> String {
     let chip = |item: &&str| format!("<span class=\"chip\">{}</span>", escaped(item));
-    let (first, rest) = items.split_at(items.len().min(24));
+    let (first, rest) = items.split_at(items.len().min(12));
     let shown: String = first.iter().map(chip).collect();
     let folded = match rest.len() {
         0 => String::new(),
