@@ -27,7 +27,7 @@ packages() {
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
             bench) packages test; echo wrk valgrind python3 ;;
             valgrind) packages test; echo valgrind ;;
-            browser) packages demo; echo chromium ;;
+            browser) packages demo; echo chromium-driver python3 ;;
             *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
         esac
     done

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Walks through the demo with a real browser (Chromium without a window) and keeps what it saw:
+# sign-in, return to the page asked for, identity, sign-out, an error page, authentik away.
+#
+#   ci/browser.sh     pictures in target/browser/
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+. ci/site.sh
+
+nginx_pid='' standin_pid='' driver_pid=''
+
+main() {
+    site_check_ports
+    site_build
+    site=$(mktemp -d)
+    chmod 711 "$site"
+    trap 'kill $driver_pid 2>/dev/null || true; site_stop; rm -rf "$site"' EXIT
+    trap 'exit 130' INT TERM
+    site_configure 'worker_processes 2;'
+    pictures=$target/browser
+    rm -rf "$pictures"
+    mkdir -p "$pictures"
+    start_driver
+    site_start_nginx
+    walk while_authentik_is_away
+    site_start_standin --form
+    walk visit
+    ! grep -E '\[(alert|crit|emerg)\]' "$site/logs/error.log" || fail "browser: see the lines above"
+    echo "browser: all well; pictures in $pictures"
+}
+
+# $1: the part of the walk.
+walk() {
+    python3 ci/browser/walk.py "$1" "$driver_url" "$site_url" "$pictures" || {
+        tail -n 20 "$site/logs/error.log" >&2
+        fail "browser: the walk ended early"
+    }
+}
+
+# WebDriver, by Debian's chromedriver; it chooses its port itself.
+start_driver() {
+    chromedriver --port=0 >"$site/logs/chromedriver.log" 2>&1 &
+    driver_pid=$!
+    tries=0
+    until port=$(sed -n 's/.*started successfully on port \([0-9]*\).*/\1/p' \
+        "$site/logs/chromedriver.log") && [ -n "$port" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || fail "browser: chromedriver does not start"
+        sleep 0.1
+    done
+    driver_url=http://127.0.0.1:$port
+}
+
+main
