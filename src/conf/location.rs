@@ -6,7 +6,7 @@ use gate::decision::Unauthenticated;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 
-use super::duplicate;
+use super::{duplicate, duplicate_list, unauth_paths};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
 
@@ -78,7 +78,7 @@ pub(crate) fn merge(
         cf.server_conf().uses(&found);
         *protected_by = Some(found);
         if cf.location_returns() {
-            warn_of_return(said_here.then_some(&*place), cf);
+            warn_of_return(place, said_here, cf);
         }
     }
     if let Some(names) = identity_headers {
@@ -112,15 +112,16 @@ fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>
 }
 
 /// nginx answers by `return` in the rewrite phases, before anybody may ask for a session.
-fn warn_of_return(place: Option<&Place>, cf: &Conf<'_>) {
+fn warn_of_return(place: &Place, said_here: bool, cf: &Conf<'_>) {
     let location = match cf.location_name() {
         name if name.is_empty() => "server".to_owned(),
         name => format!("location \"{name}\""),
     };
-    let place = place.map(|place| format!(" in {place}")).unwrap_or_default();
+    let inherited = if said_here { "" } else { ", which inherits it," };
     cf.warn_without_place(&format!(
-        "authentik_provider: {location} answers by \"return\" before access is checked, so what \
-         \"return\" answers is not protected; see docs/request-life.md{place}"
+        "authentik_provider: {location}{inherited} answers by \"return\" before access is checked, \
+         so that answer is not protected; if it may be open, write authentik_provider off; there in \
+         {place}"
     ));
 }
 
@@ -145,11 +146,9 @@ pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result
 
 pub(super) fn set_unauth_paths(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     if conf.unauth_paths.is_some() {
-        return Err(duplicate("authentik_unauth_paths"));
+        return Err(duplicate_list("authentik_unauth_paths"));
     }
-    let paths = UnauthPaths::compile(&cf.arguments())
-        .map_err(|error| format!("authentik_unauth_paths: {error}"))?;
-    conf.unauth_paths = Some(Arc::new(paths));
+    conf.unauth_paths = Some(Arc::new(unauth_paths("authentik_unauth_paths", cf)?));
     Ok(())
 }
 
@@ -193,7 +192,7 @@ pub(super) fn set_identity_headers(
     cf: &mut Conf<'_>,
 ) -> Result<(), Mistake> {
     if conf.identity_headers.is_some() {
-        return Err(duplicate("authentik_identity_headers"));
+        return Err(duplicate_list("authentik_identity_headers"));
     }
     let names = cf.arguments().into_iter().map(|name| identity_header(&name));
     conf.identity_headers = Some(names.collect::<Result<_, _>>()?);

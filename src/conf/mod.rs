@@ -8,6 +8,7 @@ mod zone;
 
 use std::sync::Arc;
 
+use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 
 pub(crate) use self::location::LocationConf;
@@ -84,4 +85,27 @@ impl ServerConf {
 /// `is duplicate`, as nginx says it.
 fn duplicate(directive: &str) -> Mistake {
     Mistake::Said(format!("\"{directive}\" directive is duplicate"))
+}
+
+fn duplicate_list(directive: &str) -> Mistake {
+    Mistake::Said(format!("\"{directive}\" directive is duplicate; name all in one"))
+}
+
+/// The patterns of the directive or key that is being read.
+fn unauth_paths(key: &str, cf: &Conf<'_>) -> Result<UnauthPaths, Mistake> {
+    let patterns = cf.arguments();
+    // As `location ~ …` has them. Taken for a pattern it would open each path with a `~`.
+    if let Some(modifier) = patterns.iter().find(|p| matches!(p.as_str(), "~" | "~*" | "=" | "^~"))
+    {
+        return Err(Mistake::Said(format!(
+            "{key}: drop the \"{modifier}\"; every pattern is a regular expression here"
+        )));
+    }
+    let paths = UnauthPaths::compile(&patterns).map_err(|error| format!("{key}: {error}"))?;
+    if paths.open_everything() {
+        cf.warn(&format!(
+            "{key}: opens every path, since patterns match anywhere in it; anchor them, e.g. ^/public/"
+        ));
+    }
+    Ok(paths)
 }

@@ -7,7 +7,7 @@ use gate::provider::{Mode, Provider, Settings, SettingsError, Trust};
 
 use gate::secret::Secret;
 
-use super::{Defined, MainConf, duplicate, secret};
+use super::{Defined, MainConf, duplicate, secret, unauth_paths};
 use crate::ngx::conf::{Conf, Mistake};
 
 /// Longest name and longest value of a key, in bytes.
@@ -35,8 +35,24 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
         Block { settings: Settings { name, ..Settings::default() }, ..Block::default() };
     cf.read_block(&mut block, set_key)?;
     let provider = Arc::new(block.finish()?);
+    warn_of_shared_client(&provider, &conf.providers, cf);
     conf.providers.push(Defined { provider, place });
     Ok(())
+}
+
+/// Cookies and sessions belong to a client id, so one issuer's visitors are the other's too: meant
+/// when one authentik has two names, else a block that was copied and not finished.
+fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>) {
+    let shared = |other: &&Defined| {
+        other.provider.key == provider.key && other.provider.issuer != provider.issuer
+    };
+    if let Some(Defined { provider: other, place }) = others.iter().find(shared) {
+        cf.warn(&format!(
+            "authentik_provider \"{}\": has the client_id of \"{}\", see {place}, but another \
+             issuer; who is signed in at one is signed in at the other",
+            provider.name, other.name
+        ));
+    }
 }
 
 fn check_name(name: &str) -> Result<(), Mistake> {
@@ -71,6 +87,7 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     block.seen.push(key.clone());
     match key.as_str() {
         "unauth_paths" if !values.is_empty() => {
+            unauth_paths(&key, cf)?;
             block.settings.unauth_paths = values;
             Ok(())
         }
@@ -81,7 +98,13 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
         }
         _ => match <[String; 1]>::try_from(values) {
             Ok([value]) => set_single(block, &key, value, cf),
-            Err(_) => Err(said(format!("{key}: takes one value, e.g. {key} VALUE;"))),
+            Err(values) if values.is_empty() => {
+                Err(said(format!("{key}: takes one value, e.g. {key} VALUE;")))
+            }
+            Err(values) => {
+                let count = values.len();
+                Err(said(format!("{key}: takes one value, not {count}; is a \";\" missing?")))
+            }
         },
     }
 }

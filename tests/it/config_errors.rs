@@ -73,6 +73,37 @@ fn the_smallest_zone_that_the_message_allows_is_accepted() {
 }
 
 #[test]
+fn a_client_id_that_two_issuers_share_is_pointed_out() {
+    let directory = directory();
+    let copy = WIKI.replace("provider wiki", "provider copy").replace("/o/wiki/", "/o/copy/");
+    for (second, pointed_out) in
+        [(copy.clone(), true), (copy.replace("wiki-client", "copy-client"), false)]
+    {
+        let verdict =
+            test_configuration(&directory, &whole(&format!("{WIKI}{second}"), &directory));
+        assert!(verdict.accepted, "{}", verdict.text);
+        let found = verdict.text.contains("\"copy\": has the client_id of \"wiki\", see ");
+        assert_eq!(found, pointed_out, "{}", verdict.text);
+    }
+}
+
+#[test]
+fn a_pattern_that_opens_everything_is_pointed_out() {
+    let directory = directory();
+    for (pattern, pointed_out) in
+        [("/", true), (".*", true), ("^/", true), ("^/$", false), ("^/public/", false)]
+    {
+        let server =
+            format!("server {{ authentik_provider wiki;\nauthentik_unauth_paths {pattern}; }}");
+        let verdict =
+            test_configuration(&directory, &whole(&format!("{WIKI}{server}"), &directory));
+        assert!(verdict.accepted, "{pattern}: {}", verdict.text);
+        let found = verdict.text.contains("authentik_unauth_paths: opens every path");
+        assert_eq!(found, pointed_out, "{pattern}: {}", verdict.text);
+    }
+}
+
+#[test]
 fn a_secret_file_that_everybody_can_read_is_pointed_out() {
     let directory = directory();
     let public = WIKI.replace("secret;", "public;");

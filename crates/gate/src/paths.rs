@@ -62,6 +62,13 @@ impl UnauthPaths {
         self.patterns.is_empty()
     }
 
+    /// Whether a pattern opens everything, which is hardly ever meant: `/`, `.*`.
+    #[must_use]
+    pub fn open_everything(&self) -> bool {
+        let opens = |path: &[u8]| self.cover(&PathFacts { normalized: path, raw: path });
+        opens(b"/") && opens(b"/Qx7") && opens(b"/zk-0/_.W")
+    }
+
     /// Whether one pattern matches every form of the path, and the path reads the same everywhere.
     #[must_use]
     pub fn cover(&self, path: &PathFacts<'_>) -> bool {

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::identity::ProviderHeaders;
 use crate::paths::UnauthPaths;
+use crate::question::discovery_url;
 use crate::secret::Secret;
 
 /// A provider as the administrator wrote it, unchecked.
@@ -54,6 +55,14 @@ pub struct GivenEndpoints {
     pub end_session: Option<String>,
     /// Signing keys.
     pub jwks: Option<String>,
+}
+
+impl GivenEndpoints {
+    /// Whether nothing needs to be discovered.
+    #[must_use]
+    pub fn suffice(&self) -> bool {
+        self.authorization.is_some() && self.token.is_some() && self.end_session.is_some()
+    }
 }
 
 /// How a provider guards applications (authentik's `mode`).
@@ -195,7 +204,7 @@ impl Provider {
             trust,
         } = settings;
 
-        let issuer_url = web_url("issuer", &issuer, "https://sso.example.com/application/o/wiki/")?;
+        let issuer_url = issuer_url(&issuer)?;
         if client_id.is_empty() {
             return Err(missing("client_id", "the Client ID shown on the provider's page"));
         }
@@ -229,7 +238,20 @@ impl Provider {
         let login_key = login_key(cookie_secret.as_ref().unwrap_or(&client_secret), &client_id)
             .ok_or_else(|| missing("cookie_secret", "key derivation failed"))?;
 
-        let application = application.or_else(|| slug_of(&issuer_url)).unwrap_or_default();
+        let application = match application {
+            Some(typed) => slug(typed)?,
+            None => slug_of(&issuer_url).unwrap_or_default(),
+        };
+        if !endpoints.suffice() && discovery_url(&issuer, &application).is_none() {
+            return Err(SettingsError {
+                key: "issuer",
+                message: format!(
+                    "\"{issuer}\" does not name the application; write \
+                     https://…/application/o/SLUG/, or add application SLUG; if all providers of \
+                     authentik have this issuer"
+                ),
+            });
+        }
         let jwks_uri = endpoints.jwks.clone().unwrap_or_else(|| jwks_uri(&issuer, &application));
         Ok(Self {
             headers: ProviderHeaders::new(&name, &application, &jwks_uri, ""),
@@ -320,7 +342,7 @@ impl CookieDomain {
                 message: format!("\"{typed}\" does not cover external_host \"{}\"", external.typed),
             });
         }
-        if mode == Mode::ForwardDomain && !domain.contains('.') {
+        if (mode == Mode::ForwardDomain || host != domain) && !domain.contains('.') {
             return Err(SettingsError {
                 key: KEY,
                 message: format!("\"{typed}\" is a top-level domain; browsers refuse its cookies"),
@@ -338,6 +360,9 @@ fn web_url(key: &'static str, typed: &str, example: &str) -> Result<Url, Setting
         key,
         message: format!("\"{typed}\" {what}; write e.g. {key} {example};"),
     };
+    if typed.contains('$') {
+        return Err(wrong("holds a \"$\", and variables do not work here"));
+    }
     let url = Url::parse(typed).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("is not an http or https URL"));
@@ -353,6 +378,34 @@ fn web_url(key: &'static str, typed: &str, example: &str) -> Result<Url, Setting
         return Err(wrong("holds a space or control character"));
     }
     Ok(url)
+}
+
+fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
+    const KEY: &str = "issuer";
+    let url = web_url(KEY, typed, "https://sso.example.com/application/o/wiki/")?;
+    if url.query().is_some() || url.fragment().is_some() {
+        let message = format!("\"{typed}\" must not have a query or fragment");
+        return Err(SettingsError { key: KEY, message });
+    }
+    // Compared byte for byte with what authentik writes into tokens.
+    if !typed.ends_with('/') {
+        let message =
+            format!("\"{typed}\" lacks the final slash of authentik's issuers; write {typed}/");
+        return Err(SettingsError { key: KEY, message });
+    }
+    Ok(url)
+}
+
+/// authentik's slugs: letters, digits, `-` and `_`.
+fn slug(typed: String) -> Result<String, SettingsError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if typed.is_empty() || !typed.bytes().all(plain) {
+        return Err(SettingsError {
+            key: "application",
+            message: format!("\"{typed}\" is not a slug; write the application's slug, e.g. wiki"),
+        });
+    }
+    Ok(typed)
 }
 
 fn missing(key: &'static str, cure: &str) -> SettingsError {
@@ -454,10 +507,31 @@ mod tests {
     #[test]
     fn a_mistake_names_its_key_and_the_cure() {
         type Break = fn(&mut Settings);
-        let cases: [(&str, Break); 11] = [
+        let cases: [(&str, Break); 18] = [
+            ("issuer: \"https://h/application/o/wiki\" lacks the final slash", |s| {
+                s.issuer = "https://h/application/o/wiki".into();
+            }),
+            ("external_host: \"https://$host\" holds a \"$\"", |s| {
+                s.external_host = "https://$host".into();
+            }),
+            ("cookie_domain: \"com\" is a top-level domain", |s| {
+                s.cookie_domain = Some("com".into());
+            }),
             ("issuer: is missing", |s| s.issuer.clear()),
             ("issuer: \"sso\" is not a URL", |s| s.issuer = "sso".into()),
             ("issuer: \"ftp://h/\" is not an http", |s| s.issuer = "ftp://h/".into()),
+            ("issuer: \"https://h/\" does not name the application", |s| {
+                s.issuer = "https://h/".into();
+            }),
+            ("issuer: \"https://h/x/\" does not name the application", |s| {
+                s.issuer = "https://h/x/".into();
+            }),
+            ("issuer: \"https://h/?q\" must not have a query", |s| {
+                s.issuer = "https://h/?q".into();
+            }),
+            ("application: \"../admin\" is not a slug", |s| {
+                s.application = Some("../admin".into());
+            }),
             ("client_id: is missing", |s| s.client_id.clear()),
             ("client_secret_file: is missing", |s| s.client_secret = None),
             ("external_host: is missing", |s| s.external_host.clear()),
@@ -500,6 +574,16 @@ mod tests {
     fn the_slug_comes_from_the_issuer_unless_given() {
         assert_eq!(Provider::new(settings()).unwrap().application, "wiki");
         let global = Settings { issuer: "https://sso.example.com/".into(), ..settings() };
-        assert_eq!(Provider::new(global).unwrap().application, "");
+        let named = Settings { application: Some("blog".into()), ..global.clone() };
+        assert_eq!(Provider::new(named).unwrap().application, "blog");
+        assert!(Provider::new(global.clone()).is_err());
+        let by_hand = GivenEndpoints {
+            authorization: Some("https://sso.example.com/a".into()),
+            token: Some("https://sso.example.com/t".into()),
+            end_session: Some("https://sso.example.com/e".into()),
+            ..GivenEndpoints::default()
+        };
+        let by_hand = Provider::new(Settings { endpoints: by_hand, ..global });
+        assert_eq!(by_hand.unwrap().application, "");
     }
 }

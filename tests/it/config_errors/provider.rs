@@ -121,6 +121,55 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "authentik_provider \"x\": issuer \"ldap://sso.example.com/\" is not an http or https URL",
     ),
     (
+        "an issuer that names no application",
+        "authentik_provider x {
+            issuer https://sso.example.com/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+         } # <-",
+        "authentik_provider \"x\": issuer \"https://sso.example.com/\" does not name the application",
+    ),
+    (
+        "an issuer without its final slash",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x;
+         } # <-",
+        "authentik_provider \"x\": issuer \"https://sso.example.com/application/o/x\" lacks the final \
+         slash of authentik's issuers; write https://sso.example.com/application/o/x/",
+    ),
+    (
+        "a variable",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://$host;
+         } # <-",
+        "authentik_provider \"x\": external_host \"https://$host\" holds a \"$\"",
+    ),
+    (
+        "a semicolon forgotten",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/
+            client_id c; # <-
+         }",
+        "issuer: takes one value, not 3; is a \";\" missing?",
+    ),
+    (
+        "a cookie domain that browsers refuse",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+            cookie_domain com;
+         } # <-",
+        "authentik_provider \"x\": cookie_domain \"com\" is a top-level domain",
+    ),
+    (
+        "an application that is no slug",
+        "authentik_provider x {
+            issuer https://sso.example.com/; client_id c; application \"My Wiki\";
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+         } # <-",
+        "authentik_provider \"x\": application \"My Wiki\" is not a slug",
+    ),
+    (
         "an external host with a query",
         "authentik_provider x {
             issuer https://sso.example.com/application/o/x/; client_id c;
@@ -202,18 +251,18 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "authentik_provider x {
             issuer https://sso.example.com/application/o/x/; client_id c;
             client_secret_file %%DIR%%/secret;
-            external_host https://x.example.com; unauth_paths ^/ok$ ^/(public;
-         } # <-",
-        "authentik_provider \"x\": unauth_paths \"^/(public\" does not compile",
+            external_host https://x.example.com; unauth_paths ^/ok$ ^/(public; # <-
+         }",
+        "unauth_paths: \"^/(public\" does not compile",
     ),
     (
         "a pattern of another dialect",
         "authentik_provider x {
             issuer https://sso.example.com/application/o/x/; client_id c;
             client_secret_file %%DIR%%/secret;
-            external_host https://x.example.com; unauth_paths (?!private);
-         } # <-",
-        "authentik_provider \"x\": unauth_paths \"(?!private)\" does not compile",
+            external_host https://x.example.com; unauth_paths (?!private); # <-
+         }",
+        "unauth_paths: \"(?!private)\" does not compile",
     ),
     (
         "an endpoint that is no URL",

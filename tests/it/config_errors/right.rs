@@ -31,6 +31,7 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          }
          authentik_provider second {
              issuer https://sso.example.com/;
+             application second;
              client_id second-client;
              client_secret_file %%DIR%%/secret;
              external_host https://auth.example.com;

@@ -55,6 +55,17 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "authentik_unauth_paths: \"^/(public\" does not compile",
     ),
     (
+        "a pattern as a location has it",
+        "authentik_unauth_paths ~ ^/public/; # <-",
+        "authentik_unauth_paths: drop the \"~\"",
+    ),
+    (
+        "two lists of patterns",
+        "authentik_unauth_paths ^/a;
+         authentik_unauth_paths ^/b; # <-",
+        "\"authentik_unauth_paths\" directive is duplicate; name all in one",
+    ),
+    (
         "no pattern",
         "authentik_unauth_paths; # <-",
         "invalid number of arguments in \"authentik_unauth_paths\" directive",

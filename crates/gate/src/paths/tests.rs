@@ -10,6 +10,15 @@ fn covers(rules: &UnauthPaths, raw: &str, normalized: &str) -> bool {
 }
 
 #[test]
+fn a_list_that_opens_everything_is_known_as_such() {
+    for (pattern, everything) in
+        [("/", true), ("^/", true), (".*", true), ("", false), ("^/$", false), ("^/[a-z]", false)]
+    {
+        assert_eq!(rules(&[pattern]).open_everything(), everything, "{pattern}");
+    }
+}
+
+#[test]
 fn a_pattern_is_searched_for_and_case_sensitive() {
     for (pattern, path, covered) in [
         ("/skip.*", "/private/skip", true),

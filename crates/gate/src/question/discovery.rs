@@ -39,30 +39,18 @@ pub enum Signing {
 /// Longest endpoint that is accepted, in bytes: it becomes part of a `Location`.
 const MAX_URL: usize = 2048;
 
-/// Where the application's discovery document is (authentik-outpost.md §1.6, last line).
-pub(super) fn url(provider: &Provider) -> Result<String, CoreError> {
-    let issuer = provider.issuer.trim_end_matches('/');
+/// Where the application's discovery document is (authentik-outpost.md §1.6, last line). `None`
+/// when neither the issuer nor `application` names one.
+pub(crate) fn url(issuer: &str, application: &str) -> Option<String> {
+    let issuer = issuer.trim_end_matches('/');
     let per_provider =
         issuer.rsplit_once('/').is_some_and(|(above, _)| above.ends_with("/application/o"));
-    if issuer.contains(['?', '#']) {
-        return Err(CoreError::Misconfigured(format!(
-            "issuer: \"{}\" must not have a query or fragment",
-            loggable(&provider.issuer, 256)
-        )));
-    }
     if per_provider {
-        return Ok(format!("{issuer}/.well-known/openid-configuration"));
+        return Some(format!("{issuer}/.well-known/openid-configuration"));
     }
-    let slug = &provider.application;
     let is_slug = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if slug.is_empty() || !slug.bytes().all(is_slug) {
-        return Err(CoreError::Misconfigured(format!(
-            "issuer: \"{}\" does not name the application, as in global issuer mode; write \
-             application <slug>;",
-            loggable(&provider.issuer, 256)
-        )));
-    }
-    Ok(format!("{issuer}/application/o/{slug}/.well-known/openid-configuration"))
+    (!application.is_empty() && application.bytes().all(is_slug))
+        .then(|| format!("{issuer}/application/o/{application}/.well-known/openid-configuration"))
 }
 
 impl Endpoints {

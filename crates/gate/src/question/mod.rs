@@ -9,6 +9,7 @@ mod exchange;
 mod form;
 mod response;
 
+pub(crate) use discovery::url as discovery_url;
 pub use discovery::{Endpoints, Signing};
 pub use error::{CoreError, Cure};
 pub use exchange::Tokens;
@@ -83,7 +84,11 @@ impl Question {
     ) -> Result<HttpRequest, CoreError> {
         let known = || endpoints.ok_or_else(|| CoreError::unknown_endpoint("token_endpoint"));
         match self {
-            Self::Discover => Ok(get(discovery::url(provider)?, provider)),
+            Self::Discover => {
+                let url = discovery_url(&provider.issuer, &provider.application);
+                url.map(|url| get(url, provider))
+                    .ok_or_else(|| CoreError::unknown_endpoint("authorization_endpoint"))
+            }
             Self::FetchKeys => {
                 let url = endpoints.and_then(|known| known.jwks_uri.clone());
                 url.map(|url| get(url, provider))

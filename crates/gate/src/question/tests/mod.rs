@@ -91,7 +91,9 @@ fn authentik_is_asked_under_the_host_that_its_issuer_names() {
         ("http://sso.example:8080/", "http://sso.example/t", Some(("sso.example:8080", "http"))),
         ("https://sso.example/", "http://sso.example/t", Some(("sso.example", "https"))),
     ] {
-        let provider = Provider::new(Settings { issuer: issuer.into(), ..settings("p-proxy") });
+        let application = Some("wiki".into());
+        let settings = Settings { issuer: issuer.into(), application, ..settings("p-proxy") };
+        let provider = Provider::new(settings);
         let found = claimed_host(token, &provider.unwrap());
         let expected = claimed.map(|(host, scheme)| ClaimedHost { host: host.to_owned(), scheme });
         assert_eq!(found, expected, "{issuer} {token}");
