@@ -5,7 +5,7 @@
 #   keys in src/conf/provider.rs             headings of the fourth level there
 #   names in src/variables.rs                rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
-#   files in nginx-conf/                     names in tests/it/samples.rs
+#   functions that are tests                 names in docs/security.md (this direction only)
 #
 # A list that comes out empty fails: the check has lost its input.
 set -eu
@@ -33,12 +33,17 @@ main() {
     headings docs/reasons.md '[a-z0-9-]*' >"$lists/reasons.md"
     agree reason "$lists/reasons" crates/gate/src/reason.rs "$lists/reasons.md" docs/reasons.md
 
-    (cd nginx-conf && ls -- *.conf) | sort >"$lists/samples"
-    grep -o '[a-z0-9-]*\.conf\>' tests/it/samples.rs | sort -u >"$lists/samples.rs"
-    agree sample "$lists/samples" nginx-conf "$lists/samples.rs" tests/it/samples.rs
+    # A name of three words or more.
+    grep -o '`[a-z0-9]*_[a-z0-9]*_[a-z0-9_]*`' docs/security.md | tr -d '`' | sort -u >"$lists/proofs"
+    [ -s "$lists/proofs" ] || lost test docs/security.md
+    tests >"$lists/tests"
+    [ -s "$lists/tests" ] || lost test "the sources"
+    comm -23 "$lists/proofs" "$lists/tests" |
+        sed 's,.*,drift: test "&" (in docs/security.md) does not exist,' >"$lists/drift"
+    report
 
     [ -z "$drifted" ] || exit 1
-    echo "drift: none in $(cd "$lists" && cat directives keys variables reasons samples | wc -l) names"
+    echo "drift: none in $(cd "$lists" && cat directives keys variables reasons proofs | wc -l) names"
 }
 
 # The names in the table of directives: string literals outside comments.
@@ -57,6 +62,12 @@ reasons() {
         sort -u
 }
 
+# Functions after `#[test]`.
+tests() {
+    grep -rhA 3 --include='*.rs' '#\[test\]' crates src tests | sed -n 's/^ *fn \([a-z0-9_]*\)().*/\1/p' |
+        sort -u
+}
+
 # Headings of the second or third level that begin with a name in backquotes.
 headings() {
     sed -n "s/^###* \`\($2\)\`.*/\1/p" "$1" | sort -u
@@ -68,6 +79,10 @@ agree() {
     [ -s "$4" ] || lost "$1" "$5"
     comm -23 "$2" "$4" | sed "s,.*,drift: $1 \"&\" (in $3) is missing in $5," >"$lists/drift"
     comm -13 "$2" "$4" | sed "s,.*,drift: $1 \"&\" (in $5) does not exist in $3," >>"$lists/drift"
+    report
+}
+
+report() {
     if [ -s "$lists/drift" ]; then
         cat "$lists/drift" >&2
         drifted=yes
