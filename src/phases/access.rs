@@ -2,7 +2,7 @@
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
 use gate::identity::{HEADERS, ProviderHeaders, SessionView, folds_to};
-use gate::paths::{PathFacts, UnauthPaths};
+use gate::paths::{PathFacts, Subject, UnauthPaths};
 use gate::provider::Provider;
 use gate::request::{RequestFacts, Sender};
 
@@ -55,7 +55,7 @@ impl RequestFacts for Judged<'_, '_> {
     fn path(&self) -> PathFacts<'_> {
         let target = self.0.raw_target();
         let raw = target.split(|byte| *byte == b'?').next().unwrap_or_default();
-        PathFacts { normalized: self.0.path(), raw }
+        PathFacts { normalized: self.0.path(), raw, subject: Subject::Path }
     }
 }
 

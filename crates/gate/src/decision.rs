@@ -90,8 +90,12 @@ pub fn decide<'a>(policy: &Policy<'_>, facts: Facts<'_, 'a, impl RequestFacts>) 
         Ok(session) => return Verdict::Admit(Permit(PermitKind::Identity(session))),
         Err(reason) => reason,
     };
-    let covers = |paths: &UnauthPaths| !paths.is_empty() && paths.cover(&request.path());
-    if covers(policy.provider_paths) || policy.location_paths.is_some_and(covers) {
+    let provider_covers = |paths: &UnauthPaths| !paths.is_empty() && paths.cover(&request.path());
+    // A location names no host: its patterns see the path in every mode.
+    let location_covers =
+        |paths: &UnauthPaths| !paths.is_empty() && paths.cover(&request.path().path_only());
+    if provider_covers(policy.provider_paths) || policy.location_paths.is_some_and(location_covers)
+    {
         return Verdict::Admit(Permit(PermitKind::Unauthenticated(Grounds::Path)));
     }
     match policy.unauthenticated {

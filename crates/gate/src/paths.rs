@@ -3,19 +3,25 @@
 //! Patterns are searched for, not anchored, case-sensitive, in authentik's dialect (Go's RE2 syntax,
 //! authentik-outpost.md §4.8). A rule covers a request only if nginx and whatever reads the request
 //! after it cannot disagree about the path: everything that proxies, frameworks and file systems are
-//! known to read differently is not covered (S05, S09, S13 of the threat list).
+//! known to read differently is not covered (S05, S09, S13 of the threat list). For administrators:
+//! docs/unauthenticated-paths.md.
 
 mod dialect;
+mod readings;
 
-use std::borrow::Cow;
 use std::fmt;
 
-use regex::bytes::{Regex, RegexBuilder};
+use readings::Readings;
+use regex::{Regex, RegexBuilder};
+
+/// Most patterns in one list.
+const MAX_PATTERNS: usize = 256;
 
 /// Longest pattern, in bytes.
 const MAX_PATTERN: usize = 4096;
 
-/// Most memory that one compiled pattern may take, in bytes.
+/// Most memory that one compiled pattern may take, in bytes. It bounds the time as well: a search
+/// takes at most a step per byte of the path and state of the pattern, 0.1 s for the worst of both.
 const MAX_COMPILED: usize = 1024 * 1024;
 
 /// Compiled unauthenticated-path patterns.
@@ -24,13 +30,40 @@ pub struct UnauthPaths {
     patterns: Vec<Regex>,
 }
 
-/// The path of a request in its two forms. No query in either.
+/// What of a request is matched.
 #[derive(Clone, Copy, Debug)]
 pub struct PathFacts<'r> {
-    /// nginx's `r->uri`: decoded, dot segments resolved. Locations are chosen by it.
+    /// nginx's `r->uri`: decoded, dot segments resolved. Locations are chosen by it. No query.
     pub normalized: &'r [u8],
     /// The path part of the request line as it was sent. Upstreams may be given this one.
     pub raw: &'r [u8],
+    /// How much of the URL patterns see.
+    pub subject: Subject<'r>,
+}
+
+/// How much of the URL patterns see.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'r> {
+    /// The path, percent-decoded (modes `forward_single` and `proxy`).
+    Path,
+    /// `scheme://host[:port]/path[?query]`, percent-encoded (mode `forward_domain`).
+    Url {
+        /// `http` or `https`.
+        scheme: &'r str,
+        /// The host by which nginx chose the server, in lower case, with the port if it is not the
+        /// scheme's own. Never a header beside it: the pattern would see one site, nginx serve another.
+        host: &'r [u8],
+        /// The query as sent, empty behind a bare `?`, `None` without one.
+        query: Option<&'r [u8]>,
+    },
+}
+
+impl PathFacts<'_> {
+    /// The same request for patterns that see the path alone, whatever the mode.
+    #[must_use]
+    pub fn path_only(self) -> Self {
+        Self { subject: Subject::Path, ..self }
+    }
 }
 
 /// A pattern that does not compile. `Display` is one line, for `nginx -t`.
@@ -52,8 +85,14 @@ impl UnauthPaths {
     pub fn compile(patterns: &[String]) -> Result<Self, PatternError> {
         let lines = patterns.iter().flat_map(|entry| entry.split('\n'));
         let lines = lines.map(|line| line.strip_suffix('\r').unwrap_or(line));
-        let patterns = lines.filter(|line| !line.trim().is_empty()).map(compile_one);
-        Ok(Self { patterns: patterns.collect::<Result<_, _>>()? })
+        let mut patterns = Vec::new();
+        for line in lines.filter(|line| !line.trim().is_empty()) {
+            if patterns.len() == MAX_PATTERNS {
+                return Err(PatternError::new(line, format!("more than {MAX_PATTERNS} patterns")));
+            }
+            patterns.push(compile_one(line)?);
+        }
+        Ok(Self { patterns })
     }
 
     /// Whether there is no pattern at all.
@@ -65,109 +104,57 @@ impl UnauthPaths {
     /// Whether a pattern opens everything, which is hardly ever meant: `/`, `.*`.
     #[must_use]
     pub fn open_everything(&self) -> bool {
-        let opens = |path: &[u8]| self.cover(&PathFacts { normalized: path, raw: path });
+        let subject = Subject::Path;
+        let opens = |path: &[u8]| self.cover(&PathFacts { normalized: path, raw: path, subject });
         opens(b"/") && opens(b"/Qx7") && opens(b"/zk-0/_.W")
     }
 
-    /// Whether one pattern matches every form of the path, and the path reads the same everywhere.
+    /// Whether one pattern matches every reading of the path, and nobody can read it otherwise.
     #[must_use]
     pub fn cover(&self, path: &PathFacts<'_>) -> bool {
         if self.is_empty() {
             return false;
         }
-        let PathFacts { normalized, raw } = *path;
-        if !reads_the_same_everywhere(normalized, normalized) {
-            return false;
-        }
-        if raw == normalized {
-            return self.patterns.iter().any(|pattern| pattern.is_match(normalized));
-        }
-        let Some(needed) = decoded(raw, Escapes::Needed) else { return false };
-        let Some(all) = decoded(raw, Escapes::All) else { return false };
-        reads_the_same_everywhere(&all, raw)
-            && self.patterns.iter().any(|pattern| {
-                let sent = pattern.is_match(raw) || pattern.is_match(&needed);
-                sent && pattern.is_match(normalized)
-            })
+        let Some(readings) = Readings::of(path) else { return false };
+        self.patterns.iter().any(|pattern| readings.all_match(|text| pattern.is_match(text)))
     }
 }
 
 fn compile_one(line: &str) -> Result<Regex, PatternError> {
-    let failed = |cause: String| PatternError { pattern: line.to_owned(), cause };
     if line.len() > MAX_PATTERN {
-        return Err(failed(format!("longer than {MAX_PATTERN} bytes")));
+        return Err(PatternError::new(line, format!("longer than {MAX_PATTERN} bytes")));
     }
-    let translated = dialect::translate(line).map_err(|cause| failed(cause.to_owned()))?;
+    let translated = dialect::translate(line).map_err(|cause| PatternError::new(line, cause))?;
     RegexBuilder::new(&translated)
         .size_limit(MAX_COMPILED)
         .dfa_size_limit(MAX_COMPILED)
         .build()
-        .map_err(|error| failed(cause_of(&error)))
+        .map_err(|error| PatternError::new(line, cause_of(&error)))
 }
 
-/// The library draws the pattern with a caret over several lines; the last one says what is wrong.
 fn cause_of(error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(limit) = error {
+        return format!("takes more than {limit} bytes compiled");
+    }
+    // The library draws the pattern with a caret over several lines; the last one says what is wrong.
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()
 }
 
-/// Which escapes are undone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Escapes {
-    /// All of them.
-    All,
-    /// Those of bytes that cannot stand in a path as they are. Nobody needs to escape a letter: a
-    /// pattern must match that as sent, since not every upstream takes `%61` for `a`.
-    Needed,
-}
-
-/// The path with its escapes undone once; `None` if one is malformed.
-fn decoded(path: &[u8], escapes: Escapes) -> Option<Cow<'_, [u8]>> {
-    if !path.contains(&b'%') {
-        return Some(Cow::Borrowed(path));
+impl PatternError {
+    fn new(pattern: &str, cause: String) -> Self {
+        Self { pattern: pattern.to_owned(), cause }
     }
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            decoded.push(first);
-            continue;
-        }
-        let (digits, after) = after.split_first_chunk::<2>()?;
-        let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-        let byte = u8::try_from(high? * 16 + low?).ok()?;
-        let plain = byte.is_ascii_graphic() && byte != b'%';
-        if escapes == Escapes::Needed && plain {
-            decoded.push(b'%');
-            continue;
-        }
-        decoded.push(byte);
-        rest = after;
-    }
-    Some(Cow::Owned(decoded))
-}
-
-/// Whether no reader takes this path for another one. `sent` is the same path before decoding.
-fn reads_the_same_everywhere(decoded: &[u8], sent: &[u8]) -> bool {
-    let slashes = |path: &[u8]| path.iter().filter(|byte| **byte == b'/').count();
-    // `;` begins a parameter in Java servers; `?` and `#` end the path; `\` is a slash on Windows; `%`
-    // that is left may be decoded once more; NUL and line ends cut strings short.
-    let odd =
-        |byte: &u8| matches!(byte, b';' | b'?' | b'#' | b'\\' | b'%') || byte.is_ascii_control();
-    let dots = |segment: &[u8]| segment == b"." || segment == b"..";
-    decoded.starts_with(b"/")
-        && !decoded.iter().any(odd)
-        && !decoded.split(|byte| *byte == b'/').any(dots)
-        && slashes(decoded) == slashes(sent)
 }
 
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 256;
         let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-        let pattern: String = self.pattern.chars().map(printable).take(256).collect();
-        write!(f, "\"{pattern}\" does not compile: {}", self.cause)
+        let pattern: String = self.pattern.chars().map(printable).take(LONGEST).collect();
+        let cause: String = self.cause.chars().map(printable).take(LONGEST).collect();
+        write!(f, "\"{pattern}\" does not compile: {cause}")
     }
 }
 
