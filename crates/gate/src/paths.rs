@@ -124,6 +124,10 @@ fn compile_one(line: &str) -> Result<Regex, PatternError> {
     if line.len() > MAX_PATTERN {
         return Err(PatternError::new(line, format!("longer than {MAX_PATTERN} bytes")));
     }
+    if line.contains(char::REPLACEMENT_CHARACTER) {
+        // What a file that is no UTF-8 has become. Whoever means the character writes `\x{FFFD}`.
+        return Err(PatternError::new(line, "invalid UTF-8".to_owned()));
+    }
     let translated = dialect::translate(line).map_err(|cause| PatternError::new(line, cause))?;
     RegexBuilder::new(&translated)
         .size_limit(MAX_COMPILED)

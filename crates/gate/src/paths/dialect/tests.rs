@@ -107,6 +107,7 @@ fn a_refused_pattern_says_why() {
         ("a(?=b)", "look-around is not in Go's syntax: `(?=`"),
         ("(?!a)b", "look-around is not in Go's syntax: `(?!`"),
         ("(?<!a)b", "look-around is not in Go's syntax: `(?<"),
+        ("^/\u{FFFD}", "invalid UTF-8"),
         (r"\x{D800}", r"invalid escape sequence: `\x{D800}`"),
         (r"\p{Grek}", r"unknown or unstable Unicode class: `\p{Grek}`"),
         (r"[^\PC]", r"unknown or unstable Unicode class: `\PC`"),
