@@ -4,6 +4,7 @@ use gate::page::{self, Action, Page};
 use gate::provider::Provider;
 use gate::reason::{Reason, Reply};
 use gate::request::Sender;
+use gate::require::Rule;
 use gate::response::Response;
 
 use crate::ngx::{Fault, Flow, Request};
@@ -37,13 +38,25 @@ pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
 pub(crate) fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault> {
     note(r, "refused", Some(reason))?;
     log(r, "refused", reason, "");
-    Ok(Flow::Refuse(match Sender::of(&r.sender_hints()) {
+    Ok(Flow::Refuse(words_or_page(r, reason)))
+}
+
+/// Refuses a visitor who is known and may not. The log says what is missing, the page does not.
+pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
+    let reason = Reason::NotPermitted;
+    note(r, "refused", Some(reason))?;
+    log(r, "refused", reason, &format!("missing: {rule}"));
+    Ok(Flow::Refuse(words_or_page(r, reason)))
+}
+
+fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
+    match Sender::of(&r.sender_hints()) {
         Sender::Program => {
             let Reply { status, code, sentence, .. } = reason.reply();
             Response::json(status, page::json_refusal(code, sentence))
         }
         Sender::Navigation => page_of(reason, None),
-    }))
+    }
 }
 
 /// Ends an endpoint with an error page. `way_on` is where "try again" leads.

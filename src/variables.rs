@@ -11,7 +11,7 @@ pub(crate) struct Variable {
 }
 
 /// All of them; `docs/directives.md` lists the same.
-pub(crate) static TABLE: [Variable; 10] = [
+pub(crate) static TABLE: [Variable; 12] = [
     Variable { name: "authentik_username", value: |r| user_header(r, 0) },
     Variable { name: "authentik_groups", value: |r| user_header(r, 1) },
     Variable { name: "authentik_entitlements", value: |r| user_header(r, 2) },
@@ -22,17 +22,31 @@ pub(crate) static TABLE: [Variable; 10] = [
     Variable { name: "authentik_provider", value: provider },
     Variable { name: "authentik_status", value: status },
     Variable { name: "authentik_reason", value: reason },
+    Variable { name: "authentik_upstream", value: upstream },
+    Variable { name: "authentik_upstream_host", value: upstream_host },
 ];
 
 /// Of the seven headers of the user, in the order of `gate::identity::HEADERS`. Only an admitted
 /// visitor has any.
 fn user_header<'r>(r: &Request<'r>, at: usize) -> &'r [u8] {
-    r.existing_state()
-        .filter(|state| state.headers_set.get())
-        .and_then(|state| state.record.get())
-        .and_then(|record| SessionView::over(r.recall(record)))
-        .and_then(|view| view.user_headers().get(at).copied())
-        .unwrap_or_default()
+    let session = admitted(r);
+    session.and_then(|session| session.user_headers().get(at).copied()).unwrap_or_default()
+}
+
+/// The session of an admitted visitor.
+fn admitted<'r>(r: &Request<'r>) -> Option<SessionView<'r>> {
+    let state = r.existing_state().filter(|state| state.headers_set.get())?;
+    SessionView::over(r.recall(state.record.get()?))
+}
+
+/// Empty where there is no backend, so that nothing is proxied anywhere.
+fn upstream<'r>(r: &Request<'r>) -> &'r [u8] {
+    let Some(provider) = r.location().provider() else { return &[] };
+    gate::upstream::backend(provider, admitted(r).as_ref()).unwrap_or_default()
+}
+
+fn upstream_host<'r>(r: &Request<'r>) -> &'r [u8] {
+    gate::upstream::host(admitted(r).as_ref(), r.host())
 }
 
 fn provider<'r>(r: &Request<'r>) -> &'r [u8] {

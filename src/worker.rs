@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use authentik_io::client::Client;
 use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings, spawn_plainly};
 use gate::http::TransportError;
-use gate::identity::{Rendered, render};
+use gate::identity::{BasicAttributes, Rendered, render};
 use gate::provider::{Provider, ProviderKey};
 use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
@@ -231,7 +231,11 @@ pub(crate) fn judged(
     let expected = Expected::of(provider, Some(nonce.expose_str().unwrap_or_default()));
     let token = tokens.access_token.expose();
     match verify(token, &expected, keys, now) {
-        Ok(claims) => Answer::SignedIn(render(&claims, provider, token, None)),
+        Ok(claims) => {
+            let basic = provider.basic_auth.as_ref();
+            let basic = basic.map(|(user, password)| BasicAttributes { user, password });
+            Answer::SignedIn(render(&claims, provider, token, basic))
+        }
         Err(TokenFlaw::UnknownKey) => Answer::UnknownKey(tokens),
         Err(flaw) => Answer::Failed(flaw.into()),
     }

@@ -22,6 +22,7 @@ pub(crate) static TABLE: &[Row] = &[
         ONE,
         location::set_unauthenticated,
     ),
+    Row::location(c"authentik_require", SERVER | LOCATION, ONE_OR_MORE, location::set_require),
     Row::location(
         c"authentik_identity_headers",
         HTTP | SERVER | LOCATION,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gate::decision::Unauthenticated;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
+use gate::require::{Requirements, Rule};
 
 use super::{duplicate, duplicate_list, unauth_paths};
 use crate::ngx::Place;
@@ -18,6 +19,7 @@ pub(crate) struct LocationConf {
     unauthenticated: Option<Unauthenticated>,
     identity_headers: Option<Arc<[Box<[u8]>]>>,
     strip_cookie: Option<bool>,
+    require: Option<Requirements>,
     /// What `provider` comes to; `None` = not protected.
     protected_by: Option<Arc<Provider>>,
 }
@@ -45,6 +47,11 @@ impl LocationConf {
         self.unauthenticated.unwrap_or_default()
     }
 
+    /// `authentik_require`.
+    pub(crate) fn require(&self) -> Option<&Requirements> {
+        self.require.as_ref()
+    }
+
     /// `authentik_strip_cookie`.
     pub(crate) fn strips_cookie(&self) -> bool {
         self.strip_cookie.unwrap_or(true)
@@ -64,6 +71,7 @@ pub(crate) fn merge(
         unauthenticated,
         identity_headers,
         strip_cookie,
+        require,
         protected_by,
     } = child;
     let said_here = provider.is_some();
@@ -72,6 +80,7 @@ pub(crate) fn merge(
     inherit(unauthenticated, &parent.unauthenticated);
     inherit(identity_headers, &parent.identity_headers);
     inherit(strip_cookie, &parent.strip_cookie);
+    inherit(require, &parent.require);
 
     if let Some(Choice::Named { name, place }) = provider {
         let found = resolve(name, place, cf)?;
@@ -171,6 +180,17 @@ pub(super) fn set_unauthenticated(
             )));
         }
     });
+    Ok(())
+}
+
+/// May be given several times: all must hold. Those of a location replace those it would inherit.
+pub(super) fn set_require(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    let mut words = cf.arguments().into_iter();
+    let kind = words.next().unwrap_or_default();
+    let values: Vec<String> = words.collect();
+    let rule =
+        Rule::parse(&kind, &values).map_err(|error| format!("authentik_require: {error}"))?;
+    conf.require.get_or_insert_default().add(rule);
     Ok(())
 }
 

@@ -91,6 +91,16 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
             block.settings.unauth_paths = values;
             Ok(())
         }
+        "basic_auth" => match <[String; 2]>::try_from(values) {
+            Ok([user, password]) if !user.is_empty() && !password.is_empty() => {
+                block.settings.basic_auth = Some((user, password));
+                Ok(())
+            }
+            _ => Err(said(
+                "basic_auth: takes two attribute names, e.g. basic_auth app_username app_password;"
+                    .to_owned(),
+            )),
+        },
         "scope" if !values.is_empty() => {
             block.settings.scope =
                 values.iter().flat_map(|v| v.split_ascii_whitespace()).map(str::to_owned).collect();
@@ -110,7 +120,7 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -120,7 +130,9 @@ const KEYS: [&str; 18] = [
     "cookie_domain",
     "cookie_secret",
     "cookie_secret_file",
+    "internal_host",
     "unauth_paths",
+    "basic_auth",
     "scope",
     "application",
     "ssl_verify",
@@ -137,6 +149,7 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
         "issuer" => settings.issuer = value,
         "client_id" => settings.client_id = value,
         "external_host" => settings.external_host = value,
+        "internal_host" => settings.internal_host = Some(value),
         "application" => settings.application = Some(value),
         "cookie_domain" => settings.cookie_domain = Some(value),
         "authorization_endpoint" => settings.endpoints.authorization = Some(value),
@@ -185,10 +198,11 @@ impl Block {
 fn mode(value: &str) -> Result<Mode, Mistake> {
     match value {
         "forward_single" => Ok(Mode::ForwardSingle),
-        "forward_domain" | "proxy" => {
-            Err(said(format!("mode: \"{value}\" is not in this version yet; use forward_single")))
-        }
-        _ => Err(said(format!("mode: \"{value}\" is not a mode; use forward_single"))),
+        "proxy" => Ok(Mode::Proxy),
+        "forward_domain" => Ok(Mode::ForwardDomain),
+        _ => Err(said(format!(
+            "mode: \"{value}\" is not a mode; use forward_single, forward_domain or proxy"
+        ))),
     }
 }
 

@@ -36,6 +36,11 @@ pub(crate) struct HeaderName<'r> {
 }
 
 impl<'r> HeaderName<'r> {
+    /// The name in lower case.
+    pub(crate) fn lowercase(&self) -> &'r [u8] {
+        self.lowercase
+    }
+
     /// `lowercase` is `name` in lower case.
     pub(crate) const fn new(name: &'r [u8], lowercase: &'r [u8]) -> Self {
         Self { name, lowercase, hash: hash(lowercase) }
@@ -97,7 +102,7 @@ impl<'r> Request<'r> {
         Ok(())
     }
 
-    /// Adds `count` headers in one part of their own, exactly as large as they are.
+    /// Adds at most `count` headers in one part of their own.
     pub(crate) fn add_headers(
         &mut self,
         count: usize,

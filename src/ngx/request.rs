@@ -5,7 +5,8 @@ use core::marker::PhantomData;
 
 use gate::request::SenderHints;
 use ngx::ffi::{
-    NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_http_request_t, ngx_list_part_t, ngx_table_elt_t, ngx_uint_t,
+    NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_hash_key, ngx_http_get_variable, ngx_http_request_t,
+    ngx_list_part_t, ngx_table_elt_t, ngx_uint_t,
 };
 
 use super::bytes::{self, Kept};
@@ -62,6 +63,28 @@ impl<'r> Request<'r> {
     pub(crate) fn query(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.
         unsafe { bytes::slice(&self.fields().args) }
+    }
+
+    /// The host nginx chose the server by: validated, lower case, without port.
+    pub(crate) fn server_name(&self) -> &'r [u8] {
+        // SAFETY: parsed by nginx, in the request's pool.
+        unsafe { bytes::slice(&self.fields().headers_in.server) }
+    }
+
+    /// `http` or `https`, as `$scheme` has it: that of this hop.
+    pub(crate) fn scheme(&self) -> &'static str {
+        let name = b"scheme";
+        let mut text = bytes::borrowed(name);
+        // SAFETY: `$scheme` is one of nginx's own variables; its value is static text.
+        let value = unsafe {
+            let key = ngx_hash_key(name.as_ptr().cast_mut(), name.len());
+            let value = ngx_http_get_variable(self.raw, &raw mut text, key);
+            if value.is_null() || (*value).not_found() != 0 {
+                return "http";
+            }
+            core::slice::from_raw_parts((*value).data, (*value).len() as usize)
+        };
+        if value == b"https" { "https" } else { "http" }
     }
 
     /// The host that was asked for, as it was sent, with its port.

@@ -3,8 +3,10 @@
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
 use gate::identity::{HEADERS, ProviderHeaders, SessionView, folds_to};
 use gate::paths::{PathFacts, Subject, UnauthPaths};
-use gate::provider::Provider;
-use gate::request::{RequestFacts, Sender};
+use gate::provider::{Mode, Provider};
+use gate::reason::Reason;
+use gate::request::{RequestFacts, Sender, authority};
+use gate::upstream;
 
 use crate::conf::LocationConf;
 use crate::endpoints::sign_in;
@@ -28,11 +30,12 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let Some(provider) = location.provider() else {
         return Ok(Flow::Next); // `authentik_provider off;`
     };
-    let facts = Facts { request: &Judged(r), session: sessions::find(r, provider)? };
+    let facts = Facts { request: &Judged { r, provider }, session: sessions::find(r, provider)? };
     match decide(&policy(location, &provider.unauth_paths), facts) {
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => sign_in::of_page(r, provider, reason),
         Verdict::Refuse(reason) => answers::refuse(r, reason),
+        Verdict::Forbid(rule) => answers::forbid(r, rule),
     }
 }
 
@@ -40,22 +43,37 @@ fn policy<'p>(location: &'p LocationConf, provider_paths: &'p UnauthPaths) -> Po
     Policy {
         provider_paths,
         location_paths: location.unauth_paths(),
+        require: location.require(),
         unauthenticated: location.unauthenticated(),
     }
 }
 
 /// The request as the gate sees it: read only where the decision needs it.
-struct Judged<'a, 'r>(&'a Request<'r>);
+struct Judged<'a, 'r> {
+    r: &'a Request<'r>,
+    provider: &'a Provider,
+}
 
 impl RequestFacts for Judged<'_, '_> {
     fn sender(&self) -> Sender {
-        Sender::of(&self.0.sender_hints())
+        Sender::of(&self.r.sender_hints())
     }
 
     fn path(&self) -> PathFacts<'_> {
-        let target = self.0.raw_target();
-        let raw = target.split(|byte| *byte == b'?').next().unwrap_or_default();
-        PathFacts { normalized: self.0.path(), raw, subject: Subject::Path }
+        let mut parts = self.r.raw_target().splitn(2, |byte| *byte == b'?');
+        let (raw, query) = (parts.next().unwrap_or_default(), parts.next());
+        let subject = match self.provider.mode {
+            Mode::ForwardSingle | Mode::Proxy => Subject::Path,
+            Mode::ForwardDomain => {
+                let scheme = self.r.scheme();
+                // Empty where it is none of the domain's, and then no pattern covers it: which
+                // server answers is decided by nginx, which host is claimed by the client.
+                let host = authority(self.provider, scheme, self.r.server_name(), self.r.host());
+                let host = self.r.keep(&host).map(|kept| self.r.recall(kept)).unwrap_or_default();
+                Subject::Url { scheme, host, query }
+            }
+        };
+        PathFacts { normalized: self.r.path(), raw, subject }
     }
 }
 
@@ -65,6 +83,12 @@ fn admit<'r>(
     permit: &Permit<'r>,
     provider: &'r Provider,
 ) -> Result<Flow, Fault> {
+    if provider.mode == Mode::Proxy {
+        if upstream::backend(provider, permit.identity().ok()).is_err() {
+            return answers::refuse(r, Reason::BackendOverride);
+        }
+        say_which_host(r)?;
+    }
     match permit.identity() {
         Ok(session) => {
             answers::note(r, "known", None)?;
@@ -74,6 +98,15 @@ fn admit<'r>(
         Err(Grounds::Pass) => answers::note(r, "pass", None)?,
     }
     Ok(Flow::Admit)
+}
+
+/// `X-Forwarded-Host`: the host as the client asked for it, whatever it claims of another one
+/// (authentik-outpost.md §9).
+fn say_which_host(r: &mut Request<'_>) -> Result<(), Fault> {
+    const NAME: HeaderName<'static> = HeaderName::new(b"X-Forwarded-Host", b"x-forwarded-host");
+    r.remove_headers(|name, _| folds_to(name, b"x-forwarded-host"))?;
+    let value = r.host();
+    r.add_headers(1, std::iter::once(NewHeader { name: NAME, value }))
 }
 
 fn set_identity_headers<'r>(
@@ -86,6 +119,11 @@ fn set_identity_headers<'r>(
     }
     let values = session.user_headers().into_iter().chain(provider.values());
     let named = NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value });
+    // Additional headers come from the administrator and override all others (§8.5).
+    let overridden = |header: &NewHeader<'_>| {
+        session.extra_headers().any(|extra| folds_to(header.name.lowercase(), extra.lowercase))
+    };
+    let named = named.filter(|header| !overridden(header));
     let extra = session.extra_headers().map(|extra| NewHeader {
         name: HeaderName::new(extra.name, extra.lowercase),
         value: extra.value,

@@ -13,6 +13,7 @@
 mod harness;
 
 mod config_errors;
+mod domain_level;
 mod endpoints;
 mod error_pages;
 mod foreign_module;
@@ -21,9 +22,11 @@ mod hostile;
 mod neighbours;
 mod outage;
 mod own_cookies;
+mod proxy_mode;
 mod redirected;
 mod refusals;
 mod reload;
+mod rules;
 mod samples;
 mod sign_in;
 mod sign_out;

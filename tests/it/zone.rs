@@ -40,7 +40,7 @@ fn in_a_full_zone_the_session_that_was_not_used_longest_gives_way() {
 #[test]
 fn strangers_leave_nothing_in_the_zone() {
     let site = Site::builder()
-        .http("authentik_shared_zone zone=small:320k;")
+        .http("authentik_shared_zone zone=small:512k;")
         .server(
             "authentik_provider wiki;
              location / { proxy_pass http://app; }",

@@ -4,6 +4,7 @@ use crate::identity::SessionView;
 use crate::paths::UnauthPaths;
 use crate::reason::Reason;
 use crate::request::{RequestFacts, Sender};
+use crate::require::{Requirements, Rule};
 
 /// What a location asks of a visitor. Borrowed from configuration and provider.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,8 @@ pub struct Policy<'a> {
     pub provider_paths: &'a UnauthPaths,
     /// `authentik_unauth_paths` of the location.
     pub location_paths: Option<&'a UnauthPaths>,
+    /// `authentik_require`.
+    pub require: Option<&'a Requirements>,
     /// `authentik_unauthenticated`.
     pub unauthenticated: Unauthenticated,
 }
@@ -47,6 +50,8 @@ pub enum Verdict<'a> {
     SignIn(Reason),
     /// Answer with the reason's status.
     Refuse(Reason),
+    /// A known visitor who may not: answer 403, tell the log which rule is not met.
+    Forbid(&'a Rule),
 }
 
 /// Leave to pass, and the only key to the identity headers. Made here and nowhere else.
@@ -83,19 +88,27 @@ impl<'a> Permit<'a> {
 
 /// The policy, in the order it applies.
 #[must_use]
-pub fn decide<'a>(policy: &Policy<'_>, facts: Facts<'_, 'a, impl RequestFacts>) -> Verdict<'a> {
+pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) -> Verdict<'a> {
     let Facts { request, session } = facts;
+    let is_open = || {
+        let path = request.path();
+        // A location names no host: its patterns see the path in every mode.
+        let location_covers = |paths: &UnauthPaths| paths.cover(&path.path_only());
+        policy.provider_paths.cover(&path) || policy.location_paths.is_some_and(location_covers)
+    };
     // First who it is: a known visitor keeps the identity on unauthenticated paths too.
     let reason = match session {
-        Ok(session) => return Verdict::Admit(Permit(PermitKind::Identity(session))),
+        Ok(session) => {
+            let unmet = policy.require.and_then(|require| require.unmet_by(&session));
+            return match unmet {
+                // What strangers may see is not closed to those who are known.
+                Some(rule) if !is_open() => Verdict::Forbid(rule),
+                _ => Verdict::Admit(Permit(PermitKind::Identity(session))),
+            };
+        }
         Err(reason) => reason,
     };
-    let provider_covers = |paths: &UnauthPaths| !paths.is_empty() && paths.cover(&request.path());
-    // A location names no host: its patterns see the path in every mode.
-    let location_covers =
-        |paths: &UnauthPaths| !paths.is_empty() && paths.cover(&request.path().path_only());
-    if provider_covers(policy.provider_paths) || policy.location_paths.is_some_and(location_covers)
-    {
+    if is_open() {
         return Verdict::Admit(Permit(PermitKind::Unauthenticated(Grounds::Path)));
     }
     match policy.unauthenticated {
@@ -106,5 +119,122 @@ pub fn decide<'a>(policy: &Policy<'_>, facts: Facts<'_, 'a, impl RequestFacts>) 
             Sender::Navigation => Verdict::SignIn(reason),
             Sender::Program => Verdict::Refuse(reason),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::render;
+    use crate::paths::{PathFacts, Subject};
+    use crate::testing;
+    use crate::time::UnixTime;
+    use crate::token::from_introspection;
+
+    struct Visit {
+        path: &'static [u8],
+        sender: Sender,
+    }
+
+    impl RequestFacts for Visit {
+        fn sender(&self) -> Sender {
+            self.sender
+        }
+        fn path(&self) -> PathFacts<'_> {
+            PathFacts { normalized: self.path, raw: self.path, subject: Subject::Path }
+        }
+    }
+
+    fn record_of(groups: &str) -> Vec<u8> {
+        let provider = testing::provider();
+        let id = &provider.client_id;
+        let answer = format!(
+            r#"{{"active":true,"client_id":"{id}","aud":"{id}","iss":"i","exp":4000000000,
+                "sub":"s","preferred_username":"jane","groups":{groups},"entitlements":["edit"]}}"#
+        );
+        let claims = from_introspection(answer.as_bytes(), id, UnixTime(1)).unwrap();
+        render(&claims, &provider, b"token", None).record.expose().to_vec()
+    }
+
+    fn verdict(
+        session: Result<&[u8], Reason>,
+        path: &'static [u8],
+        sender: Sender,
+        unauthenticated: Unauthenticated,
+        require: &Requirements,
+    ) -> String {
+        let open = UnauthPaths::compile(&["^/public/".to_owned()]).unwrap();
+        let policy = Policy {
+            provider_paths: &UnauthPaths::default(),
+            location_paths: Some(&open),
+            require: Some(require),
+            unauthenticated,
+        };
+        let session = session.map(|record| SessionView::over(record).unwrap());
+        match decide(&policy, Facts { request: &Visit { path, sender }, session }) {
+            Verdict::Admit(permit) => match permit.identity() {
+                Ok(session) => format!("admit {}", String::from_utf8_lossy(session.username())),
+                Err(grounds) => format!("admit {grounds:?}"),
+            },
+            Verdict::SignIn(reason) => format!("sign in {}", reason.code()),
+            Verdict::Refuse(reason) => format!("refuse {}", reason.code()),
+            Verdict::Forbid(rule) => format!("forbid {rule}"),
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_judged_by_path_sender_and_what_the_location_says() {
+        use Sender::{Navigation, Program};
+        use Unauthenticated::{Auto, Pass, Redirect, Refuse};
+        let none = Requirements::default();
+        for (path, sender, unauthenticated, expected) in [
+            (&b"/"[..], Navigation, Auto, "sign in no-session"),
+            (b"/", Program, Auto, "refuse no-session"),
+            (b"/", Program, Redirect, "sign in no-session"),
+            (b"/", Navigation, Refuse, "refuse no-session"),
+            (b"/", Program, Pass, "admit Pass"),
+            (b"/public/x", Program, Auto, "admit Path"),
+            (b"/public/x", Navigation, Refuse, "admit Path"),
+            (b"/publicity", Navigation, Auto, "sign in no-session"),
+        ] {
+            let found = verdict(Err(Reason::NoSession), path, sender, unauthenticated, &none);
+            assert_eq!(found, expected, "{path:?} {sender:?} {unauthenticated:?}");
+        }
+    }
+
+    #[test]
+    fn a_known_visitor_must_meet_every_rule_except_where_strangers_may_go() {
+        let rule = |kind: &str, values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
+            Rule::parse(kind, &values).unwrap()
+        };
+        let staff = rule("group", &["staff", "wiki editors"]);
+        let record = record_of(r#"["devs","wiki editors","a|b"]"#);
+        for (rules, path, expected) in [
+            (vec![], &b"/"[..], "admit jane"),
+            (vec![staff.clone()], b"/", "admit jane"),
+            (vec![rule("group", &["Staff"])], b"/", "forbid group \"Staff\""),
+            (vec![rule("group", &["a"])], b"/", "forbid group \"a\""),
+            (vec![rule("group", &["a|b"])], b"/", "admit jane"),
+            (vec![rule("group", &["wiki"])], b"/", "forbid group \"wiki\""),
+            (vec![rule("entitlement", &["edit"])], b"/", "admit jane"),
+            (vec![staff.clone(), rule("user", &["bob"])], b"/", "forbid user \"bob\""),
+            (vec![staff, rule("user", &["bob", "jane"])], b"/", "admit jane"),
+            (vec![rule("user", &["bob"])], b"/public/x", "admit jane"),
+        ] {
+            let mut require = Requirements::default();
+            rules.into_iter().for_each(|rule| require.add(rule));
+            let found =
+                verdict(Ok(&record), path, Sender::Program, Unauthenticated::Auto, &require);
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_rule_that_nobody_could_meet_is_refused_at_once() {
+        for (kind, values) in [("grup", vec!["a"]), ("group", vec![]), ("user", vec![""])] {
+            let values: Vec<String> = values.into_iter().map(str::to_owned).collect();
+            assert!(Rule::parse(kind, &values).is_err(), "{kind}");
+        }
     }
 }

@@ -40,6 +40,10 @@ pub struct Settings {
     pub endpoints: GivenEndpoints,
     /// How authentik's certificate is judged.
     pub trust: Trust,
+    /// `internal_host`: where requests go in proxy mode.
+    pub internal_host: Option<String>,
+    /// `basic_auth`: attributes of user name and password for HTTP Basic to the application.
+    pub basic_auth: Option<(String, String)>,
 }
 
 /// Endpoints given in the configuration; the others come from discovery.
@@ -124,6 +128,10 @@ pub struct Provider {
     pub trust: Trust,
     /// The headers that tell applications of the provider.
     pub headers: ProviderHeaders,
+    /// Proxy mode: where requests go, `scheme://host[:port]` with a path perhaps, no final slash.
+    pub internal_host: String,
+    /// Attributes of user name and password for HTTP Basic to the application.
+    pub basic_auth: Option<(String, String)>,
 }
 
 /// `external_host`, taken apart.
@@ -202,6 +210,8 @@ impl Provider {
             application,
             endpoints,
             trust,
+            internal_host,
+            basic_auth,
         } = settings;
 
         let issuer_url = issuer_url(&issuer)?;
@@ -218,6 +228,16 @@ impl Provider {
         if mode == Mode::ForwardDomain && cookie_domain.is_none() {
             return Err(missing("cookie_domain", "mode forward_domain needs the common domain"));
         }
+        let internal_host = match (mode, internal_host) {
+            (_, Some(typed)) => {
+                web_url("internal_host", &typed, "http://127.0.0.1:3000")?;
+                typed.trim_end_matches('/').to_owned()
+            }
+            (Mode::Proxy, None) => {
+                return Err(missing("internal_host", "mode proxy needs the application's URL"));
+            }
+            (Mode::ForwardSingle | Mode::ForwardDomain, None) => String::new(),
+        };
         for (key, given) in [
             ("authorization_endpoint", &endpoints.authorization),
             ("token_endpoint", &endpoints.token),
@@ -270,6 +290,8 @@ impl Provider {
             cookie_domain,
             unauth_paths,
             trust,
+            internal_host,
+            basic_auth,
         })
     }
 

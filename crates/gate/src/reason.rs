@@ -14,6 +14,10 @@ pub enum Reason {
     NoSession,
     /// It carries one, but the zone knows no such session: expired, signed out, evicted, forged.
     UnknownSession,
+    /// The visitor is signed in and does not meet an `authentik_require`.
+    NotPermitted,
+    /// The user's `backend_override` is no URL that a request can be sent to.
+    BackendOverride,
     /// The `state` parameter is missing, repeated or not one of ours.
     StateMalformed,
     /// The state was made for another provider, or sealed with another key.
@@ -102,6 +106,8 @@ impl Reason {
         let (status, level, code, title, sentence) = match self {
             Self::NoSession => (401, Info, "no-session", SIGN_IN, NEEDS_SESSION),
             Self::UnknownSession => (401, Info, "unknown-session", SIGN_IN, NEEDS_SESSION),
+            Self::NotPermitted => (403, Info, "not-permitted", FORBIDDEN, NOT_FOR_YOU),
+            Self::BackendOverride => (502, Error, "backend-override", BAD_BACKEND, NO_BACKEND),
             Self::StateMalformed => (400, Info, "state-malformed", AGAIN, BROKEN_LINK),
             Self::StateForeign => (400, Info, "state-foreign", AGAIN, BROKEN_LINK),
             Self::StateExpired => (400, Info, "state-expired", AGAIN, TOO_LATE),
@@ -184,6 +190,10 @@ impl From<&CoreError> for Reason {
 
 const SIGN_IN: &str = "Please sign in";
 const NEEDS_SESSION: &str = "This page needs a signed-in user.";
+const FORBIDDEN: &str = "Not permitted";
+const NOT_FOR_YOU: &str = "You are signed in, but this page is not for you.";
+const BAD_BACKEND: &str = "No server for you";
+const NO_BACKEND: &str = "The server that answers your requests is not set up correctly.";
 const AGAIN: &str = "Please sign in again";
 const BROKEN_LINK: &str = "This sign-in does not belong to this browser, or the link is damaged.";
 const TOO_LATE: &str = "This sign-in took too long or was already used.";

@@ -24,5 +24,5 @@ pub(crate) use curl::{Curl, certificate, listen_http2};
 pub(crate) use http::{Connection, Request, Response};
 pub(crate) use nginx::test_configuration;
 pub(crate) use ports::free_port;
-pub(crate) use site::Site;
+pub(crate) use site::{Builder, Site};
 pub(crate) use temp::TempDir;

@@ -1,0 +1,106 @@
+//! Proxy mode: where a request goes, and under which name (authentik-outpost.md §9).
+
+use crate::identity::SessionView;
+use crate::provider::Provider;
+
+/// The user's `backend_override` cannot be used. Nobody else's backend is taken instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadOverride;
+
+/// The application's URL for a visitor, without a final slash: `backend_override` of the user, else
+/// `internal_host`. The request's path and query follow it.
+///
+/// # Errors
+/// There is an override and it is no http or https URL of scheme, host, port and path.
+pub fn backend<'a>(
+    provider: &'a Provider,
+    session: Option<&SessionView<'a>>,
+) -> Result<&'a [u8], BadOverride> {
+    match session.map(|session| session.backend_override()) {
+        None | Some(b"") => Ok(provider.internal_host.as_bytes()),
+        Some(url) if is_backend(url) => Ok(without_final_slashes(url)),
+        Some(_) => Err(BadOverride),
+    }
+}
+
+/// The `Host` to send: `host_header` of the user, else the one the client sent.
+#[must_use]
+pub fn host<'a>(session: Option<&SessionView<'a>>, requested: &'a [u8]) -> &'a [u8] {
+    match session.map(|session| session.host_header()) {
+        Some(host) if is_host(host) => host,
+        _ => requested,
+    }
+}
+
+/// On every request of such a user, hence byte by byte instead of with the `url` crate.
+fn is_backend(url: &[u8]) -> bool {
+    let rest = url.strip_prefix(b"http://").or_else(|| url.strip_prefix(b"https://"));
+    let Some(rest) = rest else { return false };
+    let host = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
+    // "http://unix:/path" is how nginx names sockets of this machine: nobody's backend.
+    is_host(host)
+        && !host.eq_ignore_ascii_case(b"unix:")
+        && rest.iter().all(|byte| byte.is_ascii_graphic())
+        && !rest.iter().any(|byte| b"?#@\\\"<>^`{|}$;".contains(byte))
+}
+
+/// `name`, `name:port`, `[address]:port`.
+fn is_host(host: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte);
+    !host.is_empty() && host.iter().all(plain) && !host.starts_with(b":")
+}
+
+fn without_final_slashes(mut url: &[u8]) -> &[u8] {
+    while let Some(shorter) = url.strip_suffix(b"/") {
+        url = shorter;
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_web_url_is_a_backend() {
+        for (url, good) in [
+            ("http://other:8080", true),
+            ("https://app.internal/", true),
+            ("http://foo.bar.baz/jane", true),
+            ("http://[::1]:3000/x", true),
+            ("", false),
+            ("other:8080", false),
+            ("//other", false),
+            ("http://", false),
+            ("http:///x", false),
+            ("http://:80", false),
+            ("ftp://other", false),
+            ("unix:/run/other.sock", false),
+            ("http://unix:/run/other.sock:", false),
+            ("http://user@other", false),
+            ("http://a b", false),
+            ("http://other/x?y", false),
+            ("http://other/x#y", false),
+            ("http://other\\@evil", false),
+            ("http://other/$request_uri", false),
+            ("http://öther", false),
+            ("http://other\r\n", false),
+        ] {
+            assert_eq!(is_backend(url.as_bytes()), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_final_slash_is_not_doubled_by_the_path_that_follows() {
+        assert_eq!(without_final_slashes(b"http://a/b//"), b"http://a/b");
+        assert_eq!(without_final_slashes(b"http://a"), b"http://a");
+    }
+
+    #[test]
+    fn a_host_header_that_is_none_is_not_sent() {
+        assert!(is_host(b"internal.example:8080"));
+        for bad in [&b""[..], b"a b", b"a\r\nX: y", b"a/b", b":80"] {
+            assert!(!is_host(bad));
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `authentik_require`: who may see which part of a site.
+
+use crate::harness::Site;
+
+#[test]
+fn a_location_admits_only_those_who_meet_its_rules() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         authentik_unauth_paths ^/staff/public$;
+         location / { proxy_pass http://app; }
+         location /staff/ { authentik_require group staff admins; proxy_pass http://app; }
+         location /both/ {
+             authentik_require group staff;
+             authentik_require entitlement publish;
+             proxy_pass http://app;
+         }
+         location /carol/ { authentik_require user carol; proxy_pass http://app; }",
+    );
+    let bob = site.signed_in_as("bob"); // groups staff, devs, …; entitlement-a
+    let alice = site.signed_in(); // no groups
+    site.app.forget();
+
+    for (browser, name, path, status) in [
+        (&bob, "bob", "/", 200),
+        (&bob, "bob", "/staff/", 200),
+        (&bob, "bob", "/both/", 403),
+        (&bob, "bob", "/carol/", 403),
+        (&alice, "alice", "/", 200),
+        (&alice, "alice", "/staff/", 403),
+        (&alice, "alice", "/staff/public", 200),
+    ] {
+        let before = site.app.hits();
+        assert_eq!(browser.get(path).status(), status, "{name} {path}");
+        let reached = site.app.hits() - before;
+        assert_eq!(reached, u64::from(status == 200), "{name} {path}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_told_to_the_log_and_not_to_the_visitor() {
+    let site = Site::start(
+        r#"authentik_provider wiki;
+         authentik_require group "secret project";
+         location / { proxy_pass http://app; }"#,
+    );
+    let mut browser = site.browser();
+    browser.become_user("bob");
+
+    let trail = browser.open("/plans");
+
+    assert_eq!(trail.status(), 403);
+    assert!(trail.page().contains("not-permitted"), "{}", trail.page());
+    assert!(!trail.page().contains("secret project"), "{}", trail.page());
+    let line =
+        r#"refused, reason: not-permitted, provider: "wiki", missing: group "secret project""#;
+    assert_eq!(site.error_log().lines_with(line).len(), 1, "{}", site.error_log().text());
+    assert_eq!(site.app.hits(), 0);
+    // A stranger still learns first that nobody is signed in.
+    assert_eq!(site.get("/plans").status(), 401);
+}
