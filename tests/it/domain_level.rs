@@ -45,7 +45,7 @@ fn one_sign_in_opens_all_hosts_and_returns_to_the_one_asked_for() {
 
     let trail = browser.open(&at(&site, "wiki", "/page?x=1"));
     assert_eq!(trail.status(), 200, "{trail:#?}");
-    assert_eq!(trail.address(), at(&site, "wiki", "/page?x=1"));
+    assert_eq!(trail.address().as_str(), at(&site, "wiki", "/page?x=1"));
     assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
 
     let asked = site.sso.count("/application/o/authorize/");

@@ -78,7 +78,7 @@ fn a_backend_that_is_none_is_nobody_elses_backend() {
         let trail = browser.open("/page");
 
         assert_eq!(trail.status(), 502, "{bad}");
-        assert!(trail.page().contains("backend-override"), "{bad}: {}", trail.page());
+        assert!(trail.page().text().contains("backend-override"), "{bad}: {}", trail.page().text());
         assert_eq!(site.app.hits(), 0, "{bad}");
     }
 }

@@ -49,8 +49,8 @@ fn what_is_missing_is_told_to_the_log_and_not_to_the_visitor() {
     let trail = browser.open("/plans");
 
     assert_eq!(trail.status(), 403);
-    assert!(trail.page().contains("not-permitted"), "{}", trail.page());
-    assert!(!trail.page().contains("secret project"), "{}", trail.page());
+    assert!(trail.page().text().contains("not-permitted"), "{}", trail.page().text());
+    assert!(!trail.page().text().contains("secret project"), "{}", trail.page().text());
     let line =
         r#"refused, reason: not-permitted, provider: "wiki", missing: group "secret project""#;
     assert_eq!(site.error_log().lines_with(line).len(), 1, "{}", site.error_log().text());
