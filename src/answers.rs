@@ -53,7 +53,8 @@ fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
     match Sender::of(&r.sender_hints()) {
         Sender::Program => {
             let Reply { status, code, sentence, .. } = reason.reply();
-            Response::json(status, page::json_refusal(code, sentence))
+            let words = Response::json(status, page::json_refusal(code, sentence));
+            if status == 503 { words.with("Retry-After", RETRY_AFTER) } else { words }
         }
         Sender::Navigation => page_of(reason, None),
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate::provider::Provider;
-use gate::question::{CoreError, Endpoints, Question};
+use gate::question::{CoreError, Endpoints, Question, Signing};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Owner, Record};
 use gate::time::UnixTime;
-use gate::token::KeySet;
+use gate::token::{KeySet, Keys};
 use ring::digest;
 
 use crate::ngx::log::{self, Level};
@@ -71,8 +71,30 @@ pub(crate) fn endpoints(
     Ok(known.map(|body| Endpoints::parse(body, provider).map_err(|error| Reason::from(&error))))
 }
 
+/// What tokens of the provider are signed with; see [`keys`] for `unknown_key`.
+pub(crate) fn signing_keys(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    endpoints: &Endpoints,
+    unknown_key: bool,
+) -> Result<Known<Keys>, Fault> {
+    Ok(match endpoints.signing {
+        Signing::ClientSecret => Known::Ready(Keys::Shared(provider.client_secret.clone())),
+        Signing::PublishedKeys => match keys(r, provider, endpoints, unknown_key)? {
+            // `{}` is what authentik publishes for a provider without signing key: its tokens are
+            // signed with the client secret, also where `jwks_uri` was given by hand.
+            Known::Ready(keys) if keys.is_empty() => {
+                Known::Ready(Keys::Shared(provider.client_secret.clone()))
+            }
+            Known::Ready(keys) => Known::Ready(Keys::Public(keys)),
+            Known::Waiting => Known::Waiting,
+            Known::Failed(reason) => Known::Failed(reason),
+        },
+    })
+}
+
 /// The published keys of a provider; with `unknown_key`, fetched anew unless that was tried lately.
-pub(crate) fn keys(
+fn keys(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     endpoints: &Endpoints,

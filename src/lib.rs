@@ -9,6 +9,7 @@
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`sessions`] | the gate's table, joined to the mapped zone |
 //! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
+//! | [`header_auth`] | Bearer and Basic, checked with authentik |
 //! | [`worker`] | the threads of a worker: questions out, answers in |
 //! | [`state`] | what is remembered of a request between callbacks |
 //! | [`variables`] | `$authentik_…` |
@@ -21,6 +22,7 @@ mod bench;
 mod conf;
 mod core_server;
 mod endpoints;
+mod header_auth;
 #[allow(unsafe_code, reason = "the fence")]
 mod ngx;
 mod phases;

@@ -20,8 +20,10 @@ pub(crate) mod kind {
     pub(crate) const SESSION: u8 = 1;
     /// A document of an authentik server.
     pub(crate) const DOCUMENT: u8 = 2;
-    /// Somebody is asking for a document.
+    /// Somebody is asking authentik.
     pub(crate) const LEASE: u8 = 3;
+    /// What authentik said of an `Authorization` header.
+    pub(crate) const CREDENTIALS: u8 = 4;
 }
 
 /// A zone this full is worth a warning, in percent.
@@ -88,7 +90,8 @@ pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> 
     })
 }
 
-fn copy(r: &Request<'_>, key: &Key) -> Result<Option<Kept>, Fault> {
+/// Copies a record into the request's pool.
+pub(crate) fn copy(r: &Request<'_>, key: &Key) -> Result<Option<Kept>, Fault> {
     let Some(zone) = r.main_conf().zone() else { return Ok(None) };
     DESK.with_borrow_mut(|desk| match copy_out(zone, key, desk) {
         Some(length) => r.keep(desk.get(..length).unwrap_or_default()).map(Some),
@@ -124,8 +127,7 @@ pub(crate) fn open(
 ) -> Result<SessionId, Reason> {
     let zone = r.main_conf().zone().ok_or(Reason::Internal)?;
     let id = SessionId::from_entropy(crate::worker::random().ok_or(Reason::Internal)?);
-    let view = SessionView::over(rendered.record.expose()).ok_or(Reason::Internal)?;
-    let owner = Owner { subject: subject(view.uid()), sid: sid(view.sid()) };
+    let owner = owner_of(rendered.record.expose());
     let key = id.zone_key(&provider.key);
     let record = Record::new(key, owner, kind::SESSION, rendered.expires, rendered.record.expose())
         .map_err(|_| Reason::ZoneFull)?;
@@ -152,6 +154,14 @@ pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
     let Some(zone) = r.main_conf().zone() else { return 0 };
     let subject = subject(uid);
     zone.with(|table| table.remove_by_subject(&subject)).and_then(Result::ok).unwrap_or(0)
+}
+
+/// Whose record it is: what sign-out and session ends go by.
+pub(crate) fn owner_of(record: &[u8]) -> Owner {
+    match SessionView::over(record) {
+        Some(view) => Owner { subject: subject(view.uid()), sid: sid(view.sid()) },
+        None => Owner::NOBODY,
+    }
 }
 
 fn subject(uid: &[u8]) -> [u8; 16] {

@@ -7,6 +7,7 @@ use authentik_io::pool::Cancel;
 use gate::cookie::MAX_CANDIDATES;
 use gate::question::Tokens;
 use gate::reason::Reason;
+use gate::store::Key;
 
 use crate::ngx::bytes::Kept;
 use crate::ngx::suspend::Suspension;
@@ -33,6 +34,10 @@ pub(crate) struct RequestState {
     pub(crate) keys_renewed: Cell<bool>,
     /// The provider, by its place in the server, whose visitor was signed out.
     pub(crate) signed_out: Cell<Option<usize>>,
+    /// It asked what its `Authorization` header is worth.
+    pub(crate) asked_credentials: Cell<bool>,
+    /// Where the zone has what authentik said of the header that was taken away.
+    pub(crate) consumed: Cell<Option<Key>>,
     /// When the request began to wait for somebody else's question, in seconds since 1970.
     pub(crate) waits_since: Cell<Option<u64>>,
     /// Set while a question of this request alone is under way.

@@ -19,7 +19,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::conf::MainConf;
 use crate::core_server::{self, Fetched};
-use crate::ngx::lifecycle::with_signals_blocked;
+use crate::header_auth::{self, Judged};
+use crate::ngx::lifecycle::{give_way, with_signals_blocked};
 use crate::ngx::log::{self, Level};
 use crate::ngx::suspend::{self, Ticket};
 use crate::ngx::wakeup::Wakeup;
@@ -38,12 +39,21 @@ const THREADS: usize = 32;
 /// Of them, how many one provider may keep busy: a slow one leaves room for the others.
 const THREADS_PER_PROVIDER: usize = 24;
 
+/// Sign-ins that may wait for a thread.
+const QUEUE: usize = 1024;
+/// The same for header authentication.
+const CHECKERS: usize = 8;
+const CHECKERS_PER_PROVIDER: usize = 6;
+const CHECK_QUEUE: usize = 256;
+
 /// What a thread brings back.
 pub(crate) enum Message {
     /// To the request that asked.
     Answer(Answer),
     /// To all workers, through the zone.
     Document(Fetched),
+    /// To all workers, through the zone.
+    Credentials(Judged),
 }
 
 /// What became of a question of one request.
@@ -73,6 +83,8 @@ pub(crate) enum Asked {
 
 struct Worker {
     pool: Pool<Message>,
+    /// For header authentication: a flood of bad passwords does not hold up sign-ins.
+    credentials: Pool<Message>,
     zone: Option<Zone>,
     /// Closed, and with it the eventfd, when the worker exits.
     _wakeup: Wakeup,
@@ -91,16 +103,13 @@ pub(crate) fn start(conf: &MainConf) {
     }
     match Wakeup::open() {
         Ok(wakeup) => {
-            let sender = wakeup.sender();
-            let settings = PoolSettings {
-                threads: THREADS,
-                per_key: THREADS_PER_PROVIDER,
-                spawn: |builder, run| with_signals_blocked(|| spawn_plainly(builder, run)),
-                ..PoolSettings::default()
+            let worker = Worker {
+                pool: start_pool(&wakeup, THREADS, THREADS_PER_PROVIDER, QUEUE),
+                credentials: start_pool(&wakeup, CHECKERS, CHECKERS_PER_PROVIDER, CHECK_QUEUE),
+                zone: conf.zone(),
+                _wakeup: wakeup,
+                random: SystemRandom::new(),
             };
-            let pool = Pool::start(settings, move || sender.signal());
-            let worker =
-                Worker { pool, zone: conf.zone(), _wakeup: wakeup, random: SystemRandom::new() };
             WORKER.set(Some(Rc::new(worker)));
             #[cfg(feature = "bench-seed")]
             crate::bench::seed(conf);
@@ -112,10 +121,29 @@ pub(crate) fn start(conf: &MainConf) {
     }
 }
 
+fn start_pool(wakeup: &Wakeup, threads: usize, per_key: usize, queue: usize) -> Pool<Message> {
+    let sender = wakeup.sender();
+    let settings = PoolSettings {
+        threads,
+        per_key,
+        queue,
+        name: "authentik",
+        spawn: |builder, run| {
+            let run = Box::new(|| {
+                give_way();
+                run();
+            });
+            with_signals_blocked(|| spawn_plainly(builder, run))
+        },
+    };
+    Pool::start(settings, move || sender.signal())
+}
+
 /// Called when the worker exits. Busy threads are not waited for.
 pub(crate) fn stop() {
     if let Some(worker) = WORKER.take() {
         worker.pool.stop();
+        worker.credentials.stop();
     }
 }
 
@@ -188,6 +216,25 @@ pub(crate) fn fetch(
     })
 }
 
+/// Hands the checking of credentials to a thread, for all workers. Says whether it was taken.
+pub(crate) fn check_credentials(
+    ticket: Ticket,
+    provider: &ProviderKey,
+    work: impl FnOnce(&Client, Instant) -> Judged + Send + 'static,
+) -> bool {
+    let job = Job {
+        key: fairness_key(provider),
+        ticket: ticket.0,
+        deadline: Instant::now() + DEADLINE,
+        cancelled: Cancel::default(),
+        work: Box::new(move |client: &Client, deadline| {
+            Message::Credentials(work(client, deadline))
+        }),
+    };
+    let worker = WORKER.with_borrow(Option::clone);
+    worker.is_some_and(|worker| worker.credentials.submit(job).is_ok())
+}
+
 fn submit(job: Job<Message>) -> bool {
     let worker = WORKER.with_borrow(Option::clone);
     worker.is_some_and(|worker| worker.pool.submit(job).is_ok())
@@ -198,12 +245,18 @@ pub(crate) fn deliver() {
     let Some(worker) = WORKER.with_borrow(Option::clone) else { return };
     // Collected first: a request that goes on may ask again.
     let mut arrived = Vec::new();
-    worker.pool.drain(&mut |ticket, outcome| arrived.push((Ticket(ticket), outcome)));
+    for pool in [&worker.pool, &worker.credentials] {
+        pool.drain(&mut |ticket, outcome| arrived.push((Ticket(ticket), outcome)));
+    }
     for (ticket, outcome) in arrived {
         let answer = match outcome {
             Outcome::Done(Message::Answer(answer)) => Some(answer),
             Outcome::Done(Message::Document(fetched)) => {
                 core_server::publish(fetched);
+                None
+            }
+            Outcome::Done(Message::Credentials(judged)) => {
+                header_auth::publish(judged);
                 None
             }
             Outcome::Expired => {

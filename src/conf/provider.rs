@@ -120,7 +120,7 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 22] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -133,12 +133,14 @@ const KEYS: [&str; 20] = [
     "internal_host",
     "unauth_paths",
     "basic_auth",
+    "intercept_header_auth",
     "scope",
     "application",
     "ssl_verify",
     "ssl_trusted_certificate",
     "authorization_endpoint",
     "token_endpoint",
+    "introspection_endpoint",
     "end_session_endpoint",
     "jwks_uri",
 ];
@@ -153,6 +155,8 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
         "application" => settings.application = Some(value),
         "cookie_domain" => settings.cookie_domain = Some(value),
         "authorization_endpoint" => settings.endpoints.authorization = Some(value),
+        "introspection_endpoint" => settings.endpoints.introspection = Some(value),
+        "intercept_header_auth" => settings.intercept_header_auth = Some(on_off(key, &value)?),
         "token_endpoint" => settings.endpoints.token = Some(value),
         "end_session_endpoint" => settings.endpoints.end_session = Some(value),
         "jwks_uri" => settings.endpoints.jwks = Some(value),

@@ -7,12 +7,11 @@ use gate::identity::Rendered;
 use gate::login::{Callback, LoginTrail, Opened, Restart, StateFlaw, Trail};
 use gate::provider::Provider;
 use gate::query::CallbackQuery;
-use gate::question::{Endpoints, Question, Signing};
+use gate::question::Question;
 use gate::reason::Reason;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::secret::Secret;
-use gate::token::Keys;
 
 use super::sign_in;
 use crate::core_server::{self, Known};
@@ -145,7 +144,7 @@ fn exchange(
         Known::Waiting => return Ok(Step::Waiting),
         Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
     };
-    let keys = match signing_keys(r, provider, &endpoints, false)? {
+    let keys = match core_server::signing_keys(r, provider, &endpoints, false)? {
         Known::Ready(keys) => keys,
         Known::Waiting => return Ok(Step::Waiting),
         Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
@@ -181,7 +180,7 @@ fn with_new_keys(
     };
     // Thrown away once per request: while it waits for the new ones it comes by here again.
     let throw_away = !r.state()?.keys_renewed.replace(true);
-    let keys = match signing_keys(r, provider, &endpoints, throw_away)? {
+    let keys = match core_server::signing_keys(r, provider, &endpoints, throw_away)? {
         Known::Ready(keys) => keys,
         Known::Waiting => return Ok(Step::Waiting),
         Known::Failed(reason) => {
@@ -205,27 +204,6 @@ fn with_new_keys(
         #[cfg(feature = "suspend-all")]
         Answer::Nothing => failed_sign_in(r, provider, Reason::Internal, "", opened),
     }
-}
-
-fn signing_keys(
-    r: &mut Request<'_>,
-    provider: &Arc<Provider>,
-    endpoints: &Endpoints,
-    unknown_key: bool,
-) -> Result<Known<Keys>, Fault> {
-    Ok(match endpoints.signing {
-        Signing::ClientSecret => Known::Ready(Keys::Shared(provider.client_secret.clone())),
-        Signing::PublishedKeys => match core_server::keys(r, provider, endpoints, unknown_key)? {
-            // `{}` is what authentik publishes for a provider without signing key: its tokens are
-            // signed with the client secret, also where `jwks_uri` was given by hand.
-            Known::Ready(keys) if keys.is_empty() => {
-                Known::Ready(Keys::Shared(provider.client_secret.clone()))
-            }
-            Known::Ready(keys) => Known::Ready(Keys::Public(keys)),
-            Known::Waiting => Known::Waiting,
-            Known::Failed(reason) => Known::Failed(reason),
-        },
-    })
 }
 
 fn waiting_or_failed(

@@ -43,6 +43,14 @@ pub(super) unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
     guard::event("worker exit", worker::stop);
 }
 
+/// Lets the event loop go first where there are fewer processors than work: visitors with a session
+/// must not notice that others sign in. Of the calling thread only (Linux).
+pub(crate) fn give_way() {
+    const NICE: i32 = 5;
+    // SAFETY: a plain system call; 0 is the calling thread. If it is refused nothing is lost.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+}
+
 /// Runs `spawn` with all signals blocked, so that the threads it starts inherit the mask: a signal
 /// taken by a thread would not interrupt the event loop (nginx-rust: `epoll_wait` sleeps on).
 pub(crate) fn with_signals_blocked<R>(spawn: impl FnOnce() -> R) -> R {

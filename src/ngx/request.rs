@@ -129,6 +129,11 @@ impl<'r> Request<'r> {
         })
     }
 
+    /// The value of a header, by its lower-case name; the first if it is repeated.
+    pub(crate) fn header(&self, name: &[u8]) -> Option<&'r [u8]> {
+        self.headers().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
     /// The elements of the header list, to be read or have their value replaced.
     pub(super) fn elements(&self) -> Elements<'r> {
         let part = &raw const self.fields().headers_in.headers.part;

@@ -61,11 +61,23 @@ fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fau
 
 fn set_headers(request: &mut Request<'_>, response: &Response) -> Result<(), Fault> {
     for (name, value) in &response.headers {
-        let kept = request.keep(value.as_bytes())?;
-        let value = bytes::borrowed(request.recall(kept));
+        request.add_response_header(name, value)?;
+    }
+    Ok(())
+}
+
+impl Request<'_> {
+    /// Adds a header to whatever the response will be.
+    pub(crate) fn add_response_header(
+        &mut self,
+        name: &'static str,
+        value: &str,
+    ) -> Result<(), Fault> {
+        let kept = self.keep(value.as_bytes())?;
+        let value = bytes::borrowed(self.recall(kept));
         // SAFETY: `headers_out.headers` is a live list; a pushed element is ours to fill.
         unsafe {
-            let raw = request.raw;
+            let raw = self.raw;
             let element =
                 ngx_list_push(&raw mut (*raw).headers_out.headers).cast::<ngx_table_elt_t>();
             if element.is_null() {
@@ -80,8 +92,8 @@ fn set_headers(request: &mut Request<'_>, response: &Response) -> Result<(), Fau
                 (*raw).headers_out.location = element;
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A status as nginx's return codes have it.

@@ -2,7 +2,7 @@
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
 use gate::identity::{HEADERS, ProviderHeaders, SessionView, folds_to};
-use gate::paths::{PathFacts, Subject, UnauthPaths};
+use gate::paths::{PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
 use gate::request::{RequestFacts, Sender, authority};
@@ -10,6 +10,7 @@ use gate::upstream;
 
 use crate::conf::LocationConf;
 use crate::endpoints::sign_in;
+use crate::header_auth::{self, Checked};
 use crate::ngx::header_list::{HeaderName, NewHeader};
 use crate::ngx::{Fault, Flow, Request};
 use crate::{answers, sessions};
@@ -30,8 +31,17 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let Some(provider) = location.provider() else {
         return Ok(Flow::Next); // `authentik_provider off;`
     };
-    let facts = Facts { request: &Judged { r, provider }, session: sessions::find(r, provider)? };
-    match decide(&policy(location, &provider.unauth_paths), facts) {
+    let session = match sessions::find(r, provider)? {
+        Ok(session) => Ok(session),
+        Err(reason) => match header_auth::check(r, provider)? {
+            Checked::Absent => Err(reason),
+            Checked::Known(session) => Ok(session),
+            Checked::Rejected(reason) => Err(reason),
+            Checked::Waiting => return Ok(Flow::Suspended),
+        },
+    };
+    let facts = Facts { request: &Judged { r, provider }, session };
+    match decide(&policy(location, provider), facts) {
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => sign_in::of_page(r, provider, reason),
         Verdict::Refuse(reason) => answers::refuse(r, reason),
@@ -39,9 +49,10 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     }
 }
 
-fn policy<'p>(location: &'p LocationConf, provider_paths: &'p UnauthPaths) -> Policy<'p> {
+fn policy<'p>(location: &'p LocationConf, provider: &'p Provider) -> Policy<'p> {
     Policy {
-        provider_paths,
+        provider_paths: &provider.unauth_paths,
+        intercept_header_auth: provider.intercept_header_auth,
         location_paths: location.unauth_paths(),
         require: location.require(),
         unauthenticated: location.unauthenticated(),
@@ -114,22 +125,23 @@ fn set_identity_headers<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
 ) -> Result<(), Fault> {
-    for extra in session.extra_headers() {
-        r.remove_headers(|name, _| folds_to(name, extra.lowercase))?;
-    }
     let values = session.user_headers().into_iter().chain(provider.values());
     let named = NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value });
-    // Additional headers come from the administrator and override all others (§8.5).
-    let overridden = |header: &NewHeader<'_>| {
-        session.extra_headers().any(|extra| folds_to(header.name.lowercase(), extra.lowercase))
-    };
-    let named = named.filter(|header| !overridden(header));
-    let extra = session.extra_headers().map(|extra| NewHeader {
-        name: HeaderName::new(extra.name, extra.lowercase),
-        value: extra.value,
-    });
-    let count = HEADERS.len() + session.extra_headers().count();
-    r.add_headers(count, named.chain(extra))?;
+    let extras = session.extra_headers().count();
+    if extras == 0 {
+        r.add_headers(NAMES.len(), named)?;
+    } else {
+        // They come from the administrator and override all others, the client's of course too
+        // (authentik-outpost.md §8.5).
+        let overrides = |name: &[u8]| session.extra_headers().any(|e| folds_to(name, e.lowercase));
+        r.remove_headers(|name, _| overrides(name))?;
+        let named = named.filter(|header| !overrides(header.name.lowercase()));
+        let extra = session.extra_headers().map(|extra| NewHeader {
+            name: HeaderName::new(extra.name, extra.lowercase),
+            value: extra.value,
+        });
+        r.add_headers(NAMES.len() + extras, named.chain(extra))?;
+    }
     r.state()?.headers_set.set(true);
     Ok(())
 }

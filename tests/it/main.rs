@@ -17,6 +17,7 @@ mod domain_level;
 mod endpoints;
 mod error_pages;
 mod foreign_module;
+mod header_auth;
 mod headers;
 mod hostile;
 mod neighbours;

@@ -17,6 +17,8 @@ pub struct Policy<'a> {
     pub require: Option<&'a Requirements>,
     /// `authentik_unauthenticated`.
     pub unauthenticated: Unauthenticated,
+    /// `intercept_header_auth`: who sends wrong credentials gets 401, not a redirect.
+    pub intercept_header_auth: bool,
 }
 
 /// `authentik_unauthenticated auto | redirect | 401 | pass`.
@@ -111,6 +113,13 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
     if is_open() {
         return Verdict::Admit(Permit(PermitKind::Unauthenticated(Grounds::Path)));
     }
+    // Wrong credentials are answered, not redirected; and where authentik is away there is nowhere to
+    // send anybody.
+    let unknown = reason == Reason::CredentialsRejected && policy.intercept_header_auth;
+    let away = reason.reply().status == 503;
+    if (unknown || away) && policy.unauthenticated != Unauthenticated::Pass {
+        return Verdict::Refuse(reason);
+    }
     match policy.unauthenticated {
         Unauthenticated::Pass => Verdict::Admit(Permit(PermitKind::Unauthenticated(Grounds::Pass))),
         Unauthenticated::Redirect => Verdict::SignIn(reason),
@@ -163,12 +172,14 @@ mod tests {
         unauthenticated: Unauthenticated,
         require: &Requirements,
     ) -> String {
+        let intercept = true;
         let open = UnauthPaths::compile(&["^/public/".to_owned()]).unwrap();
         let policy = Policy {
             provider_paths: &UnauthPaths::default(),
             location_paths: Some(&open),
             require: Some(require),
             unauthenticated,
+            intercept_header_auth: intercept,
         };
         let session = session.map(|record| SessionView::over(record).unwrap());
         match decide(&policy, Facts { request: &Visit { path, sender }, session }) {
@@ -199,6 +210,25 @@ mod tests {
         ] {
             let found = verdict(Err(Reason::NoSession), path, sender, unauthenticated, &none);
             assert_eq!(found, expected, "{path:?} {sender:?} {unauthenticated:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_credentials_and_an_absent_authentik_are_answered_and_not_redirected() {
+        let none = Requirements::default();
+        for (reason, path, unauthenticated, expected) in [
+            (
+                Reason::CredentialsRejected,
+                &b"/"[..],
+                Unauthenticated::Auto,
+                "refuse credentials-rejected",
+            ),
+            (Reason::CredentialsRejected, b"/public/", Unauthenticated::Auto, "admit Path"),
+            (Reason::CredentialsRejected, b"/", Unauthenticated::Pass, "admit Pass"),
+            (Reason::CoreTimeout, b"/", Unauthenticated::Redirect, "refuse core-timeout"),
+        ] {
+            let found = verdict(Err(reason), path, Sender::Navigation, unauthenticated, &none);
+            assert_eq!(found, expected);
         }
     }
 

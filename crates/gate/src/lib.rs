@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cookie;
+pub mod credentials;
 pub mod decision;
 pub mod endpoint;
 #[cfg(test)]

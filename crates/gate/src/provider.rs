@@ -44,6 +44,8 @@ pub struct Settings {
     pub internal_host: Option<String>,
     /// `basic_auth`: attributes of user name and password for HTTP Basic to the application.
     pub basic_auth: Option<(String, String)>,
+    /// `intercept_header_auth`, on unless it is switched off.
+    pub intercept_header_auth: Option<bool>,
 }
 
 /// Endpoints given in the configuration; the others come from discovery.
@@ -132,6 +134,8 @@ pub struct Provider {
     pub internal_host: String,
     /// Attributes of user name and password for HTTP Basic to the application.
     pub basic_auth: Option<(String, String)>,
+    /// Whether wrong credentials in `Authorization` are answered with 401 instead of a redirect.
+    pub intercept_header_auth: bool,
 }
 
 /// `external_host`, taken apart.
@@ -212,6 +216,7 @@ impl Provider {
             trust,
             internal_host,
             basic_auth,
+            intercept_header_auth,
         } = settings;
 
         let issuer_url = issuer_url(&issuer)?;
@@ -292,6 +297,7 @@ impl Provider {
             trust,
             internal_host,
             basic_auth,
+            intercept_header_auth: intercept_header_auth.unwrap_or(true),
         })
     }
 

@@ -14,6 +14,8 @@ pub enum Reason {
     NoSession,
     /// It carries one, but the zone knows no such session: expired, signed out, evicted, forged.
     UnknownSession,
+    /// authentik does not know the credentials in `Authorization`.
+    CredentialsRejected,
     /// The visitor is signed in and does not meet an `authentik_require`.
     NotPermitted,
     /// The user's `backend_override` is no URL that a request can be sent to.
@@ -106,6 +108,9 @@ impl Reason {
         let (status, level, code, title, sentence) = match self {
             Self::NoSession => (401, Info, "no-session", SIGN_IN, NEEDS_SESSION),
             Self::UnknownSession => (401, Info, "unknown-session", SIGN_IN, NEEDS_SESSION),
+            Self::CredentialsRejected => {
+                (401, Info, "credentials-rejected", SIGN_IN, BAD_CREDENTIALS)
+            }
             Self::NotPermitted => (403, Info, "not-permitted", FORBIDDEN, NOT_FOR_YOU),
             Self::BackendOverride => (502, Error, "backend-override", BAD_BACKEND, NO_BACKEND),
             Self::StateMalformed => (400, Info, "state-malformed", AGAIN, BROKEN_LINK),
@@ -190,6 +195,7 @@ impl From<&CoreError> for Reason {
 
 const SIGN_IN: &str = "Please sign in";
 const NEEDS_SESSION: &str = "This page needs a signed-in user.";
+const BAD_CREDENTIALS: &str = "The credentials that were sent are not known.";
 const FORBIDDEN: &str = "Not permitted";
 const NOT_FOR_YOU: &str = "You are signed in, but this page is not for you.";
 const BAD_BACKEND: &str = "No server for you";

@@ -224,11 +224,45 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "mode: \"forward\" is not a mode; use forward_single",
     ),
     (
-        "a mode of a later version",
+        "domain level without a domain",
         "authentik_provider x {
-            mode forward_domain; # <-
+            issuer https://sso.example.com/application/o/x/;
+            client_id x; client_secret s; external_host https://x.example.com;
+            mode forward_domain;
+         } # <-",
+        "authentik_provider \"x\": cookie_domain is missing",
+    ),
+    (
+        "proxy mode without a backend",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/;
+            client_id x; client_secret s; external_host https://x.example.com;
+            mode proxy;
+         } # <-",
+        "authentik_provider \"x\": internal_host is missing",
+    ),
+    (
+        "a backend that is no URL",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/;
+            client_id x; client_secret s; external_host https://x.example.com;
+            mode proxy; internal_host app:3000;
+         } # <-",
+        "authentik_provider \"x\": internal_host \"app:3000\"",
+    ),
+    (
+        "HTTP Basic with one attribute",
+        "authentik_provider x {
+            basic_auth app_password; # <-
          }",
-        "mode: \"forward_domain\" is not in this version yet; use forward_single",
+        "basic_auth: takes two attribute names",
+    ),
+    (
+        "a switch that is neither on nor off",
+        "authentik_provider x {
+            intercept_header_auth maybe; # <-
+         }",
+        "intercept_header_auth: \"maybe\" is neither on nor off",
     ),
     (
         "a cookie domain that does not cover the external host",

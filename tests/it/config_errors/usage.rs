@@ -71,6 +71,16 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "invalid number of arguments in \"authentik_unauth_paths\" directive",
     ),
     (
+        "a rule of no kind",
+        "authentik_require grup staff; # <-",
+        "authentik_require: \"grup\" is not one of group, entitlement, user",
+    ),
+    (
+        "a rule without a name",
+        "authentik_require group; # <-",
+        "authentik_require: group needs a name",
+    ),
+    (
         "an unknown answer to the unauthenticated",
         "authentik_unauthenticated 403; # <-",
         "authentik_unauthenticated: \"403\" is not one of auto, redirect, 401, pass",

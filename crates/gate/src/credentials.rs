@@ -1,0 +1,154 @@
+//! Header authentication: what an `Authorization` header offers instead of a session
+//! (authentik-outpost.md §4.2, §4.3).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+
+use crate::provider::Provider;
+use crate::question::Question;
+use crate::secret::Secret;
+use crate::store::Key;
+
+/// Longest header that is looked at, in bytes. nginx's own limit is 8 kB unless it is raised.
+const LONGEST: usize = 16 * 1024;
+
+/// The user name that says: the password is a token.
+const TOKEN_USER: &[u8] = b"goauthentik.io/token";
+
+/// Credentials as they were presented, not yet checked.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A token of this provider.
+    Bearer(Secret),
+    /// User name and app password.
+    Basic {
+        /// As presented.
+        username: Secret,
+        /// As presented.
+        password: Secret,
+    },
+}
+
+impl Credentials {
+    /// Reads the value of an `Authorization` header. `None` is another scheme, or nothing that
+    /// authentik could check: it is the application's.
+    #[must_use]
+    pub fn parse(header: &[u8]) -> Option<Self> {
+        if header.len() > LONGEST {
+            return None;
+        }
+        if let Some(token) = after_scheme(header, b"bearer ") {
+            return (!token.is_empty()).then(|| Self::Bearer(Secret::new(token)));
+        }
+        let encoded = after_scheme(header, b"basic ")?.trim_ascii();
+        let decoded = Secret::new(STANDARD.decode(encoded).ok()?);
+        decoded.expose_str()?;
+        let mut parts = decoded.expose().splitn(2, |byte| *byte == b':');
+        let (username, password) = (parts.next()?, parts.next()?);
+        Some(Self::Basic { username: Secret::new(username), password: Secret::new(password) })
+    }
+
+    /// What to ask authentik, one after the other until it says yes.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Question> {
+        match self {
+            Self::Bearer(token) => vec![Question::Introspect { token: token.clone() }],
+            Self::Basic { username, password } => {
+                let by_password = Question::SignInByPassword {
+                    username: username.clone(),
+                    password: password.clone(),
+                };
+                if username.expose() == TOKEN_USER {
+                    vec![Question::Introspect { token: password.clone() }, by_password]
+                } else {
+                    vec![by_password]
+                }
+            }
+        }
+    }
+}
+
+/// Under which key the zone holds what authentik said of this header: keyed, so that nobody who
+/// reads the zone can try passwords against it, and bound to the provider.
+#[must_use]
+pub fn zone_key(provider: &Provider, label: &[u8], header: &[u8]) -> Key {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &provider.login_key.0);
+    let mut context = hmac::Context::with_key(&key);
+    context.update(b"header authentication\0");
+    context.update(label);
+    context.update(b"\0");
+    context.update(&provider.key.0);
+    context.update(header);
+    let mut found = [0; 32];
+    found.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+    found
+}
+
+fn after_scheme<'h>(header: &'h [u8], scheme: &[u8]) -> Option<&'h [u8]> {
+    let (found, rest) = header.split_at_checked(scheme.len())?;
+    found.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn only_what_authentik_can_check_is_taken_for_credentials() {
+        // Vectors: authentik-outpost.md §8.3; RFC 7617 §2.
+        for (header, expected) in [
+            ("Bearer abc", "bearer abc"),
+            ("bEaReR a b", "bearer a b"),
+            ("Bearer", "none"),
+            ("Bearer ", "none"),
+            ("Basic Zm9vOmJhcg==", "basic foo bar"),
+            ("basic Zm9vOmJhcg==", "basic foo bar"),
+            ("Basic YTpiOmM=", "basic a b:c"),
+            ("Basic Zm9v", "none"),
+            ("Basic !!!", "none"),
+            ("Basic /zr/", "none"),
+            ("Digest username=\"x\"", "none"),
+            ("Basic", "none"),
+            ("", "none"),
+        ] {
+            let text = |secret: &Secret| secret.expose_str().unwrap().to_owned();
+            let found = match Credentials::parse(header.as_bytes()) {
+                None => "none".to_owned(),
+                Some(Credentials::Bearer(token)) => format!("bearer {}", text(&token)),
+                Some(Credentials::Basic { username, password }) => {
+                    format!("basic {} {}", text(&username), text(&password))
+                }
+            };
+            assert_eq!(found, expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_token_as_password_is_introspected_before_it_is_tried_as_a_password() {
+        let header = STANDARD.encode("goauthentik.io/token:secret");
+        let credentials = Credentials::parse(format!("Basic {header}").as_bytes()).unwrap();
+        let questions = credentials.questions();
+        assert!(matches!(
+            questions.as_slice(),
+            [Question::Introspect { .. }, Question::SignInByPassword { .. }]
+        ));
+    }
+
+    #[test]
+    fn an_endless_header_is_nobody_s() {
+        let header = format!("Bearer {}", "x".repeat(LONGEST));
+        assert!(Credentials::parse(header.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn the_same_header_at_another_provider_is_another_key() {
+        let header = b"Bearer abc";
+        let key = |provider: &Provider, label: &[u8]| zone_key(provider, label, header);
+        let (one, other) = (testing::provider(), testing::other_provider());
+        assert_eq!(key(&one, b"answer"), key(&one, b"answer"));
+        assert_ne!(key(&one, b"answer"), key(&other, b"answer"));
+        assert_ne!(key(&one, b"answer"), key(&one, b"lease"));
+    }
+}

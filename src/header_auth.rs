@@ -1,0 +1,277 @@
+//! Header authentication: clients without a session that send `Authorization`.
+//!
+//! authentik is asked off the event loop, by one request per credential over all workers; what it
+//! says is kept in the zone for a while, under a keyed hash of the header.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authentik_io::client::Client;
+use gate::cookie;
+use gate::credentials::{Credentials, zone_key};
+use gate::identity::{BasicAttributes, Rendered, SessionView, render};
+use gate::provider::Provider;
+use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
+use gate::reason::Reason;
+use gate::secret::Secret;
+use gate::store::{Key, Owner, Record};
+use gate::time::UnixTime;
+use gate::token::{Expected, Keys, verify};
+
+use crate::core_server::{self, Known};
+use crate::ngx::log::{self, Level};
+use crate::ngx::{Fault, Request, Zone, now};
+use crate::sessions::{self, kind};
+use crate::worker;
+
+/// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
+const YES_KEPT: u64 = 60;
+/// How long a no is believed, in seconds.
+const NO_KEPT: u64 = 10;
+/// How long authentik's absence is believed, in seconds: between one and two.
+const AWAY_KEPT: u64 = 2;
+/// How long one question may take until another worker may ask, in seconds.
+const LEASE: u64 = 12;
+/// How often a request looks whether somebody else's question was answered.
+const LOOK: Duration = Duration::from_millis(40);
+/// How long a request waits for somebody else's question, in seconds.
+const WAIT: u64 = 15;
+/// What became of the credentials of a request.
+pub(crate) enum Checked<'r> {
+    /// There are none that authentik could check.
+    Absent,
+    /// authentik knows them. They are gone from the request.
+    Known(SessionView<'r>),
+    /// authentik does not know them, or cannot be asked.
+    Rejected(Reason),
+    /// The request waits.
+    Waiting,
+}
+
+/// What a thread brings back.
+pub(crate) struct Judged {
+    answer: Key,
+    lease: Key,
+    provider: Arc<Provider>,
+    result: Result<Rendered, CoreError>,
+}
+
+/// Checks the `Authorization` header of a request without a session.
+pub(crate) fn check<'r>(
+    r: &mut Request<'r>,
+    provider: &'r Arc<Provider>,
+) -> Result<Checked<'r>, Fault> {
+    let Some(header) = r.header(b"authorization") else {
+        // After an internal redirect: accepted and taken away by the location before.
+        return match r.existing_state().and_then(|state| state.consumed.get()) {
+            Some(answer) => Ok(known(r, provider, &answer)?.unwrap_or(Checked::Absent)),
+            None => Ok(Checked::Absent),
+        };
+    };
+    let Some(credentials) = Credentials::parse(header) else { return Ok(Checked::Absent) };
+    let Some(zone) = r.main_conf().zone() else { return Ok(Checked::Absent) };
+    let answer = zone_key(provider, b"answer", header);
+    if let Some(checked) = known(r, provider, &answer)? {
+        return Ok(checked);
+    }
+    let state = r.state()?;
+    if state.asked_credentials.get() {
+        // It was our own question, and its answer did not get into the zone.
+        return Ok(Checked::Rejected(Reason::CoreTimeout));
+    }
+    let waits_since = state.waits_since.get().unwrap_or(now().0);
+    state.waits_since.set(Some(waits_since));
+    if now().0.saturating_sub(waits_since) > WAIT {
+        return Ok(Checked::Rejected(Reason::CoreTimeout));
+    }
+    let lease = zone_key(provider, b"lease", header);
+    if !take_lease(zone, lease) {
+        r.suspend(LOOK)?;
+        return Ok(Checked::Waiting);
+    }
+    ask(r, provider, credentials, answer, lease, zone)
+}
+
+/// What the zone says of them.
+fn known<'r>(
+    r: &mut Request<'r>,
+    provider: &Arc<Provider>,
+    answer: &Key,
+) -> Result<Option<Checked<'r>>, Fault> {
+    let Some(record) = sessions::copy(r, answer)? else { return Ok(None) };
+    let bytes = r.recall(record);
+    let Some(view) = SessionView::over(bytes) else {
+        return Ok(Some(Checked::Rejected(reason_of(bytes))));
+    };
+    if view.provider() != provider.key {
+        return Ok(None);
+    }
+    r.state()?.record.set(Some(record));
+    r.state()?.consumed.set(Some(*answer));
+    if r.state()?.asked_credentials.replace(false) {
+        begin_session(r, provider, bytes, view.expires())?;
+    }
+    // Consumed: the application must not see it, fresh or not (authentik-outpost.md §14.2).
+    r.remove_headers(|name, _| name == b"authorization")?;
+    Ok(Some(Checked::Known(view)))
+}
+
+/// A client that keeps cookies need not be asked for again.
+fn begin_session(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    record: &[u8],
+    expires: UnixTime,
+) -> Result<(), Fault> {
+    let rendered = Rendered { record: Secret::new(record), expires };
+    if let Ok(id) = sessions::open(r, provider, &rendered) {
+        let life = expires.since(now());
+        r.add_response_header("Set-Cookie", &cookie::set_session(provider, &id, life))?;
+    }
+    Ok(())
+}
+
+fn ask<'r>(
+    r: &mut Request<'r>,
+    provider: &Arc<Provider>,
+    credentials: Credentials,
+    answer: Key,
+    lease: Key,
+    zone: Zone,
+) -> Result<Checked<'r>, Fault> {
+    let give_up = |reason| {
+        zone.with(|table| table.remove(&lease));
+        Ok(Checked::Rejected(reason))
+    };
+    let endpoints = match core_server::endpoints(r, provider)? {
+        Known::Ready(endpoints) => endpoints,
+        Known::Waiting => {
+            zone.with(|table| table.remove(&lease));
+            return Ok(Checked::Waiting);
+        }
+        Known::Failed(reason) => return give_up(reason),
+    };
+    let keys = match core_server::signing_keys(r, provider, &endpoints, false)? {
+        Known::Ready(keys) => keys,
+        Known::Waiting => {
+            zone.with(|table| table.remove(&lease));
+            return Ok(Checked::Waiting);
+        }
+        Known::Failed(reason) => return give_up(reason),
+    };
+    let ticket = r.suspend(Duration::from_secs(LEASE))?;
+    let (subject, time) = (Arc::clone(provider), now());
+    let taken = worker::check_credentials(ticket, &provider.key, move |client, deadline| {
+        let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };
+        let result = judge.all(client, &credentials, deadline);
+        Judged { answer, lease, provider: subject, result }
+    });
+    if taken {
+        r.state()?.asked_credentials.set(true);
+        return Ok(Checked::Waiting);
+    }
+    r.resume_now();
+    give_up(Reason::Overloaded)
+}
+
+/// What a thread needs to know.
+struct Judge<'j> {
+    provider: &'j Provider,
+    endpoints: &'j Endpoints,
+    keys: &'j Keys,
+    time: UnixTime,
+}
+
+impl Judge<'_> {
+    /// Asks until authentik says yes; else the last no counts.
+    fn all(
+        &self,
+        client: &Client,
+        credentials: &Credentials,
+        deadline: std::time::Instant,
+    ) -> Result<Rendered, CoreError> {
+        let mut last = Err(CoreError::Misconfigured("nothing to ask".to_owned()));
+        for question in credentials.questions() {
+            last = self.one(client, &question, deadline);
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    }
+
+    fn one(
+        &self,
+        client: &Client,
+        question: &Question,
+        deadline: std::time::Instant,
+    ) -> Result<Rendered, CoreError> {
+        let Self { provider, endpoints, keys, time } = *self;
+        let request = question.to_http(provider, Some(endpoints))?;
+        let response = client.fetch(&request, &provider.trust, deadline);
+        let basic = provider.basic_auth.as_ref();
+        let basic = basic.map(|(user, password)| BasicAttributes { user, password });
+        match (question.read(provider, response.as_ref(), time)?, question) {
+            (Answer::Claims(claims), Question::Introspect { token }) => {
+                Ok(render(&claims, provider, token.expose(), basic))
+            }
+            (Answer::Tokens(tokens), _) => {
+                // The ID token here, not the access token (authentik-outpost.md §4.3).
+                let token =
+                    tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
+                let claims = verify(token.expose(), &Expected::of(provider, None), keys, time)?;
+                Ok(render(&claims, provider, token.expose(), basic))
+            }
+            (Answer::Claims(_) | Answer::Endpoints(_) | Answer::Keys(_), _) => {
+                Err(CoreError::Garbled { about: "introspection_endpoint" })
+            }
+        }
+    }
+}
+
+/// Puts what authentik said where every worker finds it. On the event loop.
+pub(crate) fn publish(judged: Judged) {
+    let Judged { answer, lease, provider, result } = judged;
+    let Some(zone) = worker::zone() else { return };
+    let time = now();
+    let (expires, owner, payload) = match result {
+        Ok(rendered) => {
+            let owner = sessions::owner_of(rendered.record.expose());
+            (rendered.expires.min(time.plus(YES_KEPT)), owner, rendered.record)
+        }
+        Err(error) => {
+            let away = error.cure() == Cure::Later;
+            let reason = if away { Reason::from(&error) } else { Reason::CredentialsRejected };
+            let level = if away { Level::Error } else { Level::Info };
+            let name = &provider.name;
+            log::cycle(
+                level,
+                format_args!("credentials not accepted, provider: \"{name}\": {error}"),
+            );
+            let kept = if away { AWAY_KEPT } else { NO_KEPT };
+            (time.plus(kept), Owner::NOBODY, Secret::new(reason.code()))
+        }
+    };
+    let record = Record::new(answer, owner, kind::CREDENTIALS, expires, payload.expose());
+    zone.with(|table| {
+        if let Ok(record) = &record {
+            table.insert(record, time)?;
+        }
+        table.remove(&lease)
+    });
+}
+
+fn take_lease(zone: Zone, key: Key) -> bool {
+    let time = now();
+    let Ok(record) = Record::new(key, Owner::NOBODY, kind::LEASE, time.plus(LEASE), &[]) else {
+        return false;
+    };
+    matches!(zone.with(|table| table.insert_if_absent(&record, time)), Some(Ok(true)))
+}
+
+fn reason_of(code: &[u8]) -> Reason {
+    let away =
+        [Reason::CoreTimeout, Reason::CoreGarbage, Reason::CoreUnreachable, Reason::Overloaded];
+    let found = away.into_iter().find(|reason| reason.code().as_bytes() == code);
+    found.unwrap_or(Reason::CredentialsRejected)
+}

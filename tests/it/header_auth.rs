@@ -1,0 +1,214 @@
+//! Header authentication: clients that send `Authorization` instead of a session cookie.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use authentik_standin::{Endpoint, Fault, ProviderSettings, WIKI_CLIENT_ID};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::harness::{Request, Site};
+
+const PROTECTED: &str = "authentik_provider wiki;
+     authentik_unauth_paths ^/public/;
+     location / { proxy_pass http://app; }";
+
+const APP_PASSWORD: &str = "app-password-bob-key-0123456789";
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// An access token of bob's for this client.
+fn token(site: &Site, client_id: &str) -> String {
+    let address: SocketAddr = site.sso.address();
+    let body = format!(
+        "grant_type=client_credentials&client_id={client_id}&username=bob\
+         &password={APP_PASSWORD}&scope=openid+profile+email+entitlements+ak_proxy"
+    );
+    let request = Request::new(address, "POST", &address.to_string(), "/application/o/token/")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(body);
+    let answer: serde_json::Value = serde_json::from_str(&request.send().text()).expect("JSON");
+    answer["access_token"].as_str().expect("a token").to_owned()
+}
+
+#[test]
+fn a_token_of_the_provider_is_an_identity_and_does_not_reach_the_application() {
+    let site = Site::start(PROTECTED);
+    let bearer = format!("Bearer {}", token(&site, WIKI_CLIENT_ID));
+
+    let first = site.get("/api").header("Authorization", &bearer).send();
+    let second = site.get("/api").header("Authorization", &bearer).send();
+
+    assert_eq!((first.status(), second.status()), (200, 200));
+    assert_eq!(site.app.hits(), 2);
+    let received = site.app.last();
+    assert_eq!(received.header("X-authentik-username"), Some("bob"));
+    assert_eq!(received.header("Authorization"), None);
+    assert_eq!(site.sso.count("/application/o/introspect/"), 1, "the answer is kept");
+    assert!(first.header("Set-Cookie").is_some_and(|c| c.starts_with("authentik_proxy_")));
+    assert_eq!(second.header("Set-Cookie"), None, "one session is enough");
+}
+
+#[test]
+fn a_token_of_another_provider_is_worth_nothing() {
+    // CVE-2024-47077 (S35).
+    let site = Site::builder()
+        .server(PROTECTED)
+        .settings(|settings, _| {
+            settings.providers.push(ProviderSettings::new("other", "http://other.test"));
+        })
+        .start();
+    let bearer = format!("Bearer {}", token(&site, "other-client-id"));
+
+    let answer = site.get("/api").header("Authorization", &bearer).send();
+
+    assert_eq!(answer.status(), 401);
+    assert!(answer.text().contains("credentials-rejected"), "{}", answer.text());
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn an_app_password_is_an_identity_and_the_accounts_password_is_not() {
+    let site = Site::start(PROTECTED);
+    let by_token = basic("goauthentik.io/token", &token(&site, WIKI_CLIENT_ID));
+    for (credentials, status) in [
+        (basic("bob", APP_PASSWORD), 200),
+        (by_token, 200),
+        (basic("bob", "bob-test-password"), 401),
+        (basic("BOB", APP_PASSWORD), 401),
+        (basic("bob", ""), 401),
+        ("Basic !!!".to_owned(), 401),
+        ("Bearer garbage".to_owned(), 401),
+    ] {
+        site.app.forget();
+        let answer = site.get("/api").header("Authorization", &credentials).send();
+        assert_eq!(answer.status(), status, "{credentials}: {}", answer.text());
+        assert_eq!(site.app.hits(), u64::from(status == 200), "{credentials}");
+        if status == 200 {
+            assert_eq!(site.app.last().header("X-authentik-username"), Some("bob"));
+            assert_eq!(site.app.last().header("Authorization"), None);
+        }
+    }
+}
+
+#[test]
+fn a_no_is_remembered_for_a_while() {
+    let site = Site::start(PROTECTED);
+
+    for _ in 0..6 {
+        let request = site.get("/api").header("Authorization", basic("bob", "wrong"));
+        assert_eq!(request.status(), 401);
+    }
+
+    assert_eq!(site.sso.count("/application/o/token/"), 1);
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn authentik_is_asked_once_however_many_requests_bring_the_same_credentials() {
+    let site = Site::start(PROTECTED);
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(600)));
+
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let request = site.get("/api").header("Authorization", basic("bob", APP_PASSWORD));
+                assert_eq!(request.status(), 200);
+            });
+        }
+    });
+
+    assert_eq!(site.sso.count("/application/o/token/"), 1);
+    assert_eq!(site.app.hits(), 20);
+}
+
+#[test]
+fn a_session_wins_and_the_header_is_the_applications() {
+    let site = Site::start(PROTECTED);
+    let alice = site.signed_in();
+
+    let request = alice.get("/").header("Authorization", basic("bob", APP_PASSWORD));
+    assert_eq!(request.status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(received.header("X-authentik-username"), Some("alice"));
+    assert!(received.header("Authorization").is_some());
+}
+
+#[test]
+fn an_internal_redirect_keeps_the_identity_of_accepted_credentials() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { try_files /none /inner; }
+         location = /inner { proxy_pass http://app; }",
+    );
+
+    let request = site.get("/page").header("Authorization", basic("bob", APP_PASSWORD));
+    assert_eq!(request.status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(received.header("X-authentik-username"), Some("bob"));
+    assert_eq!(received.header("Authorization"), None);
+}
+
+#[test]
+fn on_an_unauthenticated_path_unknown_credentials_pass_untouched() {
+    let site = Site::start(PROTECTED);
+
+    let request = site.get("/public/x").header("Authorization", "Bearer of-the-application");
+    assert_eq!(request.status(), 200);
+
+    let received = site.app.last();
+    assert_eq!(received.header("Authorization"), Some("Bearer of-the-application"));
+    assert_eq!(received.header("X-authentik-username"), None);
+}
+
+#[test]
+fn while_authentik_is_away_credentials_are_neither_right_nor_wrong() {
+    let site = Site::start(PROTECTED);
+    assert_eq!(site.navigate("/").status(), 302); // the endpoints are known
+    site.sso.down();
+
+    let answer = site.get("/api").header("Authorization", basic("bob", APP_PASSWORD)).send();
+
+    assert_eq!(answer.status(), 503);
+    assert!(answer.header("Retry-After").is_some());
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn intercepting_decides_between_401_and_a_redirect() {
+    for (lines, status) in [("", 401), ("intercept_header_auth off;", 302)] {
+        let site = Site::builder().server(PROTECTED).provider(lines).start();
+
+        let request = site.navigate("/page").header("Authorization", basic("bob", "wrong"));
+
+        assert_eq!(request.status(), status, "{lines}");
+        assert_eq!(site.app.hits(), 0);
+    }
+}
+
+#[test]
+fn a_flood_of_bad_credentials_does_not_hold_up_sign_ins() {
+    let site = Site::start(PROTECTED);
+    let known = site.signed_in();
+    site.sso.fault(Endpoint::Introspect, Fault::Slow(Duration::from_secs(3)));
+
+    std::thread::scope(|scope| {
+        for number in 0..60 {
+            let site = &site;
+            scope.spawn(move || {
+                let request = site.get("/").header("Authorization", format!("Bearer {number}"));
+                let status = request.status();
+                assert!(matches!(status, 401 | 503), "{status}");
+            });
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let before = std::time::Instant::now();
+        assert_eq!(known.get("/").status(), 200);
+        assert_eq!(site.browser().open("/").status(), 200);
+        assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+    });
+}
