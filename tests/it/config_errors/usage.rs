@@ -72,12 +72,16 @@ pub(super) const USE_MISTAKES: &[Case] = &[
     ),
     (
         "a rule of no kind",
-        "authentik_require grup staff; # <-",
+        "%%WIKI%% server {
+            authentik_require grup staff; # <-
+         }",
         "authentik_require: \"grup\" is not one of group, entitlement, user",
     ),
     (
         "a rule without a name",
-        "authentik_require group; # <-",
+        "%%WIKI%% server {
+            authentik_require group; # <-
+         }",
         "authentik_require: group needs a name",
     ),
     (
