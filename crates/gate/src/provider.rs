@@ -1,99 +1,27 @@
 //! One authentik Proxy Provider: its settings as given, and what is derived from them once.
 
-use std::fmt;
-use std::sync::Arc;
+mod external;
+mod issuer;
+mod keys;
+mod settings;
+mod web_url;
 
-use ring::{digest, hkdf};
-use url::Url;
+use ring::digest;
 
 use crate::identity::ProviderHeaders;
 use crate::paths::UnauthPaths;
 use crate::question::discovery_url;
 use crate::secret::Secret;
 
-/// A provider as the administrator wrote it, unchecked.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// `authentik_provider NAME`.
-    pub name: String,
-    /// `issuer`, an URL: `https://host/application/o/<slug>/`, or `https://host/` in global mode.
-    pub issuer: String,
-    /// OAuth2 client.
-    pub client_id: String,
-    /// Client authentication and HS256 key.
-    pub client_secret: Option<Secret>,
-    /// Public URL of the application, as typed: the registered redirect URI is built from it.
-    pub external_host: String,
-    /// How requests are matched and cookies are scoped.
-    pub mode: Mode,
-    /// `cookie_domain`, with or without a leading dot.
-    pub cookie_domain: Option<String>,
-    /// Key material for login states; the client secret is used when there is none.
-    pub cookie_secret: Option<Secret>,
-    /// Patterns, one per entry, in authentik's dialect; blank ones are skipped.
-    pub unauth_paths: Vec<String>,
-    /// Scopes to request, in this order.
-    pub scope: Vec<String>,
-    /// Application slug, for `X-authentik-meta-app` and discovery in global issuer mode.
-    pub application: Option<String>,
-    /// Endpoints that were given by hand.
-    pub endpoints: GivenEndpoints,
-    /// How authentik's certificate is judged.
-    pub trust: Trust,
-    /// `internal_host`: where requests go in proxy mode.
-    pub internal_host: Option<String>,
-    /// `basic_auth`: attributes of user name and password for HTTP Basic to the application.
-    pub basic_auth: Option<(String, String)>,
-    /// `intercept_header_auth`, on unless it is switched off.
-    pub intercept_header_auth: Option<bool>,
-}
+use external::CookieDomain;
+use issuer::{issuer_url, jwks_uri, slug, slug_of};
+use keys::{hex4, login_key};
+use settings::missing;
+use web_url::web_url;
 
-/// Endpoints given in the configuration; the others come from discovery.
-#[derive(Clone, Debug, Default)]
-pub struct GivenEndpoints {
-    /// Where the browser signs in.
-    pub authorization: Option<String>,
-    /// Where codes are exchanged.
-    pub token: Option<String>,
-    /// Where presented tokens are checked.
-    pub introspection: Option<String>,
-    /// Where the browser signs out.
-    pub end_session: Option<String>,
-    /// Signing keys.
-    pub jwks: Option<String>,
-}
-
-impl GivenEndpoints {
-    /// Whether nothing needs to be discovered.
-    #[must_use]
-    pub fn suffice(&self) -> bool {
-        self.authorization.is_some() && self.token.is_some() && self.end_session.is_some()
-    }
-}
-
-/// How a provider guards applications (authentik's `mode`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Forward auth, single application.
-    #[default]
-    ForwardSingle,
-    /// Forward auth, domain level.
-    ForwardDomain,
-    /// Proxy.
-    Proxy,
-}
-
-/// How authentik's TLS certificate is judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Trust {
-    /// Against the system's certificate authorities.
-    #[default]
-    System,
-    /// Against these, PEM.
-    Authorities(Arc<[u8]>),
-    /// Not at all (`ssl_verify off`).
-    Anything,
-}
+pub use external::{ENDPOINTS_PATH, External};
+pub use keys::{LoginKey, ProviderKey};
+pub use settings::{DEFAULT_SCOPE, GivenEndpoints, Mode, Settings, SettingsError, Trust};
 
 /// A provider, checked, with what every request and login needs derived from the settings.
 #[derive(Debug)]
@@ -137,62 +65,6 @@ pub struct Provider {
     /// Whether wrong credentials in `Authorization` are answered with 401 instead of a redirect.
     pub intercept_header_auth: bool,
 }
-
-/// `external_host`, taken apart.
-#[derive(Debug, Clone)]
-pub struct External {
-    /// As typed, for the places where authentik compares bytes.
-    pub typed: String,
-    /// As a browser reads it.
-    pub url: Url,
-    /// `scheme://host[:port]` as a browser writes it, without a final slash.
-    pub origin: String,
-    /// The redirect URI that authentik registered: URL join of the typed value, see `External::parse`.
-    pub redirect_uri: String,
-    /// Path prefix of the native endpoints: `/outpost.goauthentik.io/` or below a sub-path.
-    pub endpoints_path: String,
-}
-
-/// Names a provider in the zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProviderKey(pub [u8; 16]);
-
-/// 32 bytes of key material for login states. Never printed.
-#[derive(Clone)]
-pub struct LoginKey(pub [u8; 32]);
-
-impl fmt::Debug for LoginKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LoginKey(32 bytes)")
-    }
-}
-
-impl Drop for LoginKey {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.0);
-    }
-}
-
-/// A mistake in the settings: which key, what is wrong with it and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsError {
-    /// The configuration key, e.g. `external_host`.
-    pub key: &'static str,
-    /// The sentence after the key, without a final stop.
-    pub message: String,
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.message)
-    }
-}
-
-/// authentik's default scopes for proxy providers.
-pub const DEFAULT_SCOPE: &str = "openid profile email entitlements ak_proxy";
-
-/// Prefix of every native endpoint of an application at the root of its host.
-pub const ENDPOINTS_PATH: &str = "/outpost.goauthentik.io/";
 
 impl Provider {
     /// Checks the settings and derives the rest.
@@ -308,169 +180,6 @@ impl Provider {
     }
 }
 
-impl External {
-    /// Takes `external_host` apart.
-    ///
-    /// The redirect URI is what authentik registers: `urljoin(external_host,
-    /// "outpost.goauthentik.io/callback")`, which drops the last path segment when the path has no
-    /// final slash (authentik-outpost.md §1.6, recordings number 19), host and port as typed.
-    ///
-    /// # Errors
-    /// Not an http or https URL, or one with user, query or fragment.
-    pub fn parse(typed: &str) -> Result<Self, SettingsError> {
-        const KEY: &str = "external_host";
-        let url = web_url(KEY, typed, "https://wiki.example.com")?;
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(SettingsError {
-                key: KEY,
-                message: format!("\"{typed}\" has a query or fragment; write scheme and host only"),
-            });
-        }
-        // Past "scheme://", the first slash begins the path.
-        let authority = typed.find("://").map_or(0, |at| at + 3);
-        let path_at = typed
-            .get(authority..)
-            .and_then(|rest| rest.find('/'))
-            .map_or(typed.len(), |at| authority + at);
-        let (typed_origin, typed_path) = typed.split_at(path_at);
-        let directory = typed_path.rfind('/').map_or("/", |at| typed_path.split_at(at + 1).0);
-        let endpoints_path = format!("{directory}{}", ENDPOINTS_PATH.trim_start_matches('/'));
-
-        Ok(Self {
-            typed: typed.to_owned(),
-            origin: url.origin().ascii_serialization(),
-            redirect_uri: format!(
-                "{typed_origin}{endpoints_path}callback?X-authentik-auth-callback=true"
-            ),
-            endpoints_path,
-            url,
-        })
-    }
-}
-
-struct CookieDomain;
-
-impl CookieDomain {
-    fn check(typed: &str, external: &External, mode: Mode) -> Result<String, SettingsError> {
-        const KEY: &str = "cookie_domain";
-        let domain = typed.trim_start_matches('.').to_ascii_lowercase();
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-        if domain.is_empty() || !domain.chars().all(plain) {
-            return Err(SettingsError {
-                key: KEY,
-                message: format!("\"{typed}\" is not a domain; write e.g. example.com"),
-            });
-        }
-        let host = external.url.host_str().unwrap_or_default();
-        let below = host.strip_suffix(domain.as_str()).is_some_and(|h| h.ends_with('.'));
-        // The browser would drop every cookie that we set on the way back from authentik.
-        if host != domain && !below {
-            return Err(SettingsError {
-                key: KEY,
-                message: format!("\"{typed}\" does not cover external_host \"{}\"", external.typed),
-            });
-        }
-        if (mode == Mode::ForwardDomain || host != domain) && !domain.contains('.') {
-            return Err(SettingsError {
-                key: KEY,
-                message: format!("\"{typed}\" is a top-level domain; browsers refuse its cookies"),
-            });
-        }
-        Ok(domain)
-    }
-}
-
-fn web_url(key: &'static str, typed: &str, example: &str) -> Result<Url, SettingsError> {
-    if typed.is_empty() {
-        return Err(missing(key, &format!("write e.g. {key} {example};")));
-    }
-    let wrong = |what: &str| SettingsError {
-        key,
-        message: format!("\"{typed}\" {what}; write e.g. {key} {example};"),
-    };
-    if typed.contains('$') {
-        return Err(wrong("holds a \"$\", and variables do not work here"));
-    }
-    let url = Url::parse(typed).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong("is not an http or https URL"));
-    }
-    let after_scheme = typed.split_once(':').map_or("", |(_, rest)| rest);
-    if !after_scheme.starts_with("//") || after_scheme.starts_with("///") || typed.contains('\\') {
-        return Err(wrong("does not begin with scheme://host"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must not hold a user name or password"));
-    }
-    if typed.bytes().any(|b| b <= b' ' || b == 0x7f) {
-        return Err(wrong("holds a space or control character"));
-    }
-    Ok(url)
-}
-
-fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
-    const KEY: &str = "issuer";
-    let url = web_url(KEY, typed, "https://sso.example.com/application/o/wiki/")?;
-    if url.query().is_some() || url.fragment().is_some() {
-        let message = format!("\"{typed}\" must not have a query or fragment");
-        return Err(SettingsError { key: KEY, message });
-    }
-    // Compared byte for byte with what authentik writes into tokens.
-    if !typed.ends_with('/') {
-        let message =
-            format!("\"{typed}\" lacks the final slash of authentik's issuers; write {typed}/");
-        return Err(SettingsError { key: KEY, message });
-    }
-    Ok(url)
-}
-
-/// authentik's slugs: letters, digits, `-` and `_`.
-fn slug(typed: String) -> Result<String, SettingsError> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if typed.is_empty() || !typed.bytes().all(plain) {
-        return Err(SettingsError {
-            key: "application",
-            message: format!("\"{typed}\" is not a slug; write the application's slug, e.g. wiki"),
-        });
-    }
-    Ok(typed)
-}
-
-fn missing(key: &'static str, cure: &str) -> SettingsError {
-    SettingsError { key, message: format!("is missing: {cure}") }
-}
-
-fn slug_of(issuer: &Url) -> Option<String> {
-    let mut segments = issuer.path_segments()?.rev().skip_while(|segment| segment.is_empty());
-    let slug = segments.next()?;
-    (segments.next() == Some("o")).then(|| slug.to_owned())
-}
-
-/// Where authentik publishes the keys of an application, with either kind of issuer.
-fn jwks_uri(issuer: &str, application: &str) -> String {
-    let issuer = issuer.trim_end_matches('/');
-    let below = format!("/application/o/{application}");
-    if issuer.ends_with(&below) {
-        format!("{issuer}/jwks/")
-    } else {
-        format!("{issuer}{below}/jwks/")
-    }
-}
-
-fn login_key(material: &Secret, client_id: &str) -> Option<LoginKey> {
-    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ngx_http_authentik_module login state v1");
-    let mut key = LoginKey([0; 32]);
-    salt.extract(material.expose())
-        .expand(&[client_id.as_bytes()], hkdf::HKDF_SHA256)
-        .and_then(|okm| okm.fill(&mut key.0))
-        .ok()?;
-    Some(key)
-}
-
-fn hex4(key: &[u8; 16]) -> String {
-    key.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -483,52 +192,6 @@ mod tests {
             client_secret: Some(Secret::new("secret")),
             external_host: "https://wiki.example.com".into(),
             ..Settings::default()
-        }
-    }
-
-    #[test]
-    fn the_cookie_name_follows_the_client_id() {
-        // Vectors: authentik-outpost.md §7.1.
-        for (client_id, name) in [
-            ("client-123", "authentik_proxy_b44ea687"),
-            ("test-client", "authentik_proxy_d5fe8251"),
-            ("aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcd", "authentik_proxy_4923790d"),
-        ] {
-            let provider = Provider::new(Settings { client_id: client_id.into(), ..settings() });
-            assert_eq!(provider.unwrap().cookie_name, name);
-        }
-    }
-
-    #[test]
-    fn the_redirect_uri_is_the_one_that_authentik_registered() {
-        // Vectors: recordings/external_host_variants.json; authentik-outpost.md §1.6.
-        for (external, redirect, endpoints) in [
-            ("https://h", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
-            ("https://h/", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
-            (
-                "http://H:80",
-                "http://H:80/outpost.goauthentik.io/callback",
-                "/outpost.goauthentik.io/",
-            ),
-            (
-                "http://h/app",
-                "http://h/outpost.goauthentik.io/callback",
-                "/outpost.goauthentik.io/",
-            ),
-            (
-                "http://h/app/",
-                "http://h/app/outpost.goauthentik.io/callback",
-                "/app/outpost.goauthentik.io/",
-            ),
-            (
-                "http://[::1]:8/a/b",
-                "http://[::1]:8/a/outpost.goauthentik.io/callback",
-                "/a/outpost.goauthentik.io/",
-            ),
-        ] {
-            let parsed = External::parse(external).unwrap();
-            assert_eq!(parsed.redirect_uri, format!("{redirect}?X-authentik-auth-callback=true"));
-            assert_eq!(parsed.endpoints_path, endpoints);
         }
     }
 
@@ -581,37 +244,5 @@ mod tests {
             let error = Provider::new(broken).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
         }
-    }
-
-    #[test]
-    fn the_keys_are_where_authentik_publishes_them() {
-        // Recordings: oidc_metadata.json, both issuer modes.
-        for (issuer, application) in [
-            ("https://sso.example.com/application/o/wiki/", None),
-            ("https://sso.example.com/", Some("wiki")),
-        ] {
-            let application = application.map(str::to_owned);
-            let settings = Settings { issuer: issuer.into(), application, ..settings() };
-            let provider = Provider::new(settings).unwrap();
-            let [jwks, ..] = provider.headers.values();
-            assert_eq!(jwks, b"https://sso.example.com/application/o/wiki/jwks/");
-        }
-    }
-
-    #[test]
-    fn the_slug_comes_from_the_issuer_unless_given() {
-        assert_eq!(Provider::new(settings()).unwrap().application, "wiki");
-        let global = Settings { issuer: "https://sso.example.com/".into(), ..settings() };
-        let named = Settings { application: Some("blog".into()), ..global.clone() };
-        assert_eq!(Provider::new(named).unwrap().application, "blog");
-        assert!(Provider::new(global.clone()).is_err());
-        let by_hand = GivenEndpoints {
-            authorization: Some("https://sso.example.com/a".into()),
-            token: Some("https://sso.example.com/t".into()),
-            end_session: Some("https://sso.example.com/e".into()),
-            ..GivenEndpoints::default()
-        };
-        let by_hand = Provider::new(Settings { endpoints: by_hand, ..global });
-        assert_eq!(by_hand.unwrap().application, "");
     }
 }

@@ -1,0 +1,138 @@
+//! `external_host`, the application's public URL, and the cookie domain that must cover it.
+
+use url::Url;
+
+use super::web_url::web_url;
+use super::{Mode, SettingsError};
+
+/// `external_host`, taken apart.
+#[derive(Debug, Clone)]
+pub struct External {
+    /// As typed, for the places where authentik compares bytes.
+    pub typed: String,
+    /// As a browser reads it.
+    pub url: Url,
+    /// `scheme://host[:port]` as a browser writes it, without a final slash.
+    pub origin: String,
+    /// The redirect URI that authentik registered: URL join of the typed value, see `External::parse`.
+    pub redirect_uri: String,
+    /// Path prefix of the native endpoints: `/outpost.goauthentik.io/` or below a sub-path.
+    pub endpoints_path: String,
+}
+
+impl External {
+    /// Takes `external_host` apart.
+    ///
+    /// The redirect URI is what authentik registers: `urljoin(external_host,
+    /// "outpost.goauthentik.io/callback")`, which drops the last path segment when the path has no
+    /// final slash (authentik-outpost.md §1.6, recordings number 19), host and port as typed.
+    ///
+    /// # Errors
+    /// Not an http or https URL, or one with user, query or fragment.
+    pub fn parse(typed: &str) -> Result<Self, SettingsError> {
+        const KEY: &str = "external_host";
+        let url = web_url(KEY, typed, "https://wiki.example.com")?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(SettingsError {
+                key: KEY,
+                message: format!("\"{typed}\" has a query or fragment; write scheme and host only"),
+            });
+        }
+        // Past "scheme://", the first slash begins the path.
+        let authority = typed.find("://").map_or(0, |at| at + 3);
+        let path_at = typed
+            .get(authority..)
+            .and_then(|rest| rest.find('/'))
+            .map_or(typed.len(), |at| authority + at);
+        let (typed_origin, typed_path) = typed.split_at(path_at);
+        let directory = typed_path.rfind('/').map_or("/", |at| typed_path.split_at(at + 1).0);
+        let endpoints_path = format!("{directory}{}", ENDPOINTS_PATH.trim_start_matches('/'));
+
+        Ok(Self {
+            typed: typed.to_owned(),
+            origin: url.origin().ascii_serialization(),
+            redirect_uri: format!(
+                "{typed_origin}{endpoints_path}callback?X-authentik-auth-callback=true"
+            ),
+            endpoints_path,
+            url,
+        })
+    }
+}
+
+pub(super) struct CookieDomain;
+
+impl CookieDomain {
+    pub(super) fn check(
+        typed: &str,
+        external: &External,
+        mode: Mode,
+    ) -> Result<String, SettingsError> {
+        const KEY: &str = "cookie_domain";
+        let domain = typed.trim_start_matches('.').to_ascii_lowercase();
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        if domain.is_empty() || !domain.chars().all(plain) {
+            return Err(SettingsError {
+                key: KEY,
+                message: format!("\"{typed}\" is not a domain; write e.g. example.com"),
+            });
+        }
+        let host = external.url.host_str().unwrap_or_default();
+        let below = host.strip_suffix(domain.as_str()).is_some_and(|h| h.ends_with('.'));
+        // The browser would drop every cookie that we set on the way back from authentik.
+        if host != domain && !below {
+            return Err(SettingsError {
+                key: KEY,
+                message: format!("\"{typed}\" does not cover external_host \"{}\"", external.typed),
+            });
+        }
+        if (mode == Mode::ForwardDomain || host != domain) && !domain.contains('.') {
+            return Err(SettingsError {
+                key: KEY,
+                message: format!("\"{typed}\" is a top-level domain; browsers refuse its cookies"),
+            });
+        }
+        Ok(domain)
+    }
+}
+
+/// Prefix of every native endpoint of an application at the root of its host.
+pub const ENDPOINTS_PATH: &str = "/outpost.goauthentik.io/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_redirect_uri_is_the_one_that_authentik_registered() {
+        // Vectors: recordings/external_host_variants.json; authentik-outpost.md §1.6.
+        for (external, redirect, endpoints) in [
+            ("https://h", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
+            ("https://h/", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
+            (
+                "http://H:80",
+                "http://H:80/outpost.goauthentik.io/callback",
+                "/outpost.goauthentik.io/",
+            ),
+            (
+                "http://h/app",
+                "http://h/outpost.goauthentik.io/callback",
+                "/outpost.goauthentik.io/",
+            ),
+            (
+                "http://h/app/",
+                "http://h/app/outpost.goauthentik.io/callback",
+                "/app/outpost.goauthentik.io/",
+            ),
+            (
+                "http://[::1]:8/a/b",
+                "http://[::1]:8/a/outpost.goauthentik.io/callback",
+                "/a/outpost.goauthentik.io/",
+            ),
+        ] {
+            let parsed = External::parse(external).unwrap();
+            assert_eq!(parsed.redirect_uri, format!("{redirect}?X-authentik-auth-callback=true"));
+            assert_eq!(parsed.endpoints_path, endpoints);
+        }
+    }
+}

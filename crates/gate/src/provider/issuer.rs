@@ -1,0 +1,89 @@
+//! The issuer, in either of authentik's modes, and what it tells of the application.
+
+use url::Url;
+
+use super::SettingsError;
+use super::web_url::web_url;
+
+pub(super) fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
+    const KEY: &str = "issuer";
+    let url = web_url(KEY, typed, "https://sso.example.com/application/o/wiki/")?;
+    if url.query().is_some() || url.fragment().is_some() {
+        let message = format!("\"{typed}\" must not have a query or fragment");
+        return Err(SettingsError { key: KEY, message });
+    }
+    // Compared byte for byte with what authentik writes into tokens.
+    if !typed.ends_with('/') {
+        let message =
+            format!("\"{typed}\" lacks the final slash of authentik's issuers; write {typed}/");
+        return Err(SettingsError { key: KEY, message });
+    }
+    Ok(url)
+}
+
+/// authentik's slugs: letters, digits, `-` and `_`.
+pub(super) fn slug(typed: String) -> Result<String, SettingsError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if typed.is_empty() || !typed.bytes().all(plain) {
+        return Err(SettingsError {
+            key: "application",
+            message: format!("\"{typed}\" is not a slug; write the application's slug, e.g. wiki"),
+        });
+    }
+    Ok(typed)
+}
+
+pub(super) fn slug_of(issuer: &Url) -> Option<String> {
+    let mut segments = issuer.path_segments()?.rev().skip_while(|segment| segment.is_empty());
+    let slug = segments.next()?;
+    (segments.next() == Some("o")).then(|| slug.to_owned())
+}
+
+/// Where authentik publishes the keys of an application, with either kind of issuer.
+pub(super) fn jwks_uri(issuer: &str, application: &str) -> String {
+    let issuer = issuer.trim_end_matches('/');
+    let below = format!("/application/o/{application}");
+    if issuer.ends_with(&below) {
+        format!("{issuer}/jwks/")
+    } else {
+        format!("{issuer}{below}/jwks/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::provider::{GivenEndpoints, Provider, Settings};
+    use crate::testing::settings;
+
+    #[test]
+    fn the_keys_are_where_authentik_publishes_them() {
+        // Recordings: oidc_metadata.json, both issuer modes.
+        for (issuer, application) in [
+            ("https://sso.example.com/application/o/wiki/", None),
+            ("https://sso.example.com/", Some("wiki")),
+        ] {
+            let application = application.map(str::to_owned);
+            let settings = Settings { issuer: issuer.into(), application, ..settings() };
+            let provider = Provider::new(settings).unwrap();
+            let [jwks, ..] = provider.headers.values();
+            assert_eq!(jwks, b"https://sso.example.com/application/o/wiki/jwks/");
+        }
+    }
+
+    #[test]
+    fn the_slug_comes_from_the_issuer_unless_given() {
+        assert_eq!(Provider::new(settings()).unwrap().application, "wiki");
+        let global = Settings { issuer: "https://sso.example.com/".into(), ..settings() };
+        let named = Settings { application: Some("blog".into()), ..global.clone() };
+        assert_eq!(Provider::new(named).unwrap().application, "blog");
+        assert!(Provider::new(global.clone()).is_err());
+        let by_hand = GivenEndpoints {
+            authorization: Some("https://sso.example.com/a".into()),
+            token: Some("https://sso.example.com/t".into()),
+            end_session: Some("https://sso.example.com/e".into()),
+            ..GivenEndpoints::default()
+        };
+        let by_hand = Provider::new(Settings { endpoints: by_hand, ..global });
+        assert_eq!(by_hand.unwrap().application, "");
+    }
+}

@@ -1,0 +1,112 @@
+//! A provider as the administrator wrote it, and what is wrong with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::secret::Secret;
+
+/// A provider as the administrator wrote it, unchecked.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `authentik_provider NAME`.
+    pub name: String,
+    /// `issuer`, an URL: `https://host/application/o/<slug>/`, or `https://host/` in global mode.
+    pub issuer: String,
+    /// OAuth2 client.
+    pub client_id: String,
+    /// Client authentication and HS256 key.
+    pub client_secret: Option<Secret>,
+    /// Public URL of the application, as typed: the registered redirect URI is built from it.
+    pub external_host: String,
+    /// How requests are matched and cookies are scoped.
+    pub mode: Mode,
+    /// `cookie_domain`, with or without a leading dot.
+    pub cookie_domain: Option<String>,
+    /// Key material for login states; the client secret is used when there is none.
+    pub cookie_secret: Option<Secret>,
+    /// Patterns, one per entry, in authentik's dialect; blank ones are skipped.
+    pub unauth_paths: Vec<String>,
+    /// Scopes to request, in this order.
+    pub scope: Vec<String>,
+    /// Application slug, for `X-authentik-meta-app` and discovery in global issuer mode.
+    pub application: Option<String>,
+    /// Endpoints that were given by hand.
+    pub endpoints: GivenEndpoints,
+    /// How authentik's certificate is judged.
+    pub trust: Trust,
+    /// `internal_host`: where requests go in proxy mode.
+    pub internal_host: Option<String>,
+    /// `basic_auth`: attributes of user name and password for HTTP Basic to the application.
+    pub basic_auth: Option<(String, String)>,
+    /// `intercept_header_auth`, on unless it is switched off.
+    pub intercept_header_auth: Option<bool>,
+}
+
+/// Endpoints given in the configuration; the others come from discovery.
+#[derive(Clone, Debug, Default)]
+pub struct GivenEndpoints {
+    /// Where the browser signs in.
+    pub authorization: Option<String>,
+    /// Where codes are exchanged.
+    pub token: Option<String>,
+    /// Where presented tokens are checked.
+    pub introspection: Option<String>,
+    /// Where the browser signs out.
+    pub end_session: Option<String>,
+    /// Signing keys.
+    pub jwks: Option<String>,
+}
+
+impl GivenEndpoints {
+    /// Whether nothing needs to be discovered.
+    #[must_use]
+    pub fn suffice(&self) -> bool {
+        self.authorization.is_some() && self.token.is_some() && self.end_session.is_some()
+    }
+}
+
+/// How a provider guards applications (authentik's `mode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Forward auth, single application.
+    #[default]
+    ForwardSingle,
+    /// Forward auth, domain level.
+    ForwardDomain,
+    /// Proxy.
+    Proxy,
+}
+
+/// How authentik's TLS certificate is judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// Against the system's certificate authorities.
+    #[default]
+    System,
+    /// Against these, PEM.
+    Authorities(Arc<[u8]>),
+    /// Not at all (`ssl_verify off`).
+    Anything,
+}
+
+/// A mistake in the settings: which key, what is wrong with it and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    /// The configuration key, e.g. `external_host`.
+    pub key: &'static str,
+    /// The sentence after the key, without a final stop.
+    pub message: String,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+pub(super) fn missing(key: &'static str, cure: &str) -> SettingsError {
+    SettingsError { key, message: format!("is missing: {cure}") }
+}
+
+/// authentik's default scopes for proxy providers.
+pub const DEFAULT_SCOPE: &str = "openid profile email entitlements ak_proxy";

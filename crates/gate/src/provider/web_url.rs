@@ -1,0 +1,34 @@
+//! URLs in the settings: http or https, and nothing that a browser and authentik read differently.
+
+use url::Url;
+
+use super::SettingsError;
+use super::settings::missing;
+
+pub(super) fn web_url(key: &'static str, typed: &str, example: &str) -> Result<Url, SettingsError> {
+    if typed.is_empty() {
+        return Err(missing(key, &format!("write e.g. {key} {example};")));
+    }
+    let wrong = |what: &str| SettingsError {
+        key,
+        message: format!("\"{typed}\" {what}; write e.g. {key} {example};"),
+    };
+    if typed.contains('$') {
+        return Err(wrong("holds a \"$\", and variables do not work here"));
+    }
+    let url = Url::parse(typed).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("is not an http or https URL"));
+    }
+    let after_scheme = typed.split_once(':').map_or("", |(_, rest)| rest);
+    if !after_scheme.starts_with("//") || after_scheme.starts_with("///") || typed.contains('\\') {
+        return Err(wrong("does not begin with scheme://host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("must not hold a user name or password"));
+    }
+    if typed.bytes().any(|b| b <= b' ' || b == 0x7f) {
+        return Err(wrong("holds a space or control character"));
+    }
+    Ok(url)
+}
