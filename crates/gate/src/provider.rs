@@ -6,16 +6,12 @@ mod keys;
 mod settings;
 mod web_url;
 
-use ring::digest;
-
 use crate::identity::ProviderHeaders;
 use crate::paths::UnauthPaths;
-use crate::question::discovery_url;
 use crate::secret::Secret;
 
-use external::CookieDomain;
-use issuer::{issuer_url, jwks_uri, slug, slug_of};
-use keys::{hex4, login_key};
+use external::cookie_domain;
+use issuer::{application_slug, issuer_url, jwks_uri, must_be_discoverable};
 use settings::missing;
 use web_url::web_url;
 
@@ -72,90 +68,29 @@ impl Provider {
     /// # Errors
     /// The first mistake, with its cure.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let Settings {
-            name,
-            issuer,
-            client_id,
-            client_secret,
-            external_host,
-            mode,
-            cookie_domain,
-            cookie_secret,
-            unauth_paths,
-            scope,
-            application,
-            endpoints,
-            trust,
-            internal_host,
-            basic_auth,
-            intercept_header_auth,
-        } = settings;
+        let Settings { name, issuer, mode, endpoints, application, .. } = settings;
 
         let issuer_url = issuer_url(&issuer)?;
-        if client_id.is_empty() {
-            return Err(missing("client_id", "the Client ID shown on the provider's page"));
-        }
-        let client_secret = client_secret.filter(|secret| !secret.is_empty()).ok_or_else(|| {
-            missing("client_secret_file", "a file that holds the provider's Client Secret")
-        })?;
-        let external = External::parse(&external_host)?;
-        let cookie_domain = cookie_domain
-            .map(|domain| CookieDomain::check(&domain, &external, mode))
-            .transpose()?;
-        if mode == Mode::ForwardDomain && cookie_domain.is_none() {
-            return Err(missing("cookie_domain", "mode forward_domain needs the common domain"));
-        }
-        let internal_host = match (mode, internal_host) {
-            (_, Some(typed)) => {
-                web_url("internal_host", &typed, "http://127.0.0.1:3000")?;
-                typed.trim_end_matches('/').to_owned()
-            }
-            (Mode::Proxy, None) => {
-                return Err(missing("internal_host", "mode proxy needs the application's URL"));
-            }
-            (Mode::ForwardSingle | Mode::ForwardDomain, None) => String::new(),
-        };
-        for (key, given) in [
-            ("authorization_endpoint", &endpoints.authorization),
-            ("token_endpoint", &endpoints.token),
-            ("introspection_endpoint", &endpoints.introspection),
-            ("end_session_endpoint", &endpoints.end_session),
-            ("jwks_uri", &endpoints.jwks),
-        ] {
-            if let Some(given) = given {
-                web_url(key, given, "https://sso.example.com/application/o/…/")?;
-            }
-        }
-        let unauth_paths = UnauthPaths::compile(&unauth_paths)
-            .map_err(|error| SettingsError { key: "unauth_paths", message: error.to_string() })?;
+        let client_id = client_id(settings.client_id)?;
+        let client_secret = client_secret(settings.client_secret)?;
+        let external = External::parse(&settings.external_host)?;
+        let cookie_domain = cookie_domain(settings.cookie_domain.as_deref(), &external, mode)?;
+        let internal_host = internal_host(settings.internal_host.as_deref(), mode)?;
+        endpoints.check()?;
+        let unauth_paths = unauth_paths(&settings.unauth_paths)?;
+        let key_material = settings.cookie_secret.as_ref().unwrap_or(&client_secret);
+        let login_key = LoginKey::derive(key_material, &client_id)?;
+        let application = application_slug(application, &issuer_url)?;
+        must_be_discoverable(&issuer, &application, &endpoints)?;
 
-        let id_digest = digest::digest(&digest::SHA256, client_id.as_bytes());
-        let mut key = [0; 16];
-        key.iter_mut().zip(id_digest.as_ref()).for_each(|(to, from)| *to = *from);
-        let login_key = login_key(cookie_secret.as_ref().unwrap_or(&client_secret), &client_id)
-            .ok_or_else(|| missing("cookie_secret", "key derivation failed"))?;
-
-        let application = match application {
-            Some(typed) => slug(typed)?,
-            None => slug_of(&issuer_url).unwrap_or_default(),
-        };
-        if !endpoints.suffice() && discovery_url(&issuer, &application).is_none() {
-            return Err(SettingsError {
-                key: "issuer",
-                message: format!(
-                    "\"{issuer}\" does not name the application; write \
-                     https://…/application/o/SLUG/, or add application SLUG; if all providers of \
-                     authentik have this issuer"
-                ),
-            });
-        }
+        let key = ProviderKey::of(&client_id);
         let jwks_uri = endpoints.jwks.clone().unwrap_or_else(|| jwks_uri(&issuer, &application));
         Ok(Self {
             headers: ProviderHeaders::new(&name, &application, &jwks_uri, ""),
-            cookie_name: format!("authentik_proxy_{}", hex4(&key)),
-            key: ProviderKey(key),
+            cookie_name: key.cookie_name(),
+            key,
             login_key,
-            scope: if scope.is_empty() { DEFAULT_SCOPE.to_owned() } else { scope.join(" ") },
+            scope: scope(&settings.scope),
             application,
             given: endpoints,
             name,
@@ -166,10 +101,10 @@ impl Provider {
             external,
             cookie_domain,
             unauth_paths,
-            trust,
+            trust: settings.trust,
             internal_host,
-            basic_auth,
-            intercept_header_auth: intercept_header_auth.unwrap_or(true),
+            basic_auth: settings.basic_auth,
+            intercept_header_auth: settings.intercept_header_auth.unwrap_or(true),
         })
     }
 
@@ -178,6 +113,41 @@ impl Provider {
     pub fn secure_cookies(&self) -> bool {
         self.external.url.scheme() == "https"
     }
+}
+
+fn client_id(typed: String) -> Result<String, SettingsError> {
+    if typed.is_empty() {
+        return Err(missing("client_id", "the Client ID shown on the provider's page"));
+    }
+    Ok(typed)
+}
+
+fn client_secret(given: Option<Secret>) -> Result<Secret, SettingsError> {
+    given.filter(|secret| !secret.is_empty()).ok_or_else(|| {
+        missing("client_secret_file", "a file that holds the provider's Client Secret")
+    })
+}
+
+/// Without final slash; empty when there is none, which proxy mode does not accept.
+fn internal_host(typed: Option<&str>, mode: Mode) -> Result<String, SettingsError> {
+    const KEY: &str = "internal_host";
+    match (mode, typed) {
+        (_, Some(typed)) => {
+            web_url(KEY, typed, "http://127.0.0.1:3000")?;
+            Ok(typed.trim_end_matches('/').to_owned())
+        }
+        (Mode::Proxy, None) => Err(missing(KEY, "mode proxy needs the application's URL")),
+        (Mode::ForwardSingle | Mode::ForwardDomain, None) => Ok(String::new()),
+    }
+}
+
+fn unauth_paths(patterns: &[String]) -> Result<UnauthPaths, SettingsError> {
+    UnauthPaths::compile(patterns)
+        .map_err(|error| SettingsError { key: "unauth_paths", message: error.to_string() })
+}
+
+fn scope(names: &[String]) -> String {
+    if names.is_empty() { DEFAULT_SCOPE.to_owned() } else { names.join(" ") }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::settings::missing;
 use super::web_url::web_url;
 use super::{Mode, SettingsError};
 
@@ -60,44 +61,45 @@ impl External {
     }
 }
 
-pub(super) struct CookieDomain;
-
-impl CookieDomain {
-    pub(super) fn check(
-        typed: &str,
-        external: &External,
-        mode: Mode,
-    ) -> Result<String, SettingsError> {
-        const KEY: &str = "cookie_domain";
-        let domain = typed.trim_start_matches('.').to_ascii_lowercase();
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-        if domain.is_empty() || !domain.chars().all(plain) {
-            return Err(SettingsError {
-                key: KEY,
-                message: format!("\"{typed}\" is not a domain; write e.g. example.com"),
-            });
+/// The domain of every cookie: without leading dot, lower case, covering `external_host`.
+pub(super) fn cookie_domain(
+    typed: Option<&str>,
+    external: &External,
+    mode: Mode,
+) -> Result<Option<String>, SettingsError> {
+    match (mode, typed) {
+        (_, Some(typed)) => covering(typed, external, mode).map(Some),
+        (Mode::ForwardDomain, None) => {
+            Err(missing(COOKIE_DOMAIN, "mode forward_domain needs the common domain"))
         }
-        let host = external.url.host_str().unwrap_or_default();
-        let below = host.strip_suffix(domain.as_str()).is_some_and(|h| h.ends_with('.'));
-        // The browser would drop every cookie that we set on the way back from authentik.
-        if host != domain && !below {
-            return Err(SettingsError {
-                key: KEY,
-                message: format!("\"{typed}\" does not cover external_host \"{}\"", external.typed),
-            });
-        }
-        if (mode == Mode::ForwardDomain || host != domain) && !domain.contains('.') {
-            return Err(SettingsError {
-                key: KEY,
-                message: format!("\"{typed}\" is a top-level domain; browsers refuse its cookies"),
-            });
-        }
-        Ok(domain)
+        (Mode::ForwardSingle | Mode::Proxy, None) => Ok(None),
     }
+}
+
+fn covering(typed: &str, external: &External, mode: Mode) -> Result<String, SettingsError> {
+    let wrong =
+        |what: String| SettingsError { key: COOKIE_DOMAIN, message: format!("\"{typed}\" {what}") };
+    let domain = typed.trim_start_matches('.').to_ascii_lowercase();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if domain.is_empty() || !domain.chars().all(plain) {
+        return Err(wrong("is not a domain; write e.g. example.com".to_owned()));
+    }
+    let host = external.url.host_str().unwrap_or_default();
+    let below = host.strip_suffix(domain.as_str()).is_some_and(|h| h.ends_with('.'));
+    // The browser would drop every cookie that we set on the way back from authentik.
+    if host != domain && !below {
+        return Err(wrong(format!("does not cover external_host \"{}\"", external.typed)));
+    }
+    if (mode == Mode::ForwardDomain || host != domain) && !domain.contains('.') {
+        return Err(wrong("is a top-level domain; browsers refuse its cookies".to_owned()));
+    }
+    Ok(domain)
 }
 
 /// Prefix of every native endpoint of an application at the root of its host.
 pub const ENDPOINTS_PATH: &str = "/outpost.goauthentik.io/";
+
+const COOKIE_DOMAIN: &str = "cookie_domain";
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,9 @@
 
 use url::Url;
 
-use super::SettingsError;
 use super::web_url::web_url;
+use super::{GivenEndpoints, SettingsError};
+use crate::question::discovery_url;
 
 pub(super) fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
     const KEY: &str = "issuer";
@@ -21,8 +22,19 @@ pub(super) fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
     Ok(url)
 }
 
+/// The slug as typed, else as the issuer names it, else empty.
+pub(super) fn application_slug(
+    typed: Option<String>,
+    issuer: &Url,
+) -> Result<String, SettingsError> {
+    match typed {
+        Some(typed) => slug(typed),
+        None => Ok(slug_of(issuer).unwrap_or_default()),
+    }
+}
+
 /// authentik's slugs: letters, digits, `-` and `_`.
-pub(super) fn slug(typed: String) -> Result<String, SettingsError> {
+fn slug(typed: String) -> Result<String, SettingsError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if typed.is_empty() || !typed.bytes().all(plain) {
         return Err(SettingsError {
@@ -33,10 +45,29 @@ pub(super) fn slug(typed: String) -> Result<String, SettingsError> {
     Ok(typed)
 }
 
-pub(super) fn slug_of(issuer: &Url) -> Option<String> {
+fn slug_of(issuer: &Url) -> Option<String> {
     let mut segments = issuer.path_segments()?.rev().skip_while(|segment| segment.is_empty());
     let slug = segments.next()?;
     (segments.next() == Some("o")).then(|| slug.to_owned())
+}
+
+/// Refuses an issuer that does not tell where the endpoints are, unless they are given by hand.
+pub(super) fn must_be_discoverable(
+    issuer: &str,
+    application: &str,
+    given: &GivenEndpoints,
+) -> Result<(), SettingsError> {
+    if given.suffice() || discovery_url(issuer, application).is_some() {
+        return Ok(());
+    }
+    Err(SettingsError {
+        key: "issuer",
+        message: format!(
+            "\"{issuer}\" does not name the application; write \
+             https://…/application/o/SLUG/, or add application SLUG; if all providers of \
+             authentik have this issuer"
+        ),
+    })
 }
 
 /// Where authentik publishes the keys of an application, with either kind of issuer.

@@ -1,31 +1,48 @@
-//! What is derived from the client id and the secrets: names of cookies and sessions, key of logins.
+//! What is derived from client id and secrets: names of cookies and sessions, key of logins.
 
 use std::fmt;
 
-use ring::hkdf;
+use ring::{digest, hkdf};
 
+use super::SettingsError;
+use super::settings::missing;
 use crate::secret::Secret;
 
 /// Names a provider in the zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProviderKey(pub [u8; 16]);
 
-pub(super) fn hex4(key: &[u8; 16]) -> String {
-    key.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+impl ProviderKey {
+    /// First 16 bytes of SHA-256(client id).
+    pub(super) fn of(client_id: &str) -> Self {
+        let id_digest = digest::digest(&digest::SHA256, client_id.as_bytes());
+        let mut key = [0; 16];
+        key.iter_mut().zip(id_digest.as_ref()).for_each(|(to, from)| *to = *from);
+        Self(key)
+    }
+
+    /// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1).
+    pub(super) fn cookie_name(&self) -> String {
+        let hex: String = self.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("authentik_proxy_{hex}")
+    }
 }
 
 /// 32 bytes of key material for login states. Never printed.
 #[derive(Clone)]
 pub struct LoginKey(pub [u8; 32]);
 
-pub(super) fn login_key(material: &Secret, client_id: &str) -> Option<LoginKey> {
-    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ngx_http_authentik_module login state v1");
-    let mut key = LoginKey([0; 32]);
-    salt.extract(material.expose())
-        .expand(&[client_id.as_bytes()], hkdf::HKDF_SHA256)
-        .and_then(|okm| okm.fill(&mut key.0))
-        .ok()?;
-    Some(key)
+impl LoginKey {
+    /// HKDF-SHA256 (RFC 5869) over the secret; the client id keeps providers that share it apart.
+    pub(super) fn derive(material: &Secret, client_id: &str) -> Result<Self, SettingsError> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ngx_http_authentik_module login state v1");
+        let mut key = Self([0; 32]);
+        salt.extract(material.expose())
+            .expand(&[client_id.as_bytes()], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut key.0))
+            .map_err(|_| missing("cookie_secret", "key derivation failed"))?;
+        Ok(key)
+    }
 }
 
 impl fmt::Debug for LoginKey {

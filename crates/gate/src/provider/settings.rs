@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::web_url::web_url;
 use crate::secret::Secret;
 
 /// A provider as the administrator wrote it, unchecked.
@@ -62,6 +63,22 @@ impl GivenEndpoints {
     #[must_use]
     pub fn suffice(&self) -> bool {
         self.authorization.is_some() && self.token.is_some() && self.end_session.is_some()
+    }
+
+    /// Refuses the first that is not an http or https URL.
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        for (key, given) in [
+            ("authorization_endpoint", &self.authorization),
+            ("token_endpoint", &self.token),
+            ("introspection_endpoint", &self.introspection),
+            ("end_session_endpoint", &self.end_session),
+            ("jwks_uri", &self.jwks),
+        ] {
+            if let Some(given) = given {
+                web_url(key, given, "https://sso.example.com/application/o/…/")?;
+            }
+        }
+        Ok(())
     }
 }
 
