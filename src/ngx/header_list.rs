@@ -57,6 +57,14 @@ impl<'r> Request<'r> {
         if !self.headers().any(|(name, value)| unwanted(name, value)) {
             return Ok(());
         }
+        self.cut_headers(unwanted)
+    }
+
+    /// The same where it is known that there is one.
+    pub(crate) fn cut_headers(
+        &mut self,
+        mut unwanted: impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), Fault> {
         let raw = self.raw;
         // SAFETY: the list belongs to a live request; elements it gives out are valid.
         unsafe {
@@ -249,6 +257,11 @@ unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt_t) {
         let mut known =
             (&raw const ngx::ffi::ngx_http_headers_in).cast::<ngx::ffi::ngx_http_header_t>();
         let name = core::slice::from_raw_parts((*gone).lowcase_key, (*gone).key.len);
+        if name == b"cookie" {
+            // Goes from every request of a visitor with no other cookie: not worth a search.
+            forget_field(name, cookie_field(r), gone);
+            return;
+        }
         while (*known).name.len != 0 {
             let same_length = (*known).name.len == name.len();
             if same_length && bytes::slice(&(*known).name).eq_ignore_ascii_case(name) {
@@ -259,6 +272,18 @@ unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt_t) {
             known = known.add(1);
         }
     }
+}
+
+#[cfg(ngx_linked_headers)]
+unsafe fn cookie_field(r: *mut ngx_http_request_t) -> *mut u8 {
+    // SAFETY: `r` is live.
+    unsafe { (&raw mut (*r).headers_in.cookie).cast() }
+}
+
+#[cfg(not(ngx_linked_headers))]
+unsafe fn cookie_field(r: *mut ngx_http_request_t) -> *mut u8 {
+    // SAFETY: `r` is live.
+    unsafe { (&raw mut (*r).headers_in.cookies).cast() }
 }
 
 /// Since 1.23.0: every field is the head of a list linked by `next`.

@@ -57,7 +57,7 @@ fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {
         })
     })?;
     if emptied {
-        r.remove_headers(|name, value| name == b"cookie" && value.is_empty())?;
+        r.cut_headers(|name, value| name == b"cookie" && value.is_empty())?;
     }
     Ok(())
 }
