@@ -73,7 +73,10 @@ site_start_nginx() {
 }
 
 site_stop() {
-    kill "$nginx_pid" "$standin_pid" 2>/dev/null || true
+    # One by one: a shell's kill gives up at the first that is empty or gone.
+    for pid in "${nginx_pid-}" "${standin_pid-}"; do
+        [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+    done
     wait "$nginx_pid" "$standin_pid" 2>/dev/null || true
 }
 
