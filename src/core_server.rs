@@ -18,6 +18,7 @@ use ring::digest;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions::{copy_out, kind};
+use crate::single_flight::{self, LEASE, LOOK};
 use crate::worker;
 
 /// A document this old is fetched again by the next sign-in, in seconds.
@@ -26,12 +27,6 @@ const FRESH: u64 = 3600;
 const KEPT: u64 = 24 * 3600;
 /// A failure is not tried again for this long, in seconds: between one and two.
 const FAILURE_KEPT: u64 = 2;
-/// How long one fetch may take until another worker may try, in seconds.
-const LEASE: u64 = 12;
-/// How often a request looks whether somebody else's fetch has ended.
-const LOOK: Duration = Duration::from_millis(40);
-/// How long a request waits for somebody else's fetch, in seconds.
-const WAIT: u64 = 15;
 /// Keys are fetched anew for unknown key ids once in this time, in seconds (advisory S42).
 const REFETCH: u64 = 60;
 
@@ -160,13 +155,10 @@ fn document(
     if let Some((_, reason)) = failure {
         return Ok(Known::Failed(failure_of(reason.expose())));
     }
-    let state = r.state()?;
-    let waits_since = state.waits_since.get().unwrap_or(now().0);
-    state.waits_since.set(Some(waits_since));
-    if now().0.saturating_sub(waits_since) > WAIT {
+    if single_flight::has_waited_enough(r)? {
         return Ok(Known::Failed(Reason::CoreTimeout));
     }
-    if !lease(zone, document, provider) {
+    if !single_flight::take(zone, Entry::Lease.key(document, provider), LEASE) {
         r.suspend(LOOK)?;
         return Ok(Known::Waiting);
     }
@@ -278,15 +270,6 @@ fn read(zone: Zone, key: Key) -> Option<(UnixTime, Secret)> {
     let length = copy_out(zone, &key, &mut desk)?;
     let (time, body) = desk.get(..length)?.split_first_chunk()?;
     Some((UnixTime(u64::from_le_bytes(*time)), Secret::new(body)))
-}
-
-fn lease(zone: Zone, document: Document, provider: &Provider) -> bool {
-    let time = now();
-    let key = Entry::Lease.key(document, provider);
-    let Ok(record) = Record::new(key, Owner::NOBODY, kind::LEASE, time.plus(LEASE), &[]) else {
-        return false;
-    };
-    matches!(zone.with(|table| table.insert_if_absent(&record, time)), Some(Ok(true)))
 }
 
 fn failure_of(code: &[u8]) -> Reason {

@@ -22,6 +22,7 @@ use crate::core_server::{self, Known};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions::{self, kind};
+use crate::single_flight::{self, LEASE, LOOK};
 use crate::worker;
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
@@ -30,12 +31,6 @@ const YES_KEPT: u64 = 60;
 const NO_KEPT: u64 = 10;
 /// How long authentik's absence is believed, in seconds: between one and two.
 const AWAY_KEPT: u64 = 2;
-/// How long one question may take until another worker may ask, in seconds.
-const LEASE: u64 = 12;
-/// How often a request looks whether somebody else's question was answered.
-const LOOK: Duration = Duration::from_millis(40);
-/// How long a request waits for somebody else's question, in seconds.
-const WAIT: u64 = 15;
 /// What became of the credentials of a request.
 pub(crate) enum Checked<'r> {
     /// There are none that authentik could check.
@@ -74,18 +69,15 @@ pub(crate) fn check<'r>(
     if let Some(checked) = known(r, provider, &answer)? {
         return Ok(checked);
     }
-    let state = r.state()?;
-    if state.asked_credentials.get() {
+    if r.state()?.asked_credentials.get() {
         // It was our own question, and its answer did not get into the zone.
         return Ok(Checked::Rejected(Reason::CoreTimeout));
     }
-    let waits_since = state.waits_since.get().unwrap_or(now().0);
-    state.waits_since.set(Some(waits_since));
-    if now().0.saturating_sub(waits_since) > WAIT {
+    if single_flight::has_waited_enough(r)? {
         return Ok(Checked::Rejected(Reason::CoreTimeout));
     }
     let lease = zone_key(provider, b"lease", header);
-    if !take_lease(zone, lease) {
+    if !single_flight::take(zone, lease, LEASE) {
         r.suspend(LOOK)?;
         return Ok(Checked::Waiting);
     }
@@ -259,14 +251,6 @@ pub(crate) fn publish(judged: Judged) {
         }
         table.remove(&lease)
     });
-}
-
-fn take_lease(zone: Zone, key: Key) -> bool {
-    let time = now();
-    let Ok(record) = Record::new(key, Owner::NOBODY, kind::LEASE, time.plus(LEASE), &[]) else {
-        return false;
-    };
-    matches!(zone.with(|table| table.insert_if_absent(&record, time)), Some(Ok(true)))
 }
 
 fn reason_of(code: &[u8]) -> Reason {

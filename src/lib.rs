@@ -10,6 +10,7 @@
 //! | [`sessions`] | the gate's table, joined to the mapped zone |
 //! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
+//! | [`single_flight`] | one question at a time over all workers |
 //! | [`worker`] | the threads of a worker: questions out, answers in |
 //! | [`state`] | what is remembered of a request between callbacks |
 //! | [`variables`] | `$authentik_…` |
@@ -27,6 +28,7 @@ mod header_auth;
 mod ngx;
 mod phases;
 mod sessions;
+mod single_flight;
 mod state;
 mod variables;
 mod worker;

@@ -3,13 +3,13 @@
 use core::ffi::{c_char, c_void};
 
 use ngx::ffi::{
-    NGX_OK, ngx_array_push, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_main_conf_t,
+    ngx_array_push, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_main_conf_t,
     ngx_http_core_module, ngx_http_handler_pt, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
     ngx_http_phases_NGX_HTTP_POST_READ_PHASE, ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
     ngx_http_request_t, ngx_int_t, ngx_pool_cleanup_add,
 };
 
-use super::conf::{CONF_ERROR, Conf, Mistake};
+use super::conf::configure;
 use super::guard;
 use super::variables;
 use crate::conf::{LocationConf, MainConf, location};
@@ -96,11 +96,15 @@ pub(super) unsafe extern "C" fn init_main_conf(
     cf: *mut ngx_conf_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    finish(cf, |cf| {
-        // SAFETY: `conf` is what `create::<MainConf>` made.
-        let conf = unsafe { &mut *conf.cast::<MainConf>() };
-        conf.finish(cf)
-    })
+    configure(
+        cf,
+        |cf, message| cf.emerg_without_place(message),
+        |cf| {
+            // SAFETY: `conf` is what `create::<MainConf>` made.
+            let conf = unsafe { &mut *conf.cast::<MainConf>() };
+            conf.finish(cf)
+        },
+    )
 }
 
 pub(super) unsafe extern "C" fn merge_location(
@@ -108,26 +112,14 @@ pub(super) unsafe extern "C" fn merge_location(
     parent: *mut c_void,
     child: *mut c_void,
 ) -> *mut c_char {
-    finish(cf, |cf| {
-        // SAFETY: both are what `create::<LocationConf>` made, and they are not the same.
-        let (parent, child) =
-            unsafe { (&*parent.cast::<LocationConf>(), &mut *child.cast::<LocationConf>()) };
-        location::merge(parent, child, cf)
-    })
-}
-
-fn finish(
-    cf: *mut ngx_conf_t,
-    step: impl FnOnce(&mut Conf<'_>) -> Result<(), Mistake>,
-) -> *mut c_char {
-    let done = guard::status("configuration", || {
-        // SAFETY: nginx passes a live `cf`.
-        let mut conf = unsafe { Conf::new(cf) };
-        step(&mut conf).map_err(|mistake| {
-            if let Mistake::Said(message) = mistake {
-                conf.emerg_without_place(&message);
-            }
-        })
-    });
-    if done == NGX_OK as ngx_int_t { core::ptr::null_mut() } else { CONF_ERROR }
+    configure(
+        cf,
+        |cf, message| cf.emerg_without_place(message),
+        |cf| {
+            // SAFETY: both are what `create::<LocationConf>` made, and they are not the same.
+            let (parent, child) =
+                unsafe { (&*parent.cast::<LocationConf>(), &mut *child.cast::<LocationConf>()) };
+            location::merge(parent, child, cf)
+        },
+    )
 }

@@ -150,19 +150,24 @@ unsafe fn set<C>(
     command: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    configure(cf, |cf| {
-        // SAFETY: by this function's contract; nginx lets nobody else at `conf` meanwhile.
-        let (setter, conf) = unsafe {
-            let setter = core::mem::transmute::<*mut c_void, Setter<C>>((*command).post);
-            (setter, &mut *conf.cast::<C>())
-        };
-        setter(conf, cf)
-    })
+    configure(
+        cf,
+        |cf, message| cf.emerg(message),
+        |cf| {
+            // SAFETY: by this function's contract; nginx lets nobody else at `conf` meanwhile.
+            let (setter, conf) = unsafe {
+                let setter = core::mem::transmute::<*mut c_void, Setter<C>>((*command).post);
+                (setter, &mut *conf.cast::<C>())
+            };
+            setter(conf, cf)
+        },
+    )
 }
 
-/// Runs a step of the configuration; what goes wrong is said with file and line.
-fn configure(
+/// Runs a step of the configuration; what goes wrong is told to `say`.
+pub(super) fn configure(
     cf: *mut ngx_conf_t,
+    say: fn(&Conf<'_>, &str),
     step: impl FnOnce(&mut Conf<'_>) -> Result<(), Mistake>,
 ) -> *mut c_char {
     let done = guard::status("configuration", || {
@@ -170,7 +175,7 @@ fn configure(
         let mut conf = unsafe { Conf::new(cf) };
         step(&mut conf).map_err(|mistake| {
             if let Mistake::Said(message) = mistake {
-                conf.emerg(&message);
+                say(&conf, &message);
             }
         })
     });
@@ -178,7 +183,7 @@ fn configure(
 }
 
 /// `NGX_CONF_ERROR`.
-pub(super) const CONF_ERROR: *mut c_char = usize::MAX as *mut c_char;
+const CONF_ERROR: *mut c_char = usize::MAX as *mut c_char;
 
 /// The configuration as it is read.
 pub(crate) struct Conf<'c> {
@@ -338,11 +343,15 @@ unsafe extern "C" fn block_line<T>(
     _command: *mut ngx_command_t,
     block: *mut c_void,
 ) -> *mut c_char {
-    configure(cf, |cf| {
-        // SAFETY: `read_block` stored a `Block<T>` that lives while nginx parses the block.
-        let block = unsafe { &mut *block.cast::<Block<'_, T>>() };
-        (block.line)(block.target, cf)
-    })
+    configure(
+        cf,
+        |cf, message| cf.emerg(message),
+        |cf| {
+            // SAFETY: `read_block` stored a `Block<T>` that lives while nginx parses the block.
+            let block = unsafe { &mut *block.cast::<Block<'_, T>>() };
+            (block.line)(block.target, cf)
+        },
+    )
 }
 
 /// A size as nginx writes sizes: `512k`, `16m`.
