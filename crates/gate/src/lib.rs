@@ -15,6 +15,7 @@ pub mod http;
 pub mod identity;
 mod json;
 pub mod login;
+pub mod outpost;
 pub mod page;
 pub mod paths;
 pub mod provider;

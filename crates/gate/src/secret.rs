@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// Bytes that cannot be printed by accident and are overwritten when dropped.
 ///
 /// There is no `Display`; `Debug` shows the length only.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
@@ -39,6 +39,24 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())
+    }
+}
+
+/// A secret as a JSON string, for documents that are meant to hold it (`#[serde(with = …)]`).
+pub(crate) mod text {
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Secret;
+
+    pub(crate) fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose_str().ok_or_else(|| S::Error::custom("not UTF-8"))?)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        // The message of serde's own error could quote what was found.
+        String::deserialize(from).map(Secret::new).map_err(|_| D::Error::custom("not a string"))
     }
 }
 
