@@ -14,6 +14,7 @@ mod fixtures;
 pub mod http;
 pub mod identity;
 mod json;
+pub mod live;
 pub mod login;
 pub mod outpost;
 pub mod page;

@@ -86,7 +86,7 @@ impl Provider {
         let key = ProviderKey::of(&client_id);
         let jwks_uri = endpoints.jwks.clone().unwrap_or_else(|| jwks_uri(&issuer, &application));
         Ok(Self {
-            headers: ProviderHeaders::new(&name, &application, &jwks_uri, ""),
+            headers: ProviderHeaders::new(&name, &application, &jwks_uri, &settings.outpost),
             cookie_name: key.cookie_name(),
             key,
             login_key,

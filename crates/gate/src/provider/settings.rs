@@ -9,8 +9,10 @@ use crate::secret::Secret;
 /// A provider as the administrator wrote it, unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// `authentik_provider NAME`.
+    /// `authentik_provider NAME`, or its name in authentik.
     pub name: String,
+    /// Name of the outpost it belongs to; empty where it is defined by hand.
+    pub outpost: String,
     /// `issuer`, an URL: `https://host/application/o/<slug>/`, or `https://host/` in global mode.
     pub issuer: String,
     /// OAuth2 client.

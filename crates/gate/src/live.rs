@@ -1,0 +1,200 @@
+//! Shared memory for what is not a session: who talks to authentik, what was published, counters.
+//!
+//! Words that are read and written without a lock. All zeros is a fresh area; a reload of nginx
+//! finds it as it was. Only [`Live`] knows which word means what.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::outpost::{Board, Tenure};
+
+/// The area, of [`WORDS`] words at least; what is beyond them is the board.
+#[derive(Clone, Copy)]
+pub struct Live<'m> {
+    words: &'m [AtomicU64],
+}
+
+/// A fact that one process writes and all may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The WebSocket: process id of who has it open, 0 = closed.
+    ConnectedBy,
+    /// When it was opened or closed last, in seconds since 1970.
+    ConnectedSince,
+    /// When authentik was asked for the settings with success, in seconds since 1970.
+    LastRefresh,
+    /// When that failed, in seconds since 1970.
+    LastFailure,
+    /// Longest time that an event loop took to come round, in microseconds.
+    LongestPause,
+    /// Longest time that an event loop took to exchange the settings, in microseconds.
+    LongestExchange,
+    /// Sessions that authentik ended.
+    EndedByCore,
+}
+
+impl Fact {
+    /// How many there can be.
+    const ROOM: usize = 24;
+}
+
+/// Workers that count apart; further ones share.
+pub const COUNTING_WORKERS: usize = 64;
+/// Counters of each.
+pub const COUNTERS: usize = 64;
+
+// Where everything is.
+const EPOCH: usize = 0;
+const HOLDER: usize = 1;
+const BEAT: usize = 2;
+const INSTANCE: usize = 3;
+const FACTS: usize = 8;
+const COUNTS: usize = FACTS + Fact::ROOM;
+
+/// Words without a board.
+pub const WORDS: usize = COUNTS + COUNTING_WORKERS * COUNTERS;
+
+impl<'m> Live<'m> {
+    /// Over these words. `None` when they are fewer than [`WORDS`].
+    #[must_use]
+    pub fn new(words: &'m [AtomicU64]) -> Option<Self> {
+        (words.len() >= WORDS).then_some(Self { words })
+    }
+
+    /// Counts a configuration; gives its number, which is larger than all before.
+    #[must_use]
+    pub fn next_epoch(&self) -> u32 {
+        self.words.get(EPOCH).map_or(0, |word| word.fetch_add(1, Ordering::AcqRel) as u32 + 1)
+    }
+
+    /// Who talks to authentik.
+    #[must_use]
+    pub fn tenure(&self) -> Option<Tenure<'m>> {
+        Some(Tenure::new(self.words.get(HOLDER)?, self.words.get(BEAT)?))
+    }
+
+    /// Where the settings are; `None` when there is no room for a board.
+    #[must_use]
+    pub fn board(&self) -> Option<Board<'m>> {
+        Board::new(self.words.get(WORDS..)?)
+    }
+
+    /// One id for this nginx over all its workers and reloads (a UUID, RFC 9562 version 4): authentik
+    /// shows an outpost once for each. `fresh` is random; it is used if there is none yet.
+    #[must_use]
+    pub fn instance(&self, fresh: [u8; 16]) -> String {
+        let halves = fresh.split_at(8);
+        let mut agreed = [0_u8; 16];
+        let (high, low) = agreed.split_at_mut(8);
+        for (at, (fresh, to)) in [(halves.0, high), (halves.1, low)].into_iter().enumerate() {
+            let Some(word) = self.words.get(INSTANCE + at) else { continue };
+            let mut own = [0; 8];
+            own.copy_from_slice(fresh);
+            // 0 means that nobody has chosen yet.
+            let own = u64::from_be_bytes(own).max(1);
+            let found = word.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire);
+            to.copy_from_slice(&found.map_or_else(|known| known, |_| own).to_be_bytes());
+        }
+        uuid(agreed)
+    }
+
+    /// Says it.
+    pub fn set(&self, fact: Fact, value: u64) {
+        if let Some(word) = self.fact(fact) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Says it, if nothing larger was said.
+    pub fn raise(&self, fact: Fact, value: u64) {
+        if let Some(word) = self.fact(fact) {
+            word.fetch_max(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Adds to it.
+    pub fn add(&self, fact: Fact, value: u64) {
+        if let Some(word) = self.fact(fact) {
+            word.fetch_add(value, Ordering::Relaxed);
+        }
+    }
+
+    /// What was said last, 0 at first.
+    #[must_use]
+    pub fn get(&self, fact: Fact) -> u64 {
+        self.fact(fact).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// Counters of a worker, by its number.
+    #[must_use]
+    pub fn counters(&self, worker: usize) -> &'m [AtomicU64] {
+        let at = COUNTS + worker % COUNTING_WORKERS * COUNTERS;
+        self.words.get(at..at + COUNTERS).unwrap_or_default()
+    }
+
+    /// Sum over all workers of one counter.
+    #[must_use]
+    pub fn total(&self, counter: usize) -> u64 {
+        let of = |worker| self.counters(worker).get(counter);
+        let counts = (0..COUNTING_WORKERS).filter_map(of);
+        counts.map(|count| count.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+    }
+
+    fn fact(&self, fact: Fact) -> Option<&'m AtomicU64> {
+        self.words.get(FACTS + fact as usize)
+    }
+}
+
+fn uuid(mut bytes: [u8; 16]) -> String {
+    let [.., version, _, variant, _, _, _, _, _, _, _] = &mut bytes;
+    *version = *version & 0x0f | 0x40;
+    *variant = *variant & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(count: usize) -> Vec<AtomicU64> {
+        (0..count).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn all_processes_agree_on_one_instance() {
+        let memory = words(WORDS);
+        let live = Live::new(&memory).unwrap();
+        let first = live.instance([0xab; 16]);
+        assert_eq!(first, "abababab-abab-4bab-abab-abababababab");
+        assert_eq!(live.instance([0xcd; 16]), first);
+        assert!(Live::new(&memory[1..]).is_none());
+    }
+
+    #[test]
+    fn nothing_overlaps() {
+        let memory = words(WORDS + 24);
+        let live = Live::new(&memory).unwrap();
+        let (board, tenure) = (live.board().unwrap(), live.tenure().unwrap());
+        board.publish(b"document").unwrap();
+        assert!(tenure.claim(crate::outpost::Candidate { epoch: 1, pid: 2 }, 3, |_| true));
+        assert_eq!((live.next_epoch(), live.next_epoch()), (1, 2));
+        live.set(Fact::ConnectedBy, 7);
+        live.add(Fact::EndedByCore, 8);
+        for worker in [0, COUNTING_WORKERS - 1, COUNTING_WORKERS] {
+            for count in live.counters(worker) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        assert_eq!(board.read().unwrap().1, b"document");
+        assert_eq!((live.get(Fact::ConnectedBy), live.get(Fact::EndedByCore)), (7, 8));
+        assert_eq!(live.total(0), 3, "the workers beyond share");
+        live.raise(Fact::ConnectedBy, 6);
+        assert_eq!(live.get(Fact::ConnectedBy), 7);
+    }
+}

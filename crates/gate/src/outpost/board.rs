@@ -1,0 +1,192 @@
+//! The board: where the process that talks to authentik puts settings for all workers.
+//!
+//! Two buffers in shared memory, written in turn. Readers copy the newest without a lock and check
+//! afterwards that it stayed what it was, so a writer never waits for a reader, and one that is
+//! killed in the middle leaves the older buffer as it is.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use ring::digest;
+
+/// Words in front of the two buffers.
+const HEADER: usize = 8;
+
+/// Number of the newest publication; 0 = none.
+const NEWEST: usize = 0;
+/// Per buffer: number of what it holds (0 while it is written), length in bytes, checksum.
+const BUFFERS: [usize; 2] = [1, 4];
+
+/// Shared memory as the board sees it: all zeros is an empty board.
+#[derive(Clone, Copy)]
+pub struct Board<'m> {
+    header: &'m [AtomicU64],
+    area: &'m [AtomicU64],
+}
+
+/// It does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge {
+    /// Bytes that were to be published.
+    pub length: usize,
+    /// Bytes that fit.
+    pub room: usize,
+}
+
+impl<'m> Board<'m> {
+    /// The board in these words. `None` when there are too few.
+    #[must_use]
+    pub fn new(words: &'m [AtomicU64]) -> Option<Self> {
+        let (header, area) = words.split_at_checked(HEADER)?;
+        Some(Self { header, area })
+    }
+
+    /// Number of the newest publication: it changes with each, and is 0 before the first.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.word(NEWEST).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    /// Publishes `document`. One process at a time; if there are two, readers see one or the other.
+    ///
+    /// # Errors
+    /// It is too large; the board stays as it was.
+    pub fn publish(&self, document: &[u8]) -> Result<u64, TooLarge> {
+        let room = self.area.len() / 2 * 8;
+        let too_large = TooLarge { length: document.len(), room };
+        let number = self.newest() + 1;
+        let [Some(holds), Some(length), Some(checksum)] = self.facts(number) else {
+            return Err(too_large);
+        };
+        let buffer = self.buffer(number);
+        if document.len() > room {
+            return Err(too_large);
+        }
+        holds.store(0, Ordering::Relaxed);
+        fence(Ordering::Release); // readers that see a new word see the 0 as well
+        for (word, bytes) in buffer.iter().zip(document.chunks(8)) {
+            word.store(word_of(bytes), Ordering::Relaxed);
+        }
+        length.store(document.len() as u64, Ordering::Relaxed);
+        checksum.store(checksum_of(document), Ordering::Relaxed);
+        holds.store(number, Ordering::Release);
+        if let Some(newest) = self.word(NEWEST) {
+            newest.store(number, Ordering::Release);
+        }
+        Ok(number)
+    }
+
+    /// The newest document with its number. `None` when there is none, or it is being replaced
+    /// right now: look again later.
+    #[must_use]
+    pub fn read(&self) -> Option<(u64, Vec<u8>)> {
+        let number = self.newest();
+        let [Some(holds), Some(length), Some(checksum)] = self.facts(number) else { return None };
+        if number == 0 || holds.load(Ordering::Acquire) != number {
+            return None;
+        }
+        let length = usize::try_from(length.load(Ordering::Relaxed)).ok()?;
+        let checksum = checksum.load(Ordering::Relaxed);
+        let words = self.buffer(number).get(..length.div_ceil(8))?;
+        let mut document = Vec::with_capacity(words.len() * 8);
+        for word in words {
+            document.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        }
+        document.truncate(length);
+        fence(Ordering::Acquire);
+        let unchanged = holds.load(Ordering::Relaxed) == number;
+        // The checksum covers what the numbers cannot: two writers at once.
+        (unchanged && checksum_of(&document) == checksum).then_some((number, document))
+    }
+
+    fn word(&self, at: usize) -> Option<&'m AtomicU64> {
+        self.header.get(at)
+    }
+
+    fn facts(&self, number: u64) -> [Option<&'m AtomicU64>; 3] {
+        let at = if number % 2 == 0 { BUFFERS[0] } else { BUFFERS[1] };
+        [at, at + 1, at + 2].map(|at| self.word(at))
+    }
+
+    fn buffer(&self, number: u64) -> &'m [AtomicU64] {
+        let (even, odd) = self.area.split_at(self.area.len() / 2);
+        if number % 2 == 0 { even } else { odd }
+    }
+}
+
+fn word_of(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    u64::from_le_bytes(word)
+}
+
+fn checksum_of(document: &[u8]) -> u64 {
+    word_of(digest::digest(&digest::SHA256, document).as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn words(count: usize) -> Vec<AtomicU64> {
+        (0..count).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn the_newest_publication_is_read() {
+        let memory = words(HEADER + 2 * 4);
+        let board = Board::new(&memory).unwrap();
+        assert_eq!((board.newest(), board.read()), (0, None));
+        for (number, document) in [(1, "a"), (2, "12345678"), (3, ""), (4, &"x".repeat(32))] {
+            assert_eq!(board.publish(document.as_bytes()), Ok(number));
+            assert_eq!(board.read(), Some((number, document.as_bytes().to_vec())));
+        }
+        assert_eq!(board.publish(&[0; 33]), Err(TooLarge { length: 33, room: 32 }));
+        assert_eq!(board.read().unwrap().0, 4, "stays as it was");
+        assert!(Board::new(&memory[..HEADER - 1]).is_none());
+    }
+
+    #[test]
+    fn a_writer_that_dies_leaves_the_older_document() {
+        let memory = words(HEADER + 8);
+        let board = Board::new(&memory).unwrap();
+        board.publish(b"first").unwrap();
+        // As far as the second gets before it is killed: its buffer is begun, NEWEST is not set.
+        memory[BUFFERS[0]].store(0, Ordering::Relaxed);
+        memory[HEADER].store(u64::MAX, Ordering::Relaxed);
+        assert_eq!(board.read(), Some((1, b"first".to_vec())));
+        assert_eq!(board.publish(b"again"), Ok(2));
+        assert_eq!(board.read(), Some((2, b"again".to_vec())));
+    }
+
+    #[test]
+    fn garbage_is_not_read() {
+        let memory = words(HEADER + 8);
+        let board = Board::new(&memory).unwrap();
+        board.publish(b"document").unwrap();
+        for at in [BUFFERS[1], BUFFERS[1] + 1, BUFFERS[1] + 2, HEADER + 4] {
+            let before = memory[at].swap(u64::MAX, Ordering::Relaxed);
+            assert_eq!(board.read(), None, "word {at}");
+            memory[at].store(before, Ordering::Relaxed);
+            assert!(board.read().is_some());
+        }
+    }
+
+    #[test]
+    fn a_reader_never_sees_half_of_two_documents() {
+        let memory = words(HEADER + 2 * 512);
+        let board = Board::new(&memory).unwrap();
+        board.publish(&[0; 4096]).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..2000_u32).for_each(|n| board.publish(&[n as u8; 4096]).map(|_| ()).unwrap())
+            });
+            for _ in 0..2000 {
+                if let Some((_, document)) = board.read() {
+                    assert!(document.iter().all(|byte| *byte == document[0]));
+                }
+            }
+        });
+    }
+}

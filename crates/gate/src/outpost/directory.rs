@@ -1,0 +1,186 @@
+//! The providers of an outpost, ready for requests, found by host.
+
+mod convert;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::convert::{Converted, convert};
+use super::{Certificate, Outpost, ProviderConfig, Snapshot, Unusable};
+use crate::provider::{Mode, Provider, Trust};
+
+/// The providers of a [`Snapshot`]. Never changes: a change makes another one.
+#[derive(Debug, Default)]
+pub struct Directory {
+    outpost: Outpost,
+    unusable: Vec<Unusable>,
+    entries: Vec<Entry>,
+    hosts: HashMap<Box<[u8]>, Vec<Site>>,
+    domains: HashMap<Box<[u8]>, usize>,
+}
+
+/// A provider, and what it was made of, to see whether that changed.
+#[derive(Debug)]
+struct Entry {
+    config: ProviderConfig,
+    made: Arc<Converted>,
+    certificate: Option<Arc<Certificate>>,
+}
+
+/// One of the providers of a host.
+#[derive(Clone, Copy, Debug)]
+struct Site {
+    /// `None`: the default of its scheme.
+    port: Option<u16>,
+    default_port: u16,
+    entry: usize,
+}
+
+impl Directory {
+    /// Makes the providers of a snapshot. Those that did not change are taken from `previous`, so
+    /// that one change among many is cheap. Slow otherwise: patterns are compiled.
+    #[must_use]
+    pub fn build(snapshot: Snapshot, trust: &Trust, previous: Option<&Self>) -> Self {
+        let Snapshot { outpost, providers, certificates, unusable } = snapshot;
+        let certificates: HashMap<String, Arc<Certificate>> =
+            certificates.into_iter().map(|found| (found.pk.clone(), Arc::new(found))).collect();
+        // The outpost's name is in a header of each provider.
+        let known = previous.filter(|previous| previous.outpost.name == outpost.name);
+        let known = known.map(Self::by_client).unwrap_or_default();
+        let mut directory = Self { outpost, unusable, ..Self::default() };
+        for config in providers {
+            let same = known.get(config.client_id.as_str()).filter(|old| old.config == config);
+            let made = match same {
+                Some(old) => Ok(Arc::clone(&old.made)),
+                None => convert(&config, &directory.outpost.name, trust).map(Arc::new),
+            };
+            let certificate = config.certificate.as_deref();
+            let certificate = certificate.and_then(|pk| certificates.get(pk)).map(Arc::clone);
+            match made {
+                Ok(made) => directory.add(Entry { config, made, certificate }),
+                Err(why) => directory.unusable.push(Unusable { name: config.name, why }),
+            }
+        }
+        directory
+    }
+
+    fn by_client(&self) -> HashMap<&str, &Entry> {
+        self.entries.iter().map(|entry| (entry.config.client_id.as_str(), entry)).collect()
+    }
+
+    fn add(&mut self, entry: Entry) {
+        let at = self.entries.len();
+        let provider = &entry.made.provider;
+        let url = &provider.external.url;
+        let host = url.host_str().unwrap_or_default().as_bytes();
+        let default_port = if url.scheme() == "https" { 443 } else { 80 };
+        let site = Site { port: url.port(), default_port, entry: at };
+        let sites = self.hosts.entry(host.into()).or_default();
+        // Of two for one host the last one counts, as upstream (authentik-outpost.md §1.4).
+        match sites.iter_mut().find(|known| known.port == site.port) {
+            Some(known) => *known = site,
+            None => sites.push(site),
+        }
+        if let (Mode::ForwardDomain, Some(domain)) = (provider.mode, &provider.cookie_domain) {
+            self.domains.insert(domain.as_bytes().into(), at);
+        }
+        self.entries.push(entry);
+    }
+
+    /// Which outpost it is.
+    #[must_use]
+    pub fn outpost(&self) -> &Outpost {
+        &self.outpost
+    }
+
+    /// How many providers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no provider at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What is not served as it is written in authentik: providers that cannot be used, patterns
+    /// that are left out, providers that another one of the same host hides.
+    #[must_use]
+    pub fn skipped(&self) -> Vec<Unusable> {
+        let mut skipped = self.unusable.clone();
+        for (at, entry) in self.entries.iter().enumerate() {
+            let name = &entry.config.name;
+            let say = |why: String| Unusable { name: name.clone(), why };
+            skipped.extend(entry.made.remarks.iter().cloned().map(say));
+            if let Some(other) = self.hidden_by(at) {
+                let host = &entry.config.external_host;
+                skipped
+                    .push(say(format!("another provider has {host} too and is used: \"{other}\"")));
+            }
+        }
+        skipped
+    }
+
+    /// The provider that answers for the host of the one at `at`, if it is another.
+    fn hidden_by(&self, at: usize) -> Option<&str> {
+        let url = &self.entries.get(at)?.made.provider.external.url;
+        let sites = self.hosts.get(url.host_str()?.as_bytes())?;
+        let site = sites.iter().find(|site| site.port == url.port())?;
+        (site.entry != at).then(|| self.entries.get(site.entry).map(|e| e.config.name.as_str()))?
+    }
+
+    /// The provider of a host (authentik-outpost.md §3.2, boundary and port rules of §14.2 REC).
+    ///
+    /// `host` as nginx validated it: lower case, no port. `port` as the client wrote it into `Host`.
+    /// The provider whose `external_host` it is, else the domain-level one with the longest domain
+    /// that covers it.
+    #[must_use]
+    pub fn find(&self, host: &[u8], port: Option<u16>) -> Option<&Arc<Provider>> {
+        self.exact(host, port).or_else(|| self.covering(host)).map(|entry| &entry.made.provider)
+    }
+
+    fn exact(&self, host: &[u8], port: Option<u16>) -> Option<&Entry> {
+        let sites = self.hosts.get(host)?;
+        let site = sites.iter().find(|site| match (site.port, port) {
+            (Some(own), Some(asked)) => own == asked,
+            (None, Some(asked)) => site.default_port == asked,
+            (None, None) => true,
+            (Some(_), None) => false,
+        });
+        self.entries.get(site?.entry)
+    }
+
+    /// Each step takes a label off, so that a domain begins at a dot.
+    fn covering(&self, host: &[u8]) -> Option<&Entry> {
+        let mut rest = host;
+        loop {
+            if let Some(at) = self.domains.get(rest) {
+                return self.entries.get(*at);
+            }
+            let dot = rest.iter().position(|byte| *byte == b'.')?;
+            rest = rest.get(dot + 1..)?;
+        }
+    }
+
+    /// The provider, where there is only one.
+    #[must_use]
+    pub fn only(&self) -> Option<&Arc<Provider>> {
+        match self.entries.as_slice() {
+            [entry] => Some(&entry.made.provider),
+            _ => None,
+        }
+    }
+
+    /// The certificate for a TLS server name, lower case: that of the provider of this host.
+    #[must_use]
+    pub fn certificate(&self, name: &[u8]) -> Option<&Arc<Certificate>> {
+        let sites = self.hosts.get(name).into_iter().flatten();
+        let mut of_host =
+            sites.filter_map(|site| self.entries.get(site.entry)?.certificate.as_ref());
+        of_host.next().or_else(|| self.covering(name)?.certificate.as_ref())
+    }
+}

@@ -1,0 +1,98 @@
+//! A provider as the API lists it, made ready.
+
+use std::sync::Arc;
+
+use super::super::ProviderConfig;
+use crate::paths::UnauthPaths;
+use crate::provider::{GivenEndpoints, Mode, Provider, Settings, Trust};
+
+/// A provider that is ready, and what was left out of it.
+#[derive(Debug)]
+pub(super) struct Converted {
+    pub(super) provider: Arc<Provider>,
+    pub(super) remarks: Vec<String>,
+}
+
+/// # Errors
+/// Why it cannot be used, as a sentence without a final stop.
+pub(super) fn convert(
+    config: &ProviderConfig,
+    outpost: &str,
+    trust: &Trust,
+) -> Result<Converted, String> {
+    let (unauth_paths, remarks) = usable_patterns(&config.skip_path_regex);
+    let settings = Settings {
+        // Text of others, which goes to logs and headers.
+        name: config.name.chars().filter(|c| !c.is_control()).collect(),
+        outpost: outpost.to_owned(),
+        issuer: config.oidc_configuration.issuer.clone(),
+        client_id: config.client_id.clone(),
+        client_secret: Some(config.client_secret.clone()),
+        external_host: config.external_host.clone(),
+        mode: mode(&config.mode)?,
+        cookie_domain: filled(&config.cookie_domain),
+        cookie_secret: (!config.cookie_secret.is_empty()).then(|| config.cookie_secret.clone()),
+        unauth_paths,
+        scope: config.scopes_to_request.clone(),
+        application: filled(&config.assigned_application_slug),
+        endpoints: endpoints(config),
+        trust: trust.clone(),
+        internal_host: filled(&config.internal_host),
+        basic_auth: basic_auth(config),
+        intercept_header_auth: Some(config.intercept_header_auth),
+    };
+    let provider = Provider::new(settings).map_err(|error| error.to_string())?;
+    Ok(Converted { provider: Arc::new(provider), remarks })
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn mode(name: &str) -> Result<Mode, String> {
+    match name {
+        "proxy" => Ok(Mode::Proxy),
+        "forward_single" => Ok(Mode::ForwardSingle),
+        "forward_domain" => Ok(Mode::ForwardDomain),
+        _ => Err("its mode is none of proxy, forward_single, forward_domain".to_owned()),
+    }
+}
+
+fn basic_auth(config: &ProviderConfig) -> Option<(String, String)> {
+    config.basic_auth_enabled.then(|| {
+        let user = config.basic_auth_user_attribute.clone();
+        (user, config.basic_auth_password_attribute.clone())
+    })
+}
+
+/// Nothing is left to discover. Where HS256 is listed, tokens are signed with the client secret
+/// (authentik-outpost.md §6.3).
+fn endpoints(config: &ProviderConfig) -> GivenEndpoints {
+    let oidc = &config.oidc_configuration;
+    let shared = oidc.id_token_signing_alg_values_supported.iter().any(|name| name == "HS256");
+    GivenEndpoints {
+        authorization: filled(&oidc.authorization_endpoint),
+        token: filled(&oidc.token_endpoint),
+        introspection: filled(&oidc.introspection_endpoint),
+        end_session: filled(&oidc.end_session_endpoint),
+        jwks: if shared { None } else { filled(&oidc.jwks_uri) },
+    }
+}
+
+/// The patterns that compile, and a remark on each that does not: it opens nothing then
+/// (authentik-outpost.md §4.8).
+fn usable_patterns(lines: &str) -> (Vec<String>, Vec<String>) {
+    let (mut usable, mut remarks) = (Vec::new(), Vec::new());
+    for line in lines.split('\n') {
+        let pattern = [line.to_owned()];
+        match UnauthPaths::compile(&pattern) {
+            Ok(_) => usable.extend(pattern),
+            Err(error) => remarks.push(format!("unauthenticated path left out: {error}")),
+        }
+    }
+    if UnauthPaths::compile(&usable).is_ok_and(|paths| paths.open_everything()) {
+        remarks
+            .push("its unauthenticated paths open every path; anchor them: ^/public/".to_owned());
+    }
+    (usable, remarks)
+}

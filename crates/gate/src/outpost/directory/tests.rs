@@ -1,0 +1,154 @@
+use super::super::OidcConfiguration;
+use super::*;
+use crate::secret::Secret;
+
+fn config(name: &str, external_host: &str) -> ProviderConfig {
+    let host = "https://sso.example.com/application/o";
+    ProviderConfig {
+        name: name.into(),
+        mode: "forward_single".into(),
+        external_host: external_host.into(),
+        client_id: format!("client-{name}"),
+        client_secret: Secret::new("secret"),
+        oidc_configuration: OidcConfiguration {
+            issuer: format!("{host}/{name}/"),
+            authorization_endpoint: format!("{host}/authorize/"),
+            token_endpoint: format!("{host}/token/"),
+            introspection_endpoint: format!("{host}/introspect/"),
+            end_session_endpoint: format!("{host}/{name}/end-session/"),
+            jwks_uri: format!("{host}/{name}/jwks/"),
+            id_token_signing_alg_values_supported: vec!["HS256".into()],
+        },
+        assigned_application_slug: name.into(),
+        intercept_header_auth: true,
+        ..ProviderConfig::default()
+    }
+}
+
+fn domain(name: &str, cookie_domain: &str) -> ProviderConfig {
+    ProviderConfig {
+        mode: "forward_domain".into(),
+        cookie_domain: cookie_domain.into(),
+        ..config(name, &format!("https://auth.{}", cookie_domain.trim_start_matches('.')))
+    }
+}
+
+fn directory(providers: Vec<ProviderConfig>) -> Directory {
+    Directory::build(Snapshot { providers, ..Snapshot::default() }, &Trust::System, None)
+}
+
+#[test]
+fn a_host_leads_to_its_provider() {
+    let directory = directory(vec![
+        config("wiki", "https://Wiki.example.com/"),
+        config("alt", "https://wiki.example.com:8443"),
+        config("plain", "http://plain.example.com"),
+        config("six", "http://[::1]:8080/app/"),
+        domain("wide", "example.com"),
+        domain("deep", ".team.example.com"),
+    ]);
+    for (host, port, expected) in [
+        ("wiki.example.com", None, "wiki"),
+        ("wiki.example.com", Some(443), "wiki"),
+        ("wiki.example.com", Some(8443), "alt"),
+        // Not its port, but the domain covers it.
+        ("wiki.example.com", Some(80), "wide"),
+        ("plain.example.com", None, "plain"),
+        ("plain.example.com", Some(80), "plain"),
+        ("[::1]", Some(8080), "six"),
+        ("[::1]", None, ""),
+        ("auth.example.com", None, "wide"),
+        ("example.com", None, "wide"),
+        ("a.b.example.com", Some(9000), "wide"),
+        ("team.example.com", None, "deep"),
+        ("x.team.example.com", None, "deep"),
+        ("xteam.example.com", None, "wide"),
+        ("evilexample.com", None, ""),
+        ("example.com.evil.org", None, ""),
+        ("com", None, ""),
+        ("", None, ""),
+    ] {
+        let found = directory.find(host.as_bytes(), port).map_or("", |found| &found.name);
+        assert_eq!(found, expected, "{host} {port:?}");
+    }
+    assert!(directory.skipped().is_empty());
+}
+
+#[test]
+fn what_cannot_be_used_is_named_and_the_others_load() {
+    let directory = directory(vec![
+        config("good", "https://good.example"),
+        config("bad", "not a url"),
+        ProviderConfig { mode: "sideways".into(), ..config("mode", "https://m.example") },
+        ProviderConfig { client_secret: Secret::default(), ..config("none", "https://n.example") },
+        ProviderConfig {
+            skip_path_regex: "^/public/\n\n(\n^/x$\r".into(),
+            ..config("paths", "https://paths.example")
+        },
+        config("twin", "https://good.example/"),
+    ]);
+    assert_eq!(directory.len(), 3);
+    assert_eq!(directory.find(b"good.example", None).unwrap().name, "twin", "the last one counts");
+    let skipped = directory.skipped();
+    let told = |name: &str, words: &str| {
+        let found = skipped.iter().find(|skipped| skipped.name == name);
+        assert!(found.is_some_and(|found| found.why.contains(words)), "{name}: {skipped:?}");
+    };
+    told("bad", "external_host: \"not a url\" is not a URL");
+    told("mode", "mode");
+    told("none", "client_secret");
+    told("paths", "\"(\" does not compile");
+    told("good", "is used: \"twin\"");
+    assert_eq!(skipped.len(), 5);
+}
+
+#[test]
+fn what_did_not_change_is_not_made_again() {
+    let all = |wiki: &str| Snapshot {
+        providers: vec![config("a", "https://a.example"), config("b", wiki)],
+        ..Snapshot::default()
+    };
+    let before = Directory::build(all("https://b.example"), &Trust::System, None);
+    let after = Directory::build(all("https://c.example"), &Trust::System, Some(&before));
+    let of = |directory: &Directory, host: &[u8]| directory.find(host, None).cloned();
+    assert!(Arc::ptr_eq(&of(&before, b"a.example").unwrap(), &of(&after, b"a.example").unwrap()));
+    assert!(of(&after, b"b.example").is_none());
+    assert!(of(&after, b"c.example").is_some());
+}
+
+#[test]
+fn a_certificate_is_found_by_server_name() {
+    let certificate =
+        Certificate { pk: "1".into(), certificate: "PEM".into(), ..Certificate::default() };
+    let with = |config: ProviderConfig| ProviderConfig { certificate: Some("1".into()), ..config };
+    let providers = vec![
+        with(config("a", "https://a.example:8443")),
+        config("b", "https://b.example"),
+        with(domain("d", "d.example")),
+        ProviderConfig { certificate: Some("2".into()), ..config("c", "https://c.example") },
+    ];
+    let snapshot = Snapshot { providers, certificates: vec![certificate], ..Snapshot::default() };
+    let directory = Directory::build(snapshot, &Trust::System, None);
+    for (name, found) in
+        [("a.example", true), ("b.example", false), ("c.example", false), ("x.d.example", true)]
+    {
+        assert_eq!(directory.certificate(name.as_bytes()).is_some(), found, "{name}");
+    }
+}
+
+#[test]
+fn tokens_are_checked_with_the_secret_where_authentik_lists_hs256() {
+    let mut other = config("rs", "https://rs.example");
+    other.oidc_configuration.id_token_signing_alg_values_supported = vec!["RS256".into()];
+    let directory = directory(vec![config("hs", "https://hs.example"), other]);
+    assert!(directory.find(b"hs.example", None).unwrap().given.jwks.is_none());
+    assert!(directory.find(b"rs.example", None).unwrap().given.jwks.is_some());
+}
+
+#[test]
+fn the_only_provider_is_known_as_such() {
+    assert!(directory(Vec::new()).only().is_none());
+    assert!(directory(vec![config("a", "https://a.example")]).only().is_some());
+    let two = vec![config("a", "https://a.example"), config("b", "https://b.example")];
+    assert!(directory(two).only().is_none());
+}

@@ -1,0 +1,129 @@
+//! Which process of an nginx talks to authentik: one at a time, and never none for long.
+//!
+//! Two words in shared memory. The holder renews its heartbeat; when that stops, or the process is
+//! gone, anybody may take over. Processes of a newer configuration take over at once. Two holders
+//! for a moment do no harm: what they do is the same.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A holder whose last heartbeat is this old has lost it, in milliseconds.
+pub const LOST_AFTER: u64 = 3_000;
+
+/// The two words: all zeros means that nobody holds it.
+#[derive(Clone, Copy)]
+pub struct Tenure<'m> {
+    holder: &'m AtomicU64,
+    beat: &'m AtomicU64,
+}
+
+/// A process that may hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Number of its configuration: grows with each reload.
+    pub epoch: u32,
+    /// Process id, not 0.
+    pub pid: u32,
+}
+
+impl Candidate {
+    fn word(self) -> u64 {
+        u64::from(self.epoch) << 32 | u64::from(self.pid)
+    }
+
+    fn of(word: u64) -> Option<Self> {
+        let [epoch, pid] = [(word >> 32) as u32, word as u32];
+        (pid != 0).then_some(Self { epoch, pid })
+    }
+}
+
+impl<'m> Tenure<'m> {
+    /// Over these two words.
+    #[must_use]
+    pub fn new(holder: &'m AtomicU64, beat: &'m AtomicU64) -> Self {
+        Self { holder, beat }
+    }
+
+    /// Who holds it.
+    #[must_use]
+    pub fn holder(&self) -> Option<Candidate> {
+        Candidate::of(self.holder.load(Ordering::Acquire))
+    }
+
+    /// Renews it, or takes it if that is allowed. Says whether `me` holds it now. To be called a few
+    /// times within [`LOST_AFTER`].
+    ///
+    /// `now` is a clock in milliseconds that all processes share and nobody sets; `is_alive` tells
+    /// whether a process exists.
+    pub fn claim(&self, me: Candidate, now: u64, is_alive: impl Fn(u32) -> bool) -> bool {
+        let found = self.holder.load(Ordering::Acquire);
+        match Candidate::of(found) {
+            Some(holder) if holder == me => {}
+            Some(holder) if holder.epoch > me.epoch => return false,
+            Some(holder) if holder.epoch == me.epoch && self.is_kept(holder, now, is_alive) => {
+                return false;
+            }
+            Some(_) | None => {
+                let taken = self.holder.compare_exchange(
+                    found,
+                    me.word(),
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                );
+                if taken.is_err() {
+                    return false;
+                }
+            }
+        }
+        self.beat.store(now, Ordering::Release);
+        true
+    }
+
+    /// Gives it up, so that another need not wait.
+    pub fn resign(&self, me: Candidate) {
+        // Fails when somebody else has it, which is right.
+        let _ = self.holder.compare_exchange(me.word(), 0, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    fn is_kept(&self, holder: Candidate, now: u64, is_alive: impl Fn(u32) -> bool) -> bool {
+        let silent = now.saturating_sub(self.beat.load(Ordering::Acquire));
+        silent < LOST_AFTER && is_alive(holder.pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Candidate = Candidate { epoch: 1, pid: 10 };
+    const B: Candidate = Candidate { epoch: 1, pid: 11 };
+    const NEWER: Candidate = Candidate { epoch: 2, pid: 12 };
+
+    #[test]
+    fn one_holds_it_until_it_is_silent_dead_or_outdated() {
+        let (holder, beat) = (AtomicU64::new(0), AtomicU64::new(0));
+        let tenure = Tenure::new(&holder, &beat);
+        let alive = |_| true;
+        assert!(tenure.claim(A, 1_000, alive));
+        assert!(!tenure.claim(B, 1_100, alive));
+        assert!(tenure.claim(A, 2_000, alive), "renewed");
+        assert!(!tenure.claim(B, 2_000 + LOST_AFTER - 1, alive));
+        assert!(tenure.claim(B, 2_000 + LOST_AFTER, alive), "silent");
+        assert!(!tenure.claim(A, 5_100, alive), "and the old one sees that it lost it");
+        assert!(tenure.claim(A, 5_100, |pid| pid != B.pid), "dead");
+        assert!(tenure.claim(NEWER, 5_200, alive), "a newer configuration takes over at once");
+        assert!(!tenure.claim(A, 90_000, |_| false), "an older one never does");
+        assert_eq!(tenure.holder(), Some(NEWER));
+    }
+
+    #[test]
+    fn it_can_be_given_up_by_its_holder_only() {
+        let (holder, beat) = (AtomicU64::new(0), AtomicU64::new(0));
+        let tenure = Tenure::new(&holder, &beat);
+        assert!(tenure.claim(A, 0, |_| true));
+        tenure.resign(B);
+        assert_eq!(tenure.holder(), Some(A));
+        tenure.resign(A);
+        assert_eq!(tenure.holder(), None);
+        assert!(tenure.claim(B, 1, |_| true));
+    }
+}
