@@ -13,32 +13,40 @@ use crate::keys::random_hex;
 /// A request to the stand-in.
 pub(crate) struct Call {
     pub(crate) method: String,
+    /// Where the server is mounted, e.g. `/auth`; empty = the root.
+    pub(crate) sub_path: String,
+    /// Below that.
     pub(crate) path: String,
     /// As sent, without `?`.
     pub(crate) raw_query: String,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// Goes into `x-authentik-id` and `request_id`.
     pub(crate) id: String,
     pub(crate) faults: Vec<Fault>,
 }
 
 impl Call {
-    pub(crate) fn new(parts: &Parts, body: &Bytes, faults: Vec<Fault>) -> Self {
+    /// `sub_path` is taken off the path; a path elsewhere becomes an empty one, which nothing has.
+    pub(crate) fn new(parts: &Parts, body: &Bytes, sub_path: &str) -> Self {
+        let path = parts.uri.path();
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         let is_form = header(&parts.headers, "content-type")
             .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
         Self {
             method: parts.method.to_string(),
-            path: parts.uri.path().to_owned(),
+            sub_path: sub_path.to_owned(),
+            path: path.strip_prefix(sub_path).unwrap_or_default().to_owned(),
             query: form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
             raw_query,
             // Like Django: anything but a form is a form without fields.
             form: form_urlencoded::parse(if is_form { body } else { b"" }).into_owned().collect(),
             headers: parts.headers.clone(),
+            body: body.clone(),
             id: random_hex(16),
-            faults,
+            faults: Vec::new(),
         }
     }
 
@@ -50,6 +58,11 @@ impl Call {
     /// A field of the form.
     pub(crate) fn form(&self, name: &str) -> Option<&str> {
         self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The form.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.form.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// A header that is there exactly once or more: its first value.
@@ -74,10 +87,18 @@ impl Call {
         decoded.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
     }
 
-    /// `Host` and `X-Forwarded-Proto` of this very request: every URL and issuer follows them
-    /// (recordings/README.md, 5).
+    /// The token of `Authorization: Bearer`, the scheme in any letter case
+    /// (recordings/websocket_handshake.json, "lower-case bearer"). An empty one is none.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    }
+
+    /// `Host` and `X-Forwarded-Proto` of this very request, and the sub-path: every URL and issuer
+    /// follows them (recordings/README.md, 5).
     pub(crate) fn origin(&self) -> String {
-        format!("{}://{}", self.scheme(), self.header("host").unwrap_or_default())
+        let host = self.header("host").unwrap_or_default();
+        format!("{}://{host}{}", self.scheme(), self.sub_path)
     }
 
     /// `https` if the request claims so.
@@ -91,6 +112,16 @@ impl Call {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Django's `iri_to_uri`, as far as a Location needs it: what is not ASCII is percent-encoded
+/// (recordings/external_host_variants.json).
+pub(crate) fn iri_to_uri(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        0..=0x7f => char::from(byte).to_string(),
+        0x80.. => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 /// Python's `quote_plus`: state in the redirect to the application.

@@ -1,12 +1,16 @@
 //! The state of a stand-in: what it was set up with, and what it has issued.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
 
 use crate::call::Call;
 use crate::fault::Planned;
 use crate::json::Members;
-use crate::keys::{Keys, random_alphanumeric, random_hex};
+use crate::keys::{Keys, random_alphanumeric, random_bytes, random_hex};
+use crate::outpost::Hub;
 use crate::settings::{ProviderSettings, Settings, User};
 
 /// Cookie of the browser's session at authentik.
@@ -22,6 +26,15 @@ pub(crate) struct Core {
     pub(crate) tokens: HashMap<String, Issued>,
     /// Browser sessions by the value of their cookie.
     pub(crate) sessions: HashMap<String, Session>,
+    /// The outposts' web sockets.
+    pub(crate) hub: Arc<Hub>,
+    /// What outposts have reported, as they sent it.
+    pub(crate) events: Vec<Value>,
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    /// By how much the order of `scopes_to_request` is rotated: it changes with each start of the
+    /// server (recordings/provider_list_stability.json).
+    pub(crate) scope_rotation: usize,
 }
 
 /// A browser that has signed in.
@@ -66,7 +79,8 @@ pub(crate) struct Issued {
 }
 
 impl Core {
-    pub(crate) fn new(settings: Settings) -> Option<Self> {
+    pub(crate) fn new(mut settings: Settings) -> Option<Self> {
+        settings.number_providers();
         Some(Self {
             settings,
             keys: Keys::of_generation(0)?,
@@ -74,6 +88,10 @@ impl Core {
             codes: HashMap::new(),
             tokens: HashMap::new(),
             sessions: HashMap::new(),
+            hub: Arc::new(Hub::default()),
+            events: Vec::new(),
+            url: String::new(),
+            scope_rotation: random_bytes(1).first().map_or(0, |byte| usize::from(*byte)),
         })
     }
 
@@ -101,7 +119,7 @@ impl Core {
     /// Opens a session and gives the value of its cookie. One that the browser had is over.
     pub(crate) fn sign_in(&mut self, call: &Call, username: &str) -> (String, Session) {
         if let Some(old) = call.cookie(SESSION_COOKIE) {
-            self.sessions.remove(old);
+            self.end_session(old);
         }
         let session = Session {
             username: username.to_owned(),
@@ -112,6 +130,22 @@ impl Core {
         let cookie = random_alphanumeric(32);
         self.sessions.insert(cookie.clone(), session.clone());
         (cookie, session)
+    }
+
+    /// The session behind this cookie is over; every outpost is told
+    /// (recordings/README.md, 12 and 14).
+    pub(crate) fn end_session(&mut self, cookie: &str) {
+        if let Some(session) = self.sessions.remove(cookie) {
+            self.hub.session_ended(&session.sid);
+        }
+    }
+
+    /// Ends the sessions for which this holds; gives their number.
+    pub(crate) fn end_sessions(&mut self, over: impl Fn(&Session) -> bool) -> usize {
+        let gone = |(cookie, session): (&String, &Session)| over(session).then(|| cookie.clone());
+        let cookies: Vec<String> = self.sessions.iter().filter_map(gone).collect();
+        cookies.iter().for_each(|cookie| self.end_session(cookie));
+        cookies.len()
     }
 
     /// Client authentication: HTTP Basic goes before the form (recordings/token_errors.json).

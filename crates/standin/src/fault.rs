@@ -21,13 +21,29 @@ pub enum Endpoint {
     Userinfo,
     /// `…/end-session/`
     EndSession,
+    /// `/api/v3/outposts/instances/`
+    Instances,
+    /// `/api/v3/outposts/proxy/`, every page
+    Providers,
+    /// The same, this page only
+    ProvidersPage(u32),
+    /// `/api/v3/crypto/certificatekeypairs/…`
+    Certificates,
+    /// `/api/v3/root/config/`
+    RootConfig,
+    /// `/api/v3/events/events/`
+    Events,
+    /// Everything under `/api/v3/`
+    Api,
+    /// The handshake of `/ws/outpost/…`
+    WebSocket,
     /// Everything.
     Any,
 }
 
 impl Endpoint {
     /// Whether a request to this path is one to this endpoint.
-    pub(crate) fn covers(self, path: &str) -> bool {
+    pub(crate) fn covers(self, path: &str, page: Option<&str>) -> bool {
         match self {
             Self::Discovery => path.ends_with("/.well-known/openid-configuration"),
             Self::Authorize => path == "/application/o/authorize/",
@@ -36,10 +52,22 @@ impl Endpoint {
             Self::Jwks => path.ends_with("/jwks/"),
             Self::Userinfo => path == "/application/o/userinfo/",
             Self::EndSession => path.ends_with("/end-session/"),
+            Self::Instances => path == "/api/v3/outposts/instances/",
+            Self::Providers => path == PROVIDERS,
+            Self::ProvidersPage(number) => {
+                path == PROVIDERS && page.unwrap_or("1") == number.to_string()
+            }
+            Self::Certificates => path.starts_with("/api/v3/crypto/certificatekeypairs/"),
+            Self::RootConfig => path == "/api/v3/root/config/",
+            Self::Events => path == "/api/v3/events/events/",
+            Self::Api => path.starts_with("/api/v3/"),
+            Self::WebSocket => path.starts_with("/ws/"),
             Self::Any => true,
         }
     }
 }
+
+const PROVIDERS: &str = "/api/v3/outposts/proxy/";
 
 /// What goes wrong. Those from `WrongIssuer` on change the tokens that the token endpoint issues
 /// (and, for `WrongIssuer`, the metadata); the others replace the answer.
@@ -47,6 +75,8 @@ impl Endpoint {
 pub enum Fault {
     /// The right answer, this much later.
     Slow(Duration),
+    /// No answer at all, and the connection stays open.
+    Hang,
     /// The connection is closed; the request had no effect.
     Hangup,
     /// Random bytes instead of HTTP; the request had no effect.
@@ -99,10 +129,10 @@ pub(crate) struct Planned {
     pub(crate) requests_left: Option<u32>,
 }
 
-/// The faults that apply to a request for this path; counts it.
-pub(crate) fn take(planned: &mut Vec<Planned>, path: &str) -> Vec<Fault> {
+/// The faults that apply to a request for this path and page; counts it.
+pub(crate) fn take(planned: &mut Vec<Planned>, path: &str, page: Option<&str>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for plan in planned.iter_mut().filter(|plan| plan.at.covers(path)) {
+    for plan in planned.iter_mut().filter(|plan| plan.at.covers(path, page)) {
         faults.push(plan.fault.clone());
         if let Some(left) = &mut plan.requests_left {
             *left = left.saturating_sub(1);

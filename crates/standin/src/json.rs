@@ -22,19 +22,33 @@ pub(crate) type Members = Vec<(String, Json)>;
 impl Json {
     /// As the bodies of authentik's OAuth endpoints: `{"a": 1, "b": 2}`.
     pub(crate) fn spaced(&self) -> String {
-        self.written(", ", ": ")
+        self.written(Style { comma: ", ", colon: ": ", ascii: true })
     }
 
     /// As the payload of authentik's tokens: `{"a":1,"b":2}`.
     pub(crate) fn compact(&self) -> String {
-        self.written(",", ":")
+        self.written(Style { comma: ",", colon: ":", ascii: true })
     }
 
-    fn written(&self, comma: &str, colon: &str) -> String {
+    /// As the answers of authentik's API: `{"a":1,"b":2}`, text beyond ASCII as it is.
+    pub(crate) fn raw(&self) -> String {
+        self.written(Style { comma: ",", colon: ":", ascii: false })
+    }
+
+    fn written(&self, style: Style) -> String {
         let mut out = String::new();
-        write_json(&mut out, self, comma, colon);
+        write_json(&mut out, self, style);
         out
     }
+}
+
+/// What differs between writers.
+#[derive(Clone, Copy)]
+struct Style {
+    comma: &'static str,
+    colon: &'static str,
+    /// Python's `ensure_ascii`: everything beyond ASCII as `\u` escapes of its UTF-16 units.
+    ascii: bool,
 }
 
 /// An object from its members.
@@ -100,33 +114,32 @@ impl From<&[String]> for Json {
     }
 }
 
-fn write_json(out: &mut String, json: &Json, comma: &str, colon: &str) {
+fn write_json(out: &mut String, json: &Json, style: Style) {
     match json {
-        Json::Value(Value::String(text)) => write_string(out, text),
+        Json::Value(Value::String(text)) => write_string(out, text, style.ascii),
         Json::Value(value) => out.push_str(&value.to_string()),
         Json::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
-                out.push_str(if i == 0 { "" } else { comma });
-                write_json(out, item, comma, colon);
+                out.push_str(if i == 0 { "" } else { style.comma });
+                write_json(out, item, style);
             }
             out.push(']');
         }
         Json::Object(members) => {
             out.push('{');
             for (i, (name, value)) in members.iter().enumerate() {
-                out.push_str(if i == 0 { "" } else { comma });
-                write_string(out, name);
-                out.push_str(colon);
-                write_json(out, value, comma, colon);
+                out.push_str(if i == 0 { "" } else { style.comma });
+                write_string(out, name, style.ascii);
+                out.push_str(style.colon);
+                write_json(out, value, style);
             }
             out.push('}');
         }
     }
 }
 
-/// Python's `ensure_ascii`: everything beyond ASCII as `\u` escapes of its UTF-16 units.
-fn write_string(out: &mut String, text: &str) {
+fn write_string(out: &mut String, text: &str, ascii: bool) {
     out.push('"');
     for character in text.chars() {
         match character {
@@ -138,6 +151,7 @@ fn write_string(out: &mut String, text: &str) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             ' '..='\u{7f}' => out.push(character),
+            '\u{80}'.. if !ascii => out.push(character),
             _ => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     out.push_str(&format!("\\u{unit:04x}"));
@@ -158,6 +172,8 @@ mod tests {
         // recordings/bodies/token_response_hs256_zoe.json, claim `name`
         let name = Json::from("Zoë Müller 日本語 😀");
         assert_eq!(name.compact(), r#""Zo\u00eb M\u00fcller \u65e5\u672c\u8a9e \ud83d\ude00""#);
+        // recordings/outpost_api.json, "instances list", `assigned_application_name`
+        assert_eq!(name.raw(), r#""Zoë Müller 日本語 😀""#);
     }
 
     #[test]
@@ -165,6 +181,7 @@ mod tests {
         let json = object([("z", 1.into()), ("a", Json::from(json!([true, null, 1.5, "\n\"\\"])))]);
         assert_eq!(json.spaced(), r#"{"z": 1, "a": [true, null, 1.5, "\n\"\\"]}"#);
         assert_eq!(json.compact(), r#"{"z":1,"a":[true,null,1.5,"\n\"\\"]}"#);
+        assert_eq!(json.raw(), json.compact());
     }
 
     #[test]

@@ -120,6 +120,13 @@ pub(crate) fn random_hex(bytes: usize) -> String {
     hex(&random_bytes(bytes))
 }
 
+/// A random UUID (version 4, RFC 9562).
+pub(crate) fn random_uuid() -> String {
+    let digits = random_hex(16);
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+}
+
 /// So many random letters and digits.
 pub(crate) fn random_alphanumeric(length: usize) -> String {
     let alphabet = [b'a'..=b'z', b'A'..=b'Z', b'0'..=b'9'].into_iter().flatten();
@@ -134,6 +141,13 @@ pub(crate) fn random_bytes(length: usize) -> Vec<u8> {
     // The system's generator cannot fail on Linux; zeros would only make tests collide.
     let _ = SystemRandom::new().fill(&mut bytes);
     bytes
+}
+
+/// A digest as authentik shows fingerprints: `cb:d7:…`.
+pub(crate) fn fingerprint(algorithm: &'static digest::Algorithm, data: &[u8]) -> String {
+    let digest = digest::digest(algorithm, data);
+    let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    pairs.join(":")
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -17,6 +17,10 @@
 //! assert_eq!(standin.count("/application/o/token/"), 1);
 //! assert_eq!(application.hits(), 0);
 //! ```
+//!
+//! An outpost of its own reads its providers here with [`OUTPOST_TOKEN`] and listens to the web
+//! socket: see [`Standin::update_provider`], [`Standin::push_session_end`],
+//! [`Standin::connections`].
 
 mod application;
 mod application_page;
@@ -27,6 +31,7 @@ mod endpoints;
 mod fault;
 mod json;
 mod keys;
+mod outpost;
 mod pages;
 mod recorder;
 mod reply;
@@ -38,6 +43,10 @@ mod users;
 
 pub use application::Application;
 pub use fault::{Endpoint, Fault};
+pub use outpost::{
+    CertificateSettings, EMBEDDED_OUTPOST, Hello, Mode, OUTPOST_PK, OUTPOST_TOKEN,
+    OutpostConnection, OutpostSettings, ProxySettings,
+};
 pub use recorder::Seen;
 pub use settings::{
     IssuerMode, ProviderSettings, Settings, Signing, User, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET,

@@ -69,8 +69,9 @@ fn pick(user: &User) -> String {
     )
 }
 
-/// What end-session shows.
-pub(crate) fn signed_out(application: &str, back: Option<&str>) -> String {
+/// What end-session shows; `everywhere` is the URL of the full logout.
+pub(crate) fn signed_out(application: &str, back: Option<&str>, everywhere: &str) -> String {
+    let everywhere = escaped(everywhere);
     let application = escaped(application);
     let back = back.map_or(String::new(), |url| {
         format!("<a class=\"button primary\" href=\"{}\">Back to {application}</a>", escaped(url))
@@ -79,7 +80,7 @@ pub(crate) fn signed_out(application: &str, back: Option<&str>) -> String {
         "<section class=\"card narrow\"><h1>Signed out of {application}</h1>\
          <p>Your session at the stand-in goes on: opening {application} signs you in again \
          without asking.</p><p class=\"actions\">{back}\
-         <a class=\"button\" href=\"/if/flow/default-invalidation-flow/\">Sign out of authentik \
+         <a class=\"button\" href=\"{everywhere}\">Sign out of authentik \
          too</a></p></section>"
     );
     shell("authentik", BADGE, &card)

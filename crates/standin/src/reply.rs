@@ -5,7 +5,7 @@ use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, S
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
-use crate::call::Call;
+use crate::call::{Call, iri_to_uri};
 use crate::json::{Json, object};
 use crate::pages;
 
@@ -39,7 +39,7 @@ impl Reply {
 
     /// 302.
     pub(crate) fn redirect(location: &str) -> Self {
-        Self::empty(302).with(LOCATION, location)
+        Self::empty(302).with(LOCATION, &iri_to_uri(location))
     }
 
     /// 405 with the methods that are allowed.
@@ -56,6 +56,16 @@ impl Reply {
     pub(crate) fn json(status: u16, json: &Json) -> Self {
         let reply = Self::new(status, JSON, json.spaced());
         reply.with(CACHE_CONTROL, "no-store").with(PRAGMA, "no-cache")
+    }
+
+    /// JSON of the API, with the methods that its path allows.
+    pub(crate) fn api(status: u16, allow: &str, json: &Json) -> Self {
+        Self::new(status, JSON, json.raw()).with(ALLOW, allow)
+    }
+
+    /// 500 as authentik shows it when a view fails.
+    pub(crate) fn server_error() -> Self {
+        Self::html(500, pages::notice("Server Error", "Something failed in the stand-in."))
     }
 
     /// Content type JSON, and a body that may be none.

@@ -1,7 +1,10 @@
-//! What a stand-in is made of: providers and users.
+//! What a stand-in is made of: providers and users; `outpost::settings` has the rest.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::outpost::{CertificateSettings, OutpostSettings, ProxySettings};
 use crate::users;
 
 /// Slug of the provider that `Settings::default()` has.
@@ -27,10 +30,20 @@ pub struct Settings {
     pub default_user: String,
     /// Keep every request for `requests()`; off for benchmarks.
     pub record: bool,
+    /// The outposts.
+    pub outposts: Vec<OutpostSettings>,
+    /// The certificates that providers name.
+    pub certificates: Vec<CertificateSettings>,
+    /// Path below which everything is, e.g. `/auth`; empty = the root.
+    pub sub_path: String,
+    /// How long after a change each of the update messages is sent; authentik takes 0.6 to 5 s
+    /// (recordings/README.md, 15).
+    pub push_delay: Duration,
 }
 
 impl Default for Settings {
-    /// The provider `wiki` for `http://127.0.0.1:8080`, the recordings' users, no form.
+    /// The provider `wiki` for `http://127.0.0.1:8080`, the recordings' users, no form, one outpost
+    /// with all providers.
     fn default() -> Self {
         Self {
             port: None,
@@ -39,6 +52,22 @@ impl Default for Settings {
             form: false,
             default_user: "alice".to_owned(),
             record: true,
+            outposts: vec![OutpostSettings::default()],
+            certificates: Vec::new(),
+            sub_path: String::new(),
+            push_delay: Duration::from_millis(50),
+        }
+    }
+}
+
+impl Settings {
+    /// Gives the providers without a primary key the next free one.
+    pub(crate) fn number_providers(&mut self) {
+        let taken = self.providers.iter().map(|provider| provider.proxy.pk).max();
+        let free = taken.unwrap_or_default() + 1..;
+        let new = self.providers.iter_mut().filter(|provider| provider.proxy.pk == 0);
+        for (provider, pk) in new.zip(free) {
+            provider.proxy.pk = pk;
         }
     }
 }
@@ -72,6 +101,8 @@ pub struct ProviderSettings {
     pub backend_override: Option<String>,
     /// Claim `ak_proxy.host_header`.
     pub host_header: Option<String>,
+    /// What an outpost is told beyond that.
+    pub proxy: ProxySettings,
 }
 
 impl ProviderSettings {
@@ -94,6 +125,7 @@ impl ProviderSettings {
             only_groups: Vec::new(),
             backend_override: None,
             host_header: None,
+            proxy: ProxySettings::new(slug, external_host),
         }
     }
 
@@ -106,6 +138,18 @@ impl ProviderSettings {
             ..Self::new(WIKI_SLUG, external_host)
         }
     }
+
+    /// So many providers `app-0001`, `app-0002`, …, each with the external host that the slug gets.
+    pub fn many(count: usize, external_host: impl Fn(&str) -> String) -> Vec<Self> {
+        let slugs = (1..=count).map(|number| format!("app-{number:04}"));
+        slugs.map(|slug| Self::new(&slug, &external_host(&slug))).collect()
+    }
+
+    /// Another external host, with the redirect URIs that authentik makes of it.
+    pub fn set_external_host(&mut self, external_host: &str) {
+        external_host.clone_into(&mut self.proxy.external_host);
+        self.redirect_uris = redirect_uris(external_host);
+    }
 }
 
 /// The two redirect URIs authentik stores for an external host
@@ -113,9 +157,11 @@ impl ProviderSettings {
 /// final slash is lost.
 pub fn redirect_uris(external_host: &str) -> Vec<String> {
     let authority = external_host.find("://").map_or(0, |at| at + 3);
-    let directory = match external_host.rfind('/') {
-        Some(slash) if slash >= authority => external_host.split_at(slash).0,
-        _ => external_host,
+    let path =
+        external_host.find(['?', '#']).map_or(external_host, |at| external_host.split_at(at).0);
+    let directory = match path.rfind('/') {
+        Some(slash) if slash >= authority => path.split_at(slash).0,
+        _ => path,
     };
     vec![
         format!("{directory}/outpost.goauthentik.io/callback?X-authentik-auth-callback=true"),
@@ -216,6 +262,11 @@ mod tests {
             ("http://h:8880/app/", "http://h:8880/app/outpost", "http://h:8880/app/?"),
             ("http://h:8880/", "http://h:8880/outpost", "http://h:8880/?"),
             ("http://V3.Example:8880", "http://V3.Example:8880/outpost", "http://V3.Example:8880?"),
+            ("http://h:80", "http://h:80/outpost", "http://h:80?"),
+            ("https://h:443/", "https://h:443/outpost", "https://h:443/?"),
+            ("http://[::1]:8880", "http://[::1]:8880/outpost", "http://[::1]:8880?"),
+            ("http://h:8880?x=1", "http://h:8880/outpost", "http://h:8880?x=1?"),
+            ("http://münchen:8880", "http://münchen:8880/outpost", "http://münchen:8880?"),
         ] {
             assert_eq!(
                 redirect_uris(external_host),

@@ -15,11 +15,12 @@ use crate::call::Call;
 use crate::core::Core;
 use crate::endpoints;
 use crate::fault::{self, Endpoint, Fault, Planned};
+use crate::outpost;
 use crate::pages;
 use crate::recorder::{Recorder, Seen, record};
 use crate::reply::Reply;
 use crate::server::Server;
-use crate::settings::{ProviderSettings, Settings};
+use crate::settings::{ProviderSettings, Settings, User};
 use crate::tap::{Connection, Wire};
 
 /// A stand-in authentik on 127.0.0.1. Dropping it stops it.
@@ -41,6 +42,7 @@ impl Standin {
             .with_state(Arc::clone(&core))
             .layer(from_fn_with_state(Arc::clone(&recorder), record));
         let server = Server::start(port, router).expect("the stand-in's port is free");
+        lock(&core).url = format!("http://{}", server.address());
         Self { core, recorder, server }
     }
 
@@ -61,7 +63,7 @@ impl Standin {
 
     /// The issuer of a provider as seen under `url()`.
     pub fn issuer(&self, slug: &str) -> String {
-        format!("{}/application/o/{slug}/", self.url())
+        format!("{}{}/application/o/{slug}/", self.url(), self.lock().settings.sub_path)
     }
 
     /// The provider of this slug, if there is one.
@@ -69,9 +71,15 @@ impl Standin {
         self.lock().application(slug).cloned()
     }
 
-    /// Alters providers and users while it runs; `port` and `record` are without effect.
+    /// Alters providers, users, outposts while it runs, and tells no outpost; `port` and `record`
+    /// are without effect. Sessions of users who are inactive or gone end with it.
     pub fn change(&self, change: impl FnOnce(&mut Settings)) {
-        change(&mut self.lock().settings);
+        let mut core = self.lock();
+        change(&mut core.settings);
+        core.settings.number_providers();
+        let active = |user: &User| user.active.then(|| user.username.clone());
+        let active: Vec<String> = core.settings.users.iter().filter_map(active).collect();
+        core.end_sessions(|session| !active.contains(&session.username));
     }
 
     /// Every request to this endpoint goes wrong from now on. Several faults add up.
@@ -97,9 +105,10 @@ impl Standin {
         }
     }
 
-    /// Ends every browser session; tokens stay active.
+    /// Ends every browser session, as an administrator does; tokens stay active, every outpost is
+    /// told.
     pub fn end_sessions(&self) {
-        self.lock().sessions.clear();
+        self.lock().end_sessions(|_| true);
     }
 
     /// Closes the listener and all connections: new ones are refused.
@@ -133,32 +142,49 @@ impl Standin {
         self.recorder.forget();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Core> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
         lock(&self.core)
     }
 }
 
-fn lock(core: &Mutex<Core>) -> MutexGuard<'_, Core> {
+pub(crate) fn lock(core: &Mutex<Core>) -> MutexGuard<'_, Core> {
     core.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other faults apply elsewhere")]
 async fn serve(
     State(core): State<Arc<Mutex<Core>>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request<Body>,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let faults = fault::take(&mut lock(&core).faults, parts.uri.path());
-    let call = Call::new(&parts, &body, faults);
+    let call = {
+        let core = &mut *lock(&core);
+        let mut call = Call::new(&parts, &body, &core.settings.sub_path);
+        call.faults = fault::take(&mut core.faults, &call.path, call.query("page"));
+        call
+    };
     for fault in &call.faults {
-        if let Fault::Slow(delay) = fault {
-            tokio::time::sleep(*delay).await;
+        match fault {
+            Fault::Slow(delay) => tokio::time::sleep(*delay).await,
+            Fault::Hang => std::future::pending().await,
+            _ => {}
         }
     }
-    let reply = replacement(&call).unwrap_or_else(|| answer(&mut lock(&core), &call));
+    let replaced = replacement(&call);
+    if replaced.is_none() && call.path.starts_with("/ws/") {
+        let socket = outpost::Handshake { core: &core, call: &call, connection: &connection };
+        return socket.answer(&mut parts).await;
+    }
+    let reply = replaced.unwrap_or_else(|| answer(&mut lock(&core), &call));
     let wire = wire(&call, &reply);
-    let mut response = reply.into_response(&call);
+    let response = reply.into_response(&call);
+    spoil(response, wire, &connection)
+}
+
+/// The response as it leaves on a connection that is clean or not.
+pub(crate) fn spoil(mut response: Response, wire: Wire, connection: &Connection) -> Response {
     if wire != Wire::Clean {
         connection.set_wire(wire);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -183,6 +209,8 @@ fn replacement(call: &Call) -> Option<Reply> {
             let page = pages::notice("Trouble", "The server behind this proxy is in trouble.");
             Some(Reply::html(*status, page))
         }
+        // A refused web socket has an answer of its own.
+        Fault::Status(403) if call.path.starts_with("/ws/") => None,
         Fault::Status(status) => Some(Reply::empty(*status)),
         // Never sent; so that nothing is issued or used up.
         Fault::Hangup | Fault::Garbage => Some(Reply::empty(500)),

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::keys::random_bytes;
 
 /// What happens to the bytes that the server writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     /// They go out as they are.
     Clean,
@@ -23,6 +23,10 @@ pub(crate) enum Wire {
     Garbage,
     /// The head and so many bytes of the body go out, then the connection ends.
     CutBody(usize),
+    /// These bytes go out in place of the next ones, then the others as they are.
+    Instead(Vec<u8>),
+    /// These bytes go out in their place, then the connection ends.
+    Last(Vec<u8>),
     /// Nothing goes out any more.
     Broken,
 }
@@ -112,6 +116,27 @@ pub(crate) struct TapStream {
     connection: Connection,
 }
 
+impl TapStream {
+    /// Writes `other` and says that `bytes` were written.
+    fn write_instead(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut other: Vec<u8>,
+        then: Wire,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        while !other.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, &other))?;
+            other.drain(..written);
+            let rest = other.clone();
+            self.connection.lock().wire =
+                if then == Wire::Clean { Wire::Instead(rest) } else { Wire::Last(rest) };
+        }
+        self.connection.lock().wire = then;
+        Poll::Ready(Ok(bytes.len()))
+    }
+}
+
 impl AsyncRead for TapStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -134,7 +159,7 @@ impl AsyncWrite for TapStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wire = self.connection.lock().wire;
+        let wire = self.connection.lock().wire.clone();
         let garbage;
         let (bytes, then) = match wire {
             Wire::Clean => (bytes, Wire::Clean),
@@ -143,6 +168,8 @@ impl AsyncWrite for TapStream {
                 garbage = random_bytes(bytes.len());
                 (garbage.as_slice(), Wire::Broken)
             }
+            Wire::Instead(other) => return self.write_instead(context, other, Wire::Clean, bytes),
+            Wire::Last(other) => return self.write_instead(context, other, Wire::Broken, bytes),
             Wire::CutBody(kept) => {
                 let end = head_length(bytes).unwrap_or_default() + kept;
                 (bytes.get(..end).unwrap_or(bytes), Wire::Broken)

@@ -144,7 +144,7 @@ impl Options {
             form: self.form,
             default_user: self.user.unwrap_or(defaults.default_user),
             record: !self.quiet,
-            users: defaults.users,
+            ..defaults
         }
     }
 }

@@ -10,17 +10,22 @@ use crate::reply::Reply;
 use crate::settings::ProviderSettings;
 
 /// The issuer URL redirects to the metadata.
-pub(crate) fn issuer_itself(provider: &ProviderSettings) -> Reply {
-    let slug = &provider.slug;
-    Reply::redirect(&format!("/application/o/{slug}/.well-known/openid-configuration"))
+pub(crate) fn issuer_itself(call: &Call, provider: &ProviderSettings) -> Reply {
+    let (base, slug) = (&call.sub_path, &provider.slug);
+    Reply::redirect(&format!("{base}/application/o/{slug}/.well-known/openid-configuration"))
+}
+
+/// The metadata of a provider.
+pub(crate) fn configuration(call: &Call, provider: &ProviderSettings) -> Reply {
+    Reply::metadata(&metadata(call, provider))
 }
 
 /// All URLs follow the Host and scheme of this very request.
-pub(crate) fn configuration(call: &Call, provider: &ProviderSettings) -> Reply {
+pub(crate) fn metadata(call: &Call, provider: &ProviderSettings) -> Json {
     let texts = |texts: &[&str]| Json::from(texts);
     let oauth = |rest: &str| Json::from(format!("{}/application/o/{rest}", call.origin()));
     let slug = &provider.slug;
-    Reply::metadata(&object([
+    object([
         ("issuer", claims::issuer(call, provider).into()),
         ("authorization_endpoint", oauth("authorize/")),
         ("token_endpoint", oauth("token/")),
@@ -47,7 +52,7 @@ pub(crate) fn configuration(call: &Call, provider: &ProviderSettings) -> Reply {
         ("claims_supported", texts(CLAIMS)),
         ("claims_parameter_supported", false.into()),
         ("code_challenge_methods_supported", texts(&["plain", "S256"])),
-    ]))
+    ])
 }
 
 /// The key set of a provider.

@@ -16,12 +16,13 @@ pub(crate) const PROVIDER_INVALIDATION_FLOW: &str = "/if/flow/default-provider-i
 /// To the login form, which comes back to this very URL.
 pub(crate) fn to_login(call: &Call) -> Reply {
     let query = &call.raw_query;
+    let (base, path) = (&call.sub_path, &call.path);
     let (here, separator) = match query.as_str() {
-        "" => (call.path.clone(), ""),
-        query => (format!("{}?{query}", call.path), "&"),
+        "" => (format!("{base}{path}"), ""),
+        query => (format!("{base}{path}?{query}"), "&"),
     };
     let next = quote_plus(&here);
-    Reply::redirect(&format!("{LOGIN_FLOW}?{query}{separator}next={next}"))
+    Reply::redirect(&format!("{base}{LOGIN_FLOW}?{query}{separator}next={next}"))
 }
 
 /// The login form (GET) and what it sends (POST).
@@ -40,7 +41,8 @@ pub(crate) fn login(core: &mut Core, call: &Call) -> Reply {
     let (cookie, _) = core.sign_in(call, &username);
     // Only a path of this server: `//host` would leave it.
     let next = call.query("next").filter(|n| n.starts_with('/') && !n.starts_with("//"));
-    Reply::redirect(next.unwrap_or("/")).with_session(call, &cookie)
+    let home = format!("{}/", call.sub_path);
+    Reply::redirect(next.unwrap_or(&home)).with_session(call, &cookie)
 }
 
 /// A user picked from the list, or user name (or e-mail address) and password.
@@ -64,8 +66,10 @@ pub(crate) fn end_session(core: &Core, call: &Call) -> Reply {
     }
     let slug = call.path.split('/').nth(3).unwrap_or_default();
     let separator = if call.raw_query.is_empty() { "" } else { "&" };
-    let query = &call.raw_query;
-    Reply::redirect(&format!("{PROVIDER_INVALIDATION_FLOW}?{query}{separator}application={slug}"))
+    let (base, query) = (&call.sub_path, &call.raw_query);
+    Reply::redirect(&format!(
+        "{base}{PROVIDER_INVALIDATION_FLOW}?{query}{separator}application={slug}"
+    ))
 }
 
 /// The page that end-session shows.
@@ -76,13 +80,14 @@ pub(crate) fn signed_out_of_application(core: &Core, call: &Call) -> Reply {
     let mut uris = application.into_iter().flat_map(|provider| &provider.redirect_uris);
     let home = uris.find(|uri| !uri.contains("/outpost.goauthentik.io/"));
     let back = home.and_then(|uri| uri.split('?').next());
-    Reply::html(200, pages::signed_out(name, back))
+    let everywhere = format!("{}{INVALIDATION_FLOW}", call.sub_path);
+    Reply::html(200, pages::signed_out(name, back, &everywhere))
 }
 
-/// Full logout: the session is over.
+/// Full logout: the session is over, and every outpost hears of it.
 pub(crate) fn invalidate(core: &mut Core, call: &Call) -> Reply {
     if let Some(cookie) = call.cookie(SESSION_COOKIE) {
-        core.sessions.remove(cookie);
+        core.end_session(cookie);
     }
     let page = pages::notice("Signed out", "Your session at the stand-in is over.");
     Reply::html(200, page)

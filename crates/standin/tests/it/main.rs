@@ -12,6 +12,9 @@ mod authorize;
 mod client;
 mod faults;
 mod metadata;
+mod outpost_api;
+mod outpost_socket;
+mod socket_client;
 mod token;
 
 use authentik_standin::{ProviderSettings, Settings, Standin, User, WIKI_CLIENT_ID};
