@@ -1,0 +1,141 @@
+//! Malformed everything. No such request reaches the application, stops a worker, or makes it grow.
+
+mod requests;
+
+use std::fs;
+
+use crate::harness::{Connection, Site};
+use requests::Hostile;
+
+#[test]
+fn malformed_cookies_get_nobody_in() {
+    let site = site(ROOMY);
+    none_gets_in(&site, &requests::cookies(&session_cookie_name(&site)));
+}
+
+#[test]
+fn cookies_too_large_for_nginx_get_nobody_in() {
+    let site = site("");
+    none_gets_in(&site, &requests::cookies(&session_cookie_name(&site)));
+}
+
+#[test]
+fn malformed_request_lines_get_nobody_in() {
+    none_gets_in(&site(""), &requests::request_lines());
+    none_gets_in(&site(ROOMY), &requests::request_lines());
+}
+
+#[test]
+fn malformed_hosts_get_nobody_in() {
+    none_gets_in(&site(ROOMY), &requests::hosts());
+}
+
+#[test]
+fn malformed_queries_of_the_endpoints_get_nobody_in() {
+    none_gets_in(&site(ROOMY), &requests::queries());
+    none_gets_in(&site(""), &requests::queries());
+}
+
+#[test]
+fn bodies_where_none_belongs_get_nobody_in() {
+    none_gets_in(&site(ROOMY), &requests::bodies());
+}
+
+#[test]
+fn no_method_gets_anybody_in_or_breaks_an_endpoint() {
+    none_gets_in(&site(ROOMY), &requests::methods());
+}
+
+#[test]
+fn a_post_to_the_callback_without_body_and_content_type_is_an_answer_not_a_fault() {
+    let site = site("");
+    for endpoint in ["start", "callback", "sign_out", "ping"] {
+        let target = format!("/outpost.goauthentik.io/{endpoint}");
+        for request in [site.request("POST", &target), site.request("POST", &target).body("")] {
+            let status = request.status();
+            assert!((200..500).contains(&status), "{endpoint}: {status}");
+        }
+    }
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn thousands_of_malformed_requests_leave_the_workers_as_small_as_they_were() {
+    let site = site(ROOMY);
+    let name = session_cookie_name(&site);
+    let mut all = requests::cookies(&name);
+    all.extend(requests::request_lines());
+    all.extend(requests::hosts());
+    all.extend(requests::queries());
+    all.extend(requests::bodies());
+    all.extend(requests::methods());
+
+    // The first rounds fill what is allocated once: allocator arenas, threads, the zone's pages.
+    for _ in 0..3 {
+        none_gets_in(&site, &all);
+    }
+    let before = private_memory(&site);
+    let rounds = 3_000_usize.div_ceil(all.len());
+    for _ in 0..rounds {
+        none_gets_in(&site, &all);
+    }
+    let after = private_memory(&site);
+
+    for (before, after) in before.iter().zip(&after) {
+        let grown = after.saturating_sub(*before);
+        assert!(grown <= MOST_GROWTH, "{before} KiB, then {after} KiB");
+    }
+}
+
+fn site(server: &str) -> Site {
+    Site::start(&format!(
+        "{server}
+         keepalive_timeout 0;
+         lingering_timeout 100ms;
+         client_header_timeout 200ms;
+         client_body_timeout 200ms;
+         authentik_provider wiki;
+         location / {{ proxy_pass http://app; }}"
+    ))
+}
+
+/// Sends each on a connection of its own. Their answers may be anything but the application's.
+fn none_gets_in(site: &Site, requests: &[Hostile]) {
+    let workers = site.worker_pids();
+    assert!(!requests.is_empty());
+    for request in requests {
+        let mut connection = Connection::open(site.address());
+        // nginx may answer and close before all of it is sent.
+        let _ = connection.try_send(&request.bytes);
+        if request.is_cut {
+            connection.finish();
+        }
+        let answer = connection.read_to_end();
+        let status = answer.get(9..12).unwrap_or_default();
+        let what = &request.what;
+        assert!(!status.starts_with('2') || request.is_ping(), "{what}: {answer:.300}");
+        assert_ne!(status, "500", "{what}: {answer:.300}");
+        assert_eq!(site.app.hits(), 0, "{what}");
+    }
+    assert_eq!(site.get("/").status(), 401, "it still answers");
+    assert_eq!(site.worker_pids(), workers, "no worker died");
+}
+
+fn session_cookie_name(site: &Site) -> String {
+    site.signed_in().session_cookies().remove(0).name
+}
+
+/// What each worker has allocated for itself, in KiB; shared memory is not counted.
+fn private_memory(site: &Site) -> Vec<u64> {
+    let of_worker = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a worker");
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    };
+    site.worker_pids().iter().map(of_worker).collect()
+}
+
+/// So that nginx hands over what it would refuse by itself otherwise.
+const ROOMY: &str = "large_client_header_buffers 4 128k;";
+/// In KiB: 200 bytes kept of each of 3,000 requests would be more than that in each of two workers.
+const MOST_GROWTH: u64 = 256;
