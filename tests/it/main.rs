@@ -33,6 +33,7 @@ mod rules;
 mod samples;
 mod sign_in;
 mod sign_out;
+mod standin_outpost;
 mod state;
 mod suspend_all;
 mod tls;

@@ -61,9 +61,19 @@ impl Standin {
         format!("http://{}", self.server.address())
     }
 
-    /// The issuer of a provider as seen under `url()`.
+    /// `url()` with the sub-path, no final slash: what `authentik_host` is.
+    pub fn base_url(&self) -> String {
+        format!("{}{}", self.url(), self.lock().settings.sub_path)
+    }
+
+    /// The issuer of a provider as seen under `base_url()`.
     pub fn issuer(&self, slug: &str) -> String {
-        format!("{}{}/application/o/{slug}/", self.url(), self.lock().settings.sub_path)
+        format!("{}/application/o/{slug}/", self.base_url())
+    }
+
+    /// API token of the first outpost.
+    pub fn outpost_token(&self) -> Option<String> {
+        self.lock().settings.outposts.first()?.token.clone()
     }
 
     /// The provider of this slug, if there is one.
@@ -116,9 +126,10 @@ impl Standin {
         self.server.down();
     }
 
-    /// Listens again on the same port, with all it knew.
+    /// Listens again on the same port, with all it knew; the scopes come in another order.
     #[expect(clippy::expect_used, reason = "a test tool that cannot start stops the test")]
     pub fn up(&self) {
+        self.shuffle_scopes();
         self.server.up().expect("the stand-in's port is free again");
     }
 

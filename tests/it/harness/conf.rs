@@ -11,8 +11,8 @@ pub(crate) struct Conf<'a> {
     pub(crate) workers: usize,
     /// Lines of the `http` block; may hold further providers and servers.
     pub(crate) http: &'a str,
-    /// Further lines of `authentik_provider wiki { }`.
-    pub(crate) provider: &'a str,
+    /// Further lines of `authentik_provider wiki { }`; none = no such block.
+    pub(crate) provider: Option<&'a str>,
     /// Lines of the `server` block.
     pub(crate) server: &'a str,
 }
@@ -24,6 +24,7 @@ impl Conf<'_> {
             if std::env::var_os("AUTHENTIK_DEBUG_LOG").is_some() { "debug" } else { "info" };
         let Self { module, workers, http, provider, server } = self;
         let module = module.display();
+        let provider = provider.map_or_else(String::new, provider_block);
         format!(
             "load_module {module};
 daemon off;
@@ -39,13 +40,7 @@ http {{
     uwsgi_temp_path temp/uwsgi;
     scgi_temp_path temp/scgi;
 
-    authentik_provider wiki {{
-        issuer             %%SSO%%/application/o/wiki/;
-        client_id          {WIKI_CLIENT_ID};
-        client_secret_file %%PREFIX%%/wiki.secret;
-        external_host      http://{SITE_NAME}:%%PORT%%;
 {provider}
-    }}
     upstream app {{ server %%APP%%; keepalive 8; }}
 {http}
     server {{
@@ -59,6 +54,19 @@ http {{
     }
 }
 
+/// The provider `wiki` of the stand-in's defaults, with further lines.
+fn provider_block(lines: &str) -> String {
+    format!(
+        "    authentik_provider wiki {{
+        issuer             %%SSO%%/application/o/wiki/;
+        client_id          {WIKI_CLIENT_ID};
+        client_secret_file %%PREFIX%%/wiki.secret;
+        external_host      http://{SITE_NAME}:%%PORT%%;
+{lines}
+    }}"
+    )
+}
+
 /// Where a site listens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
@@ -68,6 +76,9 @@ pub(crate) struct Ports {
     pub(crate) other: u16,
 }
 
+/// Below nginx's directory: the API token of the stand-in's first outpost, `%%TOKEN%%`.
+pub(crate) const TOKEN_FILE: &str = "outpost.token";
+
 /// What is known only when a site starts.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
@@ -75,7 +86,7 @@ pub(crate) struct Places<'a> {
     pub(crate) ports: Ports,
     /// `127.0.0.1:PORT` of the application.
     pub(crate) app: String,
-    /// URL of the stand-in.
+    /// URL of the stand-in, with the sub-path it has.
     pub(crate) sso: String,
 }
 
@@ -87,6 +98,7 @@ impl Places<'_> {
             .replace("%%PREFIX%%", &self.prefix.display().to_string())
             .replace("%%APP%%", &self.app)
             .replace("%%SSO%%", &self.sso)
+            .replace("%%TOKEN%%", &self.prefix.join(TOKEN_FILE).display().to_string())
     }
 }
 

@@ -8,7 +8,7 @@ use authentik_standin::{ProviderSettings, Settings, Standin, WIKI_CLIENT_SECRET}
 use super::app::App;
 use super::browser::Browser;
 use super::build;
-use super::conf::{Conf, Places, Ports, SITE_NAME};
+use super::conf::{Conf, Places, Ports, SITE_NAME, TOKEN_FILE};
 use super::http::Request;
 use super::log::ErrorLog;
 use super::nginx::{Nginx, StartError};
@@ -133,7 +133,7 @@ pub(crate) struct Builder {
     module: Option<PathBuf>,
     workers: usize,
     http: String,
-    provider: String,
+    provider: Option<String>,
     server: String,
     files: Vec<(String, String)>,
     settings: Box<ChangeSettings>,
@@ -147,7 +147,7 @@ impl Default for Builder {
             module: None,
             workers: 2,
             http: String::new(),
-            provider: String::new(),
+            provider: Some(String::new()),
             server: String::new(),
             files: Vec::new(),
             settings: Box::new(|_, _| ()),
@@ -170,7 +170,14 @@ impl Builder {
 
     /// Further lines of `authentik_provider wiki { }`.
     pub(crate) fn provider(mut self, lines: &str) -> Self {
-        self.provider = lines.to_owned();
+        self.provider = Some(lines.to_owned());
+        self
+    }
+
+    /// Leaves out `authentik_provider wiki { }`: for a site whose providers an outpost brings. The
+    /// file `%%TOKEN%%` holds the token of the stand-in's first outpost.
+    pub(crate) fn without_provider(mut self) -> Self {
+        self.provider = None;
         self
     }
 
@@ -227,6 +234,8 @@ impl Builder {
     fn write(&self, prefix: &TempDir, app: &App, sso: &Standin, ports: Ports) {
         prefix.write("temp/keep", "");
         prefix.write_secret("wiki.secret", WIKI_CLIENT_SECRET);
+        let token = sso.outpost_token().unwrap_or_default();
+        prefix.write_secret(TOKEN_FILE, format!("{token}\n"));
         for (name, content) in &self.files {
             prefix.write(name, content);
         }
@@ -234,10 +243,11 @@ impl Builder {
             module: self.module.as_deref().unwrap_or_else(|| build::module()),
             workers: self.workers,
             http: &self.http,
-            provider: &self.provider,
+            provider: self.provider.as_deref(),
             server: &self.server,
         };
-        let places = Places { prefix: prefix.path(), ports, app: app.address(), sso: sso.url() };
+        let places =
+            Places { prefix: prefix.path(), ports, app: app.address(), sso: sso.base_url() };
         prefix.write("nginx.conf", places.fill(&conf.render()));
     }
 }

@@ -14,9 +14,13 @@ usage: standin [options]
   --app-port PORT        the application's port on 127.0.0.1 (3000); 0 = no application
   --external-host URL    where the application is reached through nginx
                          (http://127.0.0.1:8080); may be repeated
+  --provider SLUG=URL    a further provider for this external host; may be repeated
   --redirect-uri URI     a further redirect URI of the provider; may be repeated
   --client-id ID         of the provider \"wiki\"
   --client-secret SECRET of the provider \"wiki\"
+  --outpost-token TOKEN  API token of the outpost that has all providers
+  --push-delay MS        a change is pushed to the outpost this much later, twice (50)
+  --sub-path PATH        everything is below this path, e.g. /auth
   --user NAME            who is signed in without a form (alice)
   --form                 with a login form
   --token-delay MS       the token endpoint answers this much later
@@ -70,11 +74,15 @@ fn description(standin: &Standin) -> String {
     };
     let uris = provider.redirect_uris.iter().map(|uri| format!("  redirect URI   {uri}\n"));
     format!(
-        "\n  issuer         {}\n  client_id      {}\n  client_secret  {}\n{}",
+        "\n  issuer         {}\n  client_id      {}\n  client_secret  {}\n{}\n  \
+         outpost        {}\n  token          {}\n  settings       {}/-/standin/providers/\n",
         standin.issuer(&provider.slug),
         provider.client_id,
         provider.client_secret,
-        uris.collect::<String>()
+        uris.collect::<String>(),
+        standin.base_url(),
+        standin.outpost_token().unwrap_or_default(),
+        standin.base_url(),
     )
 }
 
@@ -83,7 +91,11 @@ struct Options {
     port: u16,
     app_port: u16,
     external_hosts: Vec<String>,
+    providers: Vec<(String, String)>,
     redirect_uris: Vec<String>,
+    outpost_token: Option<String>,
+    push_delay: Option<Duration>,
+    sub_path: String,
     client_id: Option<String>,
     client_secret: Option<String>,
     user: Option<String>,
@@ -99,7 +111,11 @@ impl Options {
             port: 9000,
             app_port: 3000,
             external_hosts: Vec::new(),
+            providers: Vec::new(),
             redirect_uris: Vec::new(),
+            outpost_token: None,
+            push_delay: None,
+            sub_path: String::new(),
             client_id: None,
             client_secret: None,
             user: None,
@@ -113,6 +129,10 @@ impl Options {
                 "--port" => options.port = port(&value()?)?,
                 "--app-port" => options.app_port = port(&value()?)?,
                 "--external-host" => options.external_hosts.push(value()?),
+                "--provider" => options.providers.push(named_url(&value()?)?),
+                "--outpost-token" => options.outpost_token = Some(value()?),
+                "--push-delay" => options.push_delay = Some(milliseconds(&value()?)?),
+                "--sub-path" => options.sub_path = value()?,
                 "--redirect-uri" => options.redirect_uris.push(value()?),
                 "--client-id" => options.client_id = Some(value()?),
                 "--client-secret" => options.client_secret = Some(value()?),
@@ -137,16 +157,28 @@ impl Options {
         provider.redirect_uris.extend(self.redirect_uris);
         provider.client_id = self.client_id.unwrap_or(provider.client_id);
         provider.client_secret = self.client_secret.unwrap_or(provider.client_secret);
-        let defaults = Settings::default();
+        let further = self.providers.iter().map(|(slug, url)| ProviderSettings::new(slug, url));
+        let providers = std::iter::once(provider).chain(further).collect();
+        let mut defaults = Settings::default();
+        if let (Some(token), Some(outpost)) = (self.outpost_token, defaults.outposts.first_mut()) {
+            outpost.token = Some(token);
+        }
         Settings {
             port: Some(self.port),
-            providers: vec![provider],
+            providers,
+            push_delay: self.push_delay.unwrap_or(defaults.push_delay),
+            sub_path: self.sub_path,
             form: self.form,
             default_user: self.user.unwrap_or(defaults.default_user),
             record: !self.quiet,
             ..defaults
         }
     }
+}
+
+fn named_url(text: &str) -> Result<(String, String), String> {
+    let (slug, url) = text.split_once('=').ok_or_else(|| format!("{text:?} is no SLUG=URL"))?;
+    Ok((slug.to_owned(), url.to_owned()))
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {
@@ -192,10 +224,23 @@ mod tests {
     }
 
     #[test]
+    fn further_providers_and_the_outpost_become_settings() {
+        let line =
+            "--provider blog=http://blog.test/ --outpost-token t --push-delay 7 --sub-path /a";
+        let settings = parse(line).unwrap().unwrap().settings();
+        let blog = &settings.providers[1];
+        assert_eq!((blog.slug.as_str(), blog.proxy.name.as_str()), ("blog", "blog-proxy"));
+        assert_eq!(blog.proxy.external_host, "http://blog.test/");
+        assert_eq!(settings.outposts[0].token.as_deref(), Some("t"));
+        assert_eq!((settings.push_delay.as_millis(), settings.sub_path.as_str()), (7, "/a"));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (line, problem) in [
             ("--prot 1", "unknown option --prot"),
             ("--port", "--port needs a value"),
+            ("--provider blog", "\"blog\" is no SLUG=URL"),
             ("--port 70000", "\"70000\" is no port"),
         ] {
             assert_eq!(parse(line).err().as_deref(), Some(problem));

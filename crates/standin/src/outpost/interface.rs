@@ -129,7 +129,7 @@ impl Standin {
         self.lock().end_sessions(|session| session.sid == sid) > 0
     }
 
-    /// The next order of `scopes_to_request`, as after a restart of authentik.
+    /// The next order of `scopes_to_request`, as after a restart of authentik; `up` does it too.
     pub fn shuffle_scopes(&self) {
         self.lock().scope_rotation += 1;
     }

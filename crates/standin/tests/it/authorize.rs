@@ -181,3 +181,20 @@ fn behind_https_the_session_cookie_is_secure() {
     let answer = authorize(&standin, "");
     assert!(answer.header("set-cookie").ends_with("; HttpOnly; Path=/; SameSite=Lax"));
 }
+
+#[test]
+fn a_host_beyond_ascii_comes_back_percent_encoded() {
+    // recordings/external_host_variants.json, the last case
+    let host = "http://münchen.example.test:8880";
+    let standin = started(|settings| settings.providers[0].set_external_host(host));
+    let provider = standin.provider("wiki").expect("a provider");
+    let callback: String =
+        url::form_urlencoded::byte_serialize(provider.redirect_uris[0].as_bytes()).collect();
+    let target = format!(
+        "/application/o/authorize/?client_id={}&redirect_uri={callback}&response_type=code&state=s",
+        provider.client_id
+    );
+    let answer = get(standin.address(), &target, &[]);
+    let expected = "http://m%C3%BCnchen.example.test:8880/outpost.goauthentik.io/callback?";
+    assert!(answer.location().starts_with(expected), "{answer:?}");
+}

@@ -6,7 +6,7 @@ use authentik_standin::{
 };
 use serde_json::{Value, json};
 
-use crate::client::{Answer, get, request, send};
+use crate::client::{Answer, claims, get, post, request, send};
 use crate::{standin, started};
 
 const INSTANCES: &str = "/api/v3/outposts/instances/";
@@ -278,4 +278,53 @@ fn an_instance_that_is_not_ones_own_is_unknown() {
     let other = format!("{INSTANCES}7d3007dc-c79c-4534-8ead-ee1d6270f290/");
     assert_eq!(api(&standin, &other).status, 404);
     assert_eq!(api(&standin, "/api/v3/outposts/nothing/").status, 404);
+}
+
+#[test]
+fn each_of_a_thousand_providers_signs_in_with_its_own_client() {
+    let standin = started(|settings| {
+        settings.providers = ProviderSettings::many(1000, |slug| format!("http://{slug}.test/"));
+    });
+    let list = api(&standin, "/api/v3/outposts/proxy/?name=app-0777-proxy").json();
+    let entry = &list["results"][0];
+    assert_eq!(entry["pk"], 777);
+    let text = |member: &str| entry[member].as_str().expect("text").to_owned();
+    let callback = "http://app-0777.test/outpost.goauthentik.io/callback?\
+                    X-authentik-auth-callback=true";
+    let encoded: String = url::form_urlencoded::byte_serialize(callback.as_bytes()).collect();
+    let authorize = format!(
+        "/application/o/authorize/?client_id={}&redirect_uri={encoded}&response_type=code&state=s",
+        text("client_id")
+    );
+    let code = get(standin.address(), &authorize, &[]).code();
+    let (client_id, client_secret) = (text("client_id"), text("client_secret"));
+    let client = [("client_id", client_id.as_str()), ("client_secret", client_secret.as_str())];
+    let mut form = vec![
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", callback),
+    ];
+    form.extend(client);
+    let tokens = post(standin.address(), "/application/o/token/", &form).json();
+    let claims = claims(&tokens["id_token"]);
+    assert_eq!(claims["iss"], entry["oidc_configuration"]["issuer"]);
+    assert_eq!(claims["aud"], client_id);
+    let access_token = tokens["access_token"].as_str().expect("a token");
+    let mut form = vec![("token", access_token)];
+    form.extend(client);
+    let introspected = post(standin.address(), "/application/o/introspect/", &form).json();
+    assert_eq!(introspected["active"], true);
+    assert_eq!(get(standin.address(), "/application/o/app-0777/jwks/", &[]).body, "{}");
+}
+
+#[test]
+fn an_answer_may_never_come() {
+    let standin = standin();
+    standin.fault(Endpoint::Api, Fault::Hang);
+    let asked = request("GET", INSTANCES, standin.address(), &[&bearer()], "");
+    let mut stream = std::net::TcpStream::connect(standin.address()).unwrap();
+    std::io::Write::write_all(&mut stream, asked.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+    let read = std::io::Read::read(&mut stream, &mut [0]);
+    assert_eq!(read.map_err(|error| error.kind()), Err(std::io::ErrorKind::WouldBlock));
 }
