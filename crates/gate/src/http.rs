@@ -1,6 +1,9 @@
 //! Requests to authentik and its answers, as values that the I/O side carries.
 
+use std::fmt;
+
 use crate::secret::Secret;
+use crate::text::loggable;
 
 /// How a request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct HttpRequest {
     pub claimed: Option<ClaimedHost>,
     /// Value of `User-Agent`.
     pub user_agent: String,
+    /// Token for `Authorization: Bearer`, visible ASCII.
+    pub bearer: Option<Secret>,
     /// The form, already encoded; empty for `Get`. Holds the client secret, hence `Secret`.
     pub body: Secret,
     /// Longest response body that is read, in bytes; a longer one is `TransportError::TooLarge`.
@@ -61,4 +66,24 @@ pub enum TransportError {
     Protocol(String),
     /// The queue was full, or the worker is about to exit.
     Overloaded,
+}
+
+/// A sentence for the log, without a final stop.
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("authentik did not answer in time"),
+            Self::Unreachable(why) => {
+                write!(f, "authentik cannot be reached: {}", loggable(why, 200))
+            }
+            Self::Tls(why) => {
+                write!(f, "no TLS connection to authentik: {}", loggable(why, 200))
+            }
+            Self::TooLarge => f.write_str("authentik's answer is too long"),
+            Self::Protocol(why) => {
+                write!(f, "authentik's answer is not HTTP: {}", loggable(why, 200))
+            }
+            Self::Overloaded => f.write_str("too many questions to authentik are waiting"),
+        }
+    }
 }

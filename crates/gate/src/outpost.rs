@@ -1,15 +1,27 @@
 //! The outpost: providers that an administrator manages in authentik instead of in nginx.
 //!
-//! One process of an nginx asks authentik's API ([`Snapshot`] is what a refresh brings), and every
-//! worker makes its providers of what was brought.
+//! One process of an nginx asks authentik's API ([`Call`]), is told of changes through a
+//! WebSocket ([`Message`]), and every worker makes its providers of what a refresh brought
+//! ([`Snapshot`]).
 
+mod backoff;
 mod board;
 mod directory;
+mod error;
+mod message;
+mod provider;
+mod rest;
+mod settings;
 mod snapshot;
 mod tenure;
 pub mod vault;
 
+pub use backoff::{Reconnect, Schedule, refresh_interval};
 pub use board::{Board, TooLarge};
 pub use directory::Directory;
+pub use error::RefreshError;
+pub use message::{Message, hello, read_message};
+pub use rest::{ProviderPage, read_fingerprint, read_instances, read_pem, read_providers};
+pub use settings::{Call, OutpostSettings};
 pub use snapshot::{Certificate, OidcConfiguration, Outpost, ProviderConfig, Snapshot, Unusable};
 pub use tenure::{Candidate, LOST_AFTER, Tenure};

@@ -15,6 +15,8 @@ use issuer::{application_slug, issuer_url, jwks_uri, must_be_discoverable};
 use settings::missing;
 use web_url::web_url;
 
+pub(crate) use web_url::plain_web_url;
+
 pub use external::{ENDPOINTS_PATH, External};
 pub use keys::{LoginKey, ProviderKey};
 pub use settings::{DEFAULT_SCOPE, GivenEndpoints, Mode, Settings, SettingsError, Trust};

@@ -17,7 +17,7 @@ pub struct Snapshot {
     pub providers: Vec<ProviderConfig>,
     /// The certificates that providers name.
     pub certificates: Vec<Certificate>,
-    /// Providers that could not be read, and why.
+    /// What could not be read, and why.
     pub unusable: Vec<Unusable>,
 }
 
@@ -109,10 +109,10 @@ pub struct Certificate {
     pub key: Secret,
 }
 
-/// A provider that is not served.
+/// A provider that is not served, or a certificate without which its providers are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unusable {
-    /// Its name, or what could be read of it.
+    /// The provider's name or what could be read of it, or `certificate UUID`.
     pub name: String,
     /// Why, as a sentence without a final stop.
     pub why: String,

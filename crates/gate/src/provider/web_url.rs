@@ -9,14 +9,20 @@ pub(super) fn web_url(key: &'static str, typed: &str, example: &str) -> Result<U
     if typed.is_empty() {
         return Err(missing(key, &format!("write e.g. {key} {example};")));
     }
-    let wrong = |what: &str| SettingsError {
+    plain_web_url(typed).map_err(|what| SettingsError {
         key,
         message: format!("\"{typed}\" {what}; write e.g. {key} {example};"),
-    };
+    })
+}
+
+/// # Errors
+/// What is wrong with the text, to be read after it.
+pub(crate) fn plain_web_url(typed: &str) -> Result<Url, String> {
+    let wrong = |what: &str| what.to_owned();
     if typed.contains('$') {
         return Err(wrong("holds a \"$\", and variables do not work here"));
     }
-    let url = Url::parse(typed).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
+    let url = Url::parse(typed).map_err(|error| format!("is not a URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("is not an http or https URL"));
     }

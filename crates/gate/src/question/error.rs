@@ -90,7 +90,7 @@ impl From<TokenFlaw> for CoreError {
 impl fmt::Display for CoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(error) => transport(error, f),
+            Self::Unreachable(error) => error.fmt(f),
             Self::Unavailable { about, status } => {
                 write!(f, "authentik answered {status} ({about})")
             }
@@ -113,22 +113,5 @@ impl fmt::Display for CoreError {
             Self::Misconfigured(sentence) => f.write_str(sentence),
             Self::BadToken(flaw) => flaw.fmt(f),
         }
-    }
-}
-
-fn transport(error: &TransportError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match error {
-        TransportError::Timeout => f.write_str("authentik did not answer in time"),
-        TransportError::Unreachable(why) => {
-            write!(f, "authentik cannot be reached: {}", loggable(why, 200))
-        }
-        TransportError::Tls(why) => {
-            write!(f, "no TLS connection to authentik: {}", loggable(why, 200))
-        }
-        TransportError::TooLarge => f.write_str("authentik's answer is too long"),
-        TransportError::Protocol(why) => {
-            write!(f, "authentik's answer is not HTTP: {}", loggable(why, 200))
-        }
-        TransportError::Overloaded => f.write_str("too many questions to authentik are waiting"),
     }
 }

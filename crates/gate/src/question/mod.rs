@@ -155,6 +155,7 @@ fn get(url: String, provider: &Provider) -> HttpRequest {
         url,
         claimed: None, // documents are asked for under their own host (authentik-outpost.md §1.7)
         user_agent: user_agent(provider),
+        bearer: None,
         body: Secret::new([]),
         max_response: MAX_DOCUMENT,
     }
@@ -166,6 +167,7 @@ fn post(url: String, provider: &Provider, body: Secret, max_response: usize) -> 
         claimed: claimed_host(&url, provider),
         url,
         user_agent: user_agent(provider),
+        bearer: None,
         body,
         max_response,
     }

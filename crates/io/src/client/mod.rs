@@ -1,8 +1,8 @@
 //! One request to authentik, one answer, on a connection of its own.
 
-mod error;
-mod tls;
-mod wire;
+pub(crate) mod error;
+pub(crate) mod tls;
+pub(crate) mod wire;
 
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};

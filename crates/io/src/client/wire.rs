@@ -1,9 +1,11 @@
 //! The head of a request, as it goes over the wire.
 
 use authentik_gate::http::{HttpRequest, Method, TransportError};
+use authentik_gate::secret::Secret;
 use ureq::http::Request;
 use ureq::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderName,
+    HeaderValue, USER_AGENT,
 };
 use url::Url;
 
@@ -30,12 +32,26 @@ pub(super) fn head(request: &HttpRequest) -> Result<Request<()>, TransportError>
     if let Some(claimed) = claimed.filter(|claimed| !claimed.host.eq_ignore_ascii_case(&own_host)) {
         head = head.header(X_FORWARDED_PROTO, claimed.scheme);
     }
+    if let Some(token) = &request.bearer {
+        head = head.header(AUTHORIZATION, bearer(token)?);
+    }
     if request.method == Method::PostForm {
         head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     }
     // A line break in a value, or a URL beyond 64 KB.
-    head.body(())
-        .map_err(|_| TransportError::Protocol("the request cannot be written as HTTP".to_owned()))
+    head.body(()).map_err(|_| unwritable())
+}
+
+/// `Bearer TOKEN`, never printed.
+pub(crate) fn bearer(token: &Secret) -> Result<HeaderValue, TransportError> {
+    let value = Secret::new([b"Bearer ", token.expose()].concat());
+    let mut value = HeaderValue::from_bytes(value.expose()).map_err(|_| unwritable())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(crate) fn unwritable() -> TransportError {
+    TransportError::Protocol("the request cannot be written as HTTP".to_owned())
 }
 
 fn web_url(text: &str) -> Option<Url> {
@@ -50,7 +66,7 @@ fn web_url(text: &str) -> Option<Url> {
 }
 
 /// `host[:port]`, default ports left out.
-fn host(url: &Url) -> String {
+pub(crate) fn host(url: &Url) -> String {
     let name = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
@@ -59,10 +75,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 #[cfg(test)]
 mod tests {
-    use authentik_gate::http::ClaimedHost;
-    use authentik_gate::secret::Secret;
-
     use super::*;
+    use authentik_gate::http::ClaimedHost;
 
     fn get(url: &str, claimed: Option<(&str, &'static str)>) -> HttpRequest {
         HttpRequest {
@@ -70,6 +84,7 @@ mod tests {
             url: url.into(),
             claimed: claimed.map(|(host, scheme)| ClaimedHost { host: host.into(), scheme }),
             user_agent: "goauthentik.io/outpost/2026.2.2".into(),
+            bearer: None,
             body: Secret::new(""),
             max_response: 100,
         }

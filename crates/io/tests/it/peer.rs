@@ -89,6 +89,7 @@ pub(crate) fn get(url: String) -> HttpRequest {
         url,
         claimed: None,
         user_agent: "goauthentik.io/outpost/2026.2.2".into(),
+        bearer: None,
         body: Secret::new(""),
         max_response: 1000,
     }

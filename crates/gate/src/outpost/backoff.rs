@@ -1,0 +1,145 @@
+//! When authentik is asked again: reconnecting, refreshing, retrying.
+//!
+//! Times are durations since a start that the caller chooses, on a clock that only goes forward.
+
+use std::time::Duration;
+
+/// Delays between attempts to hold the WebSocket (authentik-outpost.md §2.3).
+#[derive(Clone, Debug, Default)]
+pub struct Reconnect {
+    failures: u32,
+}
+
+impl Reconnect {
+    /// Number of the attempt that comes next; 0 at first and after a connection that lived.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.failures
+    }
+
+    /// How long to wait after a connection that lived so long, 0 if there was none: 1, 2, 4 … 256,
+    /// 300 s, less up to a quarter of it, which `jitter` decides (0 = nothing).
+    ///
+    /// Only a minute of life begins from the start: a server that accepts and drops at once is
+    /// not to be hammered.
+    pub fn ended(&mut self, lived: Duration, jitter: u8) -> Duration {
+        if lived >= LONG_LIFE {
+            self.failures = 0;
+        }
+        let delay = Duration::from_secs(1 << self.failures.min(9)).min(LONGEST_DELAY);
+        self.failures = self.failures.saturating_add(1);
+        delay - delay / 4 * u32::from(jitter) / 255
+    }
+}
+
+/// How long after a refresh the next one is due, by what the outpost says (§1.4).
+#[must_use]
+pub fn refresh_interval(seconds: u64) -> Duration {
+    Duration::from_secs(match seconds {
+        0 => 300,
+        1..30 => 30,
+        seconds => seconds.min(86_400),
+    })
+}
+
+/// When to refresh next.
+///
+/// Updates come in twos, up to five seconds late, and sometimes before authentik has stored what
+/// they announce; a start of authentik brings one per provider, over half a minute (recordings
+/// number 15). So a refresh follows soon after the first, is repeated at intervals while they
+/// keep coming, and once more after the last.
+#[derive(Clone, Debug, Default)]
+pub struct Schedule {
+    /// By interval, or after a failure; at the start: at once.
+    by_time: Duration,
+    /// Of the first call for a refresh that none has answered yet.
+    asked: Option<Duration>,
+    /// Of the last update, until a refresh has followed its settling.
+    settling: Option<Duration>,
+    /// When the last refresh began and ended.
+    began: Duration,
+    ended: Option<Duration>,
+    failures: u32,
+    denied: bool,
+}
+
+impl Schedule {
+    /// An update was pushed.
+    pub fn pushed(&mut self, now: Duration) {
+        self.ask(now);
+        self.settling = Some(now);
+    }
+
+    /// Something else calls for a refresh: updates may have been missed.
+    pub fn ask(&mut self, now: Duration) {
+        self.asked.get_or_insert(now);
+    }
+
+    /// When the next refresh is due; in the past: now.
+    #[must_use]
+    pub fn due(&self) -> Duration {
+        // Nobody but an administrator can help, and then nginx is reloaded: no hurry.
+        if self.denied {
+            return self.by_time;
+        }
+        let called =
+            [self.asked.map(|asked| asked + COLLECT), self.settling.map(|pushed| pushed + SETTLED)];
+        let called = called.into_iter().flatten().min().map(|at| at.max(self.rested()));
+        called.map_or(self.by_time, |at| at.min(self.by_time))
+    }
+
+    /// A refresh begins.
+    pub fn begins(&mut self, now: Duration) {
+        self.began = now;
+        self.asked = None;
+        self.settling = self.settling.filter(|&pushed| pushed + SETTLED > now);
+    }
+
+    /// It brought something; the next is due after `interval`.
+    pub fn succeeded(&mut self, now: Duration, interval: Duration) {
+        self.failures = 0;
+        self.denied = false;
+        self.ended = Some(now);
+        self.by_time = now + interval;
+    }
+
+    /// It did not. How long until it is tried again: 3, 6, 12, 24, 30 s, or ten times as long
+    /// when only an administrator can help.
+    pub fn failed(&mut self, now: Duration, needs_administrator: bool) -> Duration {
+        let delay = FIRST_RETRY.saturating_mul(1 << self.failures.min(9)).min(LONGEST_RETRY);
+        let delay = if needs_administrator { delay * 10 } else { delay };
+        self.failures = self.failures.saturating_add(1);
+        self.denied = needs_administrator;
+        self.ended = Some(now);
+        self.by_time = now + delay;
+        delay
+    }
+
+    /// When authentik has had a rest from the last refresh: as long as that took.
+    fn rested(&self) -> Duration {
+        self.ended.map_or(Duration::ZERO, |ended| {
+            ended + ended.saturating_sub(self.began).clamp(SHORTEST_REST, LONGEST_RETRY)
+        })
+    }
+}
+
+/// A connection that lived so long was a good one.
+const LONG_LIFE: Duration = Duration::from_secs(60);
+
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
+/// Between an update and the refresh that answers it and its twin.
+const COLLECT: Duration = Duration::from_millis(200);
+
+/// Between the last update and the refresh that sees what it announced for sure.
+const SETTLED: Duration = Duration::from_millis(1500);
+
+/// Between two refreshes that updates call for.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
+
+const FIRST_RETRY: Duration = Duration::from_secs(3);
+
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

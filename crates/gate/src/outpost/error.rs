@@ -1,0 +1,128 @@
+//! Why a refresh brought nothing.
+
+use std::fmt;
+
+use crate::http::TransportError;
+use crate::text::loggable;
+
+/// Why a refresh brought nothing. `Display` is a sentence for the log, with the cure where there
+/// is one; it holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshError {
+    /// Nothing usable came back.
+    Unreachable(TransportError),
+    /// 401 or 403: a wrong token is 403 as well (recordings number 7).
+    Denied {
+        /// What was asked for.
+        about: &'static str,
+        /// The status.
+        status: u16,
+        /// authentik's own words, cut; may be empty.
+        detail: String,
+    },
+    /// The token is fine and no outpost belongs to it.
+    NoOutpost,
+    /// The token sees more than one outpost, so it is none of an outpost.
+    SeveralOutposts(usize),
+    /// The outpost is for another protocol.
+    NotProxy {
+        /// Its name.
+        name: String,
+        /// Its type.
+        kind: String,
+    },
+    /// authentik is there and cannot answer now (5xx, 429).
+    Unavailable {
+        /// What was asked for.
+        about: &'static str,
+        /// The status.
+        status: u16,
+    },
+    /// Any other status.
+    Unexpected {
+        /// What was asked for.
+        about: &'static str,
+        /// The status.
+        status: u16,
+        /// authentik's own words, cut; may be empty.
+        detail: String,
+    },
+    /// Not the JSON that was asked for.
+    Garbled {
+        /// What was asked for.
+        about: &'static str,
+    },
+    /// More providers or bytes than we take.
+    TooMuch,
+}
+
+impl RefreshError {
+    /// Whether asking again soon is of no use: somebody has to change the token or the outpost.
+    #[must_use]
+    pub fn needs_administrator(&self) -> bool {
+        match self {
+            Self::Denied { .. }
+            | Self::NoOutpost
+            | Self::SeveralOutposts(_)
+            | Self::NotProxy { .. } => true,
+            Self::Unreachable(_)
+            | Self::Unavailable { .. }
+            | Self::Unexpected { .. }
+            | Self::Garbled { .. }
+            | Self::TooMuch => false,
+        }
+    }
+}
+
+impl From<TransportError> for RefreshError {
+    fn from(error: TransportError) -> Self {
+        Self::Unreachable(error)
+    }
+}
+
+impl fmt::Display for RefreshError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(error) => error.fmt(f),
+            Self::Denied { about, status, detail } => write!(
+                f,
+                "authentik refuses the token ({status} for {about}{}{}): either it is wrong or it \
+                 is not the token of an outpost's own service account; {COPY_TOKEN}",
+                if detail.is_empty() { "" } else { ", " },
+                loggable(detail, MAX_DETAIL)
+            ),
+            Self::NoOutpost => {
+                write!(f, "no outpost belongs to the token; {COPY_TOKEN}")
+            }
+            Self::SeveralOutposts(count) => write!(
+                f,
+                "the token sees {count} outposts, so it is not that of one outpost's service \
+                 account; {COPY_TOKEN}"
+            ),
+            Self::NotProxy { name, kind } => write!(
+                f,
+                "the token belongs to \"{}\", an outpost of type {}; create one of type Proxy",
+                loggable(name, MAX_DETAIL),
+                loggable(kind, MAX_DETAIL)
+            ),
+            Self::Unavailable { about, status } => {
+                write!(f, "authentik answered {status} for {about}")
+            }
+            Self::Unexpected { about, status, detail } => write!(
+                f,
+                "authentik answered {status} for {about}{}{}",
+                if detail.is_empty() { "; is the URL right?" } else { ": " },
+                loggable(detail, MAX_DETAIL)
+            ),
+            Self::Garbled { about } => {
+                write!(f, "authentik's answer for {about} cannot be understood")
+            }
+            Self::TooMuch => f.write_str("the outpost has more providers than can be loaded"),
+        }
+    }
+}
+
+const COPY_TOKEN: &str =
+    "copy the one that authentik shows under Applications, Outposts, View Deployment Info";
+
+pub(super) const MAX_DETAIL: usize = 120;
