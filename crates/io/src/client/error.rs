@@ -29,7 +29,7 @@ pub(super) fn transport_error(error: Error, deadline: Instant) -> TransportError
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is non-exhaustive")]
-fn io_error(error: &io::Error) -> TransportError {
+pub(crate) fn io_error(error: &io::Error) -> TransportError {
     use io::ErrorKind as Kind;
     // rustls reports a failed handshake through the io::Error of the socket.
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {

@@ -51,7 +51,7 @@ pub fn check_authorities(pem: &[u8]) -> Result<usize, String> {
     authorities(pem).map(|roots| roots.len())
 }
 
-fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(crate) fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut store = RootCertStore::empty();
     let mut roots = Vec::new();
     for (number, root) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {

@@ -1,0 +1,139 @@
+//! The outpost's side of the conversation with authentik: two threads that refresh and listen.
+//!
+//! The refresher asks for the providers, by interval and whenever something calls for it; the
+//! listener holds the WebSocket. Neither waits for the other, apart from the listener's very
+//! first need: the name of the outpost.
+
+mod connection;
+mod listener;
+mod refresh;
+mod refresher;
+mod shared;
+mod stream;
+mod tls;
+
+use std::io;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+use authentik_gate::outpost::{OutpostSettings, RefreshError, Snapshot};
+
+use crate::pool::Spawner;
+use shared::Shared;
+
+/// Who we are to authentik, on its page of the outpost.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// UUID version 4: one per nginx.
+    pub instance: String,
+    /// Name of this machine.
+    pub hostname: String,
+}
+
+/// What is to be done with what authentik says. Called on the threads of the [`Agent`], after
+/// [`Agent::stop`] at most once more on each.
+pub trait Events: Send + Sync {
+    /// A refresh succeeded, whether or not anything has changed.
+    fn refreshed(&self, snapshot: Snapshot);
+    /// A refresh failed: what was there stays. The error is fit for the log.
+    fn refresh_failed(&self, error: &RefreshError);
+    /// The WebSocket is open, at this attempt, counted from 0.
+    fn connected(&self, attempt: u32);
+    /// It is not, or no longer; why, as a sentence for the log without a final stop.
+    fn disconnected(&self, why: &str, again_in: Duration);
+    /// A session of authentik is over: the `sid` of tokens, never empty.
+    fn session_ended(&self, session_id: &str);
+    /// authentik said something of so many bytes that is no message.
+    fn not_understood(&self, bytes: usize) {
+        let _ = bytes;
+    }
+}
+
+/// The threads of one outpost connection. Dropping it stops them.
+pub struct Agent {
+    shared: Arc<Shared>,
+}
+
+impl Agent {
+    /// Starts both threads; the first refresh begins at once.
+    ///
+    /// # Errors
+    /// The system has no thread left for us; none runs then.
+    pub fn start(
+        settings: OutpostSettings,
+        identity: Identity,
+        events: Arc<dyn Events>,
+        spawn: Spawner,
+    ) -> io::Result<Self> {
+        Self::start_at_pace(settings, identity, events, spawn, Pace::default())
+    }
+
+    /// The same in another rhythm, for tests.
+    ///
+    /// # Errors
+    /// As [`Agent::start`].
+    #[doc(hidden)]
+    pub fn start_at_pace(
+        settings: OutpostSettings,
+        identity: Identity,
+        events: Arc<dyn Events>,
+        spawn: Spawner,
+        pace: Pace,
+    ) -> io::Result<Self> {
+        // Dropped on failure, which stops the first thread when there is none for the second.
+        let agent = Self { shared: Arc::new(Shared::new(settings, identity, events, pace)) };
+        agent.spawn(spawn, "authentik-rest", refresher::run)?;
+        agent.spawn(spawn, "authentik-ws", listener::run)?;
+        Ok(agent)
+    }
+
+    /// Calls for a refresh: it begins within a second or so of the last one's end, and not before
+    /// the next retry while authentik refuses the token.
+    pub fn refresh_now(&self) {
+        self.shared.ask_for_refresh();
+    }
+
+    /// Both threads leave within 300 ms, the listener with a Close frame; one that is opening a
+    /// connection or waits for an answer leaves when that ends. Waits for none.
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+
+    fn spawn(&self, spawn: Spawner, name: &str, body: fn(&Shared)) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let builder = Builder::new().name(name.to_owned()).stack_size(STACK);
+        spawn(builder, Box::new(move || shared.keep_running(body)))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+/// Rhythm of the WebSocket.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// Between two hellos; authentik forgets an outpost after 15 s without.
+    pub hello: Duration,
+    /// Without an acknowledgement for so long, the connection is dead: two hellos unanswered.
+    pub patience: Duration,
+    /// For everything from finding the host to the end of the handshake.
+    pub handshake: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            hello: Duration::from_secs(10),
+            patience: Duration::from_secs(25),
+            handshake: Duration::from_secs(10),
+        }
+    }
+}
+
+/// As the threads of the pool: ureq with rustls, and JSON of bounded depth.
+const STACK: usize = 1024 * 1024;

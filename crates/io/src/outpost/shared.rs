@@ -1,0 +1,155 @@
+//! What the two threads and the shell share.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use authentik_gate::outpost::{
+    OutpostSettings, RefreshError, Schedule, Snapshot, refresh_interval,
+};
+
+use super::{Events, Identity, Pace};
+
+pub(super) struct Shared {
+    pub(super) settings: OutpostSettings,
+    pub(super) identity: Identity,
+    pub(super) events: Arc<dyn Events>,
+    pub(super) pace: Pace,
+    started: Instant,
+    stopped: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    schedule: Schedule,
+    /// UUID of the outpost, once a refresh has told.
+    outpost: Option<String>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        settings: OutpostSettings,
+        identity: Identity,
+        events: Arc<dyn Events>,
+        pace: Pace,
+    ) -> Self {
+        Self {
+            settings,
+            identity,
+            events,
+            pace,
+            started: Instant::now(),
+            stopped: AtomicBool::new(false),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The body of a thread. A panic (in what the shell does with an event, say) must not leave
+    /// the outpost deaf until the next reload: after a while, the body begins anew.
+    pub(super) fn keep_running(&self, body: fn(&Self)) {
+        while !self.is_stopped() {
+            if catch_unwind(AssertUnwindSafe(|| body(self))).is_err() {
+                self.sleep(AFTER_A_PANIC);
+            }
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        // Under the lock, so that nobody is between looking and waiting.
+        let _state = self.lock();
+        self.changed.notify_all();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Returns early when the agent is stopped.
+    pub(super) fn sleep(&self, time: Duration) {
+        let until = Instant::now() + time;
+        self.wait_until(|_| Some(until));
+    }
+
+    /// Waits for the next refresh, which begins now; `false` when the agent is stopped.
+    pub(super) fn wait_for_refresh(&self) -> bool {
+        let Some(mut state) = self.wait_until(|state| Some(self.started + state.schedule.due()))
+        else {
+            return false;
+        };
+        state.schedule.begins(self.now());
+        true
+    }
+
+    /// The outpost, once it is known; `None` when the agent is stopped.
+    pub(super) fn wait_for_outpost(&self) -> Option<String> {
+        let known = |state: &State| state.outpost.is_some().then_some(self.started);
+        self.wait_until(known)?.outpost.clone()
+    }
+
+    pub(super) fn update_pushed(&self) {
+        self.lock().schedule.pushed(self.now());
+        self.changed.notify_all();
+    }
+
+    pub(super) fn ask_for_refresh(&self) {
+        self.lock().schedule.ask(self.now());
+        self.changed.notify_all();
+    }
+
+    /// A refresh brought this: the listener may go ahead, and the next one is planned.
+    pub(super) fn refreshed(&self, snapshot: Snapshot) {
+        let interval = refresh_interval(snapshot.outpost.refresh_interval_s);
+        let mut state = self.lock();
+        state.schedule.succeeded(self.now(), interval);
+        state.outpost = Some(snapshot.outpost.pk.clone());
+        drop(state);
+        self.changed.notify_all();
+        self.events.refreshed(snapshot);
+    }
+
+    pub(super) fn refresh_failed(&self, error: &RefreshError) {
+        self.lock().schedule.failed(self.now(), error.needs_administrator());
+        self.events.refresh_failed(error);
+    }
+
+    /// Waits until the time that `when` says (none: until something changes and it says one);
+    /// `None` when the agent is stopped.
+    fn wait_until(
+        &self,
+        when: impl Fn(&State) -> Option<Instant>,
+    ) -> Option<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        loop {
+            if self.is_stopped() {
+                return None;
+            }
+            state = match when(&state) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(at) => {
+                    let left = at.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Some(state);
+                    }
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// A panic while the mutex was held left nothing half done: nothing in here calls out.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const AFTER_A_PANIC: Duration = Duration::from_secs(5);

@@ -1,0 +1,103 @@
+//! The bytes below the WebSocket: TCP, or TLS over it.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use authentik_gate::http::TransportError;
+use authentik_gate::provider::Trust;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use url::{Host, Url};
+
+use super::connection::LOOK;
+use super::tls;
+use crate::client::error::io_error;
+
+/// A connection whose reads end after [`LOOK`] at most, with `WouldBlock`.
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    /// Connects to the host of a `ws` or `wss` URL. The TLS handshake is done by the first write.
+    pub(super) fn connect(
+        url: &Url,
+        trust: &Trust,
+        deadline: Instant,
+    ) -> Result<Self, TransportError> {
+        let socket = tcp(url, deadline)?;
+        if url.scheme() != "wss" {
+            return Ok(Self::Plain(socket));
+        }
+        let config = tls::client_config(trust).map_err(TransportError::Tls)?;
+        let name = server_name(url).ok_or_else(|| {
+            TransportError::Tls("its name cannot stand in a certificate".to_owned())
+        })?;
+        let session = ClientConnection::new(config, name)
+            .map_err(|error| TransportError::Tls(error.to_string()))?;
+        Ok(Self::Tls(Box::new(StreamOwned::new(session, socket))))
+    }
+}
+
+/// The first address that answers.
+fn tcp(url: &Url, deadline: Instant) -> Result<TcpStream, TransportError> {
+    let no_address = || TransportError::Unreachable("its name has no address".to_owned());
+    let mut failure = no_address();
+    for address in url.socket_addrs(|| None).map_err(|_| no_address())? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(TransportError::Timeout);
+        }
+        match TcpStream::connect_timeout(&address, left.min(CONNECT_AT_MOST)) {
+            Ok(socket) => {
+                return prepare(&socket).map(|()| socket).map_err(|error| io_error(&error));
+            }
+            Err(error) => failure = io_error(&error),
+        }
+    }
+    Err(failure)
+}
+
+fn prepare(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(LOOK))?;
+    socket.set_write_timeout(Some(LOOK))
+}
+
+fn server_name(url: &Url) -> Option<ServerName<'static>> {
+    match url.host()? {
+        Host::Domain(name) => ServerName::try_from(name.to_owned()).ok(),
+        Host::Ipv4(address) => Some(ServerName::IpAddress(address.into())),
+        Host::Ipv6(address) => Some(ServerName::IpAddress(address.into())),
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(into),
+            Self::Tls(session) => session.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(session) => session.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(session) => session.flush(),
+        }
+    }
+}
+
+/// As for HTTP.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
