@@ -24,7 +24,7 @@ fn a_site_without_a_provider_of_its_own_has_the_outposts_token_in_a_file() {
 
     let list = site
         .get("/api/v3/outposts/proxy/")
-        .header("Authorization", &format!("Bearer {}", token.trim_end()))
+        .header("Authorization", format!("Bearer {}", token.trim_end()))
         .send()
         .text();
 

@@ -107,4 +107,4 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-const BADGE: &str = "stand-in for demos and tests";
+pub(crate) const BADGE: &str = "stand-in for demos and tests";

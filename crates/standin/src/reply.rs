@@ -108,6 +108,11 @@ impl Reply {
         self.with(SET_COOKIE, &format!("{name}={value}; HttpOnly; Path=/; SameSite={site}"))
     }
 
+    /// Whether it says 200.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.status == StatusCode::OK
+    }
+
     /// Length of the body in bytes.
     pub(crate) fn body_length(&self) -> usize {
         self.body.len()

@@ -75,7 +75,7 @@ fn description(standin: &Standin) -> String {
     let uris = provider.redirect_uris.iter().map(|uri| format!("  redirect URI   {uri}\n"));
     format!(
         "\n  issuer         {}\n  client_id      {}\n  client_secret  {}\n{}\n  \
-         outpost        {}\n  token          {}\n  settings       {}/-/standin/providers/\n",
+         outpost        {}\n  token          {}\n  settings       {}/-/standin/\n",
         standin.issuer(&provider.slug),
         provider.client_id,
         provider.client_secret,

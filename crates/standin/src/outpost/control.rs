@@ -1,6 +1,7 @@
 //! What the demo tells a running stand-in, under a prefix that authentik does not have:
 //!
 //! ```text
+//! GET  /-/standin/                      a page for the rest of it
 //! GET  /-/standin/providers/            every provider
 //! POST /-/standin/providers/<slug>/     fields to change, as a form
 //! POST /-/standin/updates/              an update to every outpost
@@ -13,19 +14,30 @@ use std::time::Duration;
 use crate::call::Call;
 use crate::core::Core;
 use crate::json::{Json, object};
+use crate::outpost::control_page;
 use crate::outpost::hub::OutpostConnection;
 use crate::outpost::settings::Mode;
 use crate::reply::Reply;
 use crate::settings::ProviderSettings;
 
-/// Answers a request under `/-/standin/`.
+/// Answers a request under `/-/standin/`; a browser's form gets the page again.
 pub(crate) fn control(core: &mut Core, call: &Call) -> Reply {
+    let reply = answer(core, call);
+    let browser = call.header("accept").is_some_and(|accept| accept.contains("text/html"));
+    match browser && call.method == "POST" && reply.is_ok() {
+        true => Reply::redirect(&format!("{}/-/standin/", call.sub_path)),
+        false => reply,
+    }
+}
+
+fn answer(core: &mut Core, call: &Call) -> Reply {
     let path = call.path.strip_prefix("/-/standin/").unwrap_or_default();
     let told = |count: usize| {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         Reply::api(200, ALLOW, &object([("told", count.into())]))
     };
     match (call.method.as_str(), path) {
+        ("GET", "") => Reply::html(200, control_page::page(core, &call.sub_path)),
         ("GET", "providers/") => {
             let providers = core.settings.providers.iter().map(shown);
             Reply::api(200, ALLOW, &Json::Array(providers.collect()))
@@ -76,7 +88,10 @@ fn set(provider: &mut ProviderSettings, name: &str, value: &str) -> Option<()> {
     let proxy = &mut provider.proxy;
     let text = match name {
         "external_host" => {
-            provider.set_external_host(value);
+            // A page saves every field: redirect URIs added by hand stay if this one is the same.
+            if proxy.external_host != value {
+                provider.set_external_host(value);
+            }
             return Some(());
         }
         "access_token_validity" => {
@@ -105,7 +120,8 @@ fn set(provider: &mut ProviderSettings, name: &str, value: &str) -> Option<()> {
         "basic_auth_password_attribute" => &mut proxy.basic_auth_password_attribute,
         _ => return None,
     };
-    value.clone_into(text);
+    // Browsers send the lines of a text area with CR LF.
+    *text = value.replace("\r\n", "\n");
     Some(())
 }
 

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod control;
+mod control_page;
 mod health;
 mod hub;
 mod instances;

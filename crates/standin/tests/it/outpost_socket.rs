@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use authentik_standin::{Endpoint, Fault, OUTPOST_PK, OUTPOST_TOKEN, OutpostSettings, Standin};
 use serde_json::{Value, json};
 
-use crate::client::{get, post};
+use crate::client::{get, post, post_with};
 use crate::socket_client::{Came, Socket};
 use crate::{authorize, standin, started};
 
@@ -285,4 +285,24 @@ fn the_demo_changes_a_provider_by_a_form() {
     assert_eq!(post(address, "/-/standin/sessions/end/", &[]).json()["told"], 1);
     let connections = get(address, "/-/standin/connections/", &[]).json();
     assert_eq!(connections[0]["instance_uuid"], UUID);
+}
+
+#[test]
+fn the_demo_has_a_page_of_forms() {
+    let standin = started(|settings| {
+        settings.sub_path = "/auth".to_owned();
+        settings.providers[0].proxy.skip_path_regex = "^/<open>".to_owned();
+    });
+    let browser = "Accept: text/html";
+    let page = get(standin.address(), "/auth/-/standin/", &[browser]);
+    assert_eq!(page.status, 200);
+    for shown in ["/auth/-/standin/providers/wiki/", "^/&lt;open&gt;", "0 connected"] {
+        assert!(page.body.contains(shown), "{shown}");
+    }
+    let wiki = "/auth/-/standin/providers/wiki/";
+    let fields = [("skip_path_regex", "^/a\r\n^/b"), ("intercept_header_auth", "false")];
+    let saved = post_with(standin.address(), wiki, &fields, &[browser]);
+    assert_eq!(saved.location(), "/auth/-/standin/");
+    let proxy = standin.provider("wiki").unwrap().proxy;
+    assert_eq!((proxy.skip_path_regex.as_str(), proxy.intercept_header_auth), ("^/a\n^/b", false));
 }
