@@ -108,7 +108,8 @@ fn messages_are_answered_as_recorded() {
         let standin = standin();
         let mut socket = connect(&standin);
         socket.text(text);
-        assert_eq!(socket.next(), answer, "{text}");
+        let came = if answer == Came::Nothing { socket.soon() } else { socket.next() };
+        assert_eq!(came, answer, "{text}");
     }
     let standin = standin();
     let mut socket = connect(&standin);
@@ -164,7 +165,7 @@ fn a_saved_provider_is_pushed_twice_to_the_outposts_that_have_it() {
     let update = || Came::Text(UPDATE.to_owned());
     assert_eq!((socket.next(), socket.next()), (update(), update()));
     assert!(before.elapsed() >= Duration::from_millis(100), "twice the default delay");
-    assert_eq!((socket.next(), second.next()), (Came::Nothing, Came::Nothing));
+    assert_eq!((socket.soon(), second.soon()), (Came::Nothing, Came::Nothing));
     let provider = standin.provider("wiki").unwrap();
     assert!(provider.redirect_uris[0].starts_with("http://other.test/app/outpost."));
 }
@@ -180,7 +181,7 @@ fn a_session_that_ends_is_told_to_every_outpost() {
     let ended = sid(&standin);
     let end_session = get(standin.address(), "/application/o/wiki/end-session/", &[&cookie]);
     assert_eq!(end_session.status, 302);
-    assert_eq!(socket.next(), Came::Nothing, "end-session ends nothing");
+    assert_eq!(socket.soon(), Came::Nothing, "end-session ends nothing");
     get(standin.address(), "/if/flow/default-invalidation-flow/", &[&cookie]);
     assert_eq!(socket.next(), session_end(&ended), "full logout");
 
@@ -225,7 +226,7 @@ fn a_frozen_socket_stays_open_and_says_nothing() {
     assert_eq!(standin.freeze_sockets(), 1);
     socket.text(HELLO);
     standin.push_update();
-    assert_eq!(socket.next(), Came::Nothing);
+    assert_eq!(socket.soon(), Came::Nothing);
     assert_eq!(standin.connections().len(), 1);
     standin.thaw_sockets();
     assert_eq!(socket.next(), Came::Text(ACK.to_owned()), "and the update is lost");

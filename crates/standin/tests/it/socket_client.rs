@@ -14,7 +14,7 @@ pub(crate) enum Came {
     Close(u16),
     /// The connection ended.
     End,
-    /// Nothing for a quarter of a second.
+    /// Nothing in the time that was waited.
     Nothing,
 }
 
@@ -39,7 +39,6 @@ impl Socket {
         while !answer.ends_with(b"\r\n\r\n") && stream.read(&mut byte).expect("an answer") == 1 {
             answer.extend_from_slice(&byte);
         }
-        stream.set_read_timeout(Some(Duration::from_millis(250))).expect("a timeout");
         (String::from_utf8(answer).expect("text"), Self(stream))
     }
 
@@ -62,6 +61,15 @@ impl Socket {
         self.0.write_all(&frame).expect("a frame is sent");
     }
 
+    /// What comes within a quarter of a second, for those who expect nothing.
+    pub(crate) fn soon(&mut self) -> Came {
+        self.0.set_read_timeout(Some(Duration::from_millis(250))).expect("a timeout");
+        let came = self.next();
+        self.0.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+        came
+    }
+
+    /// What comes next.
     pub(crate) fn next(&mut self) -> Came {
         let mut head = [0; 2];
         match self.0.read_exact(&mut head) {
