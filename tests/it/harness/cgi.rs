@@ -32,9 +32,7 @@ impl Cgi {
         let record = Arc::clone(&received);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                if let Ok(variables) = serve(protocol, stream) {
-                    record.lock().expect("not poisoned").push(variables);
-                }
+                let _ = serve(protocol, stream, &record);
             }
         });
         Self { address, received }
@@ -47,23 +45,29 @@ impl Cgi {
 
     /// The values of that variable in the last request.
     pub(crate) fn last(&self, name: &str) -> Vec<String> {
-        // The record is written after the answer: wait for it.
-        for _ in 0..200 {
-            if let Some(variables) = self.received.lock().expect("not poisoned").last() {
-                let named = variables.iter().filter(|(found, _)| found == name);
-                return named.map(|(_, value)| value.clone()).collect();
-            }
-            thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("the application was not asked");
+        let received = self.received.lock().expect("not poisoned");
+        let variables = received.last().expect("the application was asked");
+        let named = variables.iter().filter(|(found, _)| found == name);
+        named.map(|(_, value)| value.clone()).collect()
     }
 }
 
-fn serve(protocol: Protocol, mut stream: TcpStream) -> io::Result<Variables> {
-    match protocol {
+/// Records first: whoever has the answer finds the record.
+fn serve(
+    protocol: Protocol,
+    mut stream: TcpStream,
+    record: &Mutex<Vec<Variables>>,
+) -> io::Result<()> {
+    let variables = match protocol {
         Protocol::Fastcgi => fastcgi(&mut stream),
         Protocol::Scgi => scgi(&mut stream),
         Protocol::Uwsgi => uwsgi(&mut stream),
+    }?;
+    record.lock().expect("not poisoned").push(variables);
+    match protocol {
+        Protocol::Fastcgi => answer_fastcgi(&mut stream),
+        Protocol::Scgi => stream.write_all(b"Status: 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+        Protocol::Uwsgi => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
     }
 }
 
@@ -79,7 +83,6 @@ fn scgi(stream: &mut TcpStream) -> io::Result<Variables> {
     let mut head = vec![0; length];
     stream.read_exact(&mut head)?;
     byte(stream)?; // the comma
-    stream.write_all(b"Status: 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
     let words: Vec<String> = head.split(|&b| b == 0).map(text).collect();
     Ok(words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
 }
@@ -90,7 +93,6 @@ fn uwsgi(stream: &mut TcpStream) -> io::Result<Variables> {
     stream.read_exact(&mut head)?;
     let mut block = vec![0; usize::from(u16::from_le_bytes([head[1], head[2]]))];
     stream.read_exact(&mut block)?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
 
     let mut words = Vec::new();
     let mut rest = block.as_slice();
@@ -120,11 +122,6 @@ fn fastcgi(stream: &mut TcpStream) -> io::Result<Variables> {
             _ => {}
         }
     }
-    let answer = b"Status: 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    stream.write_all(&[1, 6, 0, 1, 0, answer.len() as u8, 0, 0])?;
-    stream.write_all(answer)?;
-    stream.write_all(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])?;
-
     let mut variables = Vec::new();
     let mut rest = block.as_slice();
     while !rest.is_empty() {
@@ -136,6 +133,13 @@ fn fastcgi(stream: &mut TcpStream) -> io::Result<Variables> {
         rest = tail;
     }
     Ok(variables)
+}
+
+fn answer_fastcgi(stream: &mut TcpStream) -> io::Result<()> {
+    let answer = b"Status: 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    stream.write_all(&[1, 6, 0, 1, 0, answer.len() as u8, 0, 0])?;
+    stream.write_all(answer)?;
+    stream.write_all(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
 }
 
 fn fastcgi_length(rest: &mut &[u8]) -> usize {
