@@ -132,6 +132,9 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
 }
 
 #[cfg(test)]
+mod default_deny;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::identity::render;

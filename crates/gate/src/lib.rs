@@ -16,6 +16,8 @@ pub mod identity;
 mod json;
 pub mod live;
 pub mod login;
+#[cfg(test)]
+mod mutations;
 pub mod outpost;
 pub mod page;
 pub mod paths;

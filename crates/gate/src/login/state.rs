@@ -119,6 +119,7 @@ fn associated_data(provider: &Provider) -> aead::Aad<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::LoginKey;
     use crate::testing::{other_provider, provider};
 
     fn sign_in(target: &str) -> SignIn {
@@ -182,6 +183,19 @@ mod tests {
             assert_eq!(SignIn::open(&provider(), state.as_bytes()), Err(flaw), "{state}");
         }
         assert_eq!(SignIn::open(&provider(), b"b44ea687.\xff\xff"), Err(StateFlaw::Malformed));
+    }
+
+    #[test]
+    fn a_relabelled_state_does_not_open_though_the_secret_is_the_same() {
+        // Keys depend on the client; were they one and the same, the associated data would tell.
+        let ours = provider();
+        let twin =
+            crate::provider::Provider { login_key: LoginKey(ours.login_key.0), ..other_provider() };
+        let foreign = sign_in("https://ext.example/").seal(&twin, [3; NONCE]).unwrap();
+        assert!(SignIn::open(&twin, foreign.as_bytes()).is_ok());
+        let relabelled = foreign.replace("d5fe8251", "b44ea687");
+        assert_eq!(SignIn::open(&ours, relabelled.as_bytes()), Err(StateFlaw::BadSeal));
+        assert_ne!(provider().login_key.0, other_provider().login_key.0);
     }
 
     #[test]

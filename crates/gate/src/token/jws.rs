@@ -157,6 +157,7 @@ mod tests {
             (r#"{"alg":"HS256","crit":[]}"#, TokenFlaw::UnknownKind),
             (r#"{"alg":"HS256","b64":true}"#, TokenFlaw::UnknownKind),
             (r#"{"alg":"HS256","enc":"A128GCM"}"#, TokenFlaw::UnknownKind),
+            (r#"{"alg":"HS256","zip":"DEF"}"#, TokenFlaw::UnknownKind),
             (r#"{"alg":"HS256","typ":"logout+jwt"}"#, TokenFlaw::UnknownKind),
             (r#"{"alg":"HS256","typ":1}"#, TokenFlaw::Malformed("header")),
             (r#"{"alg":"HS256","kid":null}"#, TokenFlaw::Malformed("header")),

@@ -220,3 +220,26 @@ fn a_flaw_prints_no_line_break_and_nothing_endless() {
     let shown = flaw.to_string();
     assert!(!shown.contains(['\r', '\n']) && shown.len() < 700, "{shown}");
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "time is what this test is about")]
+fn s43_a_comparison_takes_as_long_for_a_wrong_first_byte_as_for_a_wrong_last_one() {
+    // CVE-2024-52307 (authentik). Long texts: what returns early is faster by thousands of times.
+    let secret = vec![b'a'; 32 * 1024];
+    let with = |at: usize| {
+        let mut other = secret.clone();
+        other[at] = b'b';
+        other
+    };
+    let quickest = |other: &[u8]| {
+        let runs = (0..20).map(|_| {
+            let started = std::time::Instant::now();
+            assert!(!same_bytes(&secret, other));
+            started.elapsed()
+        });
+        runs.min().unwrap()
+    };
+    let (first, last) = (with(0), with(secret.len() - 1));
+    assert!(quickest(&first) * 2 > quickest(&last), "the first byte ended it");
+    assert!(same_bytes(&secret, &secret.clone()) && !same_bytes(&secret, &secret[1..]));
+}

@@ -1,0 +1,174 @@
+//! Every parser that reads what strangers or authentik send, fed with good input that was spoilt
+//! here and there: nothing panics, and nothing spoilt is ever believed. The same bytes in each run.
+
+use crate::cookie::{self, SessionId};
+use crate::fixtures::{self, member, recorded};
+use crate::identity::{SessionView, render};
+use crate::login::{Callback, Entropy, Start};
+use crate::paths::{PathFacts, Subject, UnauthPaths};
+use crate::query::CallbackQuery;
+use crate::question::Endpoints;
+use crate::redirect::RedirectTarget;
+use crate::secret::Secret;
+use crate::testing::{domain_provider, provider};
+use crate::time::UnixTime;
+use crate::token::{Expected, KeySet, Keys, from_introspection, verify};
+
+/// Seconds after the recording of the ten-year tokens.
+const NOW: UnixTime = UnixTime(1_795_311_600);
+
+/// Spoilt inputs per good one.
+const ROUNDS: usize = 1_500;
+
+#[test]
+fn s49_a_spoilt_token_or_key_set_proves_nothing() {
+    let client = fixtures::provider("p-proxy");
+    let keys = Keys::Shared(client.client_secret.clone());
+    let token = member("token_response_hs256_bob.json", "access_token").into_bytes();
+    let expected = Expected::of(&client, None);
+    assert!(verify(&token, &expected, &keys, NOW).is_ok());
+    each_spoilt(&token, |bytes| assert!(verify(bytes, &expected, &keys, NOW).is_err()));
+
+    let rsa = fixtures::provider("p-rs256");
+    let signed = member("token_response_rs256_bob.json", "access_token");
+    let foreign = recorded("jwks_jwe.json");
+    each_spoilt(recorded("jwks_rs256.json").as_bytes(), |bytes| {
+        if let Ok(set) = KeySet::parse(bytes) {
+            let _ = verify(signed.as_bytes(), &Expected::of(&rsa, None), &Keys::Public(set), NOW);
+        }
+    });
+    each_spoilt(foreign.as_bytes(), |bytes| {
+        if let Ok(set) = KeySet::parse(bytes) {
+            let keys = Keys::Public(set);
+            assert!(verify(signed.as_bytes(), &Expected::of(&rsa, None), &keys, NOW).is_err());
+        }
+    });
+}
+
+#[test]
+fn s49_what_authentik_answers_may_be_anything() {
+    let client = fixtures::provider("p-proxy");
+    each_spoilt(recorded("introspection_active_hs256.json").as_bytes(), |bytes| {
+        if let Ok(claims) = from_introspection(bytes, &client.client_id, NOW) {
+            assert!(!claims.sub.is_empty() && claims.exp > NOW);
+            assert!(SessionView::over(&record(&claims, &client)).is_some());
+        }
+    });
+    each_spoilt(recorded("introspection_inactive.json").as_bytes(), |bytes| {
+        assert!(from_introspection(bytes, &client.client_id, NOW).is_err());
+    });
+    each_spoilt(recorded("openid_configuration_rs256.json").as_bytes(), |bytes| {
+        let _ = Endpoints::parse(bytes, &client);
+    });
+    // An array where an object belongs, and other lists of claims (mod_auth_openidc, August 2026).
+    for claims in [r#"[{"active":true}]"#, r#""active""#, "true", "null", "[]", "", "{}"] {
+        assert!(from_introspection(claims.as_bytes(), &client.client_id, NOW).is_err());
+    }
+}
+
+#[test]
+fn s49_what_a_browser_sends_may_be_anything() {
+    let (provider, domain) = (provider(), domain_provider());
+    let target = RedirectTarget::parse("/page?x=1", &provider).unwrap();
+    let entropy = Entropy::new(&[7; 48]).unwrap();
+    let start = Start::new(&provider, &target, entropy, NOW, 0, &[]).unwrap();
+    let header = start.set_cookies[0].split(';').next().unwrap().to_owned();
+    let url = start.authorize_url("https://sso.example/").unwrap();
+    let state = url.rsplit_once("state=").unwrap().1.to_owned();
+    let opens = |state: &[u8], header: &[u8]| Callback::open(&provider, state, &[header], NOW);
+    assert!(opens(state.as_bytes(), header.as_bytes()).is_ok());
+    each_spoilt(state.as_bytes(), |bytes| assert!(opens(bytes, header.as_bytes()).is_err()));
+    each_spoilt(header.as_bytes(), |bytes| {
+        let _ = opens(state.as_bytes(), bytes);
+        let _ = cookie::without_own(bytes, &mut vec![0; bytes.len()]);
+    });
+    let id = SessionId::from_entropy([9; 32]).to_cookie_value();
+    each_spoilt(id.as_bytes(), |bytes| {
+        if let Some(read) = SessionId::parse(bytes) {
+            assert_eq!(read.to_cookie_value().as_bytes(), bytes, "an id has one spelling");
+        }
+    });
+    each_spoilt(url.split_once('?').unwrap().1.as_bytes(), |bytes| {
+        let _ = CallbackQuery::parse(bytes);
+    });
+    each_spoilt(b"https://app.example.com:8443/page/../x?rd=//evil.org\\@a#b", |bytes| {
+        let rd = String::from_utf8_lossy(bytes);
+        for provider in [&provider, &domain] {
+            if let Ok(target) = RedirectTarget::parse(&rd, provider) {
+                assert_eq!(RedirectTarget::parse(target.as_str(), provider), Ok(target.clone()));
+            }
+        }
+        let _ = RedirectTarget::of_request(&domain, bytes, bytes);
+    });
+}
+
+#[test]
+fn s49_patterns_and_paths_may_be_anything() {
+    let rules = UnauthPaths::compile(&["^/public/".to_owned()]).unwrap();
+    each_spoilt(b"/public/%2e%2e/a;b%5c/../c%00?x", |bytes| {
+        let path = PathFacts { normalized: bytes, raw: bytes, subject: Subject::Path };
+        assert!(!rules.cover(&path) || bytes.starts_with(b"/public/"), "{}", bytes.escape_ascii());
+    });
+    each_spoilt(br"^/(?i:a|[b-d]{2,3})+\d\pL\Q*\E(?P<n>x)*$", |bytes| {
+        let pattern = String::from_utf8_lossy(bytes).into_owned();
+        if let Ok(rules) = UnauthPaths::compile(&[pattern]) {
+            let path = b"/public/page";
+            let _ = rules.cover(&PathFacts { normalized: path, raw: path, subject: Subject::Path });
+        }
+    });
+    let record = {
+        let client = fixtures::provider("p-proxy");
+        let answer = recorded("introspection_active_hs256.json");
+        record(&from_introspection(answer.as_bytes(), &client.client_id, NOW).unwrap(), &client)
+    };
+    each_spoilt(&record, |bytes| {
+        if let Some(view) = SessionView::over(bytes) {
+            let _ = (view.user_headers(), view.sid(), view.is_in_group(b"staff"));
+            let _ = (view.has_entitlement(b"e"), view.extra_headers().count(), view.token());
+        }
+    });
+}
+
+fn record(claims: &crate::token::VerifiedClaims, provider: &crate::provider::Provider) -> Vec<u8> {
+    let token = Secret::new("token");
+    render(claims, provider, token.expose(), None).record.expose().to_vec()
+}
+
+/// Bits flipped, bytes replaced, parts cut out, doubled or exchanged; never the input itself.
+fn each_spoilt(good: &[u8], mut check: impl FnMut(&[u8])) {
+    const ODD: &[u8] = b"\0\r\n\t \"'\\/;:=&%#?.,{}[]()*+-_@~^$|\x7f\x80\xc0\xe2\xff09AZaz";
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ good.len() as u64);
+    for _ in 0..ROUNDS {
+        let mut bytes = good.to_vec();
+        for _ in 0..=random.below(3) {
+            if bytes.is_empty() {
+                break;
+            }
+            let (at, other) = (random.below(bytes.len()), random.below(bytes.len()));
+            match random.below(7) {
+                0 => bytes[at] ^= 1 << random.below(8),
+                1 => bytes[at] = ODD[random.below(ODD.len())],
+                2 => bytes.insert(at, ODD[random.below(ODD.len())]),
+                3 => bytes.truncate(at),
+                4 => drop(bytes.drain(at.min(other)..at.max(other))),
+                5 => bytes.extend_from_within(at.min(other)..at.max(other)),
+                _ => bytes.swap(at, other),
+            }
+        }
+        if bytes != good {
+            check(&bytes);
+        }
+    }
+}
+
+/// Marsaglia's xorshift64: the same numbers each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 16).unwrap() % limit
+    }
+}
