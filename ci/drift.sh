@@ -6,6 +6,7 @@
 #   names in src/variables.rs                rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
 #   functions that are tests                 names in docs/security.md (this direction only)
+#   attacks S01 to S50                       rows of the tables there, each with a test
 #
 # A list that comes out empty fails: the check has lost its input.
 set -eu
@@ -42,8 +43,13 @@ main() {
         sed 's,.*,drift: test "&" (in docs/security.md) does not exist,' >"$lists/drift"
     report
 
+    seq -f 'S%02.0f' 1 50 >"$lists/attacks"
+    proved docs/security.md >"$lists/attacks.md"
+    agree attack "$lists/attacks" "the list of attacks" "$lists/attacks.md" docs/security.md
+
     [ -z "$drifted" ] || exit 1
-    echo "drift: none in $(cd "$lists" && cat directives keys variables reasons proofs | wc -l) names"
+    cd "$lists"
+    echo "drift: none in $(cat directives keys variables reasons proofs attacks | wc -l) names"
 }
 
 # The names in the table of directives: string literals outside comments.
@@ -66,6 +72,11 @@ reasons() {
 tests() {
     grep -rhA 3 --include='*.rs' '#\[test\]' crates src tests | sed -n 's/^ *fn \([a-z0-9_]*\)().*/\1/p' |
         sort -u
+}
+
+# Rows of a table that begin with the number of an attack and name a test.
+proved() {
+    sed -n 's/^| \(S[0-9]*\) |.*`[a-z0-9]*_[a-z0-9]*_[a-z0-9_]*`.*|$/\1/p' "$1" | sort
 }
 
 # Headings of the second or third level that begin with a name in backquotes.

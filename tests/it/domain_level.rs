@@ -2,7 +2,7 @@
 
 use crate::harness::Site;
 
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     Site::builder()
         .http(
             "authentik_provider domain {

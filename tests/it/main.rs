@@ -12,6 +12,7 @@
 
 mod harness;
 
+mod attacks;
 mod config_errors;
 mod domain_level;
 mod endpoints;
