@@ -91,7 +91,7 @@ impl<'a> Refresh<'a> {
         let settings = &self.shared.settings;
         let about = call.about();
         let request = settings.request(call).ok_or(RefreshError::Garbled { about })?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience(call);
         let response = self.client.fetch(&request, &settings.trust, deadline)?;
         self.bytes += response.body.expose().len();
         if self.bytes > MAX_BYTES { Err(RefreshError::TooMuch) } else { Ok(response) }
@@ -121,8 +121,13 @@ fn concerns_this_one_only(error: &RefreshError) -> bool {
     }
 }
 
-/// For one call: a page of 100 providers takes authentik many seconds on a small machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A page of 100 providers takes authentik many seconds on a small machine.
+fn patience(call: Call<'_>) -> Duration {
+    Duration::from_secs(match call {
+        Call::Providers { .. } => 60,
+        Call::Instances | Call::KeyPair(_) | Call::Certificate(_) | Call::PrivateKey(_) => 15,
+    })
+}
 
 const MAX_PROVIDERS: usize = 20_000;
 

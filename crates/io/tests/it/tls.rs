@@ -16,13 +16,13 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::peer::{Answer, Peer, fetch, fetch_with, form, get, read_request, text};
 
-struct Authority {
+pub(crate) struct Authority {
     certificate: Certificate,
     key: KeyPair,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -33,12 +33,18 @@ impl Authority {
         pem("CERTIFICATE", self.certificate.der())
     }
 
-    fn trusted(&self) -> Trust {
+    pub(crate) fn trusted(&self) -> Trust {
         Trust::Authorities(self.pem().into_bytes().into())
     }
 
     /// A TLS peer with a certificate for `name`; it hears how each connection began.
     fn peer(&self, name: &str, years: std::ops::Range<i32>) -> Peer {
+        let config = self.server(name, years);
+        Peer::start(move |stream| answer(config.clone(), stream))
+    }
+
+    /// The TLS settings of a server with a certificate for `name`.
+    pub(crate) fn server(&self, name: &str, years: std::ops::Range<i32>) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(years.start, 1, 1);
         params.not_after = rcgen::date_time_ymd(years.end, 1, 1);
@@ -49,8 +55,7 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        let config = Arc::new(config);
-        Peer::start(move |stream| answer(config.clone(), stream))
+        Arc::new(config)
     }
 }
 
@@ -73,7 +78,7 @@ fn ask(peer: &Peer, trust: &Trust) -> Answer {
     fetch(&form(format!("https://localhost:{}/", peer.port())), trust)
 }
 
-const VALID: std::ops::Range<i32> = 2020..2120;
+pub(crate) const VALID: std::ops::Range<i32> = 2020..2120;
 
 #[test]
 fn only_a_certificate_of_the_given_authorities_for_this_name_and_time_is_accepted() {
