@@ -31,10 +31,11 @@ const FAILURE_KEPT: u64 = 2;
 const REFETCH: u64 = 60;
 
 /// What a request learns when it needs a document.
-pub(crate) enum Known<T> {
-    /// This.
-    Ready(T),
-    /// Nothing yet: the request was suspended.
+pub(crate) type Known<T> = Result<T, Unknown>;
+
+/// Why a request does not learn it.
+pub(crate) enum Unknown {
+    /// Not yet: the request was suspended.
     Waiting,
     /// It will not be known soon.
     Failed(Reason),
@@ -60,10 +61,24 @@ pub(crate) fn endpoints(
     provider: &Arc<Provider>,
 ) -> Result<Known<Endpoints>, Fault> {
     if let Some(given) = Endpoints::given(provider) {
-        return Ok(Known::Ready(given));
+        return Ok(Ok(given));
     }
     let known = document(r, provider, Document::Discovery, Question::Discover, None)?;
-    Ok(known.map(|body| Endpoints::parse(body, provider).map_err(|error| Reason::from(&error))))
+    let because = |error| Unknown::Failed(Reason::from(&error));
+    Ok(known.and_then(|body| Endpoints::parse(body.expose(), provider).map_err(because)))
+}
+
+/// What it takes to ask for tokens and to judge them.
+pub(crate) fn endpoints_and_keys(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+) -> Result<Known<(Endpoints, Keys)>, Fault> {
+    let endpoints = match endpoints(r, provider)? {
+        Ok(endpoints) => endpoints,
+        Err(unknown) => return Ok(Err(unknown)),
+    };
+    let keys = signing_keys(r, provider, &endpoints, false)?;
+    Ok(keys.map(|keys| (endpoints, keys)))
 }
 
 /// What tokens of the provider are signed with; see [`keys`] for `unknown_key`.
@@ -73,18 +88,13 @@ pub(crate) fn signing_keys(
     endpoints: &Endpoints,
     unknown_key: bool,
 ) -> Result<Known<Keys>, Fault> {
+    let shared = || Keys::Shared(provider.client_secret.clone());
     Ok(match endpoints.signing {
-        Signing::ClientSecret => Known::Ready(Keys::Shared(provider.client_secret.clone())),
-        Signing::PublishedKeys => match keys(r, provider, endpoints, unknown_key)? {
-            // `{}` is what authentik publishes for a provider without signing key: its tokens are
-            // signed with the client secret, also where `jwks_uri` was given by hand.
-            Known::Ready(keys) if keys.is_empty() => {
-                Known::Ready(Keys::Shared(provider.client_secret.clone()))
-            }
-            Known::Ready(keys) => Known::Ready(Keys::Public(keys)),
-            Known::Waiting => Known::Waiting,
-            Known::Failed(reason) => Known::Failed(reason),
-        },
+        Signing::ClientSecret => Ok(shared()),
+        // `{}` is what authentik publishes for a provider without signing key: its tokens are
+        // signed with the client secret, also where `jwks_uri` was given by hand.
+        Signing::PublishedKeys => keys(r, provider, endpoints, unknown_key)?
+            .map(|keys| if keys.is_empty() { shared() } else { Keys::Public(keys) }),
     })
 }
 
@@ -96,24 +106,12 @@ fn keys(
     unknown_key: bool,
 ) -> Result<Known<KeySet>, Fault> {
     if unknown_key && !drop_keys(r, provider) {
-        return Ok(Known::Failed(Reason::TokenSignature));
+        return failed(Reason::TokenSignature);
     }
     let endpoints = Some(endpoints.clone());
     let known = document(r, provider, Document::Keys, Question::FetchKeys, endpoints)?;
-    Ok(known.map(|body| KeySet::parse(body).map_err(|_| Reason::CoreGarbage)))
-}
-
-impl Known<Secret> {
-    fn map<T>(self, parse: impl FnOnce(&[u8]) -> Result<T, Reason>) -> Known<T> {
-        match self {
-            Self::Ready(body) => match parse(body.expose()) {
-                Ok(parsed) => Known::Ready(parsed),
-                Err(reason) => Known::Failed(reason),
-            },
-            Self::Waiting => Known::Waiting,
-            Self::Failed(reason) => Known::Failed(reason),
-        }
-    }
+    let garbage = |_| Unknown::Failed(Reason::CoreGarbage);
+    Ok(known.and_then(|body| KeySet::parse(body.expose()).map_err(garbage)))
 }
 
 /// Drops the keys in the zone, so that they are fetched anew; says no when that was done less than
@@ -144,23 +142,23 @@ fn document(
     question: Question,
     endpoints: Option<Endpoints>,
 ) -> Result<Known<Secret>, Fault> {
-    let Some(zone) = r.main_conf().zone() else { return Ok(Known::Failed(Reason::Internal)) };
+    let Some(zone) = r.main_conf().zone() else { return failed(Reason::Internal) };
     let stored = read(zone, Entry::Body.key(document, provider));
     let failure = read(zone, Entry::Failure.key(document, provider));
     // What is old is still better than nothing when authentik is away.
     let usable = |fetched: UnixTime| now().since(fetched) < FRESH || failure.is_some();
     if let Some((_, body)) = stored.filter(|(fetched, _)| usable(*fetched)) {
-        return Ok(Known::Ready(body));
+        return Ok(Ok(body));
     }
     if let Some((_, reason)) = failure {
-        return Ok(Known::Failed(failure_of(reason.expose())));
+        return failed(failure_of(reason.expose()));
     }
     if single_flight::has_waited_enough(r)? {
-        return Ok(Known::Failed(Reason::CoreTimeout));
+        return failed(Reason::CoreTimeout);
     }
     if !single_flight::take(zone, Entry::Lease.key(document, provider), LEASE) {
         r.suspend(LOOK)?;
-        return Ok(Known::Waiting);
+        return Ok(Err(Unknown::Waiting));
     }
     fetch(r, provider, document, question, endpoints)
 }
@@ -186,13 +184,17 @@ fn fetch(
         Fetched { document, provider: subject, body }
     });
     if taken {
-        return Ok(Known::Waiting);
+        return Ok(Err(Unknown::Waiting));
     }
     r.resume_now();
     if let Some(zone) = r.main_conf().zone() {
         zone.with(|table| table.remove(&Entry::Lease.key(document, provider)));
     }
-    Ok(Known::Failed(Reason::Overloaded))
+    failed(Reason::Overloaded)
+}
+
+fn failed<T>(reason: Reason) -> Result<Known<T>, Fault> {
+    Ok(Err(Unknown::Failed(reason)))
 }
 
 /// Puts what a thread brought where every worker finds it. On the event loop.

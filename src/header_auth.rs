@@ -18,7 +18,7 @@ use gate::store::{Key, Owner, Record};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
-use crate::core_server::{self, Known};
+use crate::core_server::{self, Unknown};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions::{self, kind};
@@ -131,25 +131,14 @@ fn ask<'r>(
     lease: Key,
     zone: Zone,
 ) -> Result<Checked<'r>, Fault> {
-    let give_up = |reason| {
+    let give_up = |checked| {
         zone.with(|table| table.remove(&lease));
-        Ok(Checked::Rejected(reason))
+        Ok(checked)
     };
-    let endpoints = match core_server::endpoints(r, provider)? {
-        Known::Ready(endpoints) => endpoints,
-        Known::Waiting => {
-            zone.with(|table| table.remove(&lease));
-            return Ok(Checked::Waiting);
-        }
-        Known::Failed(reason) => return give_up(reason),
-    };
-    let keys = match core_server::signing_keys(r, provider, &endpoints, false)? {
-        Known::Ready(keys) => keys,
-        Known::Waiting => {
-            zone.with(|table| table.remove(&lease));
-            return Ok(Checked::Waiting);
-        }
-        Known::Failed(reason) => return give_up(reason),
+    let (endpoints, keys) = match core_server::endpoints_and_keys(r, provider)? {
+        Ok(known) => known,
+        Err(Unknown::Waiting) => return give_up(Checked::Waiting),
+        Err(Unknown::Failed(reason)) => return give_up(Checked::Rejected(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let (subject, time) = (Arc::clone(provider), now());
@@ -163,7 +152,7 @@ fn ask<'r>(
         return Ok(Checked::Waiting);
     }
     r.resume_now();
-    give_up(Reason::Overloaded)
+    give_up(Checked::Rejected(Reason::Overloaded))
 }
 
 /// What a thread needs to know.

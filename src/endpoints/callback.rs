@@ -14,7 +14,7 @@ use gate::response::Response;
 use gate::secret::Secret;
 
 use super::sign_in;
-use crate::core_server::{self, Known};
+use crate::core_server::{self, Unknown};
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::worker::{self, Answer, Asked};
@@ -139,15 +139,9 @@ fn exchange(
     if r.state()?.tokens.borrow().is_some() {
         return with_new_keys(r, provider, opened);
     }
-    let endpoints = match core_server::endpoints(r, provider)? {
-        Known::Ready(endpoints) => endpoints,
-        Known::Waiting => return Ok(Step::Waiting),
-        Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
-    };
-    let keys = match core_server::signing_keys(r, provider, &endpoints, false)? {
-        Known::Ready(keys) => keys,
-        Known::Waiting => return Ok(Step::Waiting),
-        Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
+    let (endpoints, keys) = match core_server::endpoints_and_keys(r, provider)? {
+        Ok(known) => known,
+        Err(unknown) => return not_known(r, provider, unknown, "", opened),
     };
     let question = Question::ExchangeCode { code: code.clone(), verifier: opened.verifier.clone() };
     let (subject, nonce, time) = (Arc::clone(provider), opened.nonce.clone(), now());
@@ -173,20 +167,16 @@ fn with_new_keys(
     provider: &Arc<Provider>,
     opened: &Opened,
 ) -> Result<Step, Fault> {
+    const UNKNOWN: &str = "the token's key is not among authentik's keys";
     let endpoints = match core_server::endpoints(r, provider)? {
-        Known::Ready(endpoints) => endpoints,
-        Known::Waiting => return Ok(Step::Waiting),
-        Known::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
+        Ok(endpoints) => endpoints,
+        Err(unknown) => return not_known(r, provider, unknown, "", opened),
     };
     // Thrown away once per request: while it waits for the new ones it comes by here again.
     let throw_away = !r.state()?.keys_renewed.replace(true);
     let keys = match core_server::signing_keys(r, provider, &endpoints, throw_away)? {
-        Known::Ready(keys) => keys,
-        Known::Waiting => return Ok(Step::Waiting),
-        Known::Failed(reason) => {
-            let detail = "the token's key is not among authentik's keys";
-            return failed_sign_in(r, provider, reason, detail, opened);
-        }
+        Ok(keys) => keys,
+        Err(unknown) => return not_known(r, provider, unknown, UNKNOWN, opened),
     };
     let Some(tokens) = r.state()?.tokens.take() else {
         return failed_sign_in(r, provider, Reason::Internal, "", opened);
@@ -198,11 +188,23 @@ fn with_new_keys(
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }
         Answer::UnknownKey(_) | Answer::Lost => {
-            let detail = "the token's key is not among authentik's keys";
-            failed_sign_in(r, provider, Reason::TokenSignature, detail, opened)
+            failed_sign_in(r, provider, Reason::TokenSignature, UNKNOWN, opened)
         }
         #[cfg(feature = "suspend-all")]
         Answer::Nothing => failed_sign_in(r, provider, Reason::Internal, "", opened),
+    }
+}
+
+fn not_known(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    unknown: Unknown,
+    detail: &str,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    match unknown {
+        Unknown::Waiting => Ok(Step::Waiting),
+        Unknown::Failed(reason) => failed_sign_in(r, provider, reason, detail, opened),
     }
 }
 

@@ -8,7 +8,7 @@ use gate::reason::Reason;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
 
-use crate::core_server::{self, Known};
+use crate::core_server::{self, Unknown};
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::{answers, sessions, worker};
 
@@ -56,9 +56,9 @@ pub(crate) fn begin(
         return stop(r, provider).map(Begun::Answer);
     }
     let endpoints = match core_server::endpoints(r, provider)? {
-        Known::Ready(endpoints) => endpoints,
-        Known::Waiting => return Ok(Begun::Waiting),
-        Known::Failed(reason) => {
+        Ok(endpoints) => endpoints,
+        Err(Unknown::Waiting) => return Ok(Begun::Waiting),
+        Err(Unknown::Failed(reason)) => {
             return answers::fail(r, provider, reason, "", Some(target.as_str()))
                 .map(Begun::Answer);
         }

@@ -11,7 +11,7 @@ use gate::response::Response;
 use url::form_urlencoded;
 
 use super::sign_in;
-use crate::core_server::{self, Known};
+use crate::core_server::{self, Unknown};
 use crate::ngx::{Fault, Flow, Request};
 use crate::{answers, sessions};
 
@@ -31,9 +31,9 @@ pub(super) fn sign_out(r: &mut Request<'_>, default: &Arc<Provider>) -> Result<F
         },
     };
     let answer = match core_server::endpoints(r, provider)? {
-        Known::Ready(endpoints) => Response::redirect(end_session_url(r, &endpoints.end_session)),
-        Known::Waiting => return Ok(Flow::Suspended),
-        Known::Failed(_) => only_here(provider),
+        Ok(endpoints) => Response::redirect(end_session_url(r, &endpoints.end_session)),
+        Err(Unknown::Waiting) => return Ok(Flow::Suspended),
+        Err(Unknown::Failed(_)) => only_here(provider),
     };
     answers::note(r, "signed_out", None)?;
     Ok(Flow::Answer(

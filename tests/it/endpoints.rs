@@ -183,8 +183,8 @@ fn the_callback_is_recognised_on_any_path_by_its_signature() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = url::Url::parse(trail.page().location()).expect("a callback");
+    let callback = browser.open_until_callback("/page");
+    let callback = url::Url::parse(&callback).expect("a callback");
     let query = callback.query().expect("code and state");
     assert!(query.starts_with("X-authentik-auth-callback=true&"), "{query}");
 

@@ -200,8 +200,7 @@ fn ready_to_come_back(site: &Site) -> (Browser, String) {
 
 fn ready_to_come_back_to(site: &Site, page: &str) -> (Browser, String) {
     let mut browser = site.browser();
-    let trail = browser.open_until(page, |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback(page);
     (browser, callback)
 }
 

@@ -51,8 +51,7 @@ fn a_sign_in_that_waits_for_authentik_survives_a_reload() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback("/page");
     site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(1_500)));
 
     thread::scope(|scope| {
@@ -73,8 +72,7 @@ fn a_sign_in_begun_before_a_reload_is_finished_after_it() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback("/page");
 
     site.reload();
 
@@ -129,8 +127,7 @@ fn nginx_leaves_promptly_while_sign_ins_wait() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback("/page");
     site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(30)));
     let mut waiting = Connection::open(site.address());
     waiting.send(browser.get(&callback).navigation().to_bytes());

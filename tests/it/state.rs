@@ -55,8 +55,7 @@ fn a_callback_of_one_browser_is_refused_in_another() {
          location / { proxy_pass http://app; }",
     );
     let mut attacker = site.browser();
-    let trail = attacker.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = attacker.open_until_callback("/page");
 
     // A genuine state without its cookie begins a sign-in of this browser's own.
     let mut fresh = site.browser();
@@ -93,8 +92,7 @@ fn a_callback_works_once() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback("/page");
 
     assert_eq!(browser.step(&callback).status(), 302);
     let before = browser.session_cookies();
@@ -113,8 +111,7 @@ fn every_bit_of_the_state_counts() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback("/page");
     let state = parameter(&callback, "state").expect("a state");
 
     for at in [0, 1, state.len() / 2, state.len() - 1] {

@@ -147,8 +147,7 @@ fn no_secret_is_in_any_log() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback("/page");
     assert_eq!(browser.open(&callback).status(), 200);
     let session = browser.session_cookies().remove(0);
     let by_signature = callback.replace("/outpost.goauthentik.io/callback", "/any/path");
@@ -187,8 +186,7 @@ fn our_own_debug_lines_hold_no_secret_either() {
          location / { proxy_pass http://app; }",
     );
     let mut browser = site.browser();
-    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
-    let callback = trail.page().location().to_owned();
+    let callback = browser.open_until_callback("/page");
     assert_eq!(browser.open(&callback).status(), 200);
 
     let lines = site.error_log().lines_with("authentik: ");

@@ -54,6 +54,12 @@ impl Browser {
         panic!("more than {MOST_REDIRECTS} redirects: {:#?}", trail.addresses());
     }
 
+    /// Signs in at authentik, and stops short of the way back: the callback's address, not yet asked.
+    pub(crate) fn open_until_callback(&mut self, address: &str) -> String {
+        let trail = self.open_until(address, |url| url.path().ends_with("/callback"));
+        trail.page().location().to_owned()
+    }
+
     /// One step of a navigation, no redirect followed.
     pub(crate) fn step(&mut self, address: &str) -> Response {
         let url = self.home.join(address).expect("an address");
