@@ -40,16 +40,17 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     Ok(())
 }
 
-/// Cookies and sessions belong to a client id, so one issuer's visitors are the other's too: meant
-/// when one authentik has two names, else a block that was copied and not finished.
+/// Sessions belong to issuer and client id, but the session cookie is named after the client id
+/// (authentik-outpost.md §7.1): on one host the sign-in at one displaces the other's. Mostly a block
+/// that was copied and not finished.
 fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>) {
     let shared = |other: &&Defined| {
-        other.provider.key == provider.key && other.provider.issuer != provider.issuer
+        other.provider.client_id == provider.client_id && other.provider.issuer != provider.issuer
     };
     if let Some(Defined { provider: other, place }) = others.iter().find(shared) {
         cf.warn(&format!(
             "authentik_provider \"{}\": has the client_id of \"{}\", see {place}, but another \
-             issuer; who is signed in at one is signed in at the other",
+             issuer; their cookies have one name, so on one host they sign each other out",
             provider.name, other.name
         ));
     }

@@ -83,6 +83,7 @@ fn a_client_id_that_two_issuers_share_is_pointed_out() {
             test_configuration(&directory, &whole(&format!("{WIKI}{second}"), &directory));
         assert!(verdict.accepted, "{}", verdict.text);
         let found = verdict.text.contains("\"copy\": has the client_id of \"wiki\", see ");
+        assert_eq!(verdict.text.contains("sign each other out"), pointed_out, "{}", verdict.text);
         assert_eq!(found, pointed_out, "{}", verdict.text);
     }
 }

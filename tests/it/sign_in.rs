@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use authentik_standin::{Endpoint, Fault, Settings, Signing};
+use authentik_standin::{Endpoint, Fault, Settings, Signing, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET};
 use url::Url;
 
 use crate::harness::{Site, parameter};
@@ -126,6 +126,30 @@ fn a_session_of_one_provider_opens_nothing_of_another() {
     assert_eq!(browser.open("/admin/").status(), 200);
     assert_eq!(browser.session_cookies()[0].name, ADMIN_COOKIE);
     assert_eq!(site.app.last().header("X-authentik-meta-provider"), Some("admin"));
+}
+
+#[test]
+fn a_session_of_one_issuer_opens_nothing_of_another_with_the_same_client_id() {
+    let site = Site::builder()
+        .http(&format!(
+            "authentik_provider twin {{
+                 issuer %%SSO%%/application/o/twin/;
+                 client_id {WIKI_CLIENT_ID};
+                 client_secret {WIKI_CLIENT_SECRET};
+                 external_host http://wiki.test:%%PORT%%;
+             }}"
+        ))
+        .server(
+            "authentik_provider wiki;
+             location / { proxy_pass http://app; }
+             location /twin/ { authentik_provider twin; proxy_pass http://app; }",
+        )
+        .start();
+    let alice = site.signed_in();
+
+    assert_eq!(alice.get("/twin/").status(), 401, "the cookie has the same name");
+    assert_eq!(site.app.hits(), 0);
+    assert_eq!(alice.get("/").status(), 200, "and still counts where it was got");
 }
 
 #[test]

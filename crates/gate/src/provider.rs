@@ -40,7 +40,7 @@ pub struct Provider {
     pub cookie_domain: Option<String>,
     /// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1).
     pub cookie_name: String,
-    /// What binds sessions to this provider: first 16 bytes of SHA-256(client id).
+    /// What binds sessions to this provider: made of issuer and client id.
     pub key: ProviderKey,
     /// Key of login states and their cookies, derived (HKDF-SHA256) from cookie or client secret.
     pub login_key: LoginKey,
@@ -85,11 +85,11 @@ impl Provider {
         let application = application_slug(application, &issuer_url)?;
         must_be_discoverable(&issuer, &application, &endpoints)?;
 
-        let key = ProviderKey::of(&client_id);
+        let key = ProviderKey::of(&issuer, &client_id);
         let jwks_uri = endpoints.jwks.clone().unwrap_or_else(|| jwks_uri(&issuer, &application));
         Ok(Self {
             headers: ProviderHeaders::new(&name, &application, &jwks_uri, &settings.outpost),
-            cookie_name: key.cookie_name(),
+            cookie_name: keys::cookie_name(&client_id),
             key,
             login_key,
             scope: scope(&settings.scope),

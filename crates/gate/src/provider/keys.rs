@@ -1,4 +1,4 @@
-//! What is derived from client id and secrets: names of cookies and sessions, key of logins.
+//! What is derived from issuer, client id and secrets: names of cookies and sessions, key of logins.
 
 use std::fmt;
 
@@ -8,24 +8,32 @@ use super::SettingsError;
 use super::settings::missing;
 use crate::secret::Secret;
 
-/// Names a provider in the zone.
+/// Names a provider in the zone. Two providers of different issuers, or of different clients of one
+/// issuer, never share it; no other setting changes it, so sessions survive a change of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProviderKey(pub [u8; 16]);
 
 impl ProviderKey {
-    /// First 16 bytes of SHA-256(client id).
-    pub(super) fn of(client_id: &str) -> Self {
-        let id_digest = digest::digest(&digest::SHA256, client_id.as_bytes());
+    /// First 16 bytes of a SHA-256 over both. `sub` is unique within an issuer only (OpenID Connect
+    /// Core 1.0 §2), a client id too: another issuer's user may be called the same.
+    pub(super) fn of(issuer: &str, client_id: &str) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"authentik provider v2");
+        for part in [issuer, client_id] {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part.as_bytes());
+        }
         let mut key = [0; 16];
-        key.iter_mut().zip(id_digest.as_ref()).for_each(|(to, from)| *to = *from);
+        key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
         Self(key)
     }
+}
 
-    /// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1).
-    pub(super) fn cookie_name(&self) -> String {
-        let hex: String = self.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("authentik_proxy_{hex}")
-    }
+/// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1).
+pub(super) fn cookie_name(client_id: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, client_id.as_bytes());
+    let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("authentik_proxy_{hex}")
 }
 
 /// 32 bytes of key material for login states. Never printed.
@@ -59,7 +67,7 @@ impl Drop for LoginKey {
 
 #[cfg(test)]
 mod tests {
-    use crate::provider::{Provider, Settings};
+    use crate::provider::{Provider, ProviderKey, Settings};
     use crate::testing::settings;
 
     #[test]
@@ -73,5 +81,35 @@ mod tests {
             let provider = Provider::new(Settings { client_id: client_id.into(), ..settings() });
             assert_eq!(provider.unwrap().cookie_name, name);
         }
+    }
+
+    #[test]
+    fn the_key_follows_issuer_and_client_id_and_nothing_else() {
+        let key = |change: fn(&mut Settings)| {
+            let mut settings = settings();
+            change(&mut settings);
+            Provider::new(settings).unwrap().key
+        };
+        let ours = key(|_| {});
+        let same: [fn(&mut Settings); 4] = [
+            |s| s.name = "renamed".into(),
+            |s| s.external_host = "https://moved.example".into(),
+            |s| s.client_secret = Some(crate::secret::Secret::new("renewed")),
+            |s| s.unauth_paths = vec!["^/public/".into()],
+        ];
+        for change in same {
+            assert_eq!(key(change), ours);
+        }
+        let other: [fn(&mut Settings); 4] = [
+            |s| s.client_id = "client-124".into(),
+            |s| s.issuer = "https://sso.example.com/application/o/wikj/".into(),
+            |s| s.issuer = "https://sso.example.org/application/o/wiki/".into(),
+            |s| s.issuer = "http://sso.example.com/application/o/wiki/".into(),
+        ];
+        for change in other {
+            assert_ne!(key(change), ours);
+        }
+        // The border between the two counts.
+        assert_ne!(ProviderKey::of("ab", "c"), ProviderKey::of("a", "bc"));
     }
 }
