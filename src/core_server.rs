@@ -202,28 +202,44 @@ pub(crate) fn publish(fetched: Fetched) {
     let Fetched { document, provider, body } = fetched;
     let Some(zone) = worker::zone() else { return };
     let time = now();
-    let (entry, life, payload) = match body {
-        Ok(body) => (Entry::Body, KEPT, body),
+    let put = |entry: Entry, life, payload: &[u8]| {
+        let stamped = Secret::new([&time.0.to_le_bytes(), payload].concat());
+        let key = entry.key(document, &provider);
+        store(zone, key, time, time.plus(life), stamped.expose())
+    };
+    let reason = match body {
+        Ok(body) if put(Entry::Body, KEPT, body.expose()) => None,
+        Ok(_) => {
+            document.log_failure(&provider, &"the answer does not fit into the zone");
+            Some(Reason::ZoneFull)
+        }
         Err(error) => {
-            let what = match document {
-                Document::Discovery => "discovery",
-                Document::Keys => "fetching the keys",
-            };
-            let name = &provider.name;
-            log::cycle(Level::Error, format_args!("{what} failed, provider: \"{name}\": {error}"));
-            let code = Reason::from(&error).code();
-            (Entry::Failure, FAILURE_KEPT, Secret::new(code))
+            document.log_failure(&provider, &error);
+            Some(Reason::from(&error))
         }
     };
-    let stamped = Secret::new([&time.0.to_le_bytes(), payload.expose()].concat());
-    let key = entry.key(document, &provider);
-    let record = Record::new(key, Owner::NOBODY, kind::DOCUMENT, time.plus(life), stamped.expose());
-    zone.with(|table| {
-        if let Ok(record) = &record {
-            table.insert(record, time)?;
-        }
-        table.remove(&Entry::Lease.key(document, &provider))
-    });
+    // Else those who wait would ask again at once, one after the other, until their patience ends.
+    if reason.is_some_and(|reason| !put(Entry::Failure, FAILURE_KEPT, reason.code().as_bytes())) {
+        document.log_failure(&provider, &"not even that fits into the zone");
+    }
+    zone.with(|table| table.remove(&Entry::Lease.key(document, &provider)));
+}
+
+/// Whether the zone has it now.
+fn store(zone: Zone, key: Key, time: UnixTime, expires: UnixTime, payload: &[u8]) -> bool {
+    Record::new(key, Owner::NOBODY, kind::DOCUMENT, expires, payload)
+        .is_ok_and(|record| matches!(zone.with(|table| table.insert(&record, time)), Some(Ok(_))))
+}
+
+impl Document {
+    fn log_failure(self, provider: &Provider, why: &dyn core::fmt::Display) {
+        let what = match self {
+            Self::Discovery => "discovery",
+            Self::Keys => "fetching the keys",
+        };
+        let name = &provider.name;
+        log::cycle(Level::Error, format_args!("{what} failed, provider: \"{name}\": {why}"));
+    }
 }
 
 /// What the zone holds of a document.
@@ -281,6 +297,7 @@ fn failure_of(code: &[u8]) -> Reason {
         Reason::CoreMismatch,
         Reason::ClientRejected,
         Reason::Overloaded,
+        Reason::ZoneFull,
     ];
     let found = known.into_iter().find(|reason| reason.code().as_bytes() == code);
     found.unwrap_or(Reason::CoreUnreachable)

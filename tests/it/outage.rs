@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use authentik_standin::{Endpoint, Fault, ProviderSettings, Settings, Standin};
+use authentik_standin::{Endpoint, Fault, ProviderSettings, Settings, Signing, Standin};
 
 use crate::error_pages::assert_error_page;
 use crate::harness::{Browser, Connection, Response, Site};
@@ -191,6 +191,34 @@ fn a_slow_provider_does_not_hold_up_another() {
     }
     let took = started.elapsed();
     assert!(took < Duration::from_secs(2), "ten sign-ins of the other provider took {took:?}");
+}
+
+#[test]
+fn a_document_that_does_not_fit_into_the_zone_ends_the_sign_in_at_once() {
+    // As long as an answer may be, and with the time of the fetch longer than a record may be.
+    const PADDING: usize = 256 * 1024 - 20;
+    let mut site = Site::builder()
+        .settings(|settings, _| settings.providers[0].signing = Signing::Rs256)
+        .server(
+            "authentik_provider wiki;
+             location / { proxy_pass http://app; }",
+        )
+        .start();
+    let (mut browser, callback) = ready_to_come_back(&site);
+    site.sso.fault(Endpoint::Jwks, Fault::HugeBody(PADDING));
+    site.expect_in_error_log("reason: zone-full");
+
+    let started = Instant::now();
+    let response = browser.step(&callback);
+
+    assert_eq!(response.status(), 503, "{response:?}");
+    assert!(response.text().contains("zone-full"), "{}", response.text());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(site.sso.count("/application/o/wiki/jwks/"), 1, "not asked again and again");
+    assert_eq!(site.app.hits(), 0);
+    let said = site.error_log().lines_with("fetching the keys failed");
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("does not fit into the zone"), "{said:#?}");
 }
 
 /// A browser that authentik has just sent back, and where to.

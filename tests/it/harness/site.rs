@@ -122,6 +122,11 @@ impl Site {
         self.nginx.stop_fast();
     }
 
+    /// A line with this text is no defect in this test, whatever its level.
+    pub(crate) fn expect_in_error_log(&mut self, text: &str) {
+        self.nginx.log.allow(text);
+    }
+
     /// The error log so far.
     pub(crate) fn error_log(&self) -> &ErrorLog {
         &self.nginx.log
