@@ -162,6 +162,7 @@ impl From<&TokenFlaw> for Reason {
             | TokenFlaw::UnknownKind
             | TokenFlaw::Missing(_)
             | TokenFlaw::WrongType(_)
+            | TokenFlaw::Unsendable(_)
             | TokenFlaw::Inactive => Self::TokenMalformed,
             TokenFlaw::Algorithm { .. }
             | TokenFlaw::UnknownKey

@@ -18,8 +18,9 @@ pub struct Rendered {
 
 /// Renders the identity that the claims prove, with the token they came in.
 ///
-/// Header values are the raw UTF-8 of the claims without control characters. `basic` names the
-/// attributes for HTTP Basic to the application, if the provider sends that.
+/// Header values are the raw UTF-8 of the claims without control characters; claims that say who
+/// somebody is have none (`token::claims`). `basic` names the attributes for HTTP Basic to the
+/// application, if the provider sends that.
 #[must_use]
 pub fn render(
     claims: &VerifiedClaims,

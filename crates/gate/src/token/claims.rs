@@ -69,22 +69,18 @@ const LAST_DATE: u64 = 253_402_300_799;
 
 /// Takes over what is kept. To be called on checked claims only: this makes the proof.
 pub(super) fn keep(mut members: Map<String, Value>) -> Result<VerifiedClaims, TokenFlaw> {
-    let sub = owned_text(&members, "sub")?;
+    let sub = identifying(&members, "sub")?;
     if sub.is_empty() {
         // Sign-out is by `sub`, and applications know their users by it.
         return Err(TokenFlaw::Missing("sub"));
     }
-    if sub.bytes().any(|byte| byte.is_ascii_control()) {
-        // Headers lose control characters, and two users must not become one by that.
-        return Err(TokenFlaw::WrongType("sub"));
-    }
     Ok(VerifiedClaims(Claims {
         exp: time(&members, "exp")?.ok_or(TokenFlaw::Missing("exp"))?,
-        email: owned_text(&members, "email")?,
+        email: identifying(&members, "email")?,
         name: owned_text(&members, "name")?,
-        preferred_username: owned_text(&members, "preferred_username")?,
-        groups: texts(&members, "groups")?,
-        entitlements: texts(&members, "entitlements")?,
+        preferred_username: identifying(&members, "preferred_username")?,
+        groups: identifying_all(&members, "groups")?,
+        entitlements: identifying_all(&members, "entitlements")?,
         sid: owned_text(&members, "sid")?,
         proxy: proxy(members.remove("ak_proxy"))?,
         sub,
@@ -128,6 +124,29 @@ pub(super) fn text<'m>(
 
 fn owned_text(members: &Map<String, Value>, name: &'static str) -> Result<String, TokenFlaw> {
     text(members, name).map(str::to_owned)
+}
+
+/// A text that applications know users or rights by.
+///
+/// It must reach them as it is, or two of them become one: a header value has no control characters,
+/// and who reads it drops the spaces at its ends (RFC 9110 §5.5), so `admin\u{1}` and `admin ` would
+/// both be `admin`. Refused, not left out: an application may also deny by a group.
+fn identifying(members: &Map<String, Value>, name: &'static str) -> Result<String, TokenFlaw> {
+    owned_text(members, name).and_then(|text| sendable(text, name))
+}
+
+fn identifying_all(
+    members: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Vec<String>, TokenFlaw> {
+    texts(members, name)?.into_iter().map(|text| sendable(text, name)).collect()
+}
+
+fn sendable(text: String, name: &'static str) -> Result<String, TokenFlaw> {
+    let changes = |text: &str| {
+        text.bytes().any(|byte| byte.is_ascii_control()) || text.trim_matches(' ') != text
+    };
+    if changes(&text) { Err(TokenFlaw::Unsendable(name)) } else { Ok(text) }
 }
 
 fn texts(members: &Map<String, Value>, name: &'static str) -> Result<Vec<String>, TokenFlaw> {
@@ -205,7 +224,6 @@ mod tests {
     fn a_claim_of_the_wrong_type_fails() {
         for (name, wrong) in [
             ("sub", json!(7)),
-            ("sub", json!("admin\u{1}")),
             ("email", json!(["a@b"])),
             ("name", json!({})),
             ("preferred_username", json!(true)),
@@ -228,6 +246,30 @@ mod tests {
         ] {
             let claims = json!({"sub": "s", "exp": 9, "ak_proxy": {name: wrong}});
             assert_eq!(kept(claims).err(), Some(TokenFlaw::WrongType(name)));
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_header_would_turn_into_another_one_is_refused() {
+        let controls = (0..0x20_u8).chain([0x7f]).map(|byte| format!("ad{}min", char::from(byte)));
+        let ends = ["admin\n", "\u{1}admin", "admin ", " admin", "\tadmin", " ", "\0"];
+        for bad in controls.chain(ends.map(str::to_owned)) {
+            for name in ["sub", "preferred_username", "email"] {
+                let mut claims = json!({"sub": "s", "exp": 9});
+                claims[name] = json!(bad);
+                assert_eq!(kept(claims).err(), Some(TokenFlaw::Unsendable(name)), "{name} {bad:?}");
+            }
+            for name in ["groups", "entitlements"] {
+                let claims = json!({"sub": "s", "exp": 9, name: ["staff", bad]});
+                assert_eq!(kept(claims).err(), Some(TokenFlaw::Unsendable(name)), "{name} {bad:?}");
+            }
+            let named = kept(json!({"sub": "s", "exp": 9, "name": bad})).unwrap();
+            assert_eq!(named.name, bad, "a display name is no identity: cleaned later");
+        }
+        for good in ["Gruppe Müller 名", "pipe|in|name", "a  b", "\u{a0}admin", "\u{85}", ""] {
+            let claims = json!({"sub": "s", "exp": 9, "preferred_username": good, "email": good,
+                "groups": [good], "entitlements": [good]});
+            assert_eq!(kept(claims).unwrap().groups, [good]);
         }
     }
 

@@ -42,6 +42,8 @@ pub enum TokenFlaw {
     Missing(&'static str),
     /// A claim has the wrong JSON type or an impossible value.
     WrongType(&'static str),
+    /// A claim that says who somebody is would be another one as a header.
+    Unsendable(&'static str),
     /// `exp` is not in the future.
     Expired {
         /// By how much.
@@ -84,6 +86,7 @@ impl TokenFlaw {
             | Self::Audience
             | Self::Missing(_)
             | Self::WrongType(_)
+            | Self::Unsendable(_)
             | Self::Expired { .. }
             | Self::NotYetValid { .. } => false,
         }
@@ -117,6 +120,11 @@ impl fmt::Display for TokenFlaw {
             Self::Nonce => f.write_str("the token belongs to another login"),
             Self::Missing(claim) => write!(f, "the token has no {claim}"),
             Self::WrongType(claim) => write!(f, "the token's {claim} is not as it should be"),
+            Self::Unsendable(claim) => write!(
+                f,
+                "the token's {claim} has a control character, or a space at an end, which a header \
+                 cannot carry; rename it in authentik"
+            ),
             Self::Expired { seconds_ago } => {
                 write!(f, "the token expired {seconds_ago} s ago; compare the clocks")
             }
