@@ -9,13 +9,12 @@
 use core::ptr;
 
 use gate::identity::{folds_to, is_identity_header};
-use ngx::ffi::{
-    ngx_http_request_t, ngx_list_part_t, ngx_list_t, ngx_palloc, ngx_table_elt_t, ngx_uint_t,
-};
+use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_palloc, ngx_table_elt_t, ngx_uint_t};
 
 use super::Request;
 use super::bytes;
 use super::guard::Fault;
+use super::known_headers::{forget, introduce};
 
 /// A header to add: name as it goes on the wire, the same in lower case, value.
 ///
@@ -33,6 +32,7 @@ pub(crate) struct HeaderName<'r> {
     name: &'r [u8],
     lowercase: &'r [u8],
     hash: ngx_uint_t,
+    may_be_known: bool,
 }
 
 impl<'r> HeaderName<'r> {
@@ -41,9 +41,14 @@ impl<'r> HeaderName<'r> {
         self.lowercase
     }
 
-    /// `lowercase` is `name` in lower case.
+    /// `lowercase` is `name` in lower case, and nginx has no field of its own for it.
     pub(crate) const fn new(name: &'r [u8], lowercase: &'r [u8]) -> Self {
-        Self { name, lowercase, hash: hash(lowercase) }
+        Self { name, lowercase, hash: hash(lowercase), may_be_known: false }
+    }
+
+    /// The same for a name that nginx may have a field for: `Authorization`, `Cookie`, `Range`.
+    pub(crate) const fn of_any(name: &'r [u8], lowercase: &'r [u8]) -> Self {
+        Self { may_be_known: true, ..Self::new(name, lowercase) }
     }
 }
 
@@ -126,7 +131,11 @@ impl<'r> Request<'r> {
             let elements = allocate::<ngx_table_elt_t>((*list).pool, count)?;
             let mut written = 0;
             for header in headers.take(count) {
-                elements.add(written).write(element(&header));
+                let added = elements.add(written);
+                added.write(element(&header));
+                if header.name.may_be_known {
+                    introduce(self.raw, added)?;
+                }
                 written += 1;
             }
             if written == 0 {
@@ -140,7 +149,7 @@ impl<'r> Request<'r> {
 fn element(header: &NewHeader<'_>) -> ngx_table_elt_t {
     // SAFETY: all-zero is a valid element: no hash, empty strings, no next.
     let mut element: ngx_table_elt_t = unsafe { core::mem::zeroed() };
-    let HeaderName { name, lowercase, hash } = header.name;
+    let HeaderName { name, lowercase, hash, may_be_known: _ } = header.name;
     element.hash = hash;
     element.key = bytes::borrowed(name);
     element.value = bytes::borrowed(header.value);
@@ -245,93 +254,12 @@ impl Remaining {
     }
 }
 
-/// Takes an element out of nginx's table of known headers, so that `$http_…` and `headers_in.…`
-/// do not show what was removed.
-///
-/// # Safety
-/// `r` is live and `gone` is one of its header elements.
-unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt_t) {
-    // SAFETY: `ngx_http_headers_in` ends with an empty name (ngx_http_request.c); `offset` is that
-    // of a header pointer, or of an array of them, inside `headers_in`.
-    unsafe {
-        let mut known =
-            (&raw const ngx::ffi::ngx_http_headers_in).cast::<ngx::ffi::ngx_http_header_t>();
-        let name = core::slice::from_raw_parts((*gone).lowcase_key, (*gone).key.len);
-        if name == b"cookie" {
-            // Goes from every request of a visitor with no other cookie: not worth a search.
-            forget_field(name, cookie_field(r), gone);
-            return;
-        }
-        while (*known).name.len != 0 {
-            let same_length = (*known).name.len == name.len();
-            if same_length && bytes::slice(&(*known).name).eq_ignore_ascii_case(name) {
-                let field = (&raw mut (*r).headers_in).cast::<u8>().add((*known).offset);
-                forget_field(name, field, gone);
-                return;
-            }
-            known = known.add(1);
-        }
-    }
-}
-
-#[cfg(ngx_linked_headers)]
-unsafe fn cookie_field(r: *mut ngx_http_request_t) -> *mut u8 {
-    // SAFETY: `r` is live.
-    unsafe { (&raw mut (*r).headers_in.cookie).cast() }
-}
-
-#[cfg(not(ngx_linked_headers))]
-unsafe fn cookie_field(r: *mut ngx_http_request_t) -> *mut u8 {
-    // SAFETY: `r` is live.
-    unsafe { (&raw mut (*r).headers_in.cookies).cast() }
-}
-
-/// Since 1.23.0: every field is the head of a list linked by `next`.
-#[cfg(ngx_linked_headers)]
-unsafe fn forget_field(_name: &[u8], field: *mut u8, gone: *mut ngx_table_elt_t) {
-    // SAFETY: `field` is a `*mut ngx_table_elt_t`, links end with NULL.
-    unsafe {
-        let mut link = field.cast::<*mut ngx_table_elt_t>();
-        while !(*link).is_null() {
-            if *link == gone {
-                *link = (*gone).next;
-                return;
-            }
-            link = &raw mut (**link).next;
-        }
-    }
-}
-
-/// Before 1.23.0: one pointer, or an array of pointers for the two headers that may repeat.
-#[cfg(not(ngx_linked_headers))]
-unsafe fn forget_field(name: &[u8], field: *mut u8, gone: *mut ngx_table_elt_t) {
-    // SAFETY: these two fields are arrays of element pointers, all others are one pointer.
-    unsafe {
-        if matches!(name, b"cookie" | b"x-forwarded-for") {
-            let array = field.cast::<ngx::ffi::ngx_array_t>();
-            let pointers = (*array).elts.cast::<*mut ngx_table_elt_t>();
-            let count = (*array).nelts;
-            let mut kept = 0;
-            for at in 0..count {
-                let pointer = *pointers.add(at);
-                if pointer != gone {
-                    *pointers.add(kept) = pointer;
-                    kept += 1;
-                }
-            }
-            (*array).nelts = kept;
-        } else {
-            let pointer = field.cast::<*mut ngx_table_elt_t>();
-            if *pointer == gone {
-                *pointer = ptr::null_mut();
-            }
-        }
-    }
-}
-
 /// # Safety
 /// `pool` is live.
-unsafe fn allocate<T>(pool: *mut ngx::ffi::ngx_pool_t, count: usize) -> Result<*mut T, Fault> {
+pub(super) unsafe fn allocate<T>(
+    pool: *mut ngx::ffi::ngx_pool_t,
+    count: usize,
+) -> Result<*mut T, Fault> {
     // SAFETY: the pool is live; `ngx_palloc` aligns for any of nginx's own types.
     let memory = unsafe { ngx_palloc(pool, count * size_of::<T>()) }.cast::<T>();
     if memory.is_null() { Err(Fault::NoMemory) } else { Ok(memory) }

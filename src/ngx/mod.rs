@@ -14,6 +14,7 @@ mod callbacks;
 pub(crate) mod conf;
 pub(crate) mod guard;
 pub(crate) mod header_list;
+mod known_headers;
 pub(crate) mod lifecycle;
 pub(crate) mod log;
 mod module;

@@ -137,7 +137,7 @@ fn set_identity_headers<'r>(
         r.remove_headers(|name, _| overrides(name))?;
         let named = named.filter(|header| !overrides(header.name.lowercase()));
         let extra = session.extra_headers().map(|extra| NewHeader {
-            name: HeaderName::new(extra.name, extra.lowercase),
+            name: HeaderName::of_any(extra.name, extra.lowercase),
             value: extra.value,
         });
         r.add_headers(NAMES.len() + extras, named.chain(extra))?;

@@ -1,5 +1,7 @@
 //! Identity headers: the application can believe them, whoever sends what.
 
+use serde_json::json;
+
 use crate::harness::{Received, Site};
 
 #[test]
@@ -256,6 +258,51 @@ fn additional_headers_of_the_user_replace_the_clients_of_that_name() {
         assert_eq!(received.header(name), Some(value), "{name}");
     }
     assert_eq!(received.all("X_USER_HEADER"), [""; 0]);
+}
+
+#[test]
+fn nginx_itself_sees_what_is_set_for_the_application_and_routes_by_none_of_it() {
+    let site = Site::builder()
+        .provider("basic_auth app_username app_password;")
+        .settings(|settings, _| {
+            let carol = settings.users.iter_mut().find(|user| user.username == "carol");
+            carol.expect("carol").attributes["additionalHeaders"] = json!({
+                "User-Agent": "of authentik", "Cookie": "of=authentik", "X-Own": "own",
+                "X-Forwarded-For": "192.0.2.9", "Range": "bytes=0-0", "Host": "evil.test",
+                "Content-Length": "7",
+            });
+        })
+        .server(
+            "add_header X-Seen '$http_authorization|$remote_user|$http_user_agent|$http_cookie|$http_x_forwarded_for|$http_x_own|$http_range|$host|$http_host|$content_length';
+             authentik_provider wiki;
+             location / { proxy_pass http://app; proxy_set_header Host $http_host; }
+             location /anew/ { authentik_provider off; proxy_pass http://app; }
+             location /moved { try_files /nothing /anew/; }",
+        )
+        .start();
+    let carol = site.signed_in_as("carol");
+    let basic = "Basic Y2Fyb2wtdXBzdHJlYW06cDpzcyB3w7ZyZA==";
+    let host = site.url().replace("http://", "");
+
+    for sent in [&[][..], &[("User-Agent", "curl"), ("X-Forwarded-For", "203.0.113.1")]] {
+        let request = sent.iter().fold(carol.get("/"), |r, (name, value)| r.header(name, value));
+        let answer = request.header("Authorization", "Basic YWRtaW46eA==").send();
+
+        let seen = answer.header("X-Seen").unwrap_or_default();
+        let expected = format!(
+            "{basic}|carol-upstream|of authentik|of=authentik|192.0.2.9|own|bytes=0-0|wiki.test|{host}|"
+        );
+        assert_eq!(seen, expected);
+        let received = site.app.last();
+        assert_eq!(received.all("Authorization"), [basic]);
+        assert_eq!(received.all("User-Agent"), ["of authentik"]);
+        assert_eq!(received.all("Cookie"), ["of=authentik"]);
+        assert_eq!(received.all("Host"), [host.as_str()]);
+    }
+    // Another location has another opinion: what the first one set is gone for nginx as well.
+    let answer = carol.get("/moved").send();
+    assert_eq!(answer.header("X-Seen"), Some(format!("|||||||wiki.test|{host}|").as_str()));
+    assert_eq!(site.app.last().all("Authorization"), [""; 0]);
 }
 
 /// Names of the identity headers, sorted, in lower case.
