@@ -86,8 +86,8 @@ pub(crate) fn merge(
         let found = resolve(name, place, cf)?;
         cf.server_conf().uses(&found);
         *protected_by = Some(found);
-        if cf.location_returns() {
-            warn_of_return(place, said_here, cf);
+        if let Some(directive) = cf.location_answers_by() {
+            warn_of_answer(directive, place, said_here, cf);
         }
     }
     if let Some(names) = identity_headers {
@@ -120,16 +120,16 @@ fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>
     })
 }
 
-/// nginx answers by `return` in the rewrite phases, before anybody may ask for a session.
-fn warn_of_return(place: &Place, said_here: bool, cf: &Conf<'_>) {
+/// nginx answers by `return` and `rewrite` in the rewrite phases, before anybody may ask for a session.
+fn warn_of_answer(directive: &str, place: &Place, said_here: bool, cf: &Conf<'_>) {
     let location = match cf.location_name() {
         name if name.is_empty() => "server".to_owned(),
         name => format!("location \"{name}\""),
     };
     let inherited = if said_here { "" } else { ", which inherits it," };
     cf.warn_without_place(&format!(
-        "authentik_provider: {location}{inherited} answers by \"return\" before access is checked, \
-         so that answer is not protected; if it may be open, write authentik_provider off; there in \
+        "authentik_provider: {location}{inherited} answers by \"{directive}\" before access is \
+         checked, so that answer is not protected; if it may be open, write authentik_provider off; there in \
          {place}"
     ));
 }

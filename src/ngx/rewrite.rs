@@ -1,34 +1,45 @@
-//! Looks whether a location answers by `return` before the access phase is reached.
+//! Looks whether a location answers in the rewrite phase, before the access phase is reached.
 
 use core::ffi::CStr;
 
 use ngx::ffi::{
     ngx_array_t, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
-    ngx_http_script_return_code,
+    ngx_http_script_regex_code_t, ngx_http_script_regex_start_code, ngx_http_script_return_code,
 };
 
 use super::bytes;
 use super::conf::Conf;
 
 impl Conf<'_> {
-    /// Whether the location being merged runs a `return`, also inside an `if`.
+    /// How the location being merged answers by itself, also inside an `if`: `return`, or `rewrite`
+    /// with a redirect.
     ///
     /// The rewrite module compiles a location's directives into an array of code, the first field
     /// of its (private) configuration; each code begins with the function that runs it.
-    pub(crate) fn location_returns(&self) -> bool {
-        let Some(index) = self.module_ctx_index(c"ngx_http_rewrite_module") else { return false };
+    pub(crate) fn location_answers_by(&self) -> Option<&'static str> {
+        let index = self.module_ctx_index(c"ngx_http_rewrite_module")?;
         // SAFETY: while locations are merged `ctx` is a `ngx_http_conf_ctx_t` whose `loc_conf` is
         // the location's; the code array is a byte array of pointer-aligned codes.
         unsafe {
             let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
             let rewrite = (*(*context).loc_conf.add(index)).cast::<*mut ngx_array_t>();
             if rewrite.is_null() || (*rewrite).is_null() {
-                return false;
+                return None;
             }
             let codes = &**rewrite;
             let words = codes.nelts * codes.size / size_of::<usize>();
             let words = core::slice::from_raw_parts(codes.elts.cast::<usize>(), words);
-            words.contains(&(ngx_http_script_return_code as *const () as usize))
+            if words.contains(&(ngx_http_script_return_code as *const () as usize)) {
+                return Some("return");
+            }
+            let mut left = words;
+            while let [_, rest @ ..] = left {
+                if redirects(left) {
+                    return Some("rewrite");
+                }
+                left = rest;
+            }
+            None
         }
     }
 
@@ -56,4 +67,16 @@ impl Conf<'_> {
         }
         None
     }
+}
+
+/// Whether a `rewrite` begins there that ends in a redirect: by `redirect` or `permanent`, or because
+/// its replacement is a whole URL (ngx_http_rewrite_module.c).
+fn redirects(code: &[usize]) -> bool {
+    const LENGTH: usize = size_of::<ngx_http_script_regex_code_t>() / size_of::<usize>();
+    let starts = ngx_http_script_regex_start_code as *const () as usize;
+    if code.first() != Some(&starts) || code.len() < LENGTH {
+        return false;
+    }
+    // SAFETY: codes are aligned to words, this one is whole, and its first field says what it is.
+    unsafe { (*code.as_ptr().cast::<ngx_http_script_regex_code_t>()).redirect() != 0 }
 }

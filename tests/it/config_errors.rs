@@ -43,16 +43,26 @@ fn right_configurations_are_accepted_without_a_word() {
 #[test]
 fn a_location_that_answers_before_the_access_phase_is_pointed_out() {
     let directory = directory();
-    for (what, location) in [
-        ("return", "location /x { authentik_provider wiki; return 200 hello; } # <-"),
-        ("inherited", "location /x { return 200 hello; } # <-"),
+    for (lines, directive) in [
+        ("location /x { authentik_provider wiki; return 200 hello; }", Some("return")),
+        ("location /x { return 200 hello; }", Some("return")),
+        ("return 301 https://wiki.example.com$request_uri;", Some("return")),
+        ("location /x { rewrite ^/x(.*) /y$1 redirect; }", Some("rewrite")),
+        ("location /x { if ($arg_a) { rewrite ^ /y permanent; } }", Some("rewrite")),
+        ("location /x { rewrite ^/a /b last; rewrite ^ https://other.example/; }", Some("rewrite")),
+        ("rewrite ^/old$ /new permanent;", Some("rewrite")),
+        ("location /x { rewrite ^/x(.*)$ /y$1 last; }", None),
+        ("rewrite ^/x(.*)$ /y$1 break; set $a b; if ($arg_a) { set $a c; }", None),
+        ("location /x { authentik_provider off; rewrite ^ /y redirect; }", None),
     ] {
-        let server = format!("server {{ authentik_provider wiki;\n{location}\n}}");
+        let server = format!("server {{ authentik_provider wiki;\n{lines}\n}}");
         let conf = whole(&format!("{WIKI}{server}"), &directory);
         let verdict = test_configuration(&directory, &conf);
-        assert!(verdict.accepted, "{what}: {}", verdict.text);
-        assert!(verdict.text.contains("[warn]"), "{what}: {}", verdict.text);
-        assert!(verdict.text.contains("return"), "{what}: {}", verdict.text);
+        assert!(verdict.accepted, "{lines}: {}", verdict.text);
+        let said = directive.map(|word| format!("answers by \"{word}\" before access"));
+        let warned = verdict.text.contains("[warn]");
+        assert_eq!(warned, directive.is_some(), "{lines}: {}", verdict.text);
+        assert!(said.is_none_or(|said| verdict.text.contains(&said)), "{lines}: {}", verdict.text);
     }
 }
 
