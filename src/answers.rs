@@ -26,7 +26,7 @@ pub(crate) fn note(
 /// The one line that explains a request that was not admitted. `detail` names no secret.
 pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
     let Reply { level, code, .. } = reason.reply();
-    let provider = r.location().provider().map_or("", |provider| &provider.name);
+    let provider = r.provider().map_or("", |provider| &provider.name);
     let separator = if detail.is_empty() { "" } else { ", " };
     r.log(
         level.into(),

@@ -18,6 +18,8 @@ use crate::worker::Answer;
 pub(crate) struct RequestState {
     /// The `Cookie` headers as the client sent them; taken before ours are hidden.
     pub(crate) cookies: Cell<Option<[Kept; MAX_CANDIDATES]>>,
+    /// The provider, by its place in the server, that the endpoint works for.
+    pub(crate) endpoint_of: Cell<Option<usize>>,
     /// The query of an endpoint, as it was before it was hidden from the logs.
     pub(crate) query: Cell<Option<Kept>>,
     /// The session record of the visitor.

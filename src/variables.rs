@@ -50,7 +50,7 @@ fn upstream_host<'r>(r: &Request<'r>) -> &'r [u8] {
 }
 
 fn provider<'r>(r: &Request<'r>) -> &'r [u8] {
-    r.location().provider().map(|provider| provider.name.as_bytes()).unwrap_or_default()
+    r.provider().map(|provider| provider.name.as_bytes()).unwrap_or_default()
 }
 
 fn status<'r>(r: &Request<'r>) -> &'r [u8] {

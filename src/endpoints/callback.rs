@@ -55,6 +55,7 @@ pub(super) fn callback(
     };
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
     let provider = super::provider_of_state(r, state, default);
+    super::works_for(r, provider)?;
     let cookies = sessions::cookies(r)?;
     match Callback::open(provider, state, &cookies, now()) {
         Ok(opened) => come_back(r, provider, &query, &opened).map(Flow::from),

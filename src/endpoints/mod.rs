@@ -33,12 +33,21 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         r.state()?.query.set(Some(r.remember(query)));
         r.hide_query()?;
     }
+    works_for(r, provider)?;
     match endpoint {
         Endpoint::Ping => Ok(Flow::Answer(Response::empty(204))),
         Endpoint::Start => start::start(r, provider, query),
         Endpoint::Callback => callback::callback(r, provider, query),
         Endpoint::SignOut => sign_out::sign_out(r, provider),
     }
+}
+
+/// Notes whose endpoint it is, for `$authentik_provider` and the log: no location was chosen yet, and
+/// perhaps only one of them has a provider.
+fn works_for(r: &Request<'_>, provider: &Arc<Provider>) -> Result<(), Fault> {
+    let at = r.server().providers.iter().position(|known| Arc::ptr_eq(known, provider));
+    r.state()?.endpoint_of.set(at);
+    Ok(())
 }
 
 /// The provider of this server that a state names, else `default`.

@@ -22,7 +22,10 @@ pub(super) fn sign_out(r: &mut Request<'_>, default: &Arc<Provider>) -> Result<F
     let provider = match r.state()?.signed_out.get() {
         Some(at) => r.server().providers.get(at).unwrap_or(default),
         None => match end_sessions(r)? {
-            Some(provider) => provider,
+            Some(provider) => {
+                super::works_for(r, provider)?;
+                provider
+            }
             None => {
                 // Nobody is signed in: as upstream, a sign-in begins (authentik-outpost.md §10).
                 let target = RedirectTarget::external_root(default);

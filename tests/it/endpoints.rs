@@ -289,3 +289,39 @@ fn the_redirect_to_authentik_names_the_external_host_whatever_host_was_asked_for
     }
     assert_eq!(site.app.hits(), 0);
 }
+
+#[test]
+fn an_endpoint_names_its_provider_also_where_only_a_location_has_one() {
+    let site = Site::builder()
+        .http("log_format whose '$uri $authentik_provider $authentik_status';")
+        .server(
+            "access_log access.log whose;
+             location / { proxy_pass http://app; }
+             location /private/ { authentik_provider wiki; proxy_pass http://app; }",
+        )
+        .start();
+    let mut browser = site.browser();
+    assert_eq!(browser.open("/private/").status(), 200);
+    browser.step("/outpost.goauthentik.io/sign_out");
+    browser.step("/outpost.goauthentik.io/callback?X-authentik-auth-callback=true&state=x&code=y");
+    assert_eq!(site.get("/").status(), 200);
+
+    // nginx writes the line after the answer.
+    let ended = || site.file("access.log").lines().any(|line| line == "/  ");
+    for _ in 0..100 {
+        if ended() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let log = site.file("access.log");
+    for line in [
+        "/outpost.goauthentik.io/callback wiki signed_in",
+        "/outpost.goauthentik.io/sign_out wiki signed_out",
+        "/outpost.goauthentik.io/callback wiki failed",
+        "/private/ wiki known",
+        "/  ",
+    ] {
+        assert!(log.lines().any(|found| found == line), "{line:?} in\n{log}");
+    }
+}
