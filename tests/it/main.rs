@@ -22,6 +22,7 @@ mod header_auth;
 mod headers;
 mod hostile;
 mod malformed;
+mod migrating;
 mod neighbours;
 mod open_redirects;
 mod outage;

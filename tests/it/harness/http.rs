@@ -34,6 +34,11 @@ impl Request {
         self
     }
 
+    /// Sends it there instead.
+    pub(crate) fn to(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
     /// Adds several headers.
     pub(crate) fn headers(self, headers: &[(&str, &str)]) -> Self {
         headers.iter().fold(self, |request, (name, value)| request.header(name, value))
