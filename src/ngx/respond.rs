@@ -55,6 +55,9 @@ fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fau
         // In a location that serves an error page nginx would send that error's status instead
         // (`ngx_http_send_header`): `error_page 404 =200 …` must not make a refusal a success.
         (*request.raw).err_status = 0;
+        // As in nginx's own refusals: "100 Continue" would invite a body that nobody reads
+        // (RFC 9110 section 10.1.1).
+        (*request.raw).set_expect_tested(1);
         Ok(ngx_http_send_response(request.raw, status, &raw mut content_type, &raw mut text))
     }
 }

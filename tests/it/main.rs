@@ -41,5 +41,6 @@ mod suspend_all;
 mod tls;
 mod tokens;
 mod unauth_paths;
+mod uploads;
 mod upstreams;
 mod zone;

@@ -2,8 +2,6 @@
 
 mod requests;
 
-use std::fs;
-
 use crate::harness::{Connection, Site};
 use requests::Hostile;
 
@@ -74,12 +72,12 @@ fn thousands_of_malformed_requests_leave_the_workers_as_small_as_they_were() {
     for _ in 0..3 {
         none_gets_in(&site, &all);
     }
-    let before = private_memory(&site);
+    let before = site.private_memory();
     let rounds = 3_000_usize.div_ceil(all.len());
     for _ in 0..rounds {
         none_gets_in(&site, &all);
     }
-    let after = private_memory(&site);
+    let after = site.private_memory();
 
     for (before, after) in before.iter().zip(&after) {
         let grown = after.saturating_sub(*before);
@@ -123,16 +121,6 @@ fn none_gets_in(site: &Site, requests: &[Hostile]) {
 
 fn session_cookie_name(site: &Site) -> String {
     site.signed_in().session_cookies().remove(0).name
-}
-
-/// What each worker has allocated for itself, in KiB; shared memory is not counted.
-fn private_memory(site: &Site) -> Vec<u64> {
-    let of_worker = |pid: &u32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a worker");
-        let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
-        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-    };
-    site.worker_pids().iter().map(of_worker).collect()
 }
 
 /// So that nginx hands over what it would refuse by itself otherwise.

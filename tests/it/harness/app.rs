@@ -35,6 +35,11 @@ impl App {
         self.0.last().map(Received::from).expect("the application was asked")
     }
 
+    /// All requests that reached it.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.0.requests().into_iter().map(Received::from).collect()
+    }
+
     /// Counts from now on.
     pub(crate) fn forget(&self) {
         self.0.forget_requests();

@@ -43,6 +43,12 @@ pub(crate) fn nginx_version() -> (u32, u32, u32) {
     }
 }
 
+/// What it was configured with, as `nginx -V` tells.
+pub(crate) fn nginx_options() -> String {
+    let output = Command::new(nginx()).arg("-V").output().expect("nginx -V");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 fn required(variable: &str, what: &str) -> PathBuf {
     let Some(path) = std::env::var_os(variable).map(PathBuf::from) else {
         panic!(

@@ -9,6 +9,10 @@ use authentik_standin::WIKI_CLIENT_ID;
 pub(crate) struct Conf<'a> {
     pub(crate) module: &'a Path,
     pub(crate) workers: usize,
+    /// Lines of the outermost level.
+    pub(crate) main: &'a str,
+    /// Lines of the `events` block.
+    pub(crate) events: &'a str,
     /// Lines of the `http` block; may hold further providers and servers.
     pub(crate) http: &'a str,
     /// Further lines of `authentik_provider wiki { }`; none = no such block.
@@ -22,7 +26,7 @@ impl Conf<'_> {
     pub(crate) fn render(&self) -> String {
         let level =
             if std::env::var_os("AUTHENTIK_DEBUG_LOG").is_some() { "debug" } else { "info" };
-        let Self { module, workers, http, provider, server } = self;
+        let Self { module, workers, main, events, http, provider, server } = self;
         let module = module.display();
         let provider = provider.map_or_else(String::new, provider_block);
         format!(
@@ -31,7 +35,8 @@ daemon off;
 worker_processes {workers};
 error_log error.log {level};
 pid nginx.pid;
-events {{ worker_connections 2048; }}
+{main}
+events {{ worker_connections 2048; {events} }}
 http {{
     access_log off;
     client_body_temp_path temp/body;

@@ -192,6 +192,28 @@ impl Connection {
         String::from_utf8_lossy(&all).into_owned()
     }
 
+    /// What came until these words did.
+    pub(crate) fn read_until(&mut self, words: &str) -> String {
+        let mut read = Vec::new();
+        let mut byte = [0];
+        while !read.ends_with(words.as_bytes()) {
+            let found = self.stream.read(&mut byte).expect("more to come");
+            assert_eq!(
+                found,
+                1,
+                "the end came before {words:?}: {:?}",
+                String::from_utf8_lossy(&read)
+            );
+            read.push(byte[0]);
+        }
+        String::from_utf8_lossy(&read).into_owned()
+    }
+
+    /// How many bytes come until the server closes.
+    pub(crate) fn count_to_end(&mut self) -> u64 {
+        io::copy(&mut self.stream, &mut io::sink()).expect("everything until the end")
+    }
+
     fn body(&mut self, response: &Response) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if response.header("transfer-encoding").is_some() {

@@ -11,7 +11,7 @@ use super::build;
 use super::conf::{Conf, Places, Ports, SITE_NAME, TOKEN_FILE};
 use super::http::Request;
 use super::log::ErrorLog;
-use super::nginx::{Nginx, StartError};
+use super::nginx::{Nginx, StartError, private_memory};
 use super::ports::free_port;
 use super::temp::TempDir;
 
@@ -112,6 +112,11 @@ impl Site {
         self.nginx.workers()
     }
 
+    /// What each worker has allocated for itself, in KiB; shared memory is not counted.
+    pub(crate) fn private_memory(&self) -> Vec<u64> {
+        self.worker_pids().into_iter().map(private_memory).collect()
+    }
+
     /// `kill -9`; returns when the master has replaced the worker.
     pub(crate) fn kill_worker(&mut self, pid: u32) {
         self.nginx.kill_worker(pid);
@@ -137,6 +142,8 @@ impl Site {
 pub(crate) struct Builder {
     module: Option<PathBuf>,
     workers: usize,
+    main: String,
+    events: String,
     http: String,
     provider: Option<String>,
     server: String,
@@ -151,6 +158,8 @@ impl Default for Builder {
         Self {
             module: None,
             workers: 2,
+            main: String::new(),
+            events: String::new(),
             http: String::new(),
             provider: Some(String::new()),
             server: String::new(),
@@ -161,6 +170,18 @@ impl Default for Builder {
 }
 
 impl Builder {
+    /// Lines of the outermost level of the configuration.
+    pub(crate) fn main(mut self, lines: &str) -> Self {
+        self.main = lines.to_owned();
+        self
+    }
+
+    /// Lines of the `events` block.
+    pub(crate) fn events(mut self, lines: &str) -> Self {
+        self.events = lines.to_owned();
+        self
+    }
+
     /// Lines of the `http` block; may hold further providers and servers.
     pub(crate) fn http(mut self, lines: &str) -> Self {
         self.http = lines.to_owned();
@@ -247,6 +268,8 @@ impl Builder {
         let conf = Conf {
             module: self.module.as_deref().unwrap_or_else(|| build::module()),
             workers: self.workers,
+            main: &self.main,
+            events: &self.events,
             http: &self.http,
             provider: self.provider.as_deref(),
             server: &self.server,
