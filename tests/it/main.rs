@@ -28,6 +28,7 @@ mod open_redirects;
 mod outage;
 mod own_cookies;
 mod proxy_mode;
+mod reasons;
 mod redirected;
 mod refusals;
 mod reload;

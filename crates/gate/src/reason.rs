@@ -133,7 +133,7 @@ impl Reason {
             Self::CoreGarbage => (503, Error, "core-garbage", AWAY, RETRY),
             Self::CoreMismatch => (502, Error, "core-mismatch", BROKEN, SETTINGS),
             Self::Overloaded => (503, Error, "overloaded", AWAY, RETRY),
-            Self::ZoneFull => (503, Crit, "zone-full", AWAY, RETRY),
+            Self::ZoneFull => (503, Error, "zone-full", AWAY, RETRY),
             Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };

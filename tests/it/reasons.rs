@@ -1,0 +1,200 @@
+//! Reasons that only time, crowds and sizes bring about; and what nginx itself may be told.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use authentik_standin::{Endpoint, Fault, User, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET};
+use gate::login::{Entropy, Start};
+use gate::provider::{Provider, Settings};
+use gate::redirect::RedirectTarget;
+use gate::secret::Secret;
+use gate::time::UnixTime;
+
+use crate::error_pages::assert_error_page;
+use crate::harness::{Browser, Connection, Response, Site, nginx_options, parameter};
+
+const SERVER: &str = "authentik_provider wiki; location / { proxy_pass http://app; }";
+
+#[test]
+fn a_sign_in_older_than_ten_minutes_is_refused_as_state_expired() {
+    let site = Site::start(SERVER);
+    // What the module itself would have sent that long ago, with the same key.
+    for (age, reason) in [(11 * 60, "state-expired"), (9 * 60, "code-rejected")] {
+        let (state, cookie) = sign_in_begun(&site, age);
+        let callback = "/outpost.goauthentik.io/callback?X-authentik-auth-callback=true";
+        let request = site.navigate(&format!("{callback}&code=made-up&state={state}"));
+
+        let response = request.header("Cookie", cookie).send();
+
+        assert_eq!(response.status(), 400, "{age} s");
+        assert_reason(&site, &response, reason);
+    }
+    let asked = site.sso.count("/application/o/token/");
+    assert_eq!(asked, 1, "authentik is asked for the one that is young enough");
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn a_state_of_another_key_is_refused_as_state_foreign() {
+    let site = Site::start(SERVER);
+    let other = Site::builder()
+        .provider("cookie_secret another-key-of-another-site-0123456789abcdef;")
+        .server(SERVER)
+        .start();
+    let (mut browser, callback) = ready_to_come_back(&other);
+    let (_, query) = callback.split_once('?').expect("a query");
+
+    // Its cookie comes along: browsers do not tell ports apart.
+    let target = format!("{}/outpost.goauthentik.io/callback?{query}", site.url());
+    let response = browser.step(&target);
+
+    assert_eq!(response.status(), 400);
+    assert_reason(&site, &response, "state-foreign");
+    assert_eq!(site.sso.requests().len(), 0, "authentik is not asked");
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn when_too_many_sign_ins_wait_the_next_is_refused_as_overloaded() {
+    let site = Site::builder().workers(1).server(SERVER).start();
+    let alice = site.signed_in();
+    let (browser, callback) = ready_to_come_back(&site);
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(5)));
+    let request = browser.get(&callback).navigation().to_bytes();
+
+    // The threads of a provider and the queue; the same callback again and again is enough.
+    let waiting: Vec<Connection> = (0..24 + 1_024)
+        .map(|_| {
+            let mut connection = Connection::open(site.address());
+            connection.send(&request);
+            connection
+        })
+        .collect();
+    let refused = eventually(|| {
+        let response = browser.get(&callback).navigation().send();
+        (response.status() == 503).then_some(response)
+    });
+
+    assert_reason(&site, &refused, "overloaded");
+    assert!(refused.header("Retry-After").is_some());
+    let started = Instant::now();
+    assert_eq!(alice.get("/").status(), 200);
+    assert!(started.elapsed() < Duration::from_secs(1), "known visitors notice nothing");
+    drop(waiting);
+    site.sso.clear_faults();
+}
+
+#[test]
+fn a_session_that_fits_nowhere_is_refused_as_zone_full() {
+    let site = Site::builder()
+        .http("authentik_shared_zone zone=small:512k;")
+        .settings(|settings, _| {
+            let groups = (0..1_200).map(|i| format!("{i:04}{}", "g".repeat(70))).collect();
+            settings.users.push(User { groups, ..User::new("everywhere", "In All Groups") });
+        })
+        .server(SERVER)
+        .start();
+    let alice = site.signed_in();
+    let mut browser = site.browser();
+    browser.become_user("everywhere");
+
+    let trail = browser.open("/page");
+
+    assert_eq!(trail.status(), 503, "{trail:#?}");
+    assert_reason(&site, trail.page(), "zone-full");
+    assert_eq!(browser.session_cookies(), []);
+    assert_eq!(site.app.hits(), 0);
+    assert_eq!(alice.get("/").status(), 200, "nobody else gave way in vain");
+}
+
+#[test]
+fn worker_shutdown_timeout_ends_a_sign_in_that_waits() {
+    let site = Site::builder().main("worker_shutdown_timeout 1s;").server(SERVER).start();
+    let alice = site.signed_in();
+    let (browser, callback) = ready_to_come_back(&site);
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(8)));
+    let mut waiting = Connection::open(site.address());
+    waiting.send(browser.get(&callback).navigation().to_bytes());
+    thread::sleep(Duration::from_millis(200));
+
+    let started = Instant::now();
+    site.reload();
+    let answer = waiting.read_to_end();
+
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}: {answer}");
+    assert!(!answer.contains("authentik_proxy_"), "no session: {answer}");
+    assert_eq!(alice.get("/").status(), 200);
+    site.sso.clear_faults();
+}
+
+#[test]
+fn a_sign_in_works_with_each_event_method_that_nginx_was_built_with() {
+    let methods = event_methods();
+    assert!(methods.contains(&"epoll"));
+    for method in methods {
+        let site = Site::builder().events(&format!("use {method};")).server(SERVER).start();
+        site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(300)));
+        let statuses: Vec<u16> = thread::scope(|scope| {
+            let sign_in = || scope.spawn(|| site.signed_in_as("bob").get("/").status());
+            let running: Vec<_> = (0..10).map(|_| sign_in()).collect();
+            running.into_iter().map(|one| one.join().expect("a sign-in")).collect()
+        });
+        assert_eq!(statuses, [200; 10], "{method}");
+        assert_eq!(site.get("/").status(), 401, "{method}");
+    }
+}
+
+/// Debian builds no other than epoll.
+fn event_methods() -> Vec<&'static str> {
+    let options = nginx_options();
+    let built_with = |method: &&str| options.contains(&format!("--with-{method}_module"));
+    let extra = ["poll", "select"].into_iter().filter(built_with);
+    ["epoll"].into_iter().chain(extra).collect()
+}
+
+/// State and cookie of a sign-in that began `age` seconds ago.
+fn sign_in_begun(site: &Site, age: u64) -> (String, String) {
+    let settings = Settings {
+        name: "wiki".into(),
+        issuer: format!("{}/application/o/wiki/", site.sso.url()),
+        client_id: WIKI_CLIENT_ID.into(),
+        client_secret: Some(Secret::new(WIKI_CLIENT_SECRET)),
+        external_host: site.url(),
+        ..Settings::default()
+    };
+    let provider = Provider::new(settings).expect("the site's provider");
+    let target = RedirectTarget::external_root(&provider);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let entropy = Entropy::new(&[7; 48]).expect("48 bytes");
+    let start = Start::new(&provider, &target, entropy, UnixTime(now - age), 0, &[]);
+    let start = start.expect("a sign-in");
+    let url = start.authorize_url("http://sso.test/").expect("a URL");
+    let state = parameter(&url, "state").expect("a state");
+    let cookie = start.set_cookies.first().and_then(|cookie| cookie.split(';').next());
+    (state, cookie.expect("a cookie").to_owned())
+}
+
+/// A browser that authentik has just sent back, and where to.
+fn ready_to_come_back(site: &Site) -> (Browser, String) {
+    let mut browser = site.browser();
+    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
+    (browser, trail.page().location().to_owned())
+}
+
+/// The page and the log say why.
+fn assert_reason(site: &Site, response: &Response, reason: &str) {
+    assert_error_page(response);
+    assert!(response.text().contains(reason), "{reason}: {}", response.text());
+    let lines = site.error_log().lines_with(&format!("reason: {reason}"));
+    assert!(!lines.is_empty(), "{reason}: {}", site.error_log().tail());
+}
+
+fn eventually<T>(attempt: impl Fn() -> Option<T>) -> T {
+    for _ in 0..20 {
+        if let Some(found) = attempt() {
+            return found;
+        }
+    }
+    panic!("never");
+}
