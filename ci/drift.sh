@@ -5,8 +5,9 @@
 #   keys in src/conf/provider.rs             headings of the fourth level there
 #   names in src/variables.rs                rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
-#   functions that are tests                 names in docs/security.md (this direction only)
-#   attacks S01 to S50                       rows of the tables there, each with a test
+#   functions that are tests                 names in docs/security.md and docs/living-together.md
+#                                            (this direction only)
+#   attacks S01 to S50                       rows of the tables in docs/security.md, each with a test
 #
 # A list that comes out empty fails: the check has lost its input.
 set -eu
@@ -34,14 +35,11 @@ main() {
     headings docs/reasons.md '[a-z0-9-]*' >"$lists/reasons.md"
     agree reason "$lists/reasons" crates/gate/src/reason.rs "$lists/reasons.md" docs/reasons.md
 
-    # A name of three words or more.
-    grep -o '`[a-z0-9]*_[a-z0-9]*_[a-z0-9_]*`' docs/security.md | tr -d '`' | sort -u >"$lists/proofs"
-    [ -s "$lists/proofs" ] || lost test docs/security.md
     tests >"$lists/tests"
     [ -s "$lists/tests" ] || lost test "the sources"
-    comm -23 "$lists/proofs" "$lists/tests" |
-        sed 's,.*,drift: test "&" (in docs/security.md) does not exist,' >"$lists/drift"
-    report
+    # A name of three words or more; where nginx's directives are named too, of five.
+    names_tests docs/security.md '_[a-z0-9]*_[a-z0-9_]*'
+    names_tests docs/living-together.md '_[a-z0-9]*_[a-z0-9]*_[a-z0-9]*_[a-z0-9_]*'
 
     seq -f 'S%02.0f' 1 50 >"$lists/attacks"
     proved docs/security.md >"$lists/attacks.md"
@@ -49,7 +47,7 @@ main() {
 
     [ -z "$drifted" ] || exit 1
     cd "$lists"
-    echo "drift: none in $(cat directives keys variables reasons proofs attacks | wc -l) names"
+    echo "drift: none in $(cat directives keys variables reasons proofs.* attacks | wc -l) names"
 }
 
 # The names in the table of directives: string literals outside comments.
@@ -72,6 +70,15 @@ reasons() {
 tests() {
     grep -rhA 3 --include='*.rs' '#\[test\]' crates src tests | sed -n 's/^ *fn \([a-z0-9_]*\)().*/\1/p' |
         sort -u
+}
+
+# $1: a page that names tests; $2: what their names have after the first word.
+names_tests() {
+    list=$lists/proofs.$(basename "$1")
+    grep -o "\`[a-z0-9]*$2\`" "$1" | tr -d '`' | sort -u >"$list"
+    [ -s "$list" ] || lost test "$1"
+    comm -23 "$list" "$lists/tests" | sed "s,.*,drift: test \"&\" (in $1) does not exist," >"$lists/drift"
+    report
 }
 
 # Rows of a table that begin with the number of an attack and name a test.

@@ -13,6 +13,7 @@
 mod harness;
 
 mod attacks;
+mod caches;
 mod config_errors;
 mod domain_level;
 mod endpoints;
@@ -21,6 +22,7 @@ mod foreign_module;
 mod header_auth;
 mod headers;
 mod hostile;
+mod living_together;
 mod malformed;
 mod migrating;
 mod neighbours;

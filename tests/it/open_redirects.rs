@@ -176,7 +176,7 @@ fn target_of(url: &str) -> String {
 
 /// The payload as it stands, where HTTP allows that. `%`, `&`, `+`, `#` mean something there, so
 /// only the host is judged.
-fn raw_ends_on(site: &Site, host: &str, payload: &str, allowed: fn(&str) -> bool) {
+fn raw_ends_on(site: &Site, host: &str, payload: &str, allowed: Allowed) {
     if !fits_a_request_line(payload) {
         return;
     }
@@ -195,7 +195,7 @@ fn start(rd: &str) -> String {
 }
 
 /// Both readers must find an allowed host: a browser, and one who knows nothing of URLs.
-fn assert_on_host(location: &str, payload: &str, allowed: fn(&str) -> bool) {
+fn assert_on_host(location: &str, payload: &str, allowed: Allowed) {
     assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{payload:?}: {location:?}");
     let rest = location.strip_prefix("https://");
     let rest = rest.unwrap_or_else(|| panic!("{payload:?}: {location:?} is no absolute https URL"));
@@ -215,6 +215,8 @@ fn in_domain(host: &str) -> bool {
 fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
+
+type Allowed = fn(&str) -> bool;
 
 /// One line of the list.
 struct Payload {
@@ -264,7 +266,8 @@ fn with_bytes(line: &str) -> String {
     payload
 }
 
-const HOSTS: [(&str, fn(&str) -> bool); 3] = [
+/// Where it is asked for, and where it may end.
+const HOSTS: [(&str, Allowed); 3] = [
     ("ext.example", |host| host == "ext.example"),
     ("auth.ext.example", in_domain),
     ("wiki.ext.example", in_domain),
