@@ -157,7 +157,15 @@ pub(super) fn set_unauth_paths(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Re
     if conf.unauth_paths.is_some() {
         return Err(duplicate_list("authentik_unauth_paths"));
     }
-    conf.unauth_paths = Some(Arc::new(unauth_paths("authentik_unauth_paths", cf)?));
+    const DIRECTIVE: &str = "authentik_unauth_paths";
+    let paths = unauth_paths(DIRECTIVE, cf)?;
+    if paths.open_everything() {
+        cf.warn(&format!(
+            "{DIRECTIVE}: opens every path, since patterns match anywhere in it; anchor them, e.g. \
+             ^/public/"
+        ));
+    }
+    conf.unauth_paths = Some(Arc::new(paths));
     Ok(())
 }
 

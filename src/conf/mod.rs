@@ -101,11 +101,5 @@ fn unauth_paths(key: &str, cf: &Conf<'_>) -> Result<UnauthPaths, Mistake> {
             "{key}: drop the \"{modifier}\"; every pattern is a regular expression here"
         )));
     }
-    let paths = UnauthPaths::compile(&patterns).map_err(|error| format!("{key}: {error}"))?;
-    if paths.open_everything() {
-        cf.warn(&format!(
-            "{key}: opens every path, since patterns match anywhere in it; anchor them, e.g. ^/public/"
-        ));
-    }
-    Ok(paths)
+    Ok(UnauthPaths::compile(&patterns).map_err(|error| format!("{key}: {error}"))?)
 }

@@ -8,6 +8,7 @@ use gate::provider::{Mode, Provider, Settings, SettingsError, Trust};
 use gate::secret::Secret;
 
 use super::{Defined, MainConf, duplicate, secret, unauth_paths};
+use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
 
 /// Longest name and longest value of a key, in bytes.
@@ -21,6 +22,7 @@ struct Block {
     seen: Vec<String>,
     ssl_verify: Option<bool>,
     authorities: Option<Arc<[u8]>>,
+    unauth_paths: Place,
 }
 
 pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
@@ -34,7 +36,9 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     let mut block =
         Block { settings: Settings { name, ..Settings::default() }, ..Block::default() };
     cf.read_block(&mut block, set_key)?;
+    let patterns = block.unauth_paths.clone();
     let provider = Arc::new(block.finish()?);
+    warn_of_open_patterns(&provider, &patterns, cf);
     warn_of_shared_client(&provider, &conf.providers, cf);
     conf.providers.push(Defined { provider, place });
     Ok(())
@@ -54,6 +58,21 @@ fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>)
             provider.name, other.name
         ));
     }
+}
+
+/// Only when the block is read: its mode says what the patterns are matched with.
+fn warn_of_open_patterns(provider: &Provider, place: &Place, cf: &Conf<'_>) {
+    if !provider.opens_everything() {
+        return;
+    }
+    let (what, example) = match provider.mode {
+        Mode::ForwardDomain => ("URL", "^https://wiki\\.example\\.com/public/"),
+        Mode::ForwardSingle | Mode::Proxy => ("path", "^/public/"),
+    };
+    cf.warn_without_place(&format!(
+        "unauth_paths: opens every {what}, since patterns match anywhere in it; anchor them, e.g. \
+         {example} in {place}"
+    ));
 }
 
 fn check_name(name: &str) -> Result<(), Mistake> {
@@ -89,6 +108,7 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     match key.as_str() {
         "unauth_paths" if !values.is_empty() => {
             unauth_paths(&key, cf)?;
+            block.unauth_paths = cf.place();
             block.settings.unauth_paths = values;
             Ok(())
         }
@@ -181,7 +201,7 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
 
 impl Block {
     fn finish(self) -> Result<Provider, Mistake> {
-        let Self { mut settings, seen: _, ssl_verify, authorities } = self;
+        let Self { mut settings, seen: _, ssl_verify, authorities, unauth_paths: _ } = self;
         settings.trust = match (ssl_verify, authorities) {
             (Some(false), Some(_)) => {
                 return Err(said(

@@ -115,6 +115,37 @@ fn a_pattern_that_opens_everything_is_pointed_out() {
 }
 
 #[test]
+fn a_providers_pattern_that_opens_everything_is_judged_as_its_mode_matches_it() {
+    const SINGLE: &str = "";
+    const DOMAIN: &str = "mode forward_domain; cookie_domain example.com;";
+    let directory = directory();
+    for (mode, pattern, said) in [
+        (SINGLE, "/", "opens every path"),
+        (SINGLE, "^/", "opens every path"),
+        (SINGLE, "^https://", ""),
+        (SINGLE, "^/public/", ""),
+        (DOMAIN, "/", "opens every URL"),
+        (DOMAIN, "^https://", "opens every URL"),
+        (DOMAIN, "example\\.com", "opens every URL"),
+        (DOMAIN, "^/", ""), // matches none
+        (DOMAIN, "^http://", ""),
+        (DOMAIN, "^https://wiki\\.example\\.com/", ""),
+    ] {
+        // The mode may stand behind the patterns.
+        let lines = format!("unauth_paths {pattern}; # <-\n{mode}\n}}");
+        let conf = whole(&WIKI.replace('}', &lines), &directory);
+        let line = conf.lines().position(|line| line.ends_with("# <-")).expect("the line") + 1;
+        let verdict = test_configuration(&directory, &conf);
+        assert!(verdict.accepted, "{pattern}: {}", verdict.text);
+        let warned = verdict.text.contains("unauth_paths: opens every");
+        assert_eq!(warned, !said.is_empty(), "{mode} {pattern}: {}", verdict.text);
+        assert!(verdict.text.contains(said), "{mode} {pattern}: {}", verdict.text);
+        let place = format!("nginx.conf:{line}");
+        assert!(!warned || verdict.text.contains(&place), "{pattern}: {}", verdict.text);
+    }
+}
+
+#[test]
 fn a_secret_file_that_everybody_can_read_is_pointed_out() {
     let directory = directory();
     let public = WIKI.replace("secret;", "public;");

@@ -104,7 +104,19 @@ impl UnauthPaths {
     /// Whether a pattern opens everything, which is hardly ever meant: `/`, `.*`.
     #[must_use]
     pub fn open_everything(&self) -> bool {
-        let subject = Subject::Path;
+        self.open_all_paths(Subject::Path)
+    }
+
+    /// The same for patterns that see the whole URL, on hosts of this domain: `/`, `^https://`.
+    #[must_use]
+    pub fn open_every_host(&self, scheme: &str, domain: &str) -> bool {
+        ["qx7", "zk-0"].iter().all(|name| {
+            let host = format!("{name}.{domain}");
+            self.open_all_paths(Subject::Url { scheme, host: host.as_bytes(), query: None })
+        })
+    }
+
+    fn open_all_paths(&self, subject: Subject<'_>) -> bool {
         let opens = |path: &[u8]| self.cover(&PathFacts { normalized: path, raw: path, subject });
         opens(b"/") && opens(b"/Qx7") && opens(b"/zk-0/_.W")
     }

@@ -110,6 +110,17 @@ impl Provider {
         })
     }
 
+    /// Whether [`unauth_paths`](Self::unauth_paths) opens all that the provider protects: in domain
+    /// mode they see the whole URL.
+    #[must_use]
+    pub fn opens_everything(&self) -> bool {
+        let domain = self.cookie_domain.as_ref().filter(|_| self.mode == Mode::ForwardDomain);
+        match domain {
+            Some(domain) => self.unauth_paths.open_every_host(self.external.url.scheme(), domain),
+            None => self.unauth_paths.open_everything(),
+        }
+    }
+
     /// Whether cookies carry `Secure`: iff `external_host` is https (authentik-outpost.md §7.2).
     #[must_use]
     pub fn secure_cookies(&self) -> bool {
