@@ -2,7 +2,7 @@
 # What is written twice must agree, in both directions:
 #
 #   directives in src/conf/directives.rs     headings in docs/directives.md
-#   keys in src/conf/provider.rs             headings of the fourth level there
+#   keys in src/conf/{provider,outpost}.rs   headings of the fourth level there
 #   names in src/variables.rs                rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
 #   functions that are tests                 names in docs/security.md and docs/living-together.md
@@ -23,9 +23,9 @@ main() {
     headings docs/directives.md 'authentik_[a-z_]*' >"$lists/directives.md"
     agree directive "$lists/directives" src/conf/directives.rs "$lists/directives.md" docs/directives.md
 
-    keys src/conf/provider.rs >"$lists/keys"
+    { keys src/conf/provider.rs && keys src/conf/outpost.rs; } | sort -u >"$lists/keys"
     sed -n '/^#### /p' docs/directives.md | grep -o '`[a-z_]*`' | tr -d '`' | sort -u >"$lists/keys.md"
-    agree key "$lists/keys" src/conf/provider.rs "$lists/keys.md" docs/directives.md
+    agree key "$lists/keys" "src/conf" "$lists/keys.md" docs/directives.md
 
     sed -n 's/.*name: "\(authentik_[a-z_]*\)".*/\1/p' src/variables.rs | sort -u >"$lists/variables"
     sed -n 's/^| `$\(authentik_[a-z_]*\)` |.*/\1/p' docs/directives.md | sort -u >"$lists/variables.md"
@@ -55,9 +55,9 @@ directives() {
     sed 's,//.*,,' "$1" | grep -o '"authentik_[a-z_]*"' | tr -d '"' | sort -u
 }
 
-# The array KEYS: every key of the block authentik_provider.
+# The array KEYS: every key of a block.
 keys() {
-    sed -n '/^const KEYS: /,/^];/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z_]*"' | tr -d '"' | sort -u
+    sed -n '/^const KEYS: /,/];/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z_]*"' | tr -d '"' | sort -u
 }
 
 # The codes in the map `reply`, the only literals there in lower case without a space.

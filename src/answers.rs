@@ -7,7 +7,9 @@ use gate::request::Sender;
 use gate::require::Rule;
 use gate::response::Response;
 
+use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request};
+use crate::providers;
 use crate::state::Decided;
 
 /// What clients are told to wait before they try again, in seconds.
@@ -26,7 +28,7 @@ pub(crate) fn note(
 /// The one line that explains a request that was not admitted. `detail` names no secret.
 pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
     let Reply { level, code, .. } = reason.reply();
-    let provider = r.provider().map_or("", |provider| &provider.name);
+    let provider = providers::known(r).map_or("", |provider| &provider.name);
     let separator = if detail.is_empty() { "" } else { ", " };
     r.log(
         level.into(),
@@ -39,6 +41,30 @@ pub(crate) fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault>
     note(r, "refused", Some(reason))?;
     log(r, "refused", reason, "");
     Ok(Flow::Refuse(words_or_page(r, reason)))
+}
+
+/// Refuses a request for a host that none of the outpost's providers has.
+pub(crate) fn unknown_host(r: &Request<'_>) -> Result<Response, Fault> {
+    let reason = Reason::UnknownHost;
+    let host = printable(r.host());
+    note(r, "refused", Some(reason))?;
+    log(r, "refused", reason, &format!("host: \"{host}\""));
+    let Reply { status, code, title, sentence, .. } = reason.reply();
+    Ok(match Sender::of(&r.sender_hints()) {
+        Sender::Program => Response::json(status, page::json_unknown_host(&host)),
+        Sender::Navigation => {
+            let hint = format!("The address is {host}.");
+            let page = Page { title, sentence, hint: &hint, code, action: None, home: None };
+            Response::page(status, &page)
+        }
+    })
+}
+
+/// Refuses a request while nothing is known of the outpost's providers.
+pub(crate) fn no_settings(r: &Request<'_>) -> Result<Response, Fault> {
+    note(r, "refused", Some(Reason::NoSettings))?;
+    log(r, "refused", Reason::NoSettings, "");
+    Ok(words_or_page(r, Reason::NoSettings))
 }
 
 /// Refuses a visitor who is known and may not. The log says what is missing, the page does not.

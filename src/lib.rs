@@ -10,6 +10,8 @@
 //! | [`sessions`] | the gate's table, joined to the mapped zone |
 //! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
+//! | [`providers`] | which provider a request belongs to |
+//! | [`outpost`] | the connection to authentik as an outpost: providers and session ends, live |
 //! | [`single_flight`] | one question at a time over all workers |
 //! | [`worker`] | the threads of a worker: questions out, answers in |
 //! | [`state`] | what is remembered of a request between callbacks |
@@ -26,7 +28,9 @@ mod endpoints;
 mod header_auth;
 #[allow(unsafe_code, reason = "the fence")]
 mod ngx;
+mod outpost;
 mod phases;
+mod providers;
 mod sessions;
 mod single_flight;
 mod state;

@@ -156,6 +156,12 @@ pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
     zone.with(|table| table.remove_by_subject(&subject)).and_then(Result::ok).unwrap_or(0)
 }
 
+/// Ends every session that came of one session at authentik, at all providers. Says how many.
+pub(crate) fn end_all_of_sid(zone: Zone, session_id: &[u8]) -> u32 {
+    let sid = sid(session_id);
+    zone.with(|table| table.remove_by_sid(&sid)).and_then(Result::ok).unwrap_or(0)
+}
+
 /// Whose record it is: what sign-out and session ends go by.
 pub(crate) fn owner_of(record: &[u8]) -> Owner {
     match SessionView::over(record) {

@@ -1,16 +1,18 @@
 //! What the module remembers of a request between callbacks. Lives in the request's pool.
 
 use core::ptr::NonNull;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use authentik_io::pool::Cancel;
 use gate::cookie::MAX_CANDIDATES;
+use gate::provider::ProviderKey;
 use gate::question::Tokens;
 use gate::reason::Reason;
 use gate::store::Key;
 
 use crate::ngx::bytes::Kept;
 use crate::ngx::suspend::Suspension;
+use crate::providers::OfHost;
 use crate::worker::Answer;
 
 /// One per request that needs it. Cells, because nothing of nginx's is exclusive.
@@ -18,8 +20,8 @@ use crate::worker::Answer;
 pub(crate) struct RequestState {
     /// The `Cookie` headers as the client sent them; taken before ours are hidden.
     pub(crate) cookies: Cell<Option<[Kept; MAX_CANDIDATES]>>,
-    /// The provider, by its place in the server, that the endpoint works for.
-    pub(crate) endpoint_of: Cell<Option<usize>>,
+    /// The provider that the endpoint works for.
+    pub(crate) endpoint_of: Cell<Option<ProviderKey>>,
     /// The query of an endpoint, as it was before it was hidden from the logs.
     pub(crate) query: Cell<Option<Kept>>,
     /// The session record of the visitor.
@@ -34,8 +36,10 @@ pub(crate) struct RequestState {
     pub(crate) tokens: RefCell<Option<Box<Tokens>>>,
     /// Keys were fetched anew for them.
     pub(crate) keys_renewed: Cell<bool>,
-    /// The provider, by its place in the server, whose visitor was signed out.
-    pub(crate) signed_out: Cell<Option<usize>>,
+    /// The provider whose visitor was signed out.
+    pub(crate) signed_out: Cell<Option<ProviderKey>>,
+    /// The outpost's provider for the host.
+    pub(crate) of_host: OnceCell<OfHost>,
     /// It asked what its `Authorization` header is worth.
     pub(crate) asked_credentials: Cell<bool>,
     /// Where the zone has what authentik said of the header that was taken away.

@@ -3,6 +3,7 @@
 use gate::identity::SessionView;
 
 use crate::ngx::Request;
+use crate::providers;
 
 /// One variable: its name without `$`, and how its value is found.
 pub(crate) struct Variable {
@@ -41,7 +42,7 @@ fn admitted<'r>(r: &Request<'r>) -> Option<SessionView<'r>> {
 
 /// Empty where there is no backend, so that nothing is proxied anywhere.
 fn upstream<'r>(r: &Request<'r>) -> &'r [u8] {
-    let Some(provider) = r.location().provider() else { return &[] };
+    let Some(provider) = providers::known(r) else { return &[] };
     gate::upstream::backend(provider, admitted(r).as_ref()).unwrap_or_default()
 }
 
@@ -50,7 +51,7 @@ fn upstream_host<'r>(r: &Request<'r>) -> &'r [u8] {
 }
 
 fn provider<'r>(r: &Request<'r>) -> &'r [u8] {
-    r.provider().map(|provider| provider.name.as_bytes()).unwrap_or_default()
+    providers::known(r).map(|provider| provider.name.as_bytes()).unwrap_or_default()
 }
 
 fn status<'r>(r: &Request<'r>) -> &'r [u8] {

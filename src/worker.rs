@@ -25,6 +25,7 @@ use crate::ngx::log::{self, Level};
 use crate::ngx::suspend::{self, Ticket};
 use crate::ngx::wakeup::Wakeup;
 use crate::ngx::{Fault, Request, Zone};
+use crate::outpost;
 use crate::state::CancelOnDrop;
 
 /// How long authentik may take for an answer.
@@ -87,7 +88,7 @@ struct Worker {
     credentials: Pool<Message>,
     zone: Option<Zone>,
     /// Closed, and with it the eventfd, when the worker exits.
-    _wakeup: Wakeup,
+    wakeup: Wakeup,
     random: SystemRandom,
 }
 
@@ -107,10 +108,12 @@ pub(crate) fn start(conf: &MainConf) {
                 pool: start_pool(&wakeup, THREADS, THREADS_PER_PROVIDER, QUEUE),
                 credentials: start_pool(&wakeup, CHECKERS, CHECKERS_PER_PROVIDER, CHECK_QUEUE),
                 zone: conf.zone(),
-                _wakeup: wakeup,
+                wakeup,
                 random: SystemRandom::new(),
             };
+            let sender = worker.wakeup.sender();
             WORKER.set(Some(Rc::new(worker)));
+            outpost::start(conf, sender);
             #[cfg(feature = "bench-seed")]
             crate::bench::seed(conf);
         }
@@ -141,6 +144,7 @@ fn start_pool(wakeup: &Wakeup, threads: usize, per_key: usize, queue: usize) -> 
 
 /// Called when the worker exits. Busy threads are not waited for.
 pub(crate) fn stop() {
+    outpost::stop();
     if let Some(worker) = WORKER.take() {
         worker.pool.stop();
         worker.credentials.stop();
@@ -242,6 +246,7 @@ fn submit(job: Job<Message>) -> bool {
 
 /// Called on the event loop when threads have something to deliver.
 pub(crate) fn deliver() {
+    outpost::deliver();
     let Some(worker) = WORKER.with_borrow(Option::clone) else { return };
     // Collected first: a request that goes on may ask again.
     let mut arrived = Vec::new();

@@ -1,15 +1,16 @@
 //! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
 
-use super::{location, provider, zone};
+use super::{location, outpost, provider, zone};
 use crate::ngx::Row;
-use crate::ngx::conf::{FLAG, HTTP, LOCATION, NAMED_BLOCK, ONE, ONE_OR_MORE, SERVER};
+use crate::ngx::conf::{FLAG, HTTP, LOCATION, NAMED_BLOCK, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER};
 
 /// Everything an administrator can write, outside of the blocks.
 pub(crate) static TABLE: &[Row] = &[
     Row::main(c"authentik_shared_zone", HTTP, ONE, zone::set_shared_zone),
+    Row::main(c"authentik_outpost", HTTP, NAMED_BLOCK, outpost::define),
     // Twice: nginx tells the two apart by their contexts, which are disjoint.
     Row::main(c"authentik_provider", HTTP, NAMED_BLOCK, provider::define),
-    Row::location(c"authentik_provider", SERVER | LOCATION, ONE, location::set_provider),
+    Row::location(c"authentik_provider", SERVER | LOCATION, ONE_OR_TWO, location::set_provider),
     Row::location(
         c"authentik_unauth_paths",
         HTTP | SERVER | LOCATION,

@@ -20,21 +20,41 @@ pub(crate) struct LocationConf {
     identity_headers: Option<Arc<[Box<[u8]>]>>,
     strip_cookie: Option<bool>,
     require: Option<Requirements>,
-    /// What `provider` comes to; `None` = not protected.
-    protected_by: Option<Arc<Provider>>,
+    /// What `provider` comes to.
+    protection: Protection,
 }
 
-/// `authentik_provider NAME | off`.
+/// `authentik_provider NAME | auto | off`.
 #[derive(Clone)]
 enum Choice {
     Off,
     Named { name: String, place: Place },
+    Auto { auto: Auto, place: Place },
+}
+
+/// What protects a location.
+#[derive(Default)]
+pub(crate) enum Protection {
+    /// Nothing.
+    #[default]
+    Off,
+    /// This provider.
+    By(Arc<Provider>),
+    /// The outpost's provider for the host.
+    Auto(Auto),
+}
+
+/// `authentik_provider auto [fallback=single]`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Auto {
+    /// The outpost's only provider answers for hosts that are nobody's.
+    pub(crate) or_single: bool,
 }
 
 impl LocationConf {
-    /// The provider that protects the location.
-    pub(crate) fn provider(&self) -> Option<&Arc<Provider>> {
-        self.protected_by.as_ref()
+    /// What protects the location.
+    pub(crate) fn protection(&self) -> &Protection {
+        &self.protection
     }
 
     /// `authentik_unauth_paths`.
@@ -72,7 +92,7 @@ pub(crate) fn merge(
         identity_headers,
         strip_cookie,
         require,
-        protected_by,
+        protection,
     } = child;
     let said_here = provider.is_some();
     inherit(provider, &parent.provider);
@@ -82,13 +102,24 @@ pub(crate) fn merge(
     inherit(strip_cookie, &parent.strip_cookie);
     inherit(require, &parent.require);
 
-    if let Some(Choice::Named { name, place }) = provider {
-        let found = resolve(name, place, cf)?;
-        cf.server_conf().uses(&found);
-        *protected_by = Some(found);
-        if let Some(directive) = cf.location_answers_by() {
-            warn_of_answer(directive, place, said_here, cf);
+    let place = match provider {
+        Some(Choice::Named { name, place }) => {
+            let found = resolve(name, place, cf)?;
+            cf.server_conf().uses(&found);
+            *protection = Protection::By(found);
+            Some(place)
         }
+        Some(Choice::Auto { auto, place }) => {
+            needs_outpost(place, cf)?;
+            let server = cf.server_conf().auto.get_or_insert_default();
+            server.or_single |= auto.or_single;
+            *protection = Protection::Auto(*auto);
+            Some(place)
+        }
+        Some(Choice::Off) | None => None,
+    };
+    if let (Some(place), Some(directive)) = (place, cf.location_answers_by()) {
+        warn_of_answer(directive, place, said_here, cf);
     }
     if let Some(names) = identity_headers {
         let server = cf.server_conf();
@@ -120,6 +151,16 @@ fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>
     })
 }
 
+fn needs_outpost(place: &Place, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    if cf.main_conf().outpost.is_some() {
+        return Ok(());
+    }
+    Err(Mistake::Said(format!(
+        "authentik_provider: \"auto\" needs an outpost; write in http: authentik_outpost \
+         https://sso.example.com {{ token_file …; }} in {place}"
+    )))
+}
+
 /// nginx answers by `return` and `rewrite` in the rewrite phases, before anybody may ask for a session.
 fn warn_of_answer(directive: &str, place: &Place, said_here: bool, cf: &Conf<'_>) {
     let location = match cf.location_name() {
@@ -138,17 +179,25 @@ pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result
     if conf.provider.is_some() {
         return Err(duplicate("authentik_provider"));
     }
-    let name = cf.argument();
-    conf.provider = Some(match name.as_str() {
-        "off" => Choice::Off,
-        "auto" => {
-            return Err(Mistake::Said(
-                "authentik_provider: \"auto\" needs authentik_outpost, which is not in this \
-                 version yet; name a provider"
-                    .to_owned(),
-            ));
+    let mut words = cf.arguments().into_iter();
+    let (name, option) = (words.next().unwrap_or_default(), words.next());
+    let place = cf.place();
+    conf.provider = Some(match (name.as_str(), option.as_deref()) {
+        ("auto", None) => Choice::Auto { auto: Auto::default(), place },
+        ("auto", Some("fallback=single")) => Choice::Auto { auto: Auto { or_single: true }, place },
+        ("auto", Some(other)) => {
+            return Err(Mistake::Said(format!(
+                "authentik_provider: unknown option \"{other}\"; auto takes fallback=single"
+            )));
         }
-        _ => Choice::Named { name, place: cf.place() },
+        (_, Some(other)) => {
+            return Err(Mistake::Said(format!(
+                "authentik_provider: \"{other}\" is one too many; name one provider, is a \";\" \
+                 missing?"
+            )));
+        }
+        ("off", None) => Choice::Off,
+        (_, None) => Choice::Named { name, place },
     });
     Ok(())
 }

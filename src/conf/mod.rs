@@ -2,18 +2,23 @@
 
 pub(crate) mod directives;
 pub(crate) mod location;
+mod outpost;
 mod provider;
 mod secret;
+mod trust;
 mod zone;
 
 use std::sync::Arc;
 
+use gate::live;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 
-pub(crate) use self::location::LocationConf;
+pub(crate) use self::location::{Auto, LocationConf, Protection};
+pub(crate) use self::outpost::OutpostConf;
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::live::LiveZone;
 use crate::ngx::zone::Zone;
 
 /// Configuration of the `http` block.
@@ -21,12 +26,19 @@ use crate::ngx::zone::Zone;
 pub(crate) struct MainConf {
     /// In the order of the file.
     pub(crate) providers: Vec<Defined>,
+    /// `authentik_outpost`.
+    pub(crate) outpost: Option<OutpostConf>,
     /// Sessions to make up.
     #[cfg(feature = "bench-seed")]
     pub(crate) bench_sessions: usize,
     zone_setting: Option<zone::Setting>,
     zone: Option<Zone>,
+    live: Option<LiveZone>,
 }
+
+/// Room for what an outpost publishes, in words of eight bytes: twice 16 MB, as much as some
+/// thousand providers take. Memory that is not written is not used.
+const BOARD: usize = 4 << 20;
 
 /// A provider and where it is defined.
 pub(crate) struct Defined {
@@ -39,6 +51,8 @@ pub(crate) struct Defined {
 pub(crate) struct ServerConf {
     /// Every provider that protects some part of the server, the server's own first.
     pub(crate) providers: Vec<Arc<Provider>>,
+    /// Some part of the server is protected by the outpost's provider for the host.
+    pub(crate) auto: Option<Auto>,
     /// `authentik_identity_headers` of all its parts, lower case.
     pub(crate) identity_headers: Vec<Box<[u8]>>,
 }
@@ -46,7 +60,7 @@ pub(crate) struct ServerConf {
 impl MainConf {
     /// Whether anything is protected at all.
     pub(crate) fn uses_module(&self) -> bool {
-        !self.providers.is_empty()
+        !self.providers.is_empty() || self.outpost.is_some()
     }
 
     /// The zone of sessions; there is one as soon as there is a provider.
@@ -54,12 +68,20 @@ impl MainConf {
         self.zone
     }
 
+    /// What workers share beside sessions; there is one whenever there is a zone of sessions.
+    pub(crate) fn live(&self) -> Option<LiveZone> {
+        self.live
+    }
+
     /// After the whole `http` block was read, before locations are merged.
     pub(crate) fn finish(&mut self, cf: &Conf<'_>) -> Result<(), Mistake> {
         let setting = self.zone_setting.take();
-        if setting.is_some() || !self.providers.is_empty() {
+        if setting.is_some() || self.uses_module() {
             let setting = setting.unwrap_or_default();
             self.zone = Some(Zone::add(cf, &setting.name, setting.size)?);
+            let board = if self.outpost.is_some() { BOARD } else { 0 };
+            let name = format!("{}_live", setting.name);
+            self.live = Some(LiveZone::add(cf, &name, live::WORDS + board)?);
         }
         Ok(())
     }
@@ -72,7 +94,7 @@ impl MainConf {
 impl ServerConf {
     /// Whether any part of the server is protected: then all of it is cleaned of claimed headers.
     pub(crate) fn uses_module(&self) -> bool {
-        !self.providers.is_empty()
+        !self.providers.is_empty() || self.auto.is_some()
     }
 
     fn uses(&mut self, provider: &Arc<Provider>) {

@@ -1,12 +1,12 @@
 //! `authentik_provider NAME { … }`: a provider by hand.
 
-use std::fs;
 use std::sync::Arc;
 
-use gate::provider::{Mode, Provider, Settings, SettingsError, Trust};
+use gate::provider::{Mode, Provider, Settings, SettingsError};
 
 use gate::secret::Secret;
 
+use super::trust::{TrustKeys, on_off};
 use super::{Defined, MainConf, duplicate, secret, unauth_paths};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
@@ -20,8 +20,7 @@ const LONGEST_VALUE: usize = 2048;
 struct Block {
     settings: Settings,
     seen: Vec<String>,
-    ssl_verify: Option<bool>,
-    authorities: Option<Arc<[u8]>>,
+    trust: TrustKeys,
     unauth_paths: Place,
 }
 
@@ -192,8 +191,8 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
         "cookie_secret" => settings.cookie_secret = Some(Secret::new(value)),
         "cookie_secret_file" => settings.cookie_secret = Some(secret::read(key, &value, cf)?),
         "mode" => settings.mode = mode(&value)?,
-        "ssl_verify" => block.ssl_verify = Some(on_off(key, &value)?),
-        "ssl_trusted_certificate" => block.authorities = Some(authorities(key, &value, cf)?),
+        "ssl_verify" => block.trust.set_verify(key, &value)?,
+        "ssl_trusted_certificate" => block.trust.set_authorities(key, &value, cf)?,
         _ => return Err(said(format!("authentik_provider: unknown key \"{key}\""))),
     }
     Ok(())
@@ -201,18 +200,8 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
 
 impl Block {
     fn finish(self) -> Result<Provider, Mistake> {
-        let Self { mut settings, seen: _, ssl_verify, authorities, unauth_paths: _ } = self;
-        settings.trust = match (ssl_verify, authorities) {
-            (Some(false), Some(_)) => {
-                return Err(said(
-                    "ssl_trusted_certificate: has no effect with ssl_verify off; drop one of them"
-                        .to_owned(),
-                ));
-            }
-            (Some(false), None) => Trust::Anything,
-            (_, Some(authorities)) => Trust::Authorities(authorities),
-            (_, None) => Trust::System,
-        };
+        let Self { mut settings, seen: _, trust, unauth_paths: _ } = self;
+        settings.trust = trust.finish()?;
         let name = settings.name.clone();
         Provider::new(settings).map_err(|SettingsError { key, message }| {
             said(format!("authentik_provider \"{name}\": {key} {message}"))
@@ -229,23 +218,6 @@ fn mode(value: &str) -> Result<Mode, Mistake> {
             "mode: \"{value}\" is not a mode; use forward_single, forward_domain or proxy"
         ))),
     }
-}
-
-fn on_off(key: &str, value: &str) -> Result<bool, Mistake> {
-    match value {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(said(format!("{key}: \"{value}\" is neither on nor off"))),
-    }
-}
-
-fn authorities(key: &str, path: &str, cf: &Conf<'_>) -> Result<Arc<[u8]>, Mistake> {
-    let path = cf.full_path(path)?;
-    let pem = fs::read(&path)
-        .map_err(|error| said(format!("{key}: \"{path}\" cannot be read: {error}")))?;
-    authentik_io::client::check_authorities(&pem)
-        .map_err(|error| said(format!("{key}: \"{path}\" {error}")))?;
-    Ok(pem.into())
 }
 
 fn said(message: String) -> Mistake {

@@ -41,9 +41,9 @@ impl From<Step> for Flow {
 }
 
 /// Runs again from the top each time the request is woken: all it is told is in the request.
-pub(super) fn callback(
-    r: &mut Request<'_>,
-    default: &Arc<Provider>,
+pub(super) fn callback<'r>(
+    r: &mut Request<'r>,
+    default: &'r Arc<Provider>,
     query: &[u8],
 ) -> Result<Flow, Fault> {
     let query = match CallbackQuery::parse(query) {
@@ -54,7 +54,7 @@ pub(super) fn callback(
         }
     };
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
-    let provider = super::provider_of_state(r, state, default);
+    let provider = super::provider_of_state(r, state, default)?;
     super::works_for(r, provider)?;
     let cookies = sessions::cookies(r)?;
     match Callback::open(provider, state, &cookies, now()) {

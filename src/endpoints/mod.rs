@@ -7,12 +7,14 @@ mod start;
 
 use std::sync::Arc;
 
-use gate::endpoint::{Endpoint, endpoint};
-use gate::provider::Provider;
+use gate::endpoint::{Endpoint, endpoint, may_be_endpoint};
+use gate::provider::{ENDPOINTS_PATH, Provider};
 use gate::response::Response;
 
 use crate::answers;
+use crate::conf::Auto;
 use crate::ngx::{Fault, Flow, Request};
+use crate::providers::{self, Chosen};
 
 /// Answers the request if it is for one of the endpoints.
 pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -21,13 +23,13 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Some(kept) => r.recall(kept),
         None => r.query(),
     };
-    let path = r.path();
-    let providers = &r.server().providers;
-    let found = providers.iter().find_map(|provider| {
-        let prefix = &provider.external.endpoints_path;
-        endpoint(path, query, prefix).map(|endpoint| (endpoint, provider))
-    });
-    let Some((endpoint, provider)) = found else { return Ok(Flow::Next) };
+    let (endpoint, provider) = match addressed(r, query)? {
+        Addressed::To(endpoint, provider) => (endpoint, provider),
+        Addressed::Elsewhere => return Ok(Flow::Next),
+        Addressed::Ping => return Ok(Flow::Answer(Response::empty(204))),
+        Addressed::Nobody => return answers::unknown_host(r).map(Flow::Answer),
+        Addressed::NotYet => return answers::no_settings(r).map(Flow::Answer),
+    };
     if r.existing_state().is_none_or(|state| state.query.get().is_none()) {
         answers::note(r, "endpoint", None)?;
         r.state()?.query.set(Some(r.remember(query)));
@@ -45,19 +47,77 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
 /// Notes whose endpoint it is, for `$authentik_provider` and the log: no location was chosen yet, and
 /// perhaps only one of them has a provider.
 fn works_for(r: &Request<'_>, provider: &Arc<Provider>) -> Result<(), Fault> {
-    let at = r.server().providers.iter().position(|known| Arc::ptr_eq(known, provider));
-    r.state()?.endpoint_of.set(at);
+    r.state()?.endpoint_of.set(Some(provider.key));
     Ok(())
 }
 
+/// For whom a request is.
+enum Addressed<'r> {
+    /// This endpoint of this provider.
+    To(Endpoint, &'r Arc<Provider>),
+    /// No endpoint.
+    Elsewhere,
+    /// The health endpoint of a host without provider: it is this nginx's own.
+    Ping,
+    /// An endpoint, of a host that the outpost does not know.
+    Nobody,
+    /// An endpoint, and nothing is known of the outpost's providers.
+    NotYet,
+}
+
+fn addressed<'r>(r: &Request<'r>, query: &[u8]) -> Result<Addressed<'r>, Fault> {
+    let path = r.path();
+    let found = r.server().providers.iter().find_map(|provider| {
+        let prefix = &provider.external.endpoints_path;
+        endpoint(path, query, prefix).map(|endpoint| Addressed::To(endpoint, provider))
+    });
+    match (found, r.server().auto) {
+        (Some(found), _) => Ok(found),
+        // Most requests are for no endpoint whatever the provider: no need to look it up.
+        (None, Some(auto)) if may_be_endpoint(path, query) => of_host(r, auto, query),
+        (None, _) => Ok(Addressed::Elsewhere),
+    }
+}
+
+fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r>, Fault> {
+    let at = |prefix: &str| endpoint(r.path(), query, prefix);
+    Ok(match (providers::of_host(r, auto)?, at(ENDPOINTS_PATH)) {
+        (Chosen::Provider(provider), _) => match at(&provider.external.endpoints_path) {
+            Some(endpoint) => Addressed::To(endpoint, provider),
+            None => Addressed::Elsewhere,
+        },
+        (Chosen::Off, _) | (_, None) => Addressed::Elsewhere,
+        (Chosen::Nobody | Chosen::NotYet, Some(Endpoint::Ping)) => Addressed::Ping,
+        (Chosen::Nobody, Some(_)) => Addressed::Nobody,
+        (Chosen::NotYet, Some(_)) => Addressed::NotYet,
+    })
+}
+
+/// Every provider that answers at endpoints of this server, the one at hand first.
+fn providers_here<'r>(
+    r: &Request<'r>,
+    at_hand: &'r Arc<Provider>,
+) -> Result<impl Iterator<Item = &'r Arc<Provider>>, Fault> {
+    let of_host = match r.server().auto {
+        Some(auto) => providers::of_host(r, auto)?,
+        None => Chosen::Off,
+    };
+    let of_host = match of_host {
+        Chosen::Provider(provider) => Some(provider),
+        Chosen::Off | Chosen::Nobody | Chosen::NotYet => None,
+    };
+    let others = r.server().providers.iter().chain(of_host);
+    let others = others.filter(move |other| !Arc::ptr_eq(other, at_hand));
+    Ok(std::iter::once(at_hand).chain(others))
+}
+
 /// The provider of this server that a state names, else `default`.
-fn provider_of_state<'p>(
-    r: &Request<'p>,
+fn provider_of_state<'r>(
+    r: &Request<'r>,
     state: &[u8],
-    default: &'p Arc<Provider>,
-) -> &'p Arc<Provider> {
+    default: &'r Arc<Provider>,
+) -> Result<&'r Arc<Provider>, Fault> {
     let tag = gate::login::provider_tag_of_state(state);
-    let providers = &r.server().providers;
-    let named = providers.iter().find(|p| tag.is_some() && p.key.0.first_chunk() == tag.as_ref());
-    named.unwrap_or(default)
+    let named = |p: &&Arc<Provider>| tag.is_some() && p.key.0.first_chunk() == tag.as_ref();
+    Ok(providers_here(r, default)?.find(named).unwrap_or(default))
 }

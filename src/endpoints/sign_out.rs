@@ -10,7 +10,7 @@ use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use url::form_urlencoded;
 
-use super::sign_in;
+use super::{providers_here, sign_in};
 use crate::core_server::{self, Unknown};
 use crate::ngx::{Fault, Flow, Request};
 use crate::{answers, sessions};
@@ -18,10 +18,10 @@ use crate::{answers, sessions};
 /// Longest token that is sent along, in bytes: a request line may have 8 kB (nginx's default).
 const LONGEST_HINT: usize = 6 * 1024;
 
-pub(super) fn sign_out(r: &mut Request<'_>, default: &Arc<Provider>) -> Result<Flow, Fault> {
+pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<Flow, Fault> {
     let provider = match r.state()?.signed_out.get() {
-        Some(at) => r.server().providers.get(at).unwrap_or(default),
-        None => match end_sessions(r)? {
+        Some(key) => providers_here(r, default)?.find(|p| p.key == key).unwrap_or(default),
+        None => match end_sessions(r, default)? {
             Some(provider) => {
                 super::works_for(r, provider)?;
                 provider
@@ -47,11 +47,14 @@ pub(super) fn sign_out(r: &mut Request<'_>, default: &Arc<Provider>) -> Result<F
 }
 
 /// Ends all sessions of whoever asks; the token stays with the request for the redirect.
-fn end_sessions<'r>(r: &Request<'r>) -> Result<Option<&'r Arc<Provider>>, Fault> {
-    for (at, provider) in r.server().providers.iter().enumerate() {
+fn end_sessions<'r>(
+    r: &Request<'r>,
+    default: &'r Arc<Provider>,
+) -> Result<Option<&'r Arc<Provider>>, Fault> {
+    for provider in providers_here(r, default)? {
         if let Ok(session) = sessions::find(r, provider)? {
             let ended = sessions::end_all_of(r, session.uid());
-            r.state()?.signed_out.set(Some(at));
+            r.state()?.signed_out.set(Some(provider.key));
             let name = &provider.name;
             r.log(
                 crate::ngx::log::Level::Info,

@@ -6,10 +6,11 @@ use core::marker::PhantomData;
 use core::ptr;
 
 use ngx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_TAKE1, NGX_HTTP_LIF_CONF,
-    NGX_HTTP_LOC_CONF, NGX_HTTP_MAIN_CONF, NGX_HTTP_SRV_CONF, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK,
-    ngx_command_t, ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t,
-    ngx_log_error_core, ngx_parse_size, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_TAKE1, NGX_CONF_TAKE12,
+    NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_MAIN_CONF, NGX_HTTP_SRV_CONF, NGX_LOG_EMERG,
+    NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t, ngx_conf_full_name, ngx_conf_log_error,
+    ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_log_error_core, ngx_parse_size, ngx_path_t,
+    ngx_pcalloc, ngx_str_t, ngx_uint_t,
 };
 
 use super::guard::{self, Fault};
@@ -24,6 +25,8 @@ pub(crate) const SERVER: u32 = NGX_HTTP_SRV_CONF;
 pub(crate) const LOCATION: u32 = NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
 /// Arity: exactly one argument.
 pub(crate) const ONE: u32 = NGX_CONF_TAKE1;
+/// Arity: one or two.
+pub(crate) const ONE_OR_TWO: u32 = NGX_CONF_TAKE12;
 /// Arity: one or more.
 pub(crate) const ONE_OR_MORE: u32 = NGX_CONF_1MORE;
 /// Arity: `on` or `off`.
@@ -250,6 +253,28 @@ impl<'c> Conf<'c> {
             return Err(Mistake::Said(Fault::NoMemory.to_string()));
         }
         Ok(String::from_utf8_lossy(name).into())
+    }
+
+    /// A directory for the workers to write to: nginx makes it, and gives it to the user that workers
+    /// run as (`ngx_create_paths`). Returns its full path.
+    pub(crate) fn state_directory(&self, path: &str) -> Result<String, Mistake> {
+        let full = self.full_path(path)?;
+        let name = bytes::borrowed(self.keep(full.as_bytes())?);
+        // SAFETY: the pool is live and zeroes the path; its name is NUL-terminated in the pool.
+        unsafe {
+            let entry =
+                ngx_pcalloc(self.fields().pool, size_of::<ngx_path_t>()).cast::<ngx_path_t>();
+            if entry.is_null() {
+                return Err(Mistake::Said(Fault::NoMemory.to_string()));
+            }
+            (*entry).name = name;
+            let mut slot = entry;
+            // Says itself what is wrong, e.g. the same path with another meaning.
+            if ngx_add_path(self.raw, &raw mut slot) != NGX_OK as ngx_int_t {
+                return Err(Mistake::Logged);
+            }
+        }
+        Ok(full)
     }
 
     /// Copies bytes into the pool of the configuration.

@@ -51,6 +51,36 @@ pub(crate) fn give_way() {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
 }
 
+/// This process.
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// Whether a process exists, also when it is another user's.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
+    // SAFETY: a plain system call; signal 0 is never delivered.
+    unsafe { libc::kill(pid, 0) == 0 || *libc::__errno_location() == libc::EPERM }
+}
+
+/// A clock that all processes share and nobody sets, in milliseconds (CLOCK_MONOTONIC).
+pub(crate) fn monotonic_millis() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a plain system call that fills `time`.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let [seconds, nanos] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
+    seconds * 1000 + nanos / 1_000_000
+}
+
+/// Name of this machine.
+pub(crate) fn hostname() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the buffer is as long as it is said to be; the last byte stays NUL.
+    unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(0);
+    String::from_utf8_lossy(name.get(..end).unwrap_or_default()).into_owned()
+}
+
 /// Runs `spawn` with all signals blocked, so that the threads it starts inherit the mask: a signal
 /// taken by a thread would not interrupt the event loop (nginx-rust: `epoll_wait` sleeps on).
 pub(crate) fn with_signals_blocked<R>(spawn: impl FnOnce() -> R) -> R {

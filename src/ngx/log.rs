@@ -4,8 +4,8 @@ use core::fmt;
 
 use gate::reason;
 use ngx::ffi::{
-    NGX_LOG_ALERT, NGX_LOG_CRIT, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_cycle,
-    ngx_log_error_core, ngx_log_t, ngx_uint_t,
+    NGX_LOG_ALERT, NGX_LOG_CRIT, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_NOTICE, NGX_LOG_WARN,
+    ngx_cycle, ngx_log_error_core, ngx_log_t, ngx_uint_t,
 };
 
 /// Severity, in nginx's words.
@@ -19,6 +19,8 @@ pub(crate) enum Level {
     Error,
     /// Somebody should look at it.
     Warn,
+    /// Something changed as it should.
+    Notice,
     /// One per refusal.
     Info,
 }
@@ -30,6 +32,7 @@ impl Level {
             Self::Crit => NGX_LOG_CRIT,
             Self::Error => NGX_LOG_ERR,
             Self::Warn => NGX_LOG_WARN,
+            Self::Notice => NGX_LOG_NOTICE,
             Self::Info => NGX_LOG_INFO,
         }) as ngx_uint_t
     }

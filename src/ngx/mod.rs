@@ -16,6 +16,7 @@ pub(crate) mod guard;
 pub(crate) mod header_list;
 mod known_headers;
 pub(crate) mod lifecycle;
+pub(crate) mod live;
 pub(crate) mod log;
 mod module;
 pub(crate) mod request;

@@ -2,9 +2,7 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use std::sync::Arc;
 
-use gate::provider::Provider;
 use gate::request::SenderHints;
 use ngx::ffi::{
     NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_hash_key, ngx_http_get_variable, ngx_http_request_t,
@@ -159,15 +157,6 @@ impl<'r> Request<'r> {
     pub(crate) fn location(&self) -> &'r LocationConf {
         // SAFETY: made by our `create_loc_conf` for every location, lives as long as the worker.
         unsafe { module::location_conf(self.fields().loc_conf) }
-    }
-
-    /// The provider this request is about: at an endpoint the one it works for, else the location's.
-    pub(crate) fn provider(&self) -> Option<&'r Arc<Provider>> {
-        let endpoint_of = self.existing_state().and_then(|state| state.endpoint_of.get());
-        match endpoint_of {
-            Some(at) => self.server().providers.get(at),
-            None => self.location().provider(),
-        }
     }
 
     /// Configuration of the server the request was sent to.

@@ -13,6 +13,7 @@ use crate::endpoints::sign_in;
 use crate::header_auth::{self, Checked};
 use crate::ngx::header_list::{HeaderName, NewHeader};
 use crate::ngx::{Fault, Flow, Request};
+use crate::providers::{self, Chosen};
 use crate::{answers, sessions};
 
 /// Called again whenever a waiting request is woken.
@@ -28,8 +29,11 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(flow);
     }
     let location = r.location();
-    let Some(provider) = location.provider() else {
-        return Ok(Flow::Next); // `authentik_provider off;`
+    let provider = match providers::of_location(r)? {
+        Chosen::Provider(provider) => provider,
+        Chosen::Off => return Ok(Flow::Next),
+        Chosen::Nobody => return answers::unknown_host(r).map(Flow::Refuse),
+        Chosen::NotYet => return answers::no_settings(r).map(Flow::Refuse),
     };
     let session = match sessions::find(r, provider)? {
         Ok(session) => Ok(session),

@@ -1,10 +1,12 @@
 //! `nginx -t`: every mistake is refused with file, line and the cure; nothing needs the network.
 
+mod outpost;
 mod provider;
 mod right;
 mod usage;
 
 use crate::harness::{TempDir, certificate, module, test_configuration};
+use outpost::OUTPOST_MISTAKES;
 use provider::PROVIDER_MISTAKES;
 use right::RIGHT;
 use usage::USE_MISTAKES;
@@ -21,6 +23,11 @@ fn a_mistake_in_a_provider_is_refused_with_its_line_and_the_cure() {
 #[test]
 fn a_mistake_in_the_use_of_a_provider_is_refused_with_its_line_and_the_cure() {
     check_refused(USE_MISTAKES);
+}
+
+#[test]
+fn a_mistake_in_an_outpost_is_refused_with_its_line_and_the_cure() {
+    check_refused(OUTPOST_MISTAKES);
 }
 
 #[test]

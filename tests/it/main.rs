@@ -28,6 +28,7 @@ mod migrating;
 mod neighbours;
 mod open_redirects;
 mod outage;
+mod outpost;
 mod own_cookies;
 mod proxy_mode;
 mod proxy_upstreams;

@@ -1,5 +1,6 @@
 //! Which requests the module answers itself.
 
+use crate::provider::ENDPOINTS_PATH;
 use crate::query::{Signature, signature};
 
 /// A request that is answered by the module, on every server that uses it.
@@ -13,6 +14,12 @@ pub enum Endpoint {
     SignOut,
     /// Health of this nginx, 204.
     Ping,
+}
+
+/// Whether a request can be for an endpoint of some provider, whatever its prefix.
+#[must_use]
+pub fn may_be_endpoint(path: &[u8], query: &[u8]) -> bool {
+    signature(query).is_some() || memchr::memmem::find(path, ENDPOINTS_PATH.as_bytes()).is_some()
 }
 
 /// Finds the endpoint of a request.

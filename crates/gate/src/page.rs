@@ -95,6 +95,14 @@ pub fn json_refusal(code: &str, message: &str) -> String {
     format!("{}\n", json!({ "error": code, "message": message }))
 }
 
+/// Body of the refusal of a host that is nobody's, with the members of authentik's outposts
+/// (authentik-outpost.md §3.4), lower case as in §14.2.
+#[must_use]
+pub fn json_unknown_host(host: &str) -> String {
+    let detail = format!("check the outpost settings and make sure '{host}' is included.");
+    format!("{}\n", json!({ "message": "no app for hostname", "host": host, "detail": detail }))
+}
+
 fn link(action: Option<Action<'_>>, class: &str) -> String {
     let Some(Action { label, url }) = action.filter(|action| is_web(action.url)) else {
         return String::new();

@@ -20,6 +20,10 @@ pub enum Reason {
     NotPermitted,
     /// The user's `backend_override` is no URL that a request can be sent to.
     BackendOverride,
+    /// The outpost has no provider for the host that was asked for.
+    UnknownHost,
+    /// Nothing is known of the outpost's providers: authentik was not reached since the start.
+    NoSettings,
     /// The `state` parameter is missing, repeated or not one of ours.
     StateMalformed,
     /// The state was made for another provider, or sealed with another key.
@@ -113,6 +117,8 @@ impl Reason {
             }
             Self::NotPermitted => (403, Info, "not-permitted", FORBIDDEN, NOT_FOR_YOU),
             Self::BackendOverride => (502, Error, "backend-override", BAD_BACKEND, NO_BACKEND),
+            Self::UnknownHost => (400, Info, "unknown-host", NOBODYS, NO_PROVIDER),
+            Self::NoSettings => (503, Error, "no-settings", AWAY, NOTHING_KNOWN),
             Self::StateMalformed => (400, Info, "state-malformed", AGAIN, BROKEN_LINK),
             Self::StateForeign => (400, Info, "state-foreign", AGAIN, BROKEN_LINK),
             Self::StateExpired => (400, Info, "state-expired", AGAIN, TOO_LATE),
@@ -201,6 +207,10 @@ const FORBIDDEN: &str = "Not permitted";
 const NOT_FOR_YOU: &str = "You are signed in, but this page is not for you.";
 const BAD_BACKEND: &str = "No server for you";
 const NO_BACKEND: &str = "The server that answers your requests is not set up correctly.";
+const NOBODYS: &str = "This address is not set up";
+const NO_PROVIDER: &str = "No application belongs to the name in your address bar.";
+const NOTHING_KNOWN: &str = "This site was just started and cannot ask the sign-in service yet. \
+    Please try again in a moment.";
 const AGAIN: &str = "Please sign in again";
 const BROKEN_LINK: &str = "This sign-in does not belong to this browser, or the link is damaged.";
 const TOO_LATE: &str = "This sign-in took too long or was already used.";

@@ -6,6 +6,16 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
     ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),
     (
+        "an outpost",
+        "authentik_outpost http://10.0.0.1:9000/auth {
+             token_file %%DIR%%/secret;
+             browser_url https://sso.example.com;
+             ssl_trusted_certificate %%DIR%%/cert.pem;
+             state_path %%DIR%%/state;
+         }
+         server { authentik_provider auto; location /one { authentik_provider auto fallback=single; } }",
+    ),
+    (
         "everything",
         "authentik_shared_zone zone=sso:1m;
          authentik_unauthenticated auto;

@@ -22,7 +22,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "%%WIKI%% server {
             authentik_provider auto; # <-
          }",
-        "authentik_provider: \"auto\" needs authentik_outpost",
+        "authentik_provider: \"auto\" needs an outpost; write in http: authentik_outpost",
     ),
     (
         "a provider twice in a server",

@@ -37,23 +37,26 @@ impl Nginx {
         address: SocketAddr,
         workers: usize,
     ) -> Result<Self, StartError> {
-        let stderr = prefix.path().join("stderr.log");
-        let error_log = prefix.path().join("error.log");
-        let master = Command::new(build::nginx())
-            .arg("-p")
-            .arg(prefix.path())
-            .arg("-e")
-            .arg(&error_log)
-            .args(["-c", "nginx.conf"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&stderr).expect("stderr.log"))
-            .spawn()
-            .expect("AUTHENTIK_NGINX starts");
-        let log = ErrorLog::new(vec![stderr, error_log]);
+        let files = [STDERR, ERROR_LOG].map(|name| prefix.path().join(name));
+        let master = spawn(&prefix);
+        let log = ErrorLog::new(files.to_vec());
         let mut nginx = Self { master, workers, log, prefix };
         nginx.wait_until_ready(address)?;
         Ok(nginx)
+    }
+
+    /// Stops nginx and starts it again with the same files.
+    pub(crate) fn restart(&mut self, address: SocketAddr) {
+        assert!(self.quit().is_some(), "nginx did not leave:\n{}", self.log.tail());
+        self.master = spawn(&self.prefix);
+        if let Err(error) = self.wait_until_ready(address) {
+            panic!("nginx did not start again: {error:?}");
+        }
+    }
+
+    /// Where a file of nginx's directory is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.prefix.path().join(name)
     }
 
     fn wait_until_ready(&mut self, address: SocketAddr) -> Result<(), StartError> {
@@ -199,6 +202,24 @@ impl Drop for Nginx {
         assert!(left.is_some(), "nginx did not leave after SIGQUIT:\n{}", self.log.tail());
     }
 }
+
+fn spawn(prefix: &TempDir) -> Child {
+    let stderr = File::options().create(true).append(true).open(prefix.path().join(STDERR));
+    Command::new(build::nginx())
+        .arg("-p")
+        .arg(prefix.path())
+        .arg("-e")
+        .arg(prefix.path().join(ERROR_LOG))
+        .args(["-c", "nginx.conf"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr.expect("stderr.log"))
+        .spawn()
+        .expect("AUTHENTIK_NGINX starts")
+}
+
+const STDERR: &str = "stderr.log";
+const ERROR_LOG: &str = "error.log";
 
 /// What `nginx -t` says to a configuration.
 #[derive(Debug)]

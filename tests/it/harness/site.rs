@@ -92,6 +92,16 @@ impl Site {
         self.nginx.file(name)
     }
 
+    /// Where a file of nginx's directory is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.nginx.path(name)
+    }
+
+    /// Stops nginx and starts it again in the same directory, with the same neighbours.
+    pub(crate) fn restart(&mut self) {
+        self.nginx.restart(self.address());
+    }
+
     /// Reloads the same configuration; returns when only new workers accept.
     pub(crate) fn reload(&self) {
         self.nginx.reload();

@@ -1,0 +1,122 @@
+//! The connection to authentik as an outpost: one worker holds it, all workers see what it brings.
+//!
+//! Each worker has one thread, the [`keeper`]: it claims the tenure, runs the connection while it has
+//! it, and makes a [`Directory`] of every state that was published, so that the event loop only has
+//! to exchange a pointer. What the event loop shall do comes to it as [`Mail`].
+
+mod herald;
+mod keeper;
+mod mailbox;
+mod state_file;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gate::live::{Fact, Live};
+use gate::outpost::Directory;
+
+use self::keeper::Keeper;
+use self::mailbox::{Mail, Mailbox};
+use crate::conf::{MainConf, OutpostConf};
+use crate::ngx::log::{self, Level};
+use crate::ngx::wakeup::Sender;
+use crate::sessions;
+use crate::worker;
+
+struct Post {
+    mailbox: Arc<Mailbox>,
+    keeper: Keeper,
+    live: Live<'static>,
+}
+
+thread_local! {
+    // Used on the event-loop thread only.
+    static POST: RefCell<Option<Post>> = const { RefCell::new(None) };
+    static DIRECTORY: RefCell<Option<Arc<Directory>>> = const { RefCell::new(None) };
+}
+
+/// The outpost's providers. `None` while nothing is known of them.
+pub(crate) fn directory() -> Option<Arc<Directory>> {
+    DIRECTORY.with_borrow(Option::clone)
+}
+
+/// Called once per worker process. Settings that are at hand are ready before the first request.
+pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
+    let (Some(outpost), Some(live)) = (&conf.outpost, conf.live().and_then(|zone| zone.get()))
+    else {
+        return;
+    };
+    let (published, directory) = at_hand(outpost, live);
+    DIRECTORY.set(directory.clone());
+    let mailbox = Arc::new(Mailbox::new(wakeup));
+    match Keeper::start(outpost, live, Arc::clone(&mailbox), published, directory) {
+        Ok(keeper) => POST.set(Some(Post { mailbox, keeper, live })),
+        Err(error) => log::cycle(
+            Level::Alert,
+            format_args!("no thread for the outpost: {error}; its settings stay as they are"),
+        ),
+    }
+}
+
+/// What was published before this worker was started, else what the disk has.
+fn at_hand(outpost: &OutpostConf, live: Live<'static>) -> (u64, Option<Arc<Directory>>) {
+    let trust = &outpost.settings.trust;
+    if let Some((number, snapshot)) = keeper::published(live) {
+        return (number, Some(Arc::new(Directory::build(snapshot, trust, None))));
+    }
+    match state_file::read(outpost) {
+        Ok(Some(snapshot)) => (0, Some(Arc::new(Directory::build(snapshot, trust, None)))),
+        Ok(None) => (0, None),
+        Err(why) => {
+            log::cycle(Level::Warn, format_args!("state_path: {why}"));
+            (0, None)
+        }
+    }
+}
+
+/// Called when the worker exits.
+pub(crate) fn stop() {
+    if let Some(post) = POST.take() {
+        post.keeper.stop();
+    }
+}
+
+/// Called on the event loop when there is mail, perhaps.
+pub(crate) fn deliver() {
+    let Some((mails, live)) =
+        POST.with_borrow(|post| post.as_ref().map(|post| (post.mailbox.take(), post.live)))
+    else {
+        return;
+    };
+    for mail in mails {
+        match mail {
+            Mail::Directory(directory) => exchange(directory, live),
+            Mail::SessionEnded(session_id) => end_session(&session_id, live),
+            Mail::Log(level, text) => log::cycle(level, format_args!("{text}")),
+            Mail::Pulse(sent) => live.raise(Fact::LongestPause, micros(sent)),
+        }
+    }
+}
+
+/// From here on every new request sees these providers. The keeper still has the old ones, so that
+/// it is not this thread that takes them apart.
+fn exchange(directory: Arc<Directory>, live: Live<'static>) {
+    let begun = Instant::now();
+    DIRECTORY.set(Some(directory));
+    live.raise(Fact::LongestExchange, micros(begun));
+}
+
+/// authentik ended a session: so do all that came of it here, at every provider.
+fn end_session(session_id: &str, live: Live<'static>) {
+    let Some(zone) = worker::zone() else { return };
+    let ended = sessions::end_all_of_sid(zone, session_id.as_bytes());
+    live.add(Fact::EndedByCore, u64::from(ended));
+    if ended > 0 {
+        log::cycle(Level::Info, format_args!("authentik ended a session, ended here: {ended}"));
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

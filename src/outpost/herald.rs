@@ -1,0 +1,168 @@
+//! What the connection to authentik tells: to all workers by the board, to the administrator by the
+//! log, each trouble once.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use authentik_io::outpost::Events;
+use gate::live::{Fact, Live};
+use gate::outpost::{Candidate, Directory, RefreshError, Snapshot, TooLarge};
+use gate::secret::Secret;
+
+use super::mailbox::{Mail, Mailbox};
+use super::state_file;
+use crate::conf::OutpostConf;
+use crate::ngx::log::{Level, printable};
+
+pub(super) struct Herald {
+    live: Live<'static>,
+    me: Candidate,
+    mailbox: Arc<Mailbox>,
+    state: Option<PathBuf>,
+    token: Secret,
+    /// What was said last of each kind of trouble, so that it is not said again and again.
+    troubles: Mutex<Vec<(Trouble, String)>>,
+}
+
+/// Things that can be wrong for a while.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Refresh,
+    Socket,
+    Board,
+    State,
+}
+
+/// Skipped providers that are named in the log, at most; the status page has all.
+const NAMED_AT_MOST: usize = 20;
+
+impl Herald {
+    pub(super) fn new(
+        conf: &OutpostConf,
+        live: Live<'static>,
+        me: Candidate,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        let (state, token) = (conf.state.clone(), conf.settings.token.clone());
+        Self { live, me, mailbox, state, token, troubles: Mutex::default() }
+    }
+
+    /// Tells the administrator what providers there are now.
+    pub(super) fn tell_of(&self, directory: &Directory) {
+        let skipped = directory.skipped();
+        let name = printable(directory.outpost().name.as_bytes());
+        let (count, remarks) = (directory.len(), skipped.len());
+        self.log(
+            Level::Notice,
+            format!("outpost \"{name}\": {count} providers are live, {remarks} remarks"),
+        );
+        for remark in skipped.iter().take(NAMED_AT_MOST) {
+            let name = printable(remark.name.as_bytes());
+            self.log(Level::Warn, format!("outpost: provider \"{name}\": {}", remark.why));
+        }
+    }
+
+    fn log(&self, level: Level, text: String) {
+        self.mailbox.put(Mail::Log(level, text));
+    }
+
+    /// Logs a trouble unless it is the one that was logged last.
+    fn complain(&self, trouble: Trouble, level: Level, text: String) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        if troubles.iter().any(|(known, said)| *known == trouble && *said == text) {
+            return;
+        }
+        troubles.retain(|(known, _)| *known != trouble);
+        troubles.push((trouble, text.clone()));
+        drop(troubles);
+        self.log(level, text);
+    }
+
+    /// The trouble is over. Says whether there was one.
+    fn relieved(&self, trouble: Trouble) -> bool {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = troubles.len();
+        troubles.retain(|(known, _)| *known != trouble);
+        troubles.len() < before
+    }
+
+    /// Puts changed settings on the board and the disk.
+    fn publish(&self, snapshot: &Snapshot) {
+        let Some(board) = self.live.board() else { return };
+        let Ok(document) = snapshot.to_json() else { return };
+        if board.read().is_some_and(|(_, known)| known == document.expose()) {
+            return;
+        }
+        match board.publish(document.expose()) {
+            Ok(_) => drop(self.relieved(Trouble::Board)),
+            Err(TooLarge { length, room }) => {
+                let text = format!(
+                    "outpost: the settings are too large: {length} bytes, {room} are possible; the \
+                     former ones stay"
+                );
+                return self.complain(Trouble::Board, Level::Crit, text);
+            }
+        }
+        let Some(directory) = &self.state else { return };
+        match state_file::write(directory, &document, &self.token) {
+            Ok(()) => drop(self.relieved(Trouble::State)),
+            Err(why) => self.complain(Trouble::State, Level::Error, format!("state_path: {why}")),
+        }
+    }
+
+    fn is_holder(&self) -> bool {
+        self.live.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
+    }
+}
+
+impl Events for Herald {
+    fn refreshed(&self, snapshot: Snapshot) {
+        // A connection that is being handed over may be slower than its successor.
+        if !self.is_holder() {
+            return;
+        }
+        self.publish(&snapshot);
+        self.live.set(Fact::LastRefresh, now());
+        if self.relieved(Trouble::Refresh) {
+            self.log(Level::Notice, "outpost: authentik answers again".to_owned());
+        }
+    }
+
+    fn refresh_failed(&self, error: &RefreshError) {
+        self.live.set(Fact::LastFailure, now());
+        let text = format!("outpost: settings were not read: {error}; the former ones stay");
+        self.complain(Trouble::Refresh, Level::Error, text);
+    }
+
+    fn connected(&self, _attempt: u32) {
+        if self.is_holder() {
+            self.live.set(Fact::ConnectedBy, u64::from(self.me.pid));
+            self.live.set(Fact::ConnectedSince, now());
+        }
+        self.relieved(Trouble::Socket);
+        self.log(Level::Notice, "outpost: connected to authentik".to_owned());
+    }
+
+    fn disconnected(&self, why: &str, _again_in: Duration) {
+        if self.live.get(Fact::ConnectedBy) == u64::from(self.me.pid) {
+            self.live.set(Fact::ConnectedBy, 0);
+            self.live.set(Fact::ConnectedSince, now());
+        }
+        let why = printable(why.as_bytes());
+        let text = format!(
+            "outpost: no connection to authentik: {why}; settings are read by time, ends of sessions \
+             are not heard of"
+        );
+        self.complain(Trouble::Socket, Level::Warn, text);
+    }
+
+    fn session_ended(&self, session_id: &str) {
+        self.mailbox.put(Mail::SessionEnded(session_id.to_owned()));
+    }
+}
+
+/// Seconds since 1970. Not on the event loop, which has nginx's cached time.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

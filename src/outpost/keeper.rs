@@ -1,0 +1,175 @@
+//! The thread that every worker has for the outpost.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant};
+
+use authentik_io::outpost::{Agent, Identity};
+use authentik_io::pool::spawn_plainly;
+use gate::live::{Fact, Live};
+use gate::outpost::{Candidate, Directory, OutpostSettings, Snapshot};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::herald::Herald;
+use super::mailbox::{Mail, Mailbox};
+use crate::conf::OutpostConf;
+use crate::ngx::lifecycle::{
+    give_way, hostname, is_alive, monotonic_millis, process_id, with_signals_blocked,
+};
+use crate::ngx::live::LiveZone;
+use crate::ngx::log::Level;
+
+/// How often the thread looks around.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often the event loop is asked how long it takes to come round.
+const PULSE: Duration = Duration::from_secs(1);
+/// A connection is kept this long after the tenure was lost, unless the successor is connected
+/// before: what authentik says in between is not lost.
+const HANDOVER: Duration = Duration::from_secs(10);
+
+/// The event loop's end of the thread.
+pub(super) struct Keeper {
+    stopped: Arc<AtomicBool>,
+    live: Live<'static>,
+    me: Candidate,
+}
+
+/// What the thread knows.
+struct Watch {
+    settings: OutpostSettings,
+    herald: Arc<Herald>,
+    mailbox: Arc<Mailbox>,
+    live: Live<'static>,
+    me: Candidate,
+    stopped: Arc<AtomicBool>,
+    /// Number of the newest publication that is known, and what was made of it.
+    seen: u64,
+    directory: Option<Arc<Directory>>,
+}
+
+impl Keeper {
+    /// Starts the thread. `seen` is what `directory` was made of.
+    pub(super) fn start(
+        conf: &OutpostConf,
+        live: Live<'static>,
+        mailbox: Arc<Mailbox>,
+        seen: u64,
+        directory: Option<Arc<Directory>>,
+    ) -> io::Result<Self> {
+        let me = Candidate { epoch: LiveZone::epoch(), pid: process_id() };
+        let stopped = Arc::<AtomicBool>::default();
+        let herald = Arc::new(Herald::new(conf, live, me, Arc::clone(&mailbox)));
+        let watch = Watch {
+            settings: conf.settings.clone(),
+            herald,
+            mailbox,
+            live,
+            me,
+            stopped: Arc::clone(&stopped),
+            seen,
+            directory,
+        };
+        let builder = Builder::new().name("authentik-watch".to_owned());
+        spawn(builder, Box::new(move || watch.run()))?;
+        Ok(Self { stopped, live, me })
+    }
+
+    /// Ends the thread soon, and the tenure now: another worker need not wait for it to time out.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        if let Some(tenure) = self.live.tenure() {
+            tenure.resign(self.me);
+        }
+    }
+}
+
+/// What is on the board, with its number.
+pub(super) fn published(live: Live<'static>) -> Option<(u64, Snapshot)> {
+    let (number, document) = live.board()?.read()?;
+    Some((number, Snapshot::from_json(&document).ok()?))
+}
+
+fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    let run = Box::new(|| {
+        give_way();
+        run();
+    });
+    with_signals_blocked(|| spawn_plainly(builder, run))
+}
+
+impl Watch {
+    fn run(mut self) {
+        let mut agent: Option<Agent> = None;
+        let mut lost_at: Option<Instant> = None;
+        let mut pulsed = Instant::now();
+        while !self.stopped.load(Ordering::Acquire) {
+            let leads = self.claim();
+            match &agent {
+                None if leads => agent = self.connect(),
+                Some(running) if !leads && self.may_leave(&mut lost_at) => {
+                    running.stop();
+                    agent = None;
+                }
+                Some(_) if leads => lost_at = None,
+                Some(_) | None => {}
+            }
+            self.look_at_board(leads);
+            if pulsed.elapsed() >= PULSE {
+                pulsed = Instant::now();
+                self.mailbox.put(Mail::Pulse(pulsed));
+            }
+            thread::sleep(LOOK);
+        }
+        if let Some(agent) = agent {
+            agent.stop();
+        }
+    }
+
+    fn claim(&self) -> bool {
+        let tenure = self.live.tenure();
+        tenure.is_some_and(|tenure| tenure.claim(self.me, monotonic_millis(), is_alive))
+    }
+
+    fn connect(&self) -> Option<Agent> {
+        let mut fresh = [0; 16];
+        SystemRandom::new().fill(&mut fresh).ok()?;
+        let identity = Identity { instance: self.live.instance(fresh), hostname: hostname() };
+        let events = Arc::clone(&self.herald);
+        match Agent::start(self.settings.clone(), identity, events, spawn) {
+            Ok(agent) => Some(agent),
+            Err(error) => {
+                let text = format!("outpost: no thread for the connection: {error}");
+                self.mailbox.put(Mail::Log(Level::Alert, text));
+                None
+            }
+        }
+    }
+
+    /// Whether nothing is lost by closing the connection now.
+    fn may_leave(&self, lost_at: &mut Option<Instant>) -> bool {
+        let lost_at = lost_at.get_or_insert_with(Instant::now);
+        let successor = self.live.tenure().and_then(|tenure| tenure.holder());
+        let connected = self.live.get(Fact::ConnectedBy);
+        successor.is_some_and(|next| u64::from(next.pid) == connected)
+            || lost_at.elapsed() >= HANDOVER
+    }
+
+    /// Makes providers of what was published since the last look.
+    fn look_at_board(&mut self, leads: bool) {
+        if self.live.board().is_none_or(|board| board.newest() == self.seen) {
+            return;
+        }
+        let Some((number, snapshot)) = published(self.live) else { return };
+        let trust = &self.settings.trust;
+        let next = Arc::new(Directory::build(snapshot, trust, self.directory.as_deref()));
+        if leads {
+            self.herald.tell_of(&next);
+        }
+        self.mailbox.put(Mail::Directory(Arc::clone(&next)));
+        self.seen = number;
+        // The one before goes here and not on the event loop, unless a request still has it.
+        self.directory = Some(next);
+    }
+}

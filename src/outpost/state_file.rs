@@ -1,0 +1,65 @@
+//! The last good settings on disk, so that nginx starts and serves while authentik is away.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use gate::outpost::{Snapshot, vault};
+use gate::secret::Secret;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::conf::OutpostConf;
+
+const NAME: &str = "outpost.settings";
+/// Longest file that is read, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// What [`write`] left; `None` when there is nothing.
+///
+/// # Errors
+/// Why what is there cannot be used, as a sentence without a final stop.
+pub(super) fn read(outpost: &OutpostConf) -> Result<Option<Snapshot>, String> {
+    let Some(directory) = &outpost.state else { return Ok(None) };
+    let path = directory.join(NAME);
+    let wrong = |what: &str| format!("\"{}\" {what}", path.display());
+    let mut sealed = Vec::new();
+    match File::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut sealed)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(&format!("cannot be read: {error}"))),
+    }
+    let opened = vault::open(&sealed, &outpost.settings.token)
+        .ok_or_else(|| wrong("was not written with this token, or is damaged; it is not used"))?;
+    Snapshot::from_json(opened.expose())
+        .map(Some)
+        .map_err(|_| wrong("is of another version; it is not used"))
+}
+
+/// Replaces the file in one step: whoever reads it finds the old settings or the new ones.
+///
+/// # Errors
+/// Why it stays as it was, for the log.
+pub(super) fn write(directory: &Path, document: &Secret, token: &Secret) -> Result<(), String> {
+    let mut nonce = [0; vault::NONCE];
+    let sealed = SystemRandom::new().fill(&mut nonce).ok();
+    let sealed = sealed.and_then(|()| vault::seal(document, token, nonce));
+    let sealed = sealed.ok_or("the settings cannot be sealed")?;
+    let path = directory.join(NAME);
+    // Two processes may write for a moment, never to the same file.
+    let draft = directory.join(format!("{NAME}.{}", std::process::id()));
+    let done = write_draft(&draft, &sealed).and_then(|()| fs::rename(&draft, &path));
+    done.map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        format!("\"{}\" cannot be written: {error}", path.display())
+    })
+}
+
+fn write_draft(draft: &Path, sealed: &[u8]) -> io::Result<()> {
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+    // Whatever the umask is, and whoever left a draft before.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(sealed)?;
+    file.sync_all()
+}

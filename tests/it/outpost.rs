@@ -1,0 +1,66 @@
+//! `authentik_outpost`: providers are managed in authentik, changes and session ends are live.
+
+mod away;
+mod changes;
+mod connection;
+mod hosts;
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Builder, Request, Site};
+
+/// The outpost that the stand-in has, its token in a file.
+const CONNECTED: &str = "authentik_outpost %%SSO%% { token_file %%TOKEN%%; }";
+
+/// A server whose provider is the outpost's; answers tell which worker gave them, as
+/// [`all_workers_say`] needs it.
+const AUTO: &str = "authentik_provider auto;
+    add_header X-Worker $pid always;
+    location / { proxy_pass http://app; }";
+
+fn connected() -> Builder {
+    Site::builder().http(CONNECTED).server(AUTO)
+}
+
+/// Starts the site and waits until all workers have the settings.
+fn started(builder: Builder) -> Site {
+    let site = builder.start();
+    let request = site.get("/");
+    eventually("the settings arrive", || all_workers_say(&site, &request, 401));
+    site.app.forget();
+    site
+}
+
+/// Waits for what must become true soon.
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    within(Duration::from_secs(10), what, &mut is_so);
+}
+
+/// Waits for what must become true within this time; says how long it took.
+fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    loop {
+        if is_so() {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < patience, "not within {patience:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether all workers give this status, asked until each has answered.
+fn all_workers_say(site: &Site, request: &Request, status: u16) -> bool {
+    let mut open = site.worker_pids();
+    for _ in 0..400 {
+        let response = request.send();
+        if response.status() != status {
+            return false;
+        }
+        let worker = response.header("X-Worker").and_then(|pid| pid.parse::<u32>().ok());
+        open.retain(|pid| Some(*pid) != worker);
+        if open.is_empty() {
+            return true;
+        }
+    }
+    panic!("workers {open:?} do not answer");
+}

@@ -1,0 +1,97 @@
+//! authentik is away: what is known goes on, what is not known is said.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use authentik_standin::{Endpoint, Fault};
+
+use super::{AUTO, connected, eventually, started};
+use crate::harness::Site;
+
+const WITH_STATE: &str = "authentik_outpost %%SSO%% {
+        token_file %%TOKEN%%;
+        state_path %%PREFIX%%/state;
+    }";
+
+#[test]
+fn nothing_is_served_before_anything_is_known() {
+    let wrong = "authentik_outpost %%SSO%% { token wrong; }";
+    let site = Site::builder().http(wrong).server(AUTO).start();
+    let refusal = site.get("/").send();
+    assert_eq!(refusal.status(), 503);
+    assert!(refusal.header("Retry-After").is_some());
+    assert_eq!(site.navigate("/").send().status(), 503);
+    assert_eq!(site.navigate("/outpost.goauthentik.io/start").send().status(), 503);
+    assert_eq!(site.get("/outpost.goauthentik.io/ping").send().status(), 204);
+    eventually("the log says whose fault it is", || {
+        let lines = site.error_log().lines_with("settings were not read");
+        lines.iter().any(|line| line.contains("token"))
+    });
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn known_sessions_and_settings_survive_an_outage_and_a_reload_in_it() {
+    let site = started(connected());
+    let alice = site.signed_in();
+    site.sso.down();
+    assert_eq!(alice.get("/page").status(), 200);
+    site.reload();
+    assert_eq!(alice.get("/page").status(), 200);
+    assert_eq!(site.get("/").send().status(), 401);
+    std::thread::sleep(Duration::from_secs(5));
+    let said = site.error_log().lines_with("settings were not read").len();
+    assert!(said <= 4, "said {said} times, once for each process that had to learn it");
+
+    site.sso.up();
+    eventually("the connection comes back", || !site.sso.connections().is_empty());
+    assert_eq!(site.browser().open("/page").status(), 200);
+}
+
+#[test]
+fn a_restart_without_authentik_serves_from_the_disk() {
+    let mut site = started(Site::builder().http(WITH_STATE).server(AUTO));
+    eventually("the settings are on the disk", || site.path("state/outpost.settings").exists());
+    let path = site.path("state/outpost.settings");
+    let sealed = fs::read(&path).expect("the file");
+    let secret = b"wiki-client-secret";
+    assert!(!sealed.windows(secret.len()).any(|part| part == secret), "sealed");
+    assert_eq!(fs::metadata(&path).expect("its mode").permissions().mode() & 0o777, 0o600);
+
+    site.sso.down();
+    site.restart();
+    assert_eq!(site.get("/").send().status(), 401, "known from the first request on");
+    site.sso.up();
+    assert_eq!(site.browser().open("/page").status(), 200);
+}
+
+#[test]
+fn a_refresh_that_fails_keeps_what_was_there() {
+    let site = started(connected().settings(|settings, ports| {
+        for number in 0..150 {
+            let host = format!("http://host-{number}.test:{}", ports.main);
+            let slug = format!("app-{number}");
+            settings.providers.push(authentik_standin::ProviderSettings::new(&slug, &host));
+        }
+    }));
+    let port = site.address().port();
+    let last = site.get("/").host(&format!("host-149.test:{port}"));
+    assert_eq!(last.send().status(), 401, "every page is read");
+    for (at, fault) in [
+        (Endpoint::ProvidersPage(2), Fault::HtmlError(500)),
+        (Endpoint::ProvidersPage(1), Fault::HtmlError(502)),
+        (Endpoint::Providers, Fault::NotJson),
+        (Endpoint::Instances, Fault::Truncated),
+        (Endpoint::Instances, Fault::Status(403)),
+    ] {
+        site.sso.fault(at, fault.clone());
+        let asked = site.sso.count("/api/v3/outposts/");
+        site.sso.push_update();
+        eventually("it is asked again", || site.sso.count("/api/v3/outposts/") > asked);
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(last.send().status(), 401, "{at:?} {fault:?}");
+        site.sso.clear_faults();
+    }
+    assert_eq!(site.app.hits(), 0);
+}

@@ -1,0 +1,112 @@
+//! What changes in authentik is live here, in every worker, without a reload.
+
+use std::thread;
+use std::time::Duration;
+
+use authentik_standin::ProviderSettings;
+
+use super::{all_workers_say, connected, eventually, started, within};
+
+/// A change must be live in all workers within this time.
+const LIVE: Duration = Duration::from_secs(3);
+/// The end of a session must be effective within this time.
+const ENDED: Duration = Duration::from_millis(200);
+
+#[test]
+fn a_changed_provider_is_live_in_all_workers_within_three_seconds() {
+    let site = started(connected());
+    site.sso.await_connections(1, Duration::from_secs(10));
+    let request = site.get("/public/page");
+    for (pattern, status) in [("^/public/", 200), ("", 401), ("^/public/page$", 200)] {
+        site.sso.update_provider("wiki", |wiki| wiki.proxy.skip_path_regex = pattern.to_owned());
+        within(LIVE, "the change is live", || all_workers_say(&site, &request, status));
+    }
+}
+
+#[test]
+fn a_provider_that_is_new_or_gone_is_so_in_all_workers() {
+    let site = started(connected());
+    let port = site.address().port();
+    let new = site.get("/").host(&format!("new.test:{port}"));
+    assert_eq!(new.send().status(), 400);
+
+    let host = format!("http://new.test:{port}");
+    site.sso.change(|settings| settings.providers.push(ProviderSettings::new("new", &host)));
+    site.sso.push_update();
+    within(LIVE, "the new one is there", || all_workers_say(&site, &new, 401));
+
+    site.sso.change(|settings| settings.providers.retain(|provider| provider.slug != "new"));
+    site.sso.push_update();
+    within(LIVE, "it is gone", || all_workers_say(&site, &new, 400));
+    assert_eq!(site.get("/").send().status(), 401, "the other one stays");
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn a_session_that_ends_in_authentik_ends_in_all_workers_at_once() {
+    let site = started(connected());
+    site.sso.await_connections(1, Duration::from_secs(10));
+    let (alice, bob) = (site.signed_in_as("alice"), site.signed_in_as("bob"));
+    let request = alice.get("/page");
+    assert!(all_workers_say(&site, &request, 200));
+
+    for (user, sid) in site.sso.sessions() {
+        if user == "alice" {
+            assert!(site.sso.end_session(&sid));
+        }
+    }
+    within(ENDED, "the session is over", || request.send().status() == 401);
+    assert!(all_workers_say(&site, &request, 401));
+    assert_eq!(bob.get("/page").status(), 200, "another's session goes on");
+
+    // An empty one matches nobody, also not sessions without one.
+    assert!(site.sso.push_session_end("") > 0);
+    thread::sleep(ENDED);
+    assert_eq!(bob.get("/page").status(), 200);
+}
+
+#[test]
+fn what_cannot_be_used_is_skipped_named_and_the_others_load() {
+    let site = started(connected().settings(|settings, _| {
+        let mut odd = ProviderSettings::new("odd", "not a url");
+        odd.proxy.name = "odd one".to_owned();
+        settings.providers.push(odd);
+        let mut garbled = ProviderSettings::new("garbled", "http://garbled.test");
+        garbled.proxy.oddities = vec![("client_id".to_owned(), Some(7.into()))];
+        settings.providers.push(garbled);
+        let mut paths = ProviderSettings::new("paths", "http://paths.test");
+        paths.proxy.skip_path_regex = "(\n^/open".to_owned();
+        paths.proxy.oddities = vec![("unknown_field".to_owned(), Some("x".into()))];
+        settings.providers.push(paths);
+    }));
+    for words in
+        ["\"odd one\"", "\"garbled-proxy\"", "\"paths-proxy\": unauthenticated path left out"]
+    {
+        eventually(words, || !site.error_log().lines_with(words).is_empty());
+    }
+    let ask = |target: &str| site.get(target).host("paths.test").send().status();
+    assert_eq!((ask("/open"), ask("/")), (200, 401), "the other pattern works");
+    assert_eq!(site.get("/").host("garbled.test").send().status(), 400);
+}
+
+#[test]
+fn a_request_that_waits_sees_one_state_of_the_settings() {
+    use authentik_standin::{Endpoint, Fault};
+
+    let site = started(connected());
+    let mut browser = site.browser();
+    let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
+    let callback = trail.page().location().to_owned();
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(2_500)));
+
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| browser.step(&callback));
+        thread::sleep(Duration::from_millis(200));
+        site.sso.update_provider("wiki", |wiki| wiki.proxy.cookie_domain = "wiki.test".to_owned());
+        let response = waiting.join().expect("the visitor");
+        assert_eq!(response.status(), 302, "{response:?}");
+        let domains = response.all("Set-Cookie").filter(|c| c.contains("Domain=")).count();
+        assert_eq!(domains, 0, "begun without: {response:?}");
+    });
+    assert_eq!(browser.open("/page").status(), 200);
+}

@@ -1,0 +1,89 @@
+//! The web socket: one for the whole nginx, and never none for long.
+
+use std::time::Duration;
+
+use super::{all_workers_say, connected, eventually, started, within};
+use crate::harness::Site;
+
+/// How long it may take until another worker has the connection.
+const TAKEN_OVER: Duration = Duration::from_secs(8);
+
+fn await_connection(site: &Site) {
+    let open = site.sso.await_connections(1, Duration::from_secs(10));
+    assert_eq!(open.len(), 1, "one connection per nginx: {open:?}");
+}
+
+#[test]
+fn there_is_one_connection_and_it_says_hello() {
+    let site = started(connected().workers(4));
+    await_connection(&site);
+    let connection = &site.sso.connections()[0];
+    let hello = connection.hellos.first().expect("a hello");
+    assert_eq!(hello.args["uuid"].as_str(), connection.instance_uuid.as_deref());
+    assert!(hello.args["hostname"].as_str().is_some_and(|name| !name.is_empty()));
+    assert!(!site.error_log().lines_with("connected to authentik").is_empty());
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(site.sso.all_connections().len(), 1, "no other worker connects");
+}
+
+#[test]
+fn killed_holders_and_reloads_lose_no_change() {
+    let mut site = started(connected());
+    await_connection(&site);
+    let instance = site.sso.connections()[0].instance_uuid.clone();
+    let request = site.get("/public/page");
+    let mut open = false;
+    for round in 0..13 {
+        // Whichever worker holds it: both are killed, one after the other.
+        if round % 4 == 3 {
+            for pid in site.worker_pids() {
+                site.kill_worker(pid);
+            }
+        } else {
+            site.reload();
+        }
+        open = !open;
+        let pattern = if open { "^/public/" } else { "" };
+        site.sso.update_provider("wiki", |wiki| wiki.proxy.skip_path_regex = pattern.to_owned());
+        let status = if open { 200 } else { 401 };
+        within(TAKEN_OVER, "the change is live", || all_workers_say(&site, &request, status));
+    }
+    eventually("one connection is left", || site.sso.connections().len() == 1);
+    assert_eq!(site.sso.connections()[0].instance_uuid, instance, "authentik shows one instance");
+}
+
+#[test]
+fn a_reload_hands_the_connection_over_without_a_gap() {
+    let site = started(connected());
+    await_connection(&site);
+    let users = ["alice", "bob", "zoe"];
+    let browsers = users.map(|user| site.signed_in_as(user));
+    for (user, browser) in users.iter().zip(&browsers) {
+        site.reload();
+        let sessions = site.sso.sessions();
+        let sid = sessions.iter().find(|(name, _)| name == user).expect("a session").1.clone();
+        assert!(site.sso.end_session(&sid));
+        let request = browser.get("/page");
+        within(Duration::from_secs(1), "the session is over", || request.send().status() == 401);
+    }
+    assert_eq!(site.get("/").send().status(), 401);
+}
+
+#[test]
+fn trouble_with_the_connection_ends_in_a_new_one() {
+    let site = started(connected());
+    type Trouble = fn(&Site) -> usize;
+    let troubles: [(&str, Trouble); 4] = [
+        ("garbage", |site| site.sso.push_garbage()),
+        ("dropped", |site| site.sso.drop_sockets()),
+        ("restarting", |site| site.sso.close_sockets(1012)),
+        ("odd message", |site| site.sso.push_text("{\"instruction\": 99}")),
+    ];
+    for (name, trouble) in troubles {
+        await_connection(&site);
+        assert!(trouble(&site) > 0, "{name}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    eventually("a connection is open", || site.sso.connections().len() == 1);
+    assert_eq!(site.get("/").send().status(), 401);
+}
