@@ -45,11 +45,17 @@ pub fn render(
     record.slot(Slot::Sid, |bytes| bytes.extend_from_slice(claims.sid.as_bytes()));
     record.slot(Slot::GroupList, |bytes| push_list(bytes, &claims.groups));
     record.slot(Slot::EntitlementList, |bytes| push_list(bytes, &claims.entitlements));
-    record.text(Slot::BackendOverride, claims.proxy.backend_override.as_bytes());
-    record.text(Slot::HostHeader, claims.proxy.host_header.as_bytes());
+    record.text(Slot::BackendOverride, whole(&claims.proxy.backend_override));
+    record.text(Slot::HostHeader, whole(&claims.proxy.host_header));
     record.slot(Slot::Extras, |bytes| extras.iter().for_each(|extra| push_extra(bytes, extra)));
 
     Rendered { record: record.finish(), expires: claims.exp }
+}
+
+/// Where a request goes: without its control characters it would be another host.
+fn whole(host: &str) -> &[u8] {
+    const UNUSABLE: &[u8] = b"?";
+    if host.bytes().any(|byte| byte.is_ascii_control()) { UNUSABLE } else { host.as_bytes() }
 }
 
 struct Record {
