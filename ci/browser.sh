@@ -25,6 +25,7 @@ main() {
     site_start_nginx
     walk while_authentik_is_away
     site_start_standin --form
+    site_await_settings
     walk visit
     ! grep -E '\[(alert|crit|emerg)\]' "$site/logs/error.log" || fail "browser: see the lines above"
     echo "browser: all well; pictures in $pictures"

@@ -27,6 +27,7 @@ start() {
     site_configure 'worker_processes 2;'
     site_start_standin --form
     site_start_nginx
+    site_await_settings
     invite
     if [ -n "${DEMO_DETACH-}" ]; then
         trap - EXIT INT TERM
@@ -44,6 +45,8 @@ invite() {
   Open                    $site_url/
   sign in                 click on one of the users
   open to everyone        $site_url/public/
+  another application     $notes_url/, whose provider is written in nginx-conf/demo.conf
+  change a provider       $core_url/-/standin/, live in nginx without a reload
   sign out                $site_url/outpost.goauthentik.io/sign_out
   what nginx says         $site/logs/error.log
   from another computer   ssh -L $site_port:127.0.0.1:$site_port -L $core_port:127.0.0.1:$core_port THIS_HOST

@@ -4,6 +4,8 @@
 # Other ports, where these are taken: make demo DEMO_PORT=8081
 site_port=${DEMO_PORT:-8080} core_port=${DEMO_AUTHENTIK_PORT:-9000} app_port=${DEMO_APP_PORT:-3000}
 site_url=http://localhost:$site_port
+# A name that browsers and curl know without asking anybody (RFC 6761 §6.3).
+notes_url=http://notes.localhost:$site_port
 core_url=http://127.0.0.1:$core_port
 
 # Fails unless all ports are free: better said before minutes of building than after.
@@ -32,7 +34,7 @@ site_configure() {
     cp "$module" "$site/ngx_http_authentik_module.so"
     sed "s/:8080/:$site_port/; s/:9000/:$core_port/; s/:3000/:$app_port/" nginx-conf/demo.conf \
         >"$site/demo.conf"
-    (umask 077 && openssl rand -hex 64 >"$site/wiki.secret")
+    (umask 077 && openssl rand -hex 30 >"$site/outpost.token")
     cat >"$site/nginx.conf" <<CONF
 load_module $site/ngx_http_authentik_module.so;
 error_log logs/error.log info;
@@ -57,8 +59,8 @@ site_start_standin() {
     is_free "$core_port" || taken "$core_port" DEMO_AUTHENTIK_PORT
     is_free "$app_port" || taken "$app_port" DEMO_APP_PORT
     "$standin" --port "$core_port" --app-port "$app_port" --external-host "$site_url" \
-        --client-id "$(sed -n 's/^ *client_id *\(.*\);/\1/p' nginx-conf/demo.conf)" \
-        --client-secret "$(cat "$site/wiki.secret")" "$@" >"$site/logs/standin.log" 2>&1 &
+        --provider "notes=$notes_url" --outpost-token "$(cat "$site/outpost.token")" "$@" \
+        >"$site/logs/standin.log" 2>&1 &
     standin_pid=$!
     wait_for 200 "$core_url/application/o/wiki/.well-known/openid-configuration" standin.log
 }
@@ -70,6 +72,11 @@ site_start_nginx() {
         >"$site/logs/nginx.out" 2>&1 &
     nginx_pid=$!
     wait_for 204 "$site_url/outpost.goauthentik.io/ping" error.log
+}
+
+# Waits until what authentik says of its providers is there: strangers are then asked to sign in.
+site_await_settings() {
+    wait_for 401 "$site_url/" error.log
 }
 
 site_stop() {

@@ -27,6 +27,7 @@ lost_after() {
     report=$site/logs/memcheck-$1
     site_start_nginx valgrind --log-file="$report" --leak-check=full --num-callers=30 \
         --suppressions=ci/valgrind.supp >&2
+    site_await_settings
     visit "$1" >&2
     # Again until it goes: a signal that comes just before nginx falls asleep does not wake it, and
     # under valgrind there is much time for that.

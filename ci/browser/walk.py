@@ -18,7 +18,7 @@ ENDPOINTS = "/outpost.goauthentik.io/"
 def while_authentik_is_away():
     with Browser() as browser:
         browser.open("/")
-        browser.wait_for("core-unreachable")
+        browser.wait_for("no-settings")
         browser.picture("authentik-away")
 
 

@@ -20,7 +20,7 @@ pub(super) fn convert(
     outpost: &str,
     trust: &Trust,
 ) -> Result<Converted, String> {
-    let (unauth_paths, remarks) = usable_patterns(&config.skip_path_regex);
+    let (unauth_paths, mut remarks) = usable_patterns(&config.skip_path_regex);
     let settings = Settings {
         // Text of others, which goes to logs and headers.
         name: config.name.chars().filter(|c| !c.is_control()).collect(),
@@ -42,6 +42,10 @@ pub(super) fn convert(
         intercept_header_auth: Some(config.intercept_header_auth),
     };
     let provider = Provider::new(settings).map_err(|error| error.to_string())?;
+    if provider.opens_everything() {
+        remarks
+            .push("its unauthenticated paths open every path; anchor them: ^/public/".to_owned());
+    }
     Ok(Converted { provider: Arc::new(provider), remarks })
 }
 
