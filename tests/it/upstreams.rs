@@ -1,6 +1,6 @@
 //! Identity headers reach every kind of application with no further directive.
 
-use crate::harness::{Cgi, Protocol, Site, listen_http2};
+use crate::harness::{Cgi, Curl, Protocol, SITE_NAME, Site, TempDir, listen_http2};
 
 #[test]
 fn applications_behind_fastcgi_scgi_and_uwsgi_receive_the_identity_once() {
@@ -77,6 +77,46 @@ fn grpc_applications_receive_the_identity() {
     let received = site.app.last();
     assert_eq!(received.header("X-authentik-username"), Some("alice"));
     assert_eq!(received.header("X-authentik-groups"), Some(""));
+}
+
+#[test]
+fn a_grpc_call_over_http_2_reaches_its_peer_for_known_visitors_only() {
+    let listen = listen_http2("");
+    let peer = listen.replace("127.0.0.1:%%PORT2%%", "unix:%%PREFIX%%/peer.sock");
+    let site = Site::builder()
+        .http(&format!(
+            "server {{
+                 {peer}
+                 location / {{ proxy_pass http://app; }}
+             }}
+             server {{
+                 {listen}
+                 server_name {SITE_NAME};
+                 authentik_provider wiki;
+                 location / {{ grpc_pass grpc://unix:%%PREFIX%%/peer.sock; }}
+             }}"
+        ))
+        .server("authentik_provider wiki; location / { proxy_pass http://app; }")
+        .start();
+    let directory = TempDir::new();
+    let address = site.other_address();
+    let call = |headers: &[&str]| {
+        let grpc = ["--http2-prior-knowledge", "-H", "content-type: application/grpc"];
+        let curl = Curl::new(SITE_NAME, address, &directory).with(&grpc).with(headers);
+        curl.run(&format!("http://{SITE_NAME}:{}/echo", address.port()))
+    };
+    let session = site.signed_in().cookie_header().expect("a session cookie");
+
+    // Without a body: curl 7.88 takes any early answer to one for a broken stream.
+    let refused = call(&["-X", "POST"]);
+    assert!(refused.starts_with("HTTP/2 401"), "{refused}");
+    assert_eq!(site.app.hits(), 0);
+    let known = ["-H", &format!("cookie: {session}"), "-H", "x-authentik-username: root"];
+    let answer =
+        call(&[&known[..], &["-H", "te: trailers", "--data-binary", "a message"]].concat());
+    assert!(answer.starts_with("HTTP/2 200"), "{answer}");
+    assert!(answer.ends_with("a message"), "{answer}");
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
 }
 
 #[test]
