@@ -80,7 +80,8 @@ compile() {
     # Crates carry no modes: the scripts lost theirs.
     chmod -R u+rwX . && chmod u+x auto/configure
     auto/configure --builddir="$objs" --prefix="$home/prefix" --with-compat --with-debug \
-        --with-threads --with-pcre-jit $(printf -- '--with-%s_module ' $modules) &&
+        --with-threads --with-pcre-jit --with-poll_module --with-select_module \
+        $(printf -- '--with-%s_module ' $modules) &&
         make -f "$objs/Makefile" -j "$(nproc)" build
 }
 

@@ -133,7 +133,9 @@ fn a_sign_in_works_with_each_event_method_that_nginx_was_built_with() {
     let methods = event_methods();
     assert!(methods.contains(&"epoll"));
     for method in methods {
-        let site = Site::builder().events(&format!("use {method};")).server(SERVER).start();
+        // select() knows no more files than 1,024.
+        let events = format!("use {method}; worker_connections 512;");
+        let site = Site::builder().events(&events).server(SERVER).start();
         site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(300)));
         let statuses: Vec<u16> = thread::scope(|scope| {
             let sign_in = || scope.spawn(|| site.signed_in_as("bob").get("/").status());

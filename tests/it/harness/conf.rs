@@ -36,7 +36,7 @@ worker_processes {workers};
 error_log error.log {level};
 pid nginx.pid;
 {main}
-events {{ worker_connections 2048; {events} }}
+events {{ {events} }}
 http {{
     access_log off;
     client_body_temp_path temp/body;

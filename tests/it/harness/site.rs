@@ -169,7 +169,7 @@ impl Default for Builder {
             module: None,
             workers: 2,
             main: String::new(),
-            events: String::new(),
+            events: "worker_connections 2048;".to_owned(),
             http: String::new(),
             provider: Some(String::new()),
             server: String::new(),
@@ -186,7 +186,7 @@ impl Builder {
         self
     }
 
-    /// Lines of the `events` block.
+    /// Other lines of the `events` block.
     pub(crate) fn events(mut self, lines: &str) -> Self {
         self.events = lines.to_owned();
         self
