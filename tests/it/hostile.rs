@@ -9,7 +9,8 @@ fn a_request_that_nginx_can_hardly_read_is_never_let_through() {
         "authentik_provider wiki;
          location / { proxy_pass http://app; }",
     );
-    let host = "Host: wiki.test\r\n";
+    // No half-closed connection: nginx would give up what it let through before anybody saw it.
+    let host = "Host: wiki.test\r\nConnection: close\r\n";
     for raw in [
         format!("GET /%zz HTTP/1.1\r\n{host}\r\n"),
         format!("GET /% HTTP/1.1\r\n{host}\r\n"),
@@ -18,7 +19,7 @@ fn a_request_that_nginx_can_hardly_read_is_never_let_through() {
         format!("GET http://other.test/page HTTP/1.1\r\n{host}\r\n"),
         format!("GET * HTTP/1.1\r\n{host}\r\n"),
         format!("OPTIONS * HTTP/1.1\r\n{host}\r\n"),
-        format!("GET / HTTP/1.1\r\n{host}{host}\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: wiki.test\r\n{host}\r\n"),
         "GET / HTTP/1.1\r\n\r\n".to_owned(),
         "GET / HTTP/1.0\r\n\r\n".to_owned(),
         "GET /\r\n".to_owned(),
@@ -28,7 +29,6 @@ fn a_request_that_nginx_can_hardly_read_is_never_let_through() {
     ] {
         let mut connection = Connection::open(site.address());
         connection.send(&raw);
-        connection.finish();
         let answer = connection.read_to_end();
         assert!(!answer.starts_with("HTTP/1.1 2"), "{raw:?}: {answer}");
         assert_eq!(site.app.hits(), 0, "{raw:?}");
