@@ -67,11 +67,12 @@ fn a_callback_of_one_browser_is_refused_in_another() {
     busy.step("/page"); // has a sign-in of its own under way
     assert_eq!(busy.step(&callback).status(), 302);
 
-    // Somebody who can write cookies of a neighbouring host plants one of that name.
-    let mut tricked = site.browser();
+    // Somebody who can write cookies of a neighbouring host plants one of that name; what is in it
+    // is well-formed, but of a sign-in of this browser's own.
+    let mut tricked = busy.clone();
+    let own = busy.state_cookies().remove(0).value;
     for cookie in attacker.state_cookies() {
-        let value = "A".repeat(cookie.value.len());
-        tricked.plant(Cookie { value, ..cookie });
+        tricked.plant(Cookie { value: own.clone(), ..cookie });
     }
     let response = tricked.step(&callback);
     assert_eq!(response.status(), 400);
