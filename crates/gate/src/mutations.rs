@@ -60,9 +60,14 @@ fn s49_what_authentik_answers_may_be_anything() {
     each_spoilt(recorded("openid_configuration_rs256.json").as_bytes(), |bytes| {
         let _ = Endpoints::parse(bytes, &client);
     });
-    // An array where an object belongs, and other lists of claims (mod_auth_openidc, August 2026).
-    for claims in [r#"[{"active":true}]"#, r#""active""#, "true", "null", "[]", "", "{}"] {
-        assert!(from_introspection(claims.as_bytes(), &client.client_id, NOW).is_err());
+    // An array where an object belongs (mod_auth_openidc, August 2026), and other values.
+    let good = recorded("introspection_active_hs256.json");
+    assert!(from_introspection(good.as_bytes(), &client.client_id, NOW).is_ok());
+    for answer in [format!("[{good}]"), format!("{good}{good}"), format!("\"{good}\"")] {
+        assert!(from_introspection(answer.as_bytes(), &client.client_id, NOW).is_err());
+    }
+    for answer in [r#"{"active":true}"#, "\"active\"", "true", "null", "[]", "", "{}"] {
+        assert!(from_introspection(answer.as_bytes(), &client.client_id, NOW).is_err());
     }
 }
 
