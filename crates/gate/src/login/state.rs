@@ -193,7 +193,12 @@ mod tests {
             crate::provider::Provider { login_key: LoginKey(ours.login_key.0), ..other_provider() };
         let foreign = sign_in("https://ext.example/").seal(&twin, [3; NONCE]).unwrap();
         assert!(SignIn::open(&twin, foreign.as_bytes()).is_ok());
-        let relabelled = foreign.replace("d5fe8251", "b44ea687");
+        let label = |provider: &crate::provider::Provider| {
+            let tag = provider.key.0.iter().take(4);
+            tag.map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let relabelled = foreign.replace(&label(&twin), &label(&ours));
+        assert_ne!(relabelled, foreign);
         assert_eq!(SignIn::open(&ours, relabelled.as_bytes()), Err(StateFlaw::BadSeal));
         assert_ne!(provider().login_key.0, other_provider().login_key.0);
     }
