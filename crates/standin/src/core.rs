@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::fault::Planned;
-use crate::json::Members;
+use crate::json::{Json, Members};
 use crate::keys::{Keys, random_alphanumeric, random_bytes, random_hex};
 use crate::outpost::Hub;
 use crate::settings::{ProviderSettings, Settings, User};
@@ -136,6 +136,11 @@ impl Core {
     /// (recordings/README.md, 12 and 14).
     pub(crate) fn end_session(&mut self, cookie: &str) {
         if let Some(session) = self.sessions.remove(cookie) {
+            let of_it = |issued: &Issued| {
+                let sid = issued.claims.iter().find(|(name, _)| name == "sid");
+                sid.is_some_and(|(_, sid)| matches!(sid, Json::Value(sid) if *sid == session.sid))
+            };
+            self.tokens.retain(|_, issued| !of_it(issued));
             self.hub.session_ended(&session.sid);
         }
     }

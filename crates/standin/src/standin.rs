@@ -115,8 +115,8 @@ impl Standin {
         }
     }
 
-    /// Ends every browser session, as an administrator does; tokens stay active, every outpost is
-    /// told.
+    /// Ends every browser session, as an administrator does: its access tokens are not active any
+    /// more (recordings/logout.json), every outpost is told.
     pub fn end_sessions(&self) {
         self.lock().end_sessions(|_| true);
     }
