@@ -7,10 +7,12 @@
 mod herald;
 mod keeper;
 mod mailbox;
+mod recheck;
 mod state_file;
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use gate::live::{Fact, Live};
@@ -18,6 +20,7 @@ use gate::outpost::Directory;
 
 use self::keeper::Keeper;
 use self::mailbox::{Mail, Mailbox};
+use self::recheck::Recheck;
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::log::{self, Level};
 use crate::ngx::wakeup::Sender;
@@ -27,6 +30,7 @@ use crate::worker;
 struct Post {
     mailbox: Arc<Mailbox>,
     keeper: Keeper,
+    recheck: Recheck,
     live: Live<'static>,
 }
 
@@ -49,9 +53,11 @@ pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
     };
     let (published, directory) = at_hand(outpost, live);
     DIRECTORY.set(directory.clone());
-    let mailbox = Arc::new(Mailbox::new(wakeup));
-    match Keeper::start(outpost, live, Arc::clone(&mailbox), published, directory) {
-        Ok(keeper) => POST.set(Some(Post { mailbox, keeper, live })),
+    let mailbox = Arc::new(Mailbox::new(wakeup.clone()));
+    let rechecking = Arc::<AtomicBool>::default();
+    let recheck = Recheck::new(wakeup, Arc::clone(&rechecking));
+    match Keeper::start(outpost, live, Arc::clone(&mailbox), rechecking, (published, directory)) {
+        Ok(keeper) => POST.set(Some(Post { mailbox, keeper, recheck, live })),
         Err(error) => log::cycle(
             Level::Alert,
             format_args!("no thread for the outpost: {error}; its settings stay as they are"),
@@ -79,22 +85,38 @@ fn at_hand(outpost: &OutpostConf, live: Live<'static>) -> (u64, Option<Arc<Direc
 pub(crate) fn stop() {
     if let Some(post) = POST.take() {
         post.keeper.stop();
+        post.recheck.stop();
     }
 }
 
 /// Called on the event loop when there is mail, perhaps.
 pub(crate) fn deliver() {
-    let Some((mails, live)) =
-        POST.with_borrow(|post| post.as_ref().map(|post| (post.mailbox.take(), post.live)))
-    else {
-        return;
-    };
-    for mail in mails {
+    POST.with_borrow_mut(|post| {
+        let Some(post) = post else { return };
+        for mail in post.mailbox.take() {
+            post.handle(mail);
+        }
+        for sid in post.recheck.ended() {
+            end_session(&sid, post.live, "while it was not connected");
+        }
+    });
+}
+
+impl Post {
+    fn handle(&mut self, mail: Mail) {
         match mail {
-            Mail::Directory(directory) => exchange(directory, live),
-            Mail::SessionEnded(session_id) => end_session(&session_id, live),
+            Mail::Directory(directory) => exchange(directory, self.live),
+            Mail::SessionEnded(session_id) => {
+                end_session(&sessions::sid(session_id.as_bytes()), self.live, "now");
+            }
+            Mail::Recheck => self.recheck.begin(),
+            Mail::RecheckNext => {
+                if let Some(zone) = worker::zone() {
+                    self.recheck.step(zone);
+                }
+            }
             Mail::Log(level, text) => log::cycle(level, format_args!("{text}")),
-            Mail::Pulse(sent) => live.raise(Fact::LongestPause, micros(sent)),
+            Mail::Pulse(sent) => self.live.raise(Fact::LongestPause, micros(sent)),
         }
     }
 }
@@ -108,12 +130,13 @@ fn exchange(directory: Arc<Directory>, live: Live<'static>) {
 }
 
 /// authentik ended a session: so do all that came of it here, at every provider.
-fn end_session(session_id: &str, live: Live<'static>) {
+fn end_session(sid: &[u8; 16], live: Live<'static>, when: &str) {
     let Some(zone) = worker::zone() else { return };
-    let ended = sessions::end_all_of_sid(zone, session_id.as_bytes());
+    let ended = sessions::end_all_of_sid(zone, sid);
     live.add(Fact::EndedByCore, u64::from(ended));
     if ended > 0 {
-        log::cycle(Level::Info, format_args!("authentik ended a session, ended here: {ended}"));
+        let text = format_args!("authentik ended a session ({when}), ended here: {ended}");
+        log::cycle(Level::Info, text);
     }
 }
 

@@ -7,6 +7,7 @@ use gate::cookie::{self, MAX_CANDIDATES, SessionId};
 use gate::identity::{Rendered, SessionView};
 use gate::provider::Provider;
 use gate::reason::Reason;
+use gate::secret::Secret;
 use gate::store::{Fill, Key, Owner, Record};
 use ring::digest;
 
@@ -157,9 +158,33 @@ pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
 }
 
 /// Ends every session that came of one session at authentik, at all providers. Says how many.
-pub(crate) fn end_all_of_sid(zone: Zone, session_id: &[u8]) -> u32 {
-    let sid = sid(session_id);
-    zone.with(|table| table.remove_by_sid(&sid)).and_then(Result::ok).unwrap_or(0)
+pub(crate) fn end_all_of_sid(zone: Zone, sid: &[u8; 16]) -> u32 {
+    zone.with(|table| table.remove_by_sid(sid)).and_then(Result::ok).unwrap_or(0)
+}
+
+/// A few sessions that came of a session at authentik, from a place in the zone on, of those whose
+/// `sid` is `wanted`; and where to go on.
+pub(crate) fn survey(
+    zone: Zone,
+    from: u32,
+    mut wanted: impl FnMut(&[u8; 16]) -> bool,
+) -> (Vec<([u8; 16], Secret)>, Option<u32>) {
+    const PLACES: u32 = 2048;
+    const FEW: usize = 16;
+    let time = now();
+    let mut found = Vec::with_capacity(FEW);
+    let next = zone.with(|table| {
+        table.survey(from, PLACES, time, |sid, record| {
+            if record.kind() == kind::SESSION && *sid != [0; 16] && wanted(sid) {
+                let mut bytes = vec![0; record.len()];
+                if record.copy_into(&mut bytes) {
+                    found.push((*sid, Secret::new(bytes)));
+                }
+            }
+            found.len() < FEW
+        })
+    });
+    (found, next.flatten())
 }
 
 /// Whose record it is: what sign-out and session ends go by.
@@ -174,7 +199,8 @@ fn subject(uid: &[u8]) -> [u8; 16] {
     owner_hash(b"sub", uid)
 }
 
-fn sid(sid: &[u8]) -> [u8; 16] {
+/// What a session at authentik is called in the zone.
+pub(crate) fn sid(sid: &[u8]) -> [u8; 16] {
     owner_hash(b"sid", sid)
 }
 

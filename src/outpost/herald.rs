@@ -13,6 +13,7 @@ use gate::secret::Secret;
 use super::mailbox::{Mail, Mailbox};
 use super::state_file;
 use crate::conf::OutpostConf;
+use crate::ngx::lifecycle::is_alive;
 use crate::ngx::log::{Level, printable};
 
 pub(super) struct Herald {
@@ -137,6 +138,11 @@ impl Events for Herald {
 
     fn connected(&self, _attempt: u32) {
         if self.is_holder() {
+            // Unless another process still listens, something may have been said to nobody.
+            let before = u32::try_from(self.live.get(Fact::ConnectedBy)).unwrap_or(0);
+            if before == 0 || !is_alive(before) {
+                self.mailbox.put(Mail::Recheck);
+            }
             self.live.set(Fact::ConnectedBy, u64::from(self.me.pid));
             self.live.set(Fact::ConnectedSince, now());
         }

@@ -44,6 +44,8 @@ struct Watch {
     live: Live<'static>,
     me: Candidate,
     stopped: Arc<AtomicBool>,
+    /// The event loop has more sessions to look at.
+    rechecking: Arc<AtomicBool>,
     /// Number of the newest publication that is known, and what was made of it.
     seen: u64,
     directory: Option<Arc<Directory>>,
@@ -55,8 +57,8 @@ impl Keeper {
         conf: &OutpostConf,
         live: Live<'static>,
         mailbox: Arc<Mailbox>,
-        seen: u64,
-        directory: Option<Arc<Directory>>,
+        rechecking: Arc<AtomicBool>,
+        (seen, directory): (u64, Option<Arc<Directory>>),
     ) -> io::Result<Self> {
         let me = Candidate { epoch: LiveZone::epoch(), pid: process_id() };
         let stopped = Arc::<AtomicBool>::default();
@@ -68,6 +70,7 @@ impl Keeper {
             live,
             me,
             stopped: Arc::clone(&stopped),
+            rechecking,
             seen,
             directory,
         };
@@ -116,6 +119,9 @@ impl Watch {
                 Some(_) | None => {}
             }
             self.look_at_board(leads);
+            if self.rechecking.load(Ordering::Acquire) {
+                self.mailbox.put(Mail::RecheckNext);
+            }
             if pulsed.elapsed() >= PULSE {
                 pulsed = Instant::now();
                 self.mailbox.put(Mail::Pulse(pulsed));

@@ -14,6 +14,10 @@ pub(super) enum Mail {
     Directory(Arc<Directory>),
     /// authentik ended this session.
     SessionEnded(String),
+    /// Ends of sessions may have been missed: look for them.
+    Recheck,
+    /// Go on with that.
+    RecheckNext,
     /// Write a line: nginx's log belongs to the event loop.
     Log(Level, String),
     /// Say how long this took to arrive.

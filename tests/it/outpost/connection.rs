@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use authentik_standin::{Endpoint, Fault};
+
 use super::{all_workers_say, connected, eventually, started, within};
 use crate::harness::Site;
 
@@ -67,6 +69,34 @@ fn a_reload_hands_the_connection_over_without_a_gap() {
         within(Duration::from_secs(1), "the session is over", || request.send().status() == 401);
     }
     assert_eq!(site.get("/").send().status(), 401);
+}
+
+#[test]
+fn sessions_that_ended_while_nobody_listened_end_after_the_gap() {
+    let mut site = started(connected());
+    await_connection(&site);
+    let users = ["alice", "bob", "zoe"];
+    let browsers = users.map(|user| site.signed_in_as(user));
+    let end = |site: &Site, user: &str| {
+        let sessions = site.sso.sessions();
+        let sid = sessions.iter().find(|(name, _)| name == user).expect("a session").1.clone();
+        assert!(site.sso.end_session(&sid));
+    };
+    // The holder is killed and, before another one is there, a session ends: three times, each
+    // worker once at least.
+    for (user, browser) in users.iter().zip(&browsers).take(2) {
+        site.sso.fault(Endpoint::WebSocket, Fault::Status(500));
+        for pid in site.worker_pids() {
+            site.kill_worker(pid);
+        }
+        eventually("nobody listens", || site.sso.connections().is_empty());
+        end(&site, user);
+        assert_eq!(browser.get("/page").status(), 200, "nobody has heard of it");
+        site.sso.clear_faults();
+        let request = browser.get("/page");
+        within(TAKEN_OVER, "the session is over", || request.send().status() == 401);
+    }
+    assert_eq!(browsers[2].get("/page").status(), 200, "what has not ended goes on");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use self::convert::{Converted, convert};
 use super::{Certificate, Outpost, ProviderConfig, Snapshot, Unusable};
-use crate::provider::{Mode, Provider, Trust};
+use crate::provider::{Mode, Provider, ProviderKey, Trust};
 
 /// The providers of a [`Snapshot`]. Never changes: a change makes another one.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub struct Directory {
     entries: Vec<Entry>,
     hosts: HashMap<Box<[u8]>, Vec<Site>>,
     domains: HashMap<Box<[u8]>, usize>,
+    keys: HashMap<ProviderKey, usize>,
 }
 
 /// A provider, and what it was made of, to see whether that changed.
@@ -86,6 +87,7 @@ impl Directory {
         if let (Mode::ForwardDomain, Some(domain)) = (provider.mode, &provider.cookie_domain) {
             self.domains.insert(domain.as_bytes().into(), at);
         }
+        self.keys.insert(provider.key, at);
         self.entries.push(entry);
     }
 
@@ -164,6 +166,12 @@ impl Directory {
             let dot = rest.iter().position(|byte| *byte == b'.')?;
             rest = rest.get(dot + 1..)?;
         }
+    }
+
+    /// The provider that a session belongs to.
+    #[must_use]
+    pub fn by_key(&self, key: ProviderKey) -> Option<&Arc<Provider>> {
+        self.keys.get(&key).and_then(|at| self.entries.get(*at)).map(|entry| &entry.made.provider)
     }
 
     /// The provider, where there is only one.

@@ -92,6 +92,27 @@ impl Memory<'_> {
         Ok(removed)
     }
 
+    /// See [`super::Table::survey`].
+    pub(super) fn survey(
+        &self,
+        from: u32,
+        budget: u32,
+        now: UnixTime,
+        mut visit: impl FnMut(&Self, u32, &[u8; 16]) -> Result<bool, Damaged>,
+    ) -> Result<Option<u32>, Damaged> {
+        let high_water = self.u32_at(header::HIGH_WATER)?;
+        let end = from.saturating_add(budget).min(high_water);
+        for block in from..end {
+            let record = block + 1; // blocks are counted from 1
+            let is_live = self.u32_of(record, block::MARK)? == mark::HEAD
+                && !self.has_expired(record, now)?;
+            if is_live && !visit(self, record, &self.array_of(record, head::SID)?)? {
+                return Ok((record < high_water).then_some(record));
+            }
+        }
+        Ok((end < high_water).then_some(end))
+    }
+
     // Expired records first, as far as a bounded look finds them; then what was not used longest.
     fn make_room(&mut self, blocks: u32, now: UnixTime) -> Result<u32, Damaged> {
         self.sweep(now, SWEPT_PER_INSERT)?;

@@ -179,6 +179,29 @@ impl<'m> Table<'m> {
         self.change(|memory| memory.sweep(now, budget))
     }
 
+    /// Shows the records that have not expired, with the session at authentik each belongs to, in
+    /// the order of their places: at most `budget` places from `from`, the first being 0, until
+    /// `visit` says no. Where to go on, `None` at the end.
+    ///
+    /// Shows no use: what is looked at is not kept for longer. A record that is added meanwhile may
+    /// be missed.
+    pub fn survey(
+        &mut self,
+        from: u32,
+        budget: u32,
+        now: UnixTime,
+        mut visit: impl FnMut(&[u8; 16], Found<'_>) -> bool,
+    ) -> Option<u32> {
+        let seen = self.memory.survey(from, budget, now, |memory, record, sid| {
+            let found = Found::over(memory, self.dirty, record)?;
+            Ok(visit(sid, found))
+        });
+        seen.unwrap_or_else(|Damaged| {
+            self.dirty.store(1, Ordering::Release); // the next change recovers it
+            None
+        })
+    }
+
     /// How full the zone is.
     #[must_use]
     pub fn fill(&self) -> Fill {

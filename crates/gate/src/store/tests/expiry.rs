@@ -119,3 +119,27 @@ fn a_lookup_writes_once_in_five_seconds() {
         assert_eq!(zone.bytes != before, writes, "at {now}");
     }
 }
+
+#[test]
+fn a_survey_shows_each_live_record_once_in_steps() {
+    let mut zone = Zone::new(SMALL);
+    let mut table = zone.open();
+    for number in 0..60 {
+        let expires = if number < 10 { 1_500 } else { 9_000 };
+        table.insert(&Item::new(number, 600, expires).record(), NOW).unwrap();
+    }
+    let (mut from, mut seen, mut steps) = (Some(0), Vec::new(), 0);
+    while let Some(place) = from {
+        let mut few = 0;
+        from = table.survey(place, 50, UnixTime(2_000), |sid, found| {
+            seen.push((*sid, found.len()));
+            few += 1;
+            few < 7
+        });
+        assert!(few <= 7);
+        steps += 1;
+    }
+    assert_eq!(seen.len(), 50, "expired ones are not shown");
+    assert!(steps > 7 && seen.iter().all(|(_, length)| *length == 600), "{steps}");
+    assert_eq!(table.survey(u32::MAX, 50, NOW, |_, _| true), None);
+}
