@@ -4,6 +4,7 @@ mod away;
 mod changes;
 mod connection;
 mod hosts;
+mod many;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,45 @@
+//! A thousand providers.
+
+use std::time::Duration;
+
+use authentik_standin::ProviderSettings;
+
+use super::{all_workers_say, connected, started, within};
+use crate::harness::Site;
+
+/// What eight changes may add to the memory of a worker, in KiB: the allocator keeps some.
+const GROWTH: u64 = 24 << 10;
+
+fn thousand() -> Site {
+    started(connected().settings(|settings, ports| {
+        let host = |slug: &str| format!("http://{slug}.test:{}", ports.main);
+        settings.providers.extend(ProviderSettings::many(1_000, host));
+    }))
+}
+
+#[test]
+fn a_change_among_a_thousand_providers_is_live_within_seconds_and_leaves_no_memory_behind() {
+    let site = thousand();
+    let port = site.address().port();
+    let at = |host: &str| site.get("/open/page").host(&format!("{host}.test:{port}"));
+    for host in ["app-0001", "app-0500", "app-1000"] {
+        assert!(all_workers_say(&site, &at(host), 401), "{host}");
+    }
+    let changed = at("app-0500");
+    let mut before = None;
+    for round in 0..12 {
+        let (pattern, status) = if round % 2 == 0 { ("^/open/", 200) } else { ("", 401) };
+        site.sso.update_provider("app-0500", |app| app.proxy.skip_path_regex = pattern.to_owned());
+        // Ten pages are read from a server that is not built for speed.
+        within(Duration::from_secs(8), "the change is live", || {
+            all_workers_say(&site, &changed, status)
+        });
+        if round == 3 {
+            before = Some(site.private_memory());
+        }
+    }
+    for (before, after) in before.expect("measured").into_iter().zip(site.private_memory()) {
+        assert!(after < before + GROWTH, "a worker grew from {before} to {after} KiB");
+    }
+    assert_eq!(at("app-0999").send().status(), 401, "the others are as they were");
+}
