@@ -140,7 +140,7 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -151,6 +151,7 @@ const KEYS: [&str; 22] = [
     "cookie_secret",
     "cookie_secret_file",
     "internal_host",
+    "internal_host_ssl_validation",
     "unauth_paths",
     "basic_auth",
     "intercept_header_auth",
@@ -172,6 +173,7 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
         "client_id" => settings.client_id = value,
         "external_host" => settings.external_host = value,
         "internal_host" => settings.internal_host = Some(value),
+        "internal_host_ssl_validation" => warn_of_validation(key, on_off(key, &value)?, cf),
         "application" => settings.application = Some(value),
         "cookie_domain" => settings.cookie_domain = Some(value),
         "authorization_endpoint" => settings.endpoints.authorization = Some(value),
@@ -196,6 +198,17 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
         _ => return Err(said(format!("authentik_provider: unknown key \"{key}\""))),
     }
     Ok(())
+}
+
+/// nginx judges an upstream's certificate as the location says, which no module can change for a
+/// request.
+fn warn_of_validation(key: &str, validated: bool, cf: &Conf<'_>) {
+    if !validated {
+        cf.warn(&format!(
+            "{key}: nginx does what proxy_ssl_verify says; write proxy_ssl_verify off; where the \
+             provider is used"
+        ));
+    }
 }
 
 impl Block {

@@ -74,6 +74,18 @@ fn a_location_that_answers_before_the_access_phase_is_pointed_out() {
 }
 
 #[test]
+fn a_setting_that_nginx_itself_must_be_told_is_pointed_out() {
+    let directory = directory();
+    for (value, pointed_out) in [("off", true), ("on", false)] {
+        let provider =
+            WIKI.replace("client_id", &format!("internal_host_ssl_validation {value}; client_id"));
+        let verdict = test_configuration(&directory, &whole(&provider, &directory));
+        assert!(verdict.accepted, "{}", verdict.text);
+        assert_eq!(verdict.text.contains("proxy_ssl_verify off;"), pointed_out, "{}", verdict.text);
+    }
+}
+
+#[test]
 fn the_smallest_zone_that_the_message_allows_is_accepted() {
     let directory = directory();
     let with = |size: &str| {

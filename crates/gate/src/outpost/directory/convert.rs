@@ -46,6 +46,11 @@ pub(super) fn convert(
         remarks
             .push("its unauthenticated paths open every path; anchor them: ^/public/".to_owned());
     }
+    let is_tls = config.internal_host.starts_with("https:");
+    if provider.mode == Mode::Proxy && is_tls && !config.internal_host_ssl_validation {
+        let what = "nginx verifies its internal host as proxy_ssl_verify says: write it off there";
+        remarks.push(what.to_owned());
+    }
     Ok(Converted { provider: Arc::new(provider), remarks })
 }
 

@@ -86,8 +86,13 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
             ..config("paths", "https://paths.example")
         },
         config("twin", "https://good.example/"),
+        ProviderConfig {
+            mode: "proxy".into(),
+            internal_host: "https://10.0.0.1".into(),
+            ..config("tls", "https://tls.example")
+        },
     ]);
-    assert_eq!(directory.len(), 3);
+    assert_eq!(directory.len(), 4);
     assert_eq!(directory.find(b"good.example", None).unwrap().name, "twin", "the last one counts");
     let skipped = directory.skipped();
     let told = |name: &str, words: &str| {
@@ -99,7 +104,8 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
     told("none", "client_secret");
     told("paths", "\"(\" does not compile");
     told("good", "is used: \"twin\"");
-    assert_eq!(skipped.len(), 5);
+    told("tls", "proxy_ssl_verify");
+    assert_eq!(skipped.len(), 6);
 }
 
 #[test]
