@@ -30,6 +30,7 @@ pub mod request;
 pub mod require;
 pub mod response;
 pub mod secret;
+pub mod status;
 pub mod store;
 #[cfg(test)]
 mod testing;

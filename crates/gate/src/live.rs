@@ -30,6 +30,12 @@ pub enum Fact {
     LongestExchange,
     /// Sessions that authentik ended.
     EndedByCore,
+    /// How often asking for the settings failed.
+    RefreshFailures,
+    /// How often the WebSocket was lost.
+    Disconnects,
+    /// Records in use that had to go for new ones.
+    Evicted,
 }
 
 impl Fact {
@@ -95,6 +101,19 @@ impl<'m> Live<'m> {
             to.copy_from_slice(&found.map_or_else(|known| known, |_| own).to_be_bytes());
         }
         uuid(agreed)
+    }
+
+    /// What [`Live::instance`] agreed on, if anybody has asked it.
+    #[must_use]
+    pub fn known_instance(&self) -> Option<String> {
+        let mut agreed = [0_u8; 16];
+        let (high, low) = agreed.split_at_mut(8);
+        for (at, to) in [high, low].into_iter().enumerate() {
+            let word = self.words.get(INSTANCE + at)?.load(Ordering::Acquire);
+            // Half of it may be chosen at this very moment.
+            to.copy_from_slice(&Some(word).filter(|word| *word != 0)?.to_be_bytes());
+        }
+        Some(uuid(agreed))
     }
 
     /// Says it.
@@ -170,9 +189,11 @@ mod tests {
     fn all_processes_agree_on_one_instance() {
         let memory = words(WORDS);
         let live = Live::new(&memory).unwrap();
+        assert_eq!(live.known_instance(), None);
         let first = live.instance([0xab; 16]);
         assert_eq!(first, "abababab-abab-4bab-abab-abababababab");
         assert_eq!(live.instance([0xcd; 16]), first);
+        assert_eq!(live.known_instance(), Some(first));
         assert!(Live::new(&memory[1..]).is_none());
     }
 

@@ -118,7 +118,7 @@ fn is_web(url: &str) -> bool {
 }
 
 /// Safe as text and within double quotes. Control characters go: HTML has no place for them.
-fn escaped(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') && !c.is_control();
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);

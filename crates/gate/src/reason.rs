@@ -68,7 +68,7 @@ pub enum Reason {
     ZoneFull,
     /// Sign-ins fail again and again: stopped instead of looping.
     SignInLoop,
-    /// Something broke inside the module.
+    /// Something broke inside the module. Stays the last: a test counts on it.
     Internal,
 }
 
@@ -99,6 +99,40 @@ pub struct Reply {
 }
 
 impl Reason {
+    /// Each once, in order.
+    pub const ALL: [Self; 30] = [
+        Self::NoSession,
+        Self::UnknownSession,
+        Self::CredentialsRejected,
+        Self::NotPermitted,
+        Self::BackendOverride,
+        Self::UnknownHost,
+        Self::NoSettings,
+        Self::StateMalformed,
+        Self::StateForeign,
+        Self::StateExpired,
+        Self::StateNoCookie,
+        Self::StateMismatch,
+        Self::CodeMissing,
+        Self::AuthorizeError,
+        Self::CodeRejected,
+        Self::ClientRejected,
+        Self::TokenSignature,
+        Self::TokenIssuer,
+        Self::TokenAudience,
+        Self::TokenTime,
+        Self::TokenNonce,
+        Self::TokenMalformed,
+        Self::CoreUnreachable,
+        Self::CoreTimeout,
+        Self::CoreGarbage,
+        Self::CoreMismatch,
+        Self::Overloaded,
+        Self::ZoneFull,
+        Self::SignInLoop,
+        Self::Internal,
+    ];
+
     /// The word in the log, in `$authentik_reason` and on the page.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -237,6 +271,14 @@ mod tests {
         for reason in [Reason::NoSession, Reason::UnknownSession, Reason::Internal] {
             assert!(reason.reply().status >= 400);
         }
+    }
+
+    #[test]
+    fn the_list_of_all_reasons_has_all() {
+        for (at, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, at);
+        }
+        assert_eq!(Reason::ALL.len(), Reason::Internal as usize + 1);
     }
 
     #[test]

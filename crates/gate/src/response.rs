@@ -45,7 +45,12 @@ impl Response {
         Self::with_body(status, &page::JSON_HEADERS, body)
     }
 
-    fn with_body(status: u16, headers: &[(&'static str, &'static str)], body: String) -> Self {
+    /// With these headers, among them the content type.
+    pub(crate) fn with_body(
+        status: u16,
+        headers: &[(&'static str, &'static str)],
+        body: String,
+    ) -> Self {
         let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
         let content_type = headers.iter().find(|(name, _)| is_type(name)).map(|(_, value)| *value);
         let others = headers.iter().filter(|(name, _)| !is_type(name));

@@ -109,6 +109,11 @@ impl Directory {
         self.entries.is_empty()
     }
 
+    /// All providers, in authentik's order.
+    pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.entries.iter().map(|entry| &entry.made.provider)
+    }
+
     /// What is not served as it is written in authentik: providers that cannot be used, patterns
     /// that are left out, providers that another one of the same host hides.
     #[must_use]

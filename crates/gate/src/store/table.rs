@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::found::Found;
 use super::index::{BY_KEY, BY_SID, BY_SUBJECT};
-use super::layout::{Geometry, MAGIC, NONE, TooSmall, VERSION, head, header};
+use super::layout::{BLOCK, Geometry, MAGIC, NONE, TooSmall, VERSION, head, header};
 use super::memory::{Damaged, Memory};
 use super::record::{Key, Record};
 use super::recover::Recovery;
@@ -58,6 +58,18 @@ impl Fill {
     pub fn percent(&self) -> u32 {
         let percent = u64::from(self.blocks_used) * 100 / u64::from(self.blocks_total.max(1));
         u32::try_from(percent).unwrap_or(100)
+    }
+
+    /// What the records take.
+    #[must_use]
+    pub fn bytes_used(&self) -> u64 {
+        u64::from(self.blocks_used) * BLOCK as u64
+    }
+
+    /// What they may take.
+    #[must_use]
+    pub fn bytes_total(&self) -> u64 {
+        u64::from(self.blocks_total) * BLOCK as u64
     }
 }
 

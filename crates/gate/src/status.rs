@@ -1,0 +1,59 @@
+//! What `authentik_status` shows: a [`Report`] of the module's state, as page, JSON or Prometheus.
+//!
+//! No secrets and no names of users: who may see the page is the administrator's choice, and a
+//! monitoring system keeps what it read for long.
+
+mod count;
+mod html;
+mod json;
+mod moment;
+mod prometheus;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use self::count::{Counter, Status, count};
+pub use self::report::{
+    EventLoopReport, OutpostReport, ProviderReport, Report, Source, Tally, ZoneReport,
+};
+use crate::page::JSON_HEADERS;
+use crate::response::Response;
+
+/// `authentik_status format=…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Format {
+    /// A page for people.
+    #[default]
+    Html,
+    /// For programs: keys as docs/monitoring.md lists them.
+    Json,
+    /// Text exposition format 0.0.4.
+    Prometheus,
+}
+
+impl Format {
+    /// All of them, in the order they are offered.
+    pub const ALL: [Self; 3] = [Self::Html, Self::Json, Self::Prometheus];
+
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Prometheus => "prometheus",
+        }
+    }
+}
+
+/// The answer to a request for the status.
+#[must_use]
+pub fn answer(report: &Report, format: Format) -> Response {
+    match format {
+        Format::Html => Response::with_body(200, &html::HEADERS, html::render(report)),
+        Format::Json => Response::with_body(200, &JSON_HEADERS, json::render(report)),
+        Format::Prometheus => {
+            Response::with_body(200, &prometheus::HEADERS, prometheus::render(report))
+        }
+    }
+}

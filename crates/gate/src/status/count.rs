@@ -1,0 +1,116 @@
+//! What is counted, and in which slot of a worker's counters ([`crate::live`]).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::live::COUNTERS;
+use crate::reason::Reason;
+
+/// How a request was decided, `$authentik_status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Let through with an identity.
+    Known,
+    /// Let through without one, by an unauthenticated path.
+    UnauthPath,
+    /// Let through without one, by `authentik_unauthenticated pass`.
+    Pass,
+    /// Was for one of the module's endpoints; what came of it may be said after that.
+    Endpoint,
+    /// Sent to authentik to sign in.
+    SignIn,
+    /// Came back from there with a session.
+    SignedIn,
+    /// Ended all sessions of its user.
+    SignedOut,
+    /// Not let through.
+    Refused,
+    /// A sign-in that came to nothing.
+    Failed,
+}
+
+impl Status {
+    /// Each once, in the order of their slots.
+    pub const ALL: [Self; 9] = [
+        Self::Known,
+        Self::UnauthPath,
+        Self::Pass,
+        Self::Endpoint,
+        Self::SignIn,
+        Self::SignedIn,
+        Self::SignedOut,
+        Self::Refused,
+        Self::Failed,
+    ];
+
+    /// The word in `$authentik_status`, in the log and in figures.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::UnauthPath => "unauth_path",
+            Self::Pass => "pass",
+            Self::Endpoint => "endpoint",
+            Self::SignIn => "sign_in",
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The same in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Known => "Let through with a session or credentials",
+            Self::UnauthPath => "Let through by an unauthenticated path",
+            Self::Pass => "Let through by \"authentik_unauthenticated pass\"",
+            Self::Endpoint => "For the endpoints of sign-in and sign-out",
+            Self::SignIn => "Sent to authentik to sign in",
+            Self::SignedIn => "Came back from authentik with a session",
+            Self::SignedOut => "Signed out",
+            Self::Refused => "Not let through",
+            Self::Failed => "Sign-ins that failed",
+        }
+    }
+}
+
+/// Something that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Requests that were decided like this.
+    Status(Status),
+    /// Requests of which this was the reason.
+    Reason(Reason),
+}
+
+impl Counter {
+    /// Which of a worker's counters it is.
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        match self {
+            Self::Status(status) => status as usize,
+            Self::Reason(reason) => FIRST_REASON + reason as usize,
+        }
+    }
+}
+
+/// Behind some room for further statuses.
+const FIRST_REASON: usize = 16;
+
+const _: () = assert!(Status::ALL.len() <= FIRST_REASON);
+const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= COUNTERS);
+
+/// Counts a decision; `counters` are those of the worker that made it.
+#[inline]
+pub fn count(counters: &[AtomicU64], status: Status, reason: Option<Reason>) {
+    let add = |counter: Counter| {
+        if let Some(slot) = counters.get(counter.slot()) {
+            slot.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    add(Counter::Status(status));
+    if let Some(reason) = reason {
+        add(Counter::Reason(reason));
+    }
+}

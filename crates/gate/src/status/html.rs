@@ -1,0 +1,199 @@
+//! The report as a page for people. As [`crate::page`]: no script, nothing from anywhere else.
+
+mod parts;
+
+use self::parts::{Row, code, explained, plain, section, table, tile, when};
+use super::count::Status;
+use super::moment::age;
+use super::report::{OutpostReport, ProviderReport, Report, Tally, ZoneReport};
+use crate::page::escaped;
+use crate::reason::Reason;
+
+/// Header fields of the page.
+pub(super) const HEADERS: [(&str, &str); 7] = [
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+    ("X-Robots-Tag", "noindex"),
+];
+
+/// The hash is that of [`STYLE`].
+pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-DLa5KPobCp5jg8RrX3spXz6k70TkvSIuBEtmM2+iph0='; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Everything between `<style>` and `</style>`.
+pub(super) const STYLE: &str = include_str!("style.css");
+
+pub(super) fn render(report: &Report) -> String {
+    let (class, state) = state(report.outpost.as_ref());
+    let time = super::moment::utc(report.time);
+    let name = report.outpost.as_ref().map(|outpost| outpost.name.as_str()).unwrap_or_default();
+    let title = if name.is_empty() { "authentik in nginx" } else { name };
+    let title = escaped(title);
+    let body = [tiles(report), problems(report), figures(report), providers(report)].concat();
+    let details = details(report);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"robots\" content=\"noindex\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}: status</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <header>\n<h1>{title}</h1>\n<p class=\"state {class}\">{state}</p>\n<p>{time}</p>\n</header>\n\
+         {body}{details}</main>\n</body>\n</html>\n"
+    )
+}
+
+/// Class of the dot before the sentence, and the sentence.
+fn state(outpost: Option<&OutpostReport>) -> (&'static str, &'static str) {
+    match outpost {
+        None => ("", "Works with the providers of nginx.conf"),
+        Some(OutpostReport { providers: None, .. }) => {
+            ("bad", "authentik was not reached yet: no provider is known")
+        }
+        Some(OutpostReport { connected: false, .. }) => {
+            ("bad", "Not connected to authentik: the last settings are in use")
+        }
+        Some(_) => ("good", "Connected to authentik"),
+    }
+}
+
+fn tiles(report: &Report) -> String {
+    let mut tiles = Vec::new();
+    if let Some(outpost) = &report.outpost {
+        let since = outpost.since.map(|since| format!("since {}", age(report.time, since)));
+        let since = since.unwrap_or_else(|| "since nginx was started".to_owned());
+        let word = if outpost.connected { "Open" } else { "Closed" };
+        tiles.push(tile("Connection", word, &since));
+        let loaded = outpost.providers.as_ref().map_or(0, Vec::len).to_string();
+        let remarks = match outpost.skipped.len() {
+            0 => "all as authentik has them".to_owned(),
+            1 => "1 remark".to_owned(),
+            count => format!("{count} remarks"),
+        };
+        tiles.push(tile("Providers served", &loaded, &remarks));
+    }
+    let of = |status: Status| {
+        let found = report.requests.iter().find(|tally| tally.word == status.word());
+        found.map_or(0, |tally| tally.count).to_string()
+    };
+    tiles.push(tile("Let through", &of(Status::Known), "requests with a session"));
+    tiles.push(tile("Signed in", &of(Status::SignedIn), "sign-ins that ended well"));
+    tiles.push(tile("Failed", &of(Status::Failed), "sign-ins that did not"));
+    if let Some(zone) = &report.zone {
+        tiles.push(zone_tile(zone));
+    }
+    format!("<ul class=\"tiles\">\n{}</ul>\n", tiles.concat())
+}
+
+fn zone_tile(zone: &ZoneReport) -> String {
+    let ZoneReport { fill_percent: percent, records, .. } = zone;
+    let meter = format!(
+        "<meter min=\"0\" max=\"100\" low=\"70\" high=\"80\" optimum=\"0\" value=\"{percent}\">\
+         {percent} %</meter>"
+    );
+    format!(
+        "<li><span>Shared zone</span><b>{percent} %</b>{meter}<small>{records} records</small></li>\n"
+    )
+}
+
+/// What needs an administrator comes first.
+fn problems(report: &Report) -> String {
+    let Some(outpost) = report.outpost.as_ref().filter(|outpost| !outpost.skipped.is_empty())
+    else {
+        return String::new();
+    };
+    let rows = outpost.skipped.iter();
+    let rows = rows.map(|skipped| Row(vec![plain(&skipped.name), plain(&skipped.why)]));
+    section("Not served as authentik has it", &table(&["Provider", "Why"], rows))
+}
+
+fn figures(report: &Report) -> String {
+    let requests = report.requests.iter().map(|tally| {
+        let status = Status::ALL.into_iter().find(|status| status.word() == tally.word);
+        let meaning = status.map(Status::meaning).unwrap_or_default();
+        Row(vec![explained(tally.word, meaning), number(tally)])
+    });
+    let requests = section("Requests", &table(&["Decided", "Count"], requests));
+    let happened = |tally: &&Tally| tally.count > 0;
+    let reasons = report.reasons.iter().filter(happened).map(|tally| {
+        let reason = Reason::ALL.into_iter().find(|reason| reason.code() == tally.word);
+        let sentence = reason.map(|reason| reason.reply().sentence).unwrap_or_default();
+        Row(vec![explained(tally.word, sentence), number(tally)])
+    });
+    let reasons: Vec<_> = reasons.collect();
+    let reasons = if reasons.is_empty() {
+        "<p class=\"note\">No request was turned away so far.</p>\n".to_owned()
+    } else {
+        table(&["Reason", "Count"], reasons)
+    };
+    format!("<div class=\"pair\">\n{requests}{}</div>\n", section("Not let through", &reasons))
+}
+
+fn number(tally: &Tally) -> String {
+    let class = if tally.count == 0 { " class=\"zero\"" } else { "" };
+    format!("<span{class}>{}</span>", tally.count)
+}
+
+fn providers(report: &Report) -> String {
+    let listed = |heading: &str, providers: &[ProviderReport]| {
+        if providers.is_empty() {
+            return String::new();
+        }
+        let rows = providers
+            .iter()
+            .map(|p| Row(vec![plain(&p.name), code(p.mode), code(&p.external_host)]));
+        section(heading, &table(&["Name", "Mode", "External host"], rows))
+    };
+    let of_outpost = report.outpost.as_ref().and_then(|outpost| outpost.providers.as_deref());
+    [
+        listed("Providers of the outpost", of_outpost.unwrap_or_default()),
+        listed("Providers of nginx.conf", &report.providers),
+    ]
+    .concat()
+}
+
+fn details(report: &Report) -> String {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push(Row(vec![plain(name), value]));
+    let never = || "never".to_owned();
+    let time = |at: Option<u64>| at.map_or_else(never, |at| when(report.time, at));
+    if let Some(outpost) = &report.outpost {
+        row("authentik", code(&outpost.url));
+        row("Outpost", code(&outpost.pk));
+        row("This nginx", code(outpost.instance.as_deref().unwrap_or_default()));
+        let holder = outpost.pid.map(|pid| format!("worker {pid}"));
+        row("Connection held by", holder.unwrap_or_else(|| "nobody".to_owned()));
+        row("Connection lost", times(outpost.disconnects));
+        row("Settings read", time(outpost.last_refresh));
+        let failures = times(outpost.refresh_failures);
+        row("Reading failed", format!("{}, {failures} in all", time(outpost.last_failure)));
+        row("Sessions ended by authentik", outpost.sessions_ended.to_string());
+    }
+    if let Some(zone) = &report.zone {
+        let (used, size) = (kilobytes(zone.used_bytes), kilobytes(zone.size_bytes));
+        row("Shared zone", format!("{used} of {size} used"));
+        row("Records evicted", zone.evicted.to_string());
+    }
+    let longest = &report.event_loop;
+    row("Longest pause of an event loop", millis(longest.longest_pause_us));
+    row("Longest exchange of providers", millis(longest.longest_exchange_us));
+    row("Module", escaped(&report.module_version).into_owned());
+    row("nginx", escaped(&report.nginx_version).into_owned());
+    section("Details", &table(&[], rows))
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+fn millis(micros: u64) -> String {
+    format!("{}.{:03} ms", micros / 1000, micros % 1000)
+}
+
+fn kilobytes(bytes: u64) -> String {
+    format!("{} kB", bytes / 1024)
+}

@@ -1,0 +1,17 @@
+//! The report for programs: its fields under their own names.
+
+use serde::Serializer;
+
+use super::report::{Report, Tally};
+
+pub(super) fn render(report: &Report) -> String {
+    // There is nothing in a report that JSON cannot say.
+    let mut body = serde_json::to_string_pretty(report).unwrap_or_else(|_| "{}".to_owned());
+    body.push('\n');
+    body
+}
+
+/// `{"known": 3, …}`, in the order of the list.
+pub(super) fn as_map<S: Serializer>(tallies: &[Tally], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(tallies.iter().map(|tally| (tally.word, tally.count)))
+}

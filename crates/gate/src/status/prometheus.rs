@@ -1,0 +1,140 @@
+//! The report as Prometheus reads it: text exposition format 0.0.4.
+//!
+//! The first three have upstream's names and labels (authentik-outpost.md §11.2), so that its
+//! dashboards show this outpost too. No label is chosen by a client: their number is bounded.
+
+use std::fmt::{Display, Write};
+
+use super::report::{OutpostReport, Report, Tally, ZoneReport};
+
+/// Header fields of the answer.
+pub(super) const HEADERS: [(&str, &str); 3] = [
+    ("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+];
+
+pub(super) fn render(report: &Report) -> String {
+    let mut metrics = Metrics(String::new());
+    if let Some(outpost) = &report.outpost {
+        upstream(&mut metrics, report, outpost);
+        connection(&mut metrics, outpost);
+    }
+    let versions = [
+        ("version", report.module_version.as_str()),
+        ("nginx_version", report.nginx_version.as_str()),
+    ];
+    metrics.gauge("authentik_module_info", "Versions of module and nginx.", &versions, 1);
+    let written = report.providers.len();
+    metrics.gauge("authentik_written_providers", "Providers written in nginx.conf.", &[], written);
+    let help = "Requests by how they were decided, $authentik_status.";
+    metrics.tallies("authentik_requests_total", help, "status", &report.requests);
+    let help =
+        "Requests that were not let through, and sign-ins that failed, by $authentik_reason.";
+    metrics.tallies("authentik_reasons_total", help, "reason", &report.reasons);
+    if let Some(zone) = &report.zone {
+        of_zone(&mut metrics, zone);
+    }
+    let longest = &report.event_loop;
+    let help = "Longest time until an event loop came round, since nginx was started.";
+    let pause = seconds(longest.longest_pause_us);
+    metrics.gauge("authentik_event_loop_longest_pause_seconds", help, &[], pause);
+    let help = "Longest time an event loop took to exchange the providers.";
+    let exchange = seconds(longest.longest_exchange_us);
+    metrics.gauge("authentik_event_loop_longest_exchange_seconds", help, &[], exchange);
+    metrics.0
+}
+
+/// Microseconds in Prometheus's unit.
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+fn upstream(metrics: &mut Metrics, report: &Report, outpost: &OutpostReport) {
+    let labels = [
+        ("outpost_name", outpost.name.as_str()),
+        ("outpost_type", "proxy"),
+        ("uuid", outpost.instance.as_deref().unwrap_or_default()),
+        ("version", report.module_version.as_str()),
+        ("build", ""),
+    ];
+    metrics.gauge("authentik_outpost_info", "The outpost.", &labels, 1);
+    let help = "Whether the web socket to authentik is open.";
+    metrics.gauge("authentik_outpost_connection", help, &labels, u8::from(outpost.connected));
+    let help = "When the settings were read last with success, in seconds since 1970.";
+    let last = outpost.last_refresh.unwrap_or(0);
+    metrics.gauge("authentik_outpost_last_update", help, &labels, last);
+}
+
+fn connection(metrics: &mut Metrics, outpost: &OutpostReport) {
+    let help = "When the web socket was opened or closed last, in seconds since 1970.";
+    let since = outpost.since.unwrap_or(0);
+    metrics.gauge("authentik_outpost_connection_since_seconds", help, &[], since);
+    let help = "How often the web socket was lost.";
+    metrics.counter("authentik_outpost_disconnects_total", help, outpost.disconnects);
+    let help = "When reading the settings failed last, in seconds since 1970, 0 for never.";
+    let last = outpost.last_failure.unwrap_or(0);
+    metrics.gauge("authentik_outpost_last_failure_seconds", help, &[], last);
+    let help = "How often reading the settings failed.";
+    metrics.counter("authentik_outpost_refresh_failures_total", help, outpost.refresh_failures);
+    let help = "Providers of the outpost that are served.";
+    let count = outpost.providers.as_ref().map_or(0, Vec::len);
+    metrics.gauge("authentik_outpost_providers", help, &[], count);
+    let help = "Providers and parts of them that are not served as authentik has them.";
+    metrics.gauge("authentik_outpost_skipped", help, &[], outpost.skipped.len());
+    let help = "Sessions that authentik ended.";
+    metrics.counter("authentik_sessions_ended_total", help, outpost.sessions_ended);
+}
+
+fn of_zone(metrics: &mut Metrics, zone: &ZoneReport) {
+    let help = "Records in the shared zone: sessions, and a few documents of authentik.";
+    metrics.gauge("authentik_zone_records", help, &[], zone.records);
+    metrics.gauge("authentik_zone_used_bytes", "What they take.", &[], zone.used_bytes);
+    metrics.gauge("authentik_zone_size_bytes", "What they may take.", &[], zone.size_bytes);
+    let help = "Records in use that had to go for new ones.";
+    metrics.counter("authentik_zone_evicted_total", help, zone.evicted);
+}
+
+struct Metrics(String);
+
+impl Metrics {
+    fn gauge(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.head(name, help, "gauge");
+        self.sample(name, labels, value);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, help, "counter");
+        self.sample(name, &[], value);
+    }
+
+    fn tallies(&mut self, name: &str, help: &str, label: &str, tallies: &[Tally]) {
+        self.head(name, help, "counter");
+        for Tally { word, count } in tallies {
+            self.sample(name, &[(label, word)], count);
+        }
+    }
+
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        match labels.as_slice() {
+            [] => self.write(format_args!("{name} {value}\n")),
+            labels => self.write(format_args!("{name}{{{}}} {value}\n", labels.join(","))),
+        }
+    }
+
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = self.0.write_fmt(text);
+    }
+}
+
+/// The value of a label: three characters are escaped, all others are themselves.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,216 @@
+//! What there is to tell, gathered from shared memory and this worker's settings.
+
+use serde::Serialize;
+
+use super::count::{Counter, Status};
+use crate::live::{Fact, Live};
+use crate::outpost::{Directory, Unusable};
+use crate::provider::{Mode, Provider};
+use crate::reason::Reason;
+use crate::store::Fill;
+use crate::time::UnixTime;
+
+/// Where a report comes from.
+pub struct Source<'s> {
+    /// The time.
+    pub now: UnixTime,
+    /// Version of this module.
+    pub module_version: &'s str,
+    /// Version of nginx.
+    pub nginx_version: &'s str,
+    /// What the workers share; `None` when nothing is protected.
+    pub live: Option<Live<'s>>,
+    /// How full the zone of sessions is.
+    pub fill: Option<Fill>,
+    /// URL of `authentik_outpost`, if there is one.
+    pub outpost: Option<&'s str>,
+    /// Its providers, once they are known.
+    pub directory: Option<&'s Directory>,
+    /// The hand-written providers.
+    pub written: Vec<&'s Provider>,
+    /// Whether a process exists.
+    pub is_alive: fn(u32) -> bool,
+}
+
+/// The state of the module. Times are in seconds since 1970, `None` for what never happened.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// When it was made.
+    pub time: u64,
+    /// Version of this module.
+    pub module_version: String,
+    /// Version of nginx.
+    pub nginx_version: String,
+    /// The connection to authentik; `None` without `authentik_outpost`.
+    pub outpost: Option<OutpostReport>,
+    /// Hand-written providers.
+    pub providers: Vec<ProviderReport>,
+    /// The zone of sessions.
+    pub zone: Option<ZoneReport>,
+    /// Decisions by status, all of them, also those at 0.
+    #[serde(serialize_with = "super::json::as_map")]
+    pub requests: Vec<Tally>,
+    /// Requests that were not let through, by reason, all of them.
+    #[serde(serialize_with = "super::json::as_map")]
+    pub reasons: Vec<Tally>,
+    /// How long the event loops were held up.
+    pub event_loop: EventLoopReport,
+}
+
+/// The connection to authentik and what it brought.
+#[derive(Debug, Serialize)]
+pub struct OutpostReport {
+    /// Where authentik is.
+    pub url: String,
+    /// As the administrator called the outpost; empty while it is not known.
+    pub name: String,
+    /// Its UUID; empty while it is not known.
+    pub pk: String,
+    /// The UUID of this nginx, by which authentik tells it from others of the same outpost.
+    pub instance: Option<String>,
+    /// Whether the WebSocket is open.
+    pub connected: bool,
+    /// The worker that has it open.
+    pub pid: Option<u32>,
+    /// When it was opened or closed last.
+    pub since: Option<u64>,
+    /// How often it was lost.
+    pub disconnects: u64,
+    /// When the settings were read last with success.
+    pub last_refresh: Option<u64>,
+    /// When reading them failed last.
+    pub last_failure: Option<u64>,
+    /// How often it failed.
+    pub refresh_failures: u64,
+    /// Sessions that authentik ended.
+    pub sessions_ended: u64,
+    /// Providers that are served; `None` while nothing is known of them.
+    pub providers: Option<Vec<ProviderReport>>,
+    /// What is not served as it is written in authentik, and why.
+    pub skipped: Vec<Unusable>,
+}
+
+/// A provider.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct ProviderReport {
+    /// Its name.
+    pub name: String,
+    /// Its mode, as authentik writes it.
+    pub mode: &'static str,
+    /// Its public URL.
+    pub external_host: String,
+}
+
+/// The zone of sessions.
+#[derive(Debug, Serialize)]
+pub struct ZoneReport {
+    /// Records: sessions, and a few documents of authentik.
+    pub records: u32,
+    /// What they take.
+    pub used_bytes: u64,
+    /// What they may take.
+    pub size_bytes: u64,
+    /// The one of the other, rounded down.
+    pub fill_percent: u32,
+    /// Records in use that had to go for new ones.
+    pub evicted: u64,
+}
+
+/// The longest there was since nginx was started, in microseconds. Measured where an outpost is
+/// connected.
+#[derive(Debug, Serialize)]
+pub struct EventLoopReport {
+    /// Until an event loop came round.
+    pub longest_pause_us: u64,
+    /// To exchange the providers.
+    pub longest_exchange_us: u64,
+}
+
+/// A counter.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// What is counted: word of a [`Status`] or code of a [`Reason`].
+    pub word: &'static str,
+    /// How often it was, over all workers, since nginx was started.
+    pub count: u64,
+}
+
+impl Report {
+    /// Looks at everything once.
+    #[must_use]
+    pub fn gather(source: &Source<'_>) -> Self {
+        let total = |counter: Counter| source.live.map_or(0, |live| live.total(counter.slot()));
+        let tally = |word, counter| Tally { word, count: total(counter) };
+        let of_status = |status: Status| tally(status.word(), Counter::Status(status));
+        let of_reason = |reason: Reason| tally(reason.code(), Counter::Reason(reason));
+        Self {
+            time: source.now.0,
+            module_version: source.module_version.to_owned(),
+            nginx_version: source.nginx_version.to_owned(),
+            outpost: source.outpost.map(|url| source.of_outpost(url)),
+            providers: source.written.iter().copied().map(provider).collect(),
+            zone: source.fill.map(|fill| source.of_zone(&fill)),
+            requests: Status::ALL.map(of_status).into(),
+            reasons: Reason::ALL.map(of_reason).into(),
+            event_loop: EventLoopReport {
+                longest_pause_us: source.fact(Fact::LongestPause),
+                longest_exchange_us: source.fact(Fact::LongestExchange),
+            },
+        }
+    }
+}
+
+impl Source<'_> {
+    fn of_outpost(&self, url: &str) -> OutpostReport {
+        let known = self.directory.map(Directory::outpost);
+        // A worker that was killed could not say that its connection is gone.
+        let pid = u32::try_from(self.fact(Fact::ConnectedBy)).ok();
+        let pid = pid.filter(|pid| *pid != 0 && (self.is_alive)(*pid));
+        OutpostReport {
+            url: url.to_owned(),
+            name: known.map(|outpost| outpost.name.clone()).unwrap_or_default(),
+            pk: known.map(|outpost| outpost.pk.clone()).unwrap_or_default(),
+            instance: self.live.and_then(|live| live.known_instance()),
+            connected: pid.is_some(),
+            pid,
+            since: self.time(Fact::ConnectedSince),
+            disconnects: self.fact(Fact::Disconnects),
+            last_refresh: self.time(Fact::LastRefresh),
+            last_failure: self.time(Fact::LastFailure),
+            refresh_failures: self.fact(Fact::RefreshFailures),
+            sessions_ended: self.fact(Fact::EndedByCore),
+            providers: self.directory.map(|d| d.providers().map(|p| provider(p)).collect()),
+            skipped: self.directory.map(Directory::skipped).unwrap_or_default(),
+        }
+    }
+
+    fn of_zone(&self, fill: &Fill) -> ZoneReport {
+        ZoneReport {
+            records: fill.records,
+            used_bytes: fill.bytes_used(),
+            size_bytes: fill.bytes_total(),
+            fill_percent: fill.percent(),
+            evicted: self.fact(Fact::Evicted),
+        }
+    }
+
+    fn fact(&self, fact: Fact) -> u64 {
+        self.live.map_or(0, |live| live.get(fact))
+    }
+
+    fn time(&self, fact: Fact) -> Option<u64> {
+        Some(self.fact(fact)).filter(|time| *time != 0)
+    }
+}
+
+fn provider(provider: &Provider) -> ProviderReport {
+    ProviderReport {
+        name: provider.name.clone(),
+        mode: match provider.mode {
+            Mode::ForwardSingle => "forward_single",
+            Mode::ForwardDomain => "forward_domain",
+            Mode::Proxy => "proxy",
+        },
+        external_host: provider.external.url.to_string(),
+    }
+}

@@ -1,0 +1,290 @@
+use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::live::{COUNTERS, Fact, Live, WORDS};
+use crate::outpost::{Directory, Outpost, Snapshot, Unusable};
+use crate::provider::Trust;
+use crate::reason::Reason;
+use crate::store::Fill;
+use crate::time::UnixTime;
+
+const NOW: u64 = 1_795_366_194;
+
+fn words() -> Vec<AtomicU64> {
+    (0..WORDS).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn source<'s>(live: Option<Live<'s>>, directory: Option<&'s Directory>) -> Source<'s> {
+    Source {
+        now: UnixTime(NOW),
+        module_version: "0.1.0",
+        nginx_version: "1.28.0",
+        live,
+        fill: Some(Fill { records: 3, blocks_used: 6, blocks_total: 24 }),
+        outpost: directory.is_some().then_some("https://sso.example.com/"),
+        directory,
+        written: Vec::new(),
+        is_alive: |pid| pid == 4711,
+    }
+}
+
+fn directory(name: &str, skipped: &str) -> Directory {
+    let outpost = Outpost {
+        pk: "11111111-2222-4333-8444-555555555555".to_owned(),
+        name: name.to_owned(),
+        ..Outpost::default()
+    };
+    let unusable = vec![Unusable { name: skipped.to_owned(), why: "has no mode".to_owned() }];
+    let snapshot = Snapshot { outpost, unusable, ..Snapshot::default() };
+    Directory::build(snapshot, &Trust::default(), None)
+}
+
+/// All that can be told, with a name of the administrator's choice.
+fn full(memory: &[AtomicU64], name: &str) -> Report {
+    let live = Live::new(memory).unwrap();
+    let _ = live.instance([0xab; 16]);
+    for (fact, value) in [
+        (Fact::ConnectedBy, 4711),
+        (Fact::ConnectedSince, NOW - 300),
+        (Fact::LastRefresh, NOW - 7),
+        (Fact::LastFailure, NOW - 7200),
+        (Fact::RefreshFailures, 2),
+        (Fact::Disconnects, 1),
+        (Fact::EndedByCore, 5),
+        (Fact::Evicted, 9),
+        (Fact::LongestPause, 1_234_567),
+        (Fact::LongestExchange, 42),
+    ] {
+        live.set(fact, value);
+    }
+    count(live.counters(0), Status::Known, None);
+    count(live.counters(1), Status::Known, None);
+    count(live.counters(1), Status::Refused, Some(Reason::NotPermitted));
+    let directory = directory(name, name);
+    let mut report = Report::gather(&source(Some(live), Some(&directory)));
+    let provider = || ProviderReport {
+        name: name.to_owned(),
+        mode: "proxy",
+        external_host: "https://wiki.example.com/".to_owned(),
+    };
+    report.providers.push(provider());
+    report.outpost.as_mut().unwrap().providers = Some(vec![provider()]);
+    report
+}
+
+#[test]
+fn every_counter_has_a_slot_of_its_own() {
+    let statuses = Status::ALL.map(Counter::Status);
+    let reasons = Reason::ALL.map(Counter::Reason);
+    let slots: HashSet<usize> = statuses.iter().chain(&reasons).map(|c| c.slot()).collect();
+    assert_eq!(slots.len(), statuses.len() + reasons.len());
+    assert!(slots.iter().all(|slot| *slot < COUNTERS));
+    let words: HashSet<&str> = Status::ALL.map(Status::word).into();
+    assert_eq!(words.len(), Status::ALL.len());
+}
+
+#[test]
+fn a_decision_is_counted_once_by_status_and_reason() {
+    let memory = words();
+    let live = Live::new(&memory).unwrap();
+    count(live.counters(3), Status::SignIn, Some(Reason::NoSession));
+    count(live.counters(4), Status::SignIn, Some(Reason::NoSession));
+    let report = Report::gather(&source(Some(live), None));
+    let told = |tallies: &[Tally]| -> Vec<(&str, u64)> {
+        let counted = tallies.iter().filter(|tally| tally.count > 0);
+        counted.map(|tally| (tally.word, tally.count)).collect()
+    };
+    assert_eq!(told(&report.requests), [("sign_in", 2)]);
+    assert_eq!(told(&report.reasons), [("no-session", 2)]);
+    count(&[], Status::Known, None);
+}
+
+#[test]
+fn a_connection_whose_worker_was_killed_is_closed() {
+    let memory = words();
+    let live = Live::new(&memory).unwrap();
+    let known = directory("outpost", "skipped");
+    for (pid, connected) in [(0, false), (4711, true), (4712, false), (u64::MAX, false)] {
+        live.set(Fact::ConnectedBy, pid);
+        let outpost = Report::gather(&source(Some(live), Some(&known))).outpost.unwrap();
+        assert_eq!(outpost.connected, connected, "{pid}");
+        assert_eq!(outpost.pid.is_some(), connected, "{pid}");
+    }
+}
+
+#[test]
+fn json_says_everything_under_stable_keys() {
+    let memory = words();
+    let response = answer(&full(&memory, "a \"b\"\n<c>"), Format::Json);
+    assert_eq!(response.content_type, Some("application/json"));
+    let mut told: Value = serde_json::from_str(&response.body).unwrap();
+    let requests = told["requests"].take();
+    assert_eq!(requests.as_object().unwrap().len(), Status::ALL.len());
+    assert_eq!((&requests["known"], &requests["refused"]), (&json!(2), &json!(1)));
+    let reasons = told["reasons"].take();
+    assert_eq!(reasons.as_object().unwrap().len(), Reason::ALL.len());
+    assert_eq!((&reasons["not-permitted"], &reasons["no-session"]), (&json!(1), &json!(0)));
+    let provider = json!({
+        "name": "a \"b\"\n<c>", "mode": "proxy", "external_host": "https://wiki.example.com/",
+    });
+    let expected = json!({
+        "time": NOW,
+        "module_version": "0.1.0",
+        "nginx_version": "1.28.0",
+        "outpost": {
+            "url": "https://sso.example.com/",
+            "name": "a \"b\"\n<c>",
+            "pk": "11111111-2222-4333-8444-555555555555",
+            "instance": "abababab-abab-4bab-abab-abababababab",
+            "connected": true,
+            "pid": 4711,
+            "since": NOW - 300,
+            "disconnects": 1,
+            "last_refresh": NOW - 7,
+            "last_failure": NOW - 7200,
+            "refresh_failures": 2,
+            "sessions_ended": 5,
+            "providers": [provider],
+            "skipped": [{ "name": "a \"b\"\n<c>", "why": "has no mode" }],
+        },
+        "providers": [provider],
+        "zone": {
+            "records": 3,
+            "used_bytes": 3072,
+            "size_bytes": 12288,
+            "fill_percent": 25,
+            "evicted": 9,
+        },
+        "requests": null,
+        "reasons": null,
+        "event_loop": { "longest_pause_us": 1_234_567, "longest_exchange_us": 42 },
+    });
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn prometheus_gets_upstreams_names_and_our_own() {
+    let memory = words();
+    let response = answer(&full(&memory, "a \"b\"\nc\\d"), Format::Prometheus);
+    assert_eq!(response.content_type, Some("text/plain; version=0.0.4; charset=utf-8"));
+    let labels = "{outpost_name=\"a \\\"b\\\"\\nc\\\\d\",outpost_type=\"proxy\",\
+                  uuid=\"abababab-abab-4bab-abab-abababababab\",version=\"0.1.0\",build=\"\"}";
+    let lines: Vec<&str> = response.body.lines().collect();
+    for line in [
+        &format!("authentik_outpost_info{labels} 1"),
+        &format!("authentik_outpost_connection{labels} 1"),
+        &format!("authentik_outpost_last_update{labels} {}", NOW - 7),
+        "authentik_outpost_refresh_failures_total 2",
+        "authentik_outpost_providers 1",
+        "authentik_outpost_skipped 1",
+        "authentik_module_info{version=\"0.1.0\",nginx_version=\"1.28.0\"} 1",
+        "authentik_written_providers 1",
+        "# TYPE authentik_requests_total counter",
+        "authentik_requests_total{status=\"known\"} 2",
+        "authentik_requests_total{status=\"failed\"} 0",
+        "authentik_reasons_total{reason=\"not-permitted\"} 1",
+        "authentik_zone_records 3",
+        "authentik_zone_used_bytes 3072",
+        "authentik_zone_size_bytes 12288",
+        "authentik_zone_evicted_total 9",
+        "authentik_sessions_ended_total 5",
+        "authentik_event_loop_longest_pause_seconds 1.234567",
+        "authentik_event_loop_longest_exchange_seconds 0.000042",
+    ] {
+        assert!(lines.contains(&line), "{line}\n{}", response.body);
+    }
+    let names: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "each is declared once");
+}
+
+#[test]
+fn the_policy_allows_the_style_and_nothing_else() {
+    let hash = STANDARD.encode(digest::digest(&digest::SHA256, html::STYLE.as_bytes()));
+    assert_eq!(
+        html::CONTENT_SECURITY_POLICY,
+        format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'"
+        )
+    );
+    let memory = words();
+    let page = answer(&full(&memory, "outpost"), Format::Html).body;
+    assert_eq!(page.matches(&format!("<style>{}</style>", html::STYLE)).count(), 1);
+    for outside in ["<script", "<img", "<link", " style=", "url(", "@import", "<form", "href="] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(!html::STYLE.contains('<') && html::STYLE.is_ascii());
+}
+
+#[test]
+fn the_page_tells_what_the_report_says() {
+    let memory = words();
+    let page = answer(&full(&memory, "office"), Format::Html);
+    assert!(page.headers.iter().any(|(name, _)| *name == "Content-Security-Policy"));
+    for part in [
+        "<h1>office</h1>",
+        "<p class=\"state good\">Connected to authentik</p>",
+        "2026-11-22 16:49:54 UTC",
+        "<b>Open</b><small>since 5 minutes</small>",
+        "<td>worker 4711</td>",
+        "<td>once</td>",
+        "2 hours ago, 2 times in all",
+        "<th scope=\"row\">office</th><td>has no mode</td>",
+        "<td><code>https://wiki.example.com/</code></td>",
+        "<code>not-permitted</code><small>You are signed in",
+        "value=\"25\"",
+        "<td>1234.567 ms</td>",
+        "<td>3 kB of 12 kB used</td>",
+    ] {
+        assert!(page.body.contains(part), "{part}\n{}", page.body);
+    }
+    assert!(!page.body.contains("no-session"), "what never happened is left out");
+}
+
+#[test]
+fn each_state_of_the_connection_has_its_sentence() {
+    let memory = words();
+    let mut report = full(&memory, "office");
+    let says = |report: &Report, sentence: &str| {
+        let page = answer(report, Format::Html).body;
+        assert!(page.contains(sentence), "{sentence}\n{page}");
+    };
+    report.outpost.as_mut().unwrap().connected = false;
+    says(&report, "state bad\">Not connected to authentik");
+    report.outpost.as_mut().unwrap().providers = None;
+    says(&report, "state bad\">authentik was not reached yet");
+    report.outpost = None;
+    says(&report, "state \">Works with the providers of nginx.conf");
+}
+
+#[test]
+fn no_name_can_become_markup() {
+    let memory = words();
+    let evil = "</title><script>alert('1')</script>\" onmouseover=`x` &amp;\u{0}\r\n";
+    let page = answer(&full(&memory, evil), Format::Html).body;
+    let memory = words();
+    let harmless = answer(&full(&memory, "harmless"), Format::Html).body;
+    for mark in ['<', '>', '"', '\'', '`'] {
+        let count = |html: &str| html.matches(mark).count();
+        assert_eq!(count(&page), count(&harmless), "{mark}");
+    }
+    assert!(!page.contains('\u{0}') && !page.contains('\r'));
+}
+
+#[test]
+fn nothing_is_invented_where_nothing_is_known() {
+    let empty = Source { fill: None, ..source(None, None) };
+    let report = Report::gather(&empty);
+    assert!(report.outpost.is_none() && report.zone.is_none() && report.providers.is_empty());
+    for format in Format::ALL {
+        assert_eq!(answer(&report, format).status, 200, "{}", format.word());
+    }
+    let text = answer(&report, Format::Prometheus).body;
+    assert!(!text.contains("authentik_outpost_") && !text.contains("authentik_zone_"), "{text}");
+}
