@@ -6,22 +6,25 @@ use gate::reason::{Reason, Reply};
 use gate::request::Sender;
 use gate::require::Rule;
 use gate::response::Response;
+use gate::status::Status;
 
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request};
 use crate::providers;
 use crate::state::Decided;
+use crate::status;
 
 /// What clients are told to wait before they try again, in seconds.
 const RETRY_AFTER: &str = "5";
 
-/// Remembers how the request was decided, for `$authentik_status` and `$authentik_reason`.
-pub(crate) fn note(
-    r: &Request<'_>,
-    status: &'static str,
-    reason: Option<Reason>,
-) -> Result<(), Fault> {
-    r.state()?.decided.set(Decided { status, reason });
+/// Remembers how the request was decided, for `$authentik_status` and `$authentik_reason`, and
+/// counts it.
+pub(crate) fn note(r: &Request<'_>, status: Status, reason: Option<Reason>) -> Result<(), Fault> {
+    let decided = Decided { status: Some(status), reason };
+    // The same again when it is woken, or when nginx sends it from location to location.
+    if r.state()?.decided.replace(decided) != decided {
+        status::count(status, reason);
+    }
     Ok(())
 }
 
@@ -38,7 +41,7 @@ pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
 
 /// Refuses a request to a protected location: words for programs, a page for people.
 pub(crate) fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault> {
-    note(r, "refused", Some(reason))?;
+    note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
     Ok(Flow::Refuse(words_or_page(r, reason)))
 }
@@ -47,7 +50,7 @@ pub(crate) fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault>
 pub(crate) fn unknown_host(r: &Request<'_>) -> Result<Response, Fault> {
     let reason = Reason::UnknownHost;
     let host = printable(r.host());
-    note(r, "refused", Some(reason))?;
+    note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, &format!("host: \"{host}\""));
     let Reply { status, code, title, sentence, .. } = reason.reply();
     Ok(match Sender::of(&r.sender_hints()) {
@@ -62,7 +65,7 @@ pub(crate) fn unknown_host(r: &Request<'_>) -> Result<Response, Fault> {
 
 /// Refuses a request while nothing is known of the outpost's providers.
 pub(crate) fn no_settings(r: &Request<'_>) -> Result<Response, Fault> {
-    note(r, "refused", Some(Reason::NoSettings))?;
+    note(r, Status::Refused, Some(Reason::NoSettings))?;
     log(r, "refused", Reason::NoSettings, "");
     Ok(words_or_page(r, Reason::NoSettings))
 }
@@ -70,7 +73,7 @@ pub(crate) fn no_settings(r: &Request<'_>) -> Result<Response, Fault> {
 /// Refuses a visitor who is known and may not. The log says what is missing, the page does not.
 pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
     let reason = Reason::NotPermitted;
-    note(r, "refused", Some(reason))?;
+    note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, &format!("missing: {rule}"));
     Ok(Flow::Refuse(words_or_page(r, reason)))
 }
@@ -94,7 +97,7 @@ pub(crate) fn fail(
     detail: &str,
     way_on: Option<&str>,
 ) -> Result<Response, Fault> {
-    note(r, "failed", Some(reason))?;
+    note(r, Status::Failed, Some(reason))?;
     let Reply { level, code, .. } = reason.reply();
     let separator = if detail.is_empty() { "" } else { ", " };
     let name = &provider.name;

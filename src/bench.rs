@@ -32,7 +32,7 @@ const TOKEN: usize = 1536;
 /// Seeds from the first worker; the session of the cookie value `AAA…` (43 of them) comes last.
 pub(crate) fn seed(conf: &MainConf) {
     let (Some(zone), Some(defined)) = (conf.zone(), conf.providers.first()) else { return };
-    if conf.bench_sessions == 0 || !lifecycle::is_first_worker() {
+    if conf.bench_sessions == 0 || lifecycle::worker_number() != 0 {
         return;
     }
     let Some(record) = payload(&defined.provider) else { return };

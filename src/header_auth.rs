@@ -14,7 +14,7 @@ use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Key, Owner, Record};
+use gate::store::{Damaged, Key, Owner, Record};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
@@ -23,6 +23,7 @@ use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions::{self, kind};
 use crate::single_flight::{self, LEASE, LOOK};
+use crate::status;
 use crate::worker;
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
@@ -234,12 +235,12 @@ pub(crate) fn publish(judged: Judged) {
         }
     };
     let record = Record::new(answer, owner, kind::CREDENTIALS, expires, payload.expose());
-    zone.with(|table| {
-        if let Ok(record) = &record {
-            table.insert(record, time)?;
-        }
-        table.remove(&lease)
+    let evicted = zone.with(|table| {
+        let inserted = record.as_ref().ok().map(|record| table.insert(record, time)).transpose()?;
+        table.remove(&lease)?;
+        Ok::<_, Damaged>(inserted.map_or(0, |inserted| inserted.evicted_live))
     });
+    status::count_evicted(evicted.and_then(Result::ok).unwrap_or(0));
 }
 
 fn reason_of(code: &[u8]) -> Reason {

@@ -15,6 +15,7 @@
 //! | [`single_flight`] | one question at a time over all workers |
 //! | [`worker`] | the threads of a worker: questions out, answers in |
 //! | [`state`] | what is remembered of a request between callbacks |
+//! | [`status`] | `authentik_status`, and what it counts |
 //! | [`variables`] | `$authentik_…` |
 
 #![deny(unsafe_code)]
@@ -34,5 +35,6 @@ mod providers;
 mod sessions;
 mod single_flight;
 mod state;
+mod status;
 mod variables;
 mod worker;

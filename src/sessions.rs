@@ -14,6 +14,7 @@ use ring::digest;
 use crate::ngx::bytes::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
+use crate::status;
 
 /// What a record in the zone is.
 pub(crate) mod kind {
@@ -146,6 +147,7 @@ pub(crate) fn open(
         })
         .ok_or(Reason::Internal)?
         .map_err(|_| Reason::ZoneFull)?;
+    status::count_evicted(inserted.evicted_live);
     warn_if_full(inserted.fill, inserted.evicted_live);
     Ok(id)
 }

@@ -8,6 +8,7 @@ use gate::cookie::MAX_CANDIDATES;
 use gate::provider::ProviderKey;
 use gate::question::Tokens;
 use gate::reason::Reason;
+use gate::status::Status;
 use gate::store::Key;
 
 use crate::ngx::bytes::Kept;
@@ -56,9 +57,9 @@ pub(crate) struct RequestState {
 }
 
 /// `$authentik_status` and `$authentik_reason`.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Decided {
-    pub(crate) status: &'static str,
+    pub(crate) status: Option<Status>,
     pub(crate) reason: Option<Reason>,
 }
 

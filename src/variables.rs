@@ -55,7 +55,10 @@ fn provider<'r>(r: &Request<'r>) -> &'r [u8] {
 }
 
 fn status<'r>(r: &Request<'r>) -> &'r [u8] {
-    r.existing_state().map(|state| state.decided.get().status.as_bytes()).unwrap_or_default()
+    r.existing_state()
+        .and_then(|state| state.decided.get().status)
+        .map(|status| status.word().as_bytes())
+        .unwrap_or_default()
 }
 
 fn reason<'r>(r: &Request<'r>) -> &'r [u8] {

@@ -27,6 +27,7 @@ use crate::ngx::wakeup::Wakeup;
 use crate::ngx::{Fault, Request, Zone};
 use crate::outpost;
 use crate::state::CancelOnDrop;
+use crate::status;
 
 /// How long authentik may take for an answer.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -102,6 +103,7 @@ pub(crate) fn start(conf: &MainConf) {
     if !conf.uses_module() && !cfg!(feature = "suspend-all") {
         return;
     }
+    status::start(conf);
     match Wakeup::open() {
         Ok(wakeup) => {
             let worker = Worker {

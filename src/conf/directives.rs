@@ -1,8 +1,11 @@
 //! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
 
-use super::{location, outpost, provider, zone};
+use super::{location, outpost, provider, status, zone};
 use crate::ngx::Row;
-use crate::ngx::conf::{FLAG, HTTP, LOCATION, NAMED_BLOCK, ONE, ONE_OR_MORE, ONE_OR_TWO, SERVER};
+use crate::ngx::conf::{
+    FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_OR_ONE, ONE, ONE_OR_MORE, ONE_OR_TWO,
+    SERVER,
+};
 
 /// Everything an administrator can write, outside of the blocks.
 pub(crate) static TABLE: &[Row] = &[
@@ -36,6 +39,7 @@ pub(crate) static TABLE: &[Row] = &[
         FLAG,
         location::set_strip_cookie,
     ),
+    Row::location(c"authentik_status", LOCATION_ONLY, NONE_OR_ONE, status::set_status),
     #[cfg(feature = "bench-seed")]
     crate::bench::row(),
     Row::end(),

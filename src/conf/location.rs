@@ -6,7 +6,9 @@ use gate::decision::Unauthenticated;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 use gate::require::{Requirements, Rule};
+use gate::status::Format;
 
+use super::status::StatusPage;
 use super::{duplicate, duplicate_list, unauth_paths};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
@@ -20,6 +22,8 @@ pub(crate) struct LocationConf {
     identity_headers: Option<Arc<[Box<[u8]>]>>,
     strip_cookie: Option<bool>,
     require: Option<Requirements>,
+    /// Not inherited, as no directive that answers is.
+    pub(super) status: Option<StatusPage>,
     /// What `provider` comes to.
     protection: Protection,
 }
@@ -72,6 +76,11 @@ impl LocationConf {
         self.require.as_ref()
     }
 
+    /// `authentik_status`.
+    pub(crate) fn status(&self) -> Option<Format> {
+        self.status.as_ref().map(|page| page.format)
+    }
+
     /// `authentik_strip_cookie`.
     pub(crate) fn strips_cookie(&self) -> bool {
         self.strip_cookie.unwrap_or(true)
@@ -92,8 +101,12 @@ pub(crate) fn merge(
         identity_headers,
         strip_cookie,
         require,
+        status,
         protection,
     } = child;
+    if let Some(page) = status {
+        page.answers_alone(cf)?;
+    }
     let said_here = provider.is_some();
     inherit(provider, &parent.provider);
     inherit(unauth_paths, &parent.unauth_paths);

@@ -5,6 +5,7 @@ pub(crate) mod location;
 mod outpost;
 mod provider;
 mod secret;
+mod status;
 mod trust;
 mod zone;
 

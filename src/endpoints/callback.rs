@@ -12,6 +12,7 @@ use gate::reason::Reason;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::secret::Secret;
+use gate::status::Status;
 
 use super::sign_in;
 use crate::core_server::{self, Unknown};
@@ -236,7 +237,7 @@ fn signed_in(
     let trail = LoginTrail::read(provider, &sessions::cookies(r)?, time).completed(time);
     let life = rendered.expires.since(time);
     let session = cookie::set_session(provider, &id, life);
-    answers::note(r, "signed_in", None)?;
+    answers::note(r, Status::SignedIn, None)?;
     let response = Response::redirect(opened.target.as_str())
         .with_cookies(opened.clear_cookies.iter().cloned())
         .with("Set-Cookie", session.as_str())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use gate::endpoint::{Endpoint, endpoint, may_be_endpoint};
 use gate::provider::{ENDPOINTS_PATH, Provider};
 use gate::response::Response;
+use gate::status::Status;
 
 use crate::answers;
 use crate::conf::Auto;
@@ -31,7 +32,7 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Addressed::NotYet => return answers::no_settings(r).map(Flow::Answer),
     };
     if r.existing_state().is_none_or(|state| state.query.get().is_none()) {
-        answers::note(r, "endpoint", None)?;
+        answers::note(r, Status::Endpoint, None)?;
         r.state()?.query.set(Some(r.remember(query)));
         r.hide_query()?;
     }

@@ -7,6 +7,7 @@ use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
+use gate::status::Status;
 
 use crate::core_server::{self, Unknown};
 use crate::ngx::{Fault, Flow, Request, now};
@@ -35,7 +36,7 @@ pub(crate) fn of_page(
     provider: &Arc<Provider>,
     reason: Reason,
 ) -> Result<Flow, Fault> {
-    answers::note(r, "sign_in", Some(reason))?;
+    answers::note(r, Status::SignIn, Some(reason))?;
     let target = RedirectTarget::of_request(provider, r.host(), r.raw_target());
     let begun = begin(r, provider, &target, 0)?;
     if let Begun::Answer(Response { status: 302, .. }) = begun {

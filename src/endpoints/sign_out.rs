@@ -8,6 +8,7 @@ use gate::page::{Action, Page};
 use gate::provider::Provider;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
+use gate::status::Status;
 use url::form_urlencoded;
 
 use super::{providers_here, sign_in};
@@ -38,7 +39,7 @@ pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> R
         Err(Unknown::Waiting) => return Ok(Flow::Suspended),
         Err(Unknown::Failed(_)) => only_here(provider),
     };
-    answers::note(r, "signed_out", None)?;
+    answers::note(r, Status::SignedOut, None)?;
     Ok(Flow::Answer(
         answer
             .with("Set-Cookie", cookie::delete(provider, &provider.cookie_name))

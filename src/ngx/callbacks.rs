@@ -14,6 +14,7 @@ use super::guard;
 use super::variables;
 use crate::conf::{LocationConf, MainConf, location};
 use crate::phases;
+use crate::status;
 
 pub(super) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: phase handlers get a live request, on the event-loop thread.
@@ -28,6 +29,12 @@ pub(super) unsafe extern "C" fn preaccess(r: *mut ngx_http_request_t) -> ngx_int
 pub(super) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as above.
     unsafe { guard::phase(r, phases::access::access) }
+}
+
+/// Content handler of `authentik_status`.
+pub(super) unsafe extern "C" fn status(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: content handlers get a live request, on the event-loop thread.
+    unsafe { guard::content(r, status::answer) }
 }
 
 pub(super) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {

@@ -6,11 +6,11 @@ use core::marker::PhantomData;
 use core::ptr;
 
 use ngx::ffi::{
-    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_TAKE1, NGX_CONF_TAKE12,
-    NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_MAIN_CONF, NGX_HTTP_SRV_CONF, NGX_LOG_EMERG,
-    NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t, ngx_conf_full_name, ngx_conf_log_error,
-    ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_log_error_core, ngx_parse_size, ngx_path_t,
-    ngx_pcalloc, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
+    NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_MAIN_CONF, NGX_HTTP_SRV_CONF,
+    NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t, ngx_conf_full_name,
+    ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_log_error_core, ngx_parse_size,
+    ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
 };
 
 use super::guard::{self, Fault};
@@ -23,6 +23,10 @@ pub(crate) const HTTP: u32 = NGX_HTTP_MAIN_CONF;
 pub(crate) const SERVER: u32 = NGX_HTTP_SRV_CONF;
 /// `location`, also `if` inside one.
 pub(crate) const LOCATION: u32 = NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
+/// `location`, without `if`.
+pub(crate) const LOCATION_ONLY: u32 = NGX_HTTP_LOC_CONF;
+/// Arity: one argument or none.
+pub(crate) const NONE_OR_ONE: u32 = NGX_CONF_NOARGS | NGX_CONF_TAKE1;
 /// Arity: exactly one argument.
 pub(crate) const ONE: u32 = NGX_CONF_TAKE1;
 /// Arity: one or two.

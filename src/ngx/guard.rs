@@ -76,6 +76,29 @@ pub(super) unsafe fn phase(
     })
 }
 
+/// Runs a content handler.
+///
+/// # Safety
+/// As [`phase`].
+pub(super) unsafe fn content(
+    r: *mut ngx_http_request_t,
+    handler: for<'r> fn(&Request<'r>) -> Result<Response, Fault>,
+) -> ngx_int_t {
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: by this function's contract.
+        let mut request = unsafe { Request::new(r) };
+        let sent = handler(&request).and_then(|made| respond::content(&mut request, &made));
+        sent.unwrap_or_else(|fault| {
+            request.log(Level::Crit, format_args!("{fault}, the request is answered 500"));
+            SERVER_ERROR
+        })
+    }));
+    ran.unwrap_or_else(|_| {
+        log::cycle(Level::Alert, format_args!("panicked, the request is answered 500"));
+        SERVER_ERROR
+    })
+}
+
 /// Runs a callback that has nothing to answer; a panic is logged and goes no further.
 pub(super) fn event(name: &str, callback: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(callback)).is_err() {

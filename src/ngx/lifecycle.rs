@@ -32,12 +32,17 @@ pub(super) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int
     })
 }
 
-/// Whether this is the worker that nginx started first.
-#[cfg(feature = "bench-seed")]
-pub(crate) fn is_first_worker() -> bool {
+/// Number of this worker, from 0; whoever replaces it has the same.
+pub(crate) fn worker_number() -> usize {
     // SAFETY: set by nginx before it starts a worker.
-    unsafe { ngx::ffi::ngx_worker == 0 }
+    unsafe { ngx::ffi::ngx_worker }
 }
+
+/// The nginx that this module was built for; it is loaded by no other.
+pub(crate) const NGINX_VERSION: &str = match ngx::ffi::NGINX_VERSION.to_str() {
+    Ok(version) => version,
+    Err(_) => "",
+};
 
 pub(super) unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
     guard::event("worker exit", worker::stop);

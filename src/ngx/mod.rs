@@ -12,6 +12,7 @@
 pub(crate) mod bytes;
 mod callbacks;
 pub(crate) mod conf;
+pub(crate) mod content;
 pub(crate) mod guard;
 pub(crate) mod header_list;
 mod known_headers;

@@ -95,7 +95,7 @@ impl<'r> Request<'r> {
     }
 
     /// Whether a redirect keeps what was asked: `GET` and `HEAD`.
-    fn is_safe_method(&self) -> bool {
+    pub(crate) fn is_safe_method(&self) -> bool {
         self.fields().method & ((NGX_HTTP_GET | NGX_HTTP_HEAD) as ngx_uint_t) != 0
     }
 

@@ -42,6 +42,16 @@ pub(super) fn refuse(request: &mut Request<'_>, response: &Response) -> ngx_int_
     }
 }
 
+/// What a content handler returns. nginx ends the request with it, and writes the body of what has
+/// none.
+pub(super) fn content(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fault> {
+    set_headers(request, response)?;
+    match response.content_type {
+        None => Ok(code(response.status)),
+        Some(_) => send(request, response),
+    }
+}
+
 fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fault> {
     let content_type = response.content_type.unwrap_or_default();
     let body = request.keep(response.body.as_bytes())?;

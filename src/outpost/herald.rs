@@ -132,6 +132,7 @@ impl Events for Herald {
 
     fn refresh_failed(&self, error: &RefreshError) {
         self.live.set(Fact::LastFailure, now());
+        self.live.add(Fact::RefreshFailures, 1);
         let text = format!("outpost: settings were not read: {error}; the former ones stay");
         self.complain(Trouble::Refresh, Level::Error, text);
     }
@@ -154,6 +155,7 @@ impl Events for Herald {
         if self.live.get(Fact::ConnectedBy) == u64::from(self.me.pid) {
             self.live.set(Fact::ConnectedBy, 0);
             self.live.set(Fact::ConnectedSince, now());
+            self.live.add(Fact::Disconnects, 1);
         }
         let why = printable(why.as_bytes());
         let text = format!(

@@ -6,6 +6,7 @@ use gate::paths::{PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
 use gate::request::{RequestFacts, Sender, authority};
+use gate::status::Status;
 use gate::upstream;
 
 use crate::conf::LocationConf;
@@ -106,11 +107,11 @@ fn admit<'r>(
     }
     match permit.identity() {
         Ok(session) => {
-            answers::note(r, "known", None)?;
+            answers::note(r, Status::Known, None)?;
             set_identity_headers(r, session, &provider.headers)?;
         }
-        Err(Grounds::Path) => answers::note(r, "unauth_path", None)?,
-        Err(Grounds::Pass) => answers::note(r, "pass", None)?,
+        Err(Grounds::Path) => answers::note(r, Status::UnauthPath, None)?,
+        Err(Grounds::Pass) => answers::note(r, Status::Pass, None)?,
     }
     Ok(Flow::Admit)
 }

@@ -42,6 +42,7 @@ mod sign_in;
 mod sign_out;
 mod standin_outpost;
 mod state;
+mod status;
 mod suspend_all;
 mod tls;
 mod tokens;

@@ -5,6 +5,7 @@ mod changes;
 mod connection;
 mod hosts;
 mod many;
+mod status;
 
 use std::time::{Duration, Instant};
 

@@ -6,6 +6,18 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
     ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),
     (
+        "a status where nothing is protected",
+        "server { location = /status { authentik_status; allow 127.0.0.1; deny all; } }",
+    ),
+    (
+        "a status in each format",
+        "%%WIKI%% server {
+             authentik_provider wiki;
+             location /s/ { authentik_status format=html; location /s/j { authentik_status format=json; } }
+             location = /metrics { authentik_status format=prometheus; authentik_provider off; }
+         }",
+    ),
+    (
         "an outpost",
         "authentik_outpost http://10.0.0.1:9000/auth {
              token_file %%DIR%%/secret;

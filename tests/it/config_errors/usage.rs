@@ -48,6 +48,51 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "directive \"authentik_provider\" is not terminated by \";\"",
     ),
     (
+        "a format that there is not",
+        "server { location / {
+            authentik_status format=xml; # <-
+         } }",
+        "authentik_status: \"format=xml\" is not one of format=html, format=json, format=prometheus",
+    ),
+    (
+        "a format without its name",
+        "server { location / {
+            authentik_status json; # <-
+         } }",
+        "authentik_status: \"json\" is not one of format=html",
+    ),
+    (
+        "the status twice",
+        "server { location / {
+            authentik_status;
+            authentik_status format=json; # <-
+         } }",
+        "\"authentik_status\" directive is duplicate",
+    ),
+    (
+        "the status in a server",
+        "server {
+            authentik_status; # <-
+         }",
+        "\"authentik_status\" directive is not allowed here",
+    ),
+    (
+        "the status where a proxy answers already",
+        "server { location / {
+            proxy_pass http://127.0.0.1:1;
+            authentik_status; # <-
+         } }",
+        "authentik_status: another directive, like proxy_pass, answers in this location",
+    ),
+    (
+        "the status where a proxy answers after all",
+        "server { location / {
+            authentik_status; # <-
+            proxy_pass http://127.0.0.1:1;
+         } }",
+        "authentik_status: another directive, like proxy_pass, answers in this location",
+    ),
+    (
         "a pattern of a location that does not compile",
         "%%WIKI%% server { location / {
             authentik_unauth_paths ^/(public; # <-

@@ -1,0 +1,53 @@
+//! Locations that the module answers itself: `authentik_status`.
+
+use ngx::ffi::{
+    ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module, ngx_http_request_t,
+    ngx_int_t,
+};
+
+use super::callbacks;
+use super::conf::Conf;
+
+/// Type of a content handler, without the `Option` of `ngx_http_handler_pt`.
+type Handler = unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t;
+
+const OURS: Handler = callbacks::status;
+
+/// Who answers in a location.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answerer {
+    /// Files: no directive has said otherwise.
+    Nobody,
+    /// This module.
+    Us,
+    /// `proxy_pass`, `stub_status` and the like.
+    Another,
+}
+
+impl Conf<'_> {
+    /// Who answers in the location that is being read or merged, as far as it is known yet.
+    pub(crate) fn answerer(&self) -> Answerer {
+        // SAFETY: by the contract of `core_conf`.
+        match unsafe { (*self.core_conf()).handler } {
+            None => Answerer::Nobody,
+            Some(handler) if core::ptr::fn_addr_eq(handler, OURS) => Answerer::Us,
+            Some(_) => Answerer::Another,
+        }
+    }
+
+    /// Lets the status answer in the location that is being read.
+    pub(crate) fn answer_with_status(&mut self) {
+        // SAFETY: as above; nginx lets nobody else at the configuration meanwhile.
+        unsafe { (*self.core_conf()).handler = Some(OURS) };
+    }
+
+    fn core_conf(&self) -> *mut ngx_http_core_loc_conf_t {
+        // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`; every location has a core
+        // configuration.
+        unsafe {
+            let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
+            let index = ngx_http_core_module.ctx_index;
+            (*(*context).loc_conf.add(index)).cast()
+        }
+    }
+}
