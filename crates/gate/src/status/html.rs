@@ -64,8 +64,8 @@ fn state(outpost: Option<&OutpostReport>) -> (&'static str, &'static str) {
 fn tiles(report: &Report) -> String {
     let mut tiles = Vec::new();
     if let Some(outpost) = &report.outpost {
-        let since = outpost.since.map(|since| format!("since {}", age(report.time, since)));
-        let since = since.unwrap_or_else(|| "since nginx was started".to_owned());
+        let since = outpost.since.map(|since| format!("for {}", age(report.time, since)));
+        let since = since.unwrap_or_else(|| "not yet opened".to_owned());
         let word = if outpost.connected { "Open" } else { "Closed" };
         tiles.push(tile("Connection", word, &since));
         let loaded = outpost.providers.as_ref().map_or(0, Vec::len).to_string();
@@ -170,7 +170,9 @@ fn details(report: &Report) -> String {
         row("Connection lost", times(outpost.disconnects));
         row("Settings read", time(outpost.last_refresh));
         let failures = times(outpost.refresh_failures);
-        row("Reading failed", format!("{}, {failures} in all", time(outpost.last_failure)));
+        let failed =
+            outpost.last_failure.map(|at| format!("{}, {failures} in all", time(Some(at))));
+        row("Reading failed", failed.unwrap_or_else(never));
         row("Sessions ended by authentik", outpost.sessions_ended.to_string());
     }
     if let Some(zone) = &report.zone {

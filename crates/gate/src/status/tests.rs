@@ -231,7 +231,7 @@ fn the_page_tells_what_the_report_says() {
         "<h1>office</h1>",
         "<p class=\"state good\">Connected to authentik</p>",
         "2026-11-22 16:49:54 UTC",
-        "<b>Open</b><small>since 5 minutes</small>",
+        "<b>Open</b><small>for 5 minutes</small>",
         "<td>worker 4711</td>",
         "<td>once</td>",
         "2 hours ago, 2 times in all",
