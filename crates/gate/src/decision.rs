@@ -19,6 +19,8 @@ pub struct Policy<'a> {
     pub unauthenticated: Unauthenticated,
     /// `intercept_header_auth`: who sends wrong credentials gets 401, not a redirect.
     pub intercept_header_auth: bool,
+    /// A directory that is open as well: the endpoints, when another proxy asks about them.
+    pub open_directory: Option<&'a str>,
 }
 
 /// `authentik_unauthenticated auto | redirect | 401 | pass`.
@@ -96,7 +98,9 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
         let path = request.path();
         // A location names no host: its patterns see the path in every mode.
         let location_covers = |paths: &UnauthPaths| paths.cover(&path.path_only());
-        policy.provider_paths.cover(&path) || policy.location_paths.is_some_and(location_covers)
+        policy.provider_paths.cover(&path)
+            || policy.location_paths.is_some_and(location_covers)
+            || policy.open_directory.is_some_and(|directory| path.is_under(directory))
     };
     // First who it is: a known visitor keeps the identity on unauthenticated paths too.
     let reason = match session {
@@ -183,6 +187,7 @@ mod tests {
             require: Some(require),
             unauthenticated,
             intercept_header_auth: intercept,
+            open_directory: None,
         };
         let session = session.map(|record| SessionView::over(record).unwrap());
         match decide(&policy, Facts { request: &Visit { path, sender }, session }) {

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod endpoint;
 #[cfg(test)]
 mod fixtures;
+pub mod forward;
 pub mod http;
 pub mod identity;
 mod json;

@@ -7,10 +7,12 @@
 //! docs/unauthenticated-paths.md.
 
 mod dialect;
+mod normal;
 mod readings;
 
 use std::fmt;
 
+pub use normal::normalize;
 use readings::Readings;
 use regex::{Regex, RegexBuilder};
 
@@ -63,6 +65,17 @@ impl PathFacts<'_> {
     #[must_use]
     pub fn path_only(self) -> Self {
         Self { subject: Subject::Path, ..self }
+    }
+
+    /// Whether every reader of the path finds it to be `directory` or below it. `directory` has no
+    /// final slash.
+    #[must_use]
+    pub fn is_under(self, directory: &str) -> bool {
+        let Some(readings) = Readings::of(&self.path_only()) else { return false };
+        readings.all_match(|text| {
+            let below = text.strip_prefix(directory);
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        })
     }
 }
 

@@ -68,6 +68,8 @@ pub enum Reason {
     ZoneFull,
     /// Sign-ins fail again and again: stopped instead of looping.
     SignInLoop,
+    /// A proxy that asks for a verdict does not say which page it is about, or is not trusted.
+    ForwardUrl,
     /// Something broke inside the module. Stays the last: a test counts on it.
     Internal,
 }
@@ -100,7 +102,7 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::CredentialsRejected,
@@ -130,6 +132,7 @@ impl Reason {
         Self::Overloaded,
         Self::ZoneFull,
         Self::SignInLoop,
+        Self::ForwardUrl,
         Self::Internal,
     ];
 
@@ -175,6 +178,7 @@ impl Reason {
             Self::Overloaded => (503, Error, "overloaded", AWAY, RETRY),
             Self::ZoneFull => (503, Error, "zone-full", AWAY, RETRY),
             Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
+            Self::ForwardUrl => (500, Error, "forward-url", BROKEN, NO_FORWARD_URL),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };
         Reply { status, level, code, title, sentence }
@@ -254,6 +258,7 @@ const NOT_SIGNED_IN: &str = "The sign-in was not completed.";
 const BROKEN: &str = "Sign-in is not possible";
 const SETTINGS: &str = "The sign-in service and this site do not agree. \
     The administrator finds the cause in the error log.";
+const NO_FORWARD_URL: &str = "The proxy in front of this one does not say which page it is about.";
 const INTERNAL: &str = "Something went wrong on this site.";
 const AWAY: &str = "The sign-in service is not available";
 const RETRY: &str = "You are not signed in, and the sign-in service does not answer right now. \

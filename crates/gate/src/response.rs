@@ -45,6 +45,17 @@ impl Response {
         Self::with_body(status, &page::JSON_HEADERS, body)
     }
 
+    /// Bare words, for another proxy.
+    #[must_use]
+    pub fn text(status: u16, words: &str) -> Self {
+        Self {
+            status,
+            headers: vec![(NO_STORE.0, NO_STORE.1.to_owned())],
+            content_type: Some("text/plain; charset=utf-8"),
+            body: words.to_owned(),
+        }
+    }
+
     /// With these headers, among them the content type.
     pub(crate) fn with_body(
         status: u16,

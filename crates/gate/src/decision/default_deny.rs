@@ -34,6 +34,7 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
                     require: None,
                     unauthenticated,
                     intercept_header_auth,
+                    open_directory: None,
                 };
                 let facts = Facts { request: &Closed(sender), session: Err(present) };
                 let verdict = decide(&policy, facts);
@@ -78,7 +79,8 @@ fn following(reason: Reason) -> Option<Reason> {
         Reason::CoreMismatch => Reason::Overloaded,
         Reason::Overloaded => Reason::ZoneFull,
         Reason::ZoneFull => Reason::SignInLoop,
-        Reason::SignInLoop => Reason::Internal,
+        Reason::SignInLoop => Reason::ForwardUrl,
+        Reason::ForwardUrl => Reason::Internal,
         Reason::Internal => return None,
     })
 }

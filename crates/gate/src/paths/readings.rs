@@ -112,7 +112,7 @@ fn compatible_with_delimiter(c: char) -> bool {
 
 /// Which escapes are undone.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Escapes {
+pub(super) enum Escapes {
     /// All of them.
     All,
     /// Those of bytes that cannot stand in a path as they are. Nobody needs to escape a letter: a
@@ -121,7 +121,7 @@ enum Escapes {
 }
 
 /// The path with its escapes undone once; `None` if one is malformed.
-fn decoded(path: &[u8], escapes: Escapes) -> Option<Cow<'_, [u8]>> {
+pub(super) fn decoded(path: &[u8], escapes: Escapes) -> Option<Cow<'_, [u8]>> {
     if !path.contains(&b'%') {
         return Some(Cow::Borrowed(path));
     }
