@@ -47,9 +47,9 @@ pub(crate) fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault>
 }
 
 /// Refuses a request for a host that none of the outpost's providers has.
-pub(crate) fn unknown_host(r: &Request<'_>) -> Result<Response, Fault> {
+pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fault> {
     let reason = Reason::UnknownHost;
-    let host = printable(r.host());
+    let host = printable(host);
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, &format!("host: \"{host}\""));
     let Reply { status, code, title, sentence, .. } = reason.reply();

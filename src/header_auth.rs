@@ -33,7 +33,7 @@ const NO_KEPT: u64 = 10;
 /// How long authentik's absence is believed, in seconds: between one and two.
 const AWAY_KEPT: u64 = 2;
 /// What became of the credentials of a request.
-pub(crate) enum Checked<'r> {
+enum Checked<'r> {
     /// There are none that authentik could check.
     Absent,
     /// authentik knows them. They are gone from the request.
@@ -52,11 +52,25 @@ pub(crate) struct Judged {
     result: Result<Rendered, CoreError>,
 }
 
-/// Checks the `Authorization` header of a request without a session.
-pub(crate) fn check<'r>(
+/// Who sends the request: by session, else by credentials. `None` while it waits for authentik.
+pub(crate) fn identify<'r>(
     r: &mut Request<'r>,
     provider: &'r Arc<Provider>,
-) -> Result<Checked<'r>, Fault> {
+) -> Result<Option<Result<SessionView<'r>, Reason>>, Fault> {
+    let reason = match sessions::find(r, provider)? {
+        Ok(session) => return Ok(Some(Ok(session))),
+        Err(reason) => reason,
+    };
+    Ok(match check(r, provider)? {
+        Checked::Absent => Some(Err(reason)),
+        Checked::Known(session) => Some(Ok(session)),
+        Checked::Rejected(reason) => Some(Err(reason)),
+        Checked::Waiting => None,
+    })
+}
+
+/// Checks the `Authorization` header of a request without a session.
+fn check<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Result<Checked<'r>, Fault> {
     let Some(header) = r.header(b"authorization") else {
         // After an internal redirect: accepted and taken away by the location before.
         return match r.existing_state().and_then(|state| state.consumed.get()) {

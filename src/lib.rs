@@ -6,6 +6,7 @@
 //! | [`conf`] | the directives, their inheritance, what `nginx -t` refuses |
 //! | [`phases`] | post-read: strip, hand over endpoints; preaccess: cookies; access: ask the gate |
 //! | [`endpoints`] | `/outpost.goauthentik.io/{start,callback,sign_out,ping}` |
+//! | [`forward`] | `/outpost.goauthentik.io/auth/…`: other proxies ask for a verdict |
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`sessions`] | the gate's table, joined to the mapped zone |
 //! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
@@ -26,6 +27,7 @@ mod bench;
 mod conf;
 mod core_server;
 mod endpoints;
+mod forward;
 mod header_auth;
 #[allow(unsafe_code, reason = "the fence")]
 mod ngx;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use gate::provider::Provider;
+use gate::forward::ForwardUrl;
+use gate::outpost::Directory;
+use gate::provider::{Provider, ProviderKey};
 
 use crate::conf::{Auto, Protection};
 use crate::ngx::{Fault, Request};
@@ -27,6 +29,12 @@ pub(crate) struct OfHost {
     only: Option<Arc<Provider>>,
 }
 
+/// The outpost's answer for a host that another proxy asks about, looked up once too.
+pub(crate) struct OfForwarded {
+    of_url: OfHost,
+    asked_at: Option<ProviderKey>,
+}
+
 /// What protects the location that nginx chose.
 pub(crate) fn of_location<'r>(r: &Request<'r>) -> Result<Chosen<'r>, Fault> {
     match r.location().protection() {
@@ -41,11 +49,41 @@ pub(crate) fn of_host<'r>(r: &Request<'r>, auto: Auto) -> Result<Chosen<'r>, Fau
     let state = r.state()?;
     if state.of_host.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let found = directory.find(r.server_name(), port(r.host())).cloned();
-        let only = directory.only().filter(|_| found.is_none()).cloned();
-        let _ = state.of_host.set(OfHost { found, only });
+        let _ = state.of_host.set(OfHost::find(&directory, r.server_name(), port(r.host())));
     }
     Ok(chosen(state.of_host.get(), auto))
+}
+
+/// The provider of the location for the host that another proxy asks about.
+pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<Chosen<'r>, Fault> {
+    let auto = match r.location().protection() {
+        Protection::Off => return Ok(Chosen::Off),
+        Protection::By(provider) => return Ok(Chosen::Provider(provider)),
+        Protection::Auto(auto) => *auto,
+    };
+    let of_forwarded = &r.state()?.of_forwarded;
+    if of_forwarded.get().is_none() {
+        let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
+        let of_url = OfHost::find(&directory, url.host(), url.port());
+        // `Host $host` has no port.
+        let asked_at = directory.find(r.server_name(), port(r.host()).or(url.port()));
+        let asked_at = asked_at.map(|provider| provider.key);
+        let _ = of_forwarded.set(OfForwarded { of_url, asked_at });
+    }
+    Ok(chosen(of_forwarded.get().map(|found| &found.of_url), auto))
+}
+
+/// Whose host the `Host` of the question is, once [`of_forwarded`] has looked.
+pub(crate) fn asked_at(r: &Request<'_>) -> Option<ProviderKey> {
+    r.existing_state()?.of_forwarded.get()?.asked_at
+}
+
+impl OfHost {
+    fn find(directory: &Directory, host: &[u8], port: Option<u16>) -> Self {
+        let found = directory.find(host, port).cloned();
+        let only = directory.only().filter(|_| found.is_none()).cloned();
+        Self { found, only }
+    }
 }
 
 fn chosen(of_host: Option<&OfHost>, auto: Auto) -> Chosen<'_> {
@@ -60,8 +98,9 @@ pub(crate) fn known<'r>(r: &Request<'r>) -> Option<&'r Arc<Provider>> {
     let state = r.existing_state();
     let of_host = state.and_then(|state| state.of_host.get());
     if let Some(key) = state.and_then(|state| state.endpoint_of.get()) {
-        let found =
-            of_host.into_iter().flat_map(|of_host| of_host.found.iter().chain(&of_host.only));
+        let of_forwarded = state.and_then(|state| state.of_forwarded.get());
+        let found = of_host.into_iter().chain(of_forwarded.map(|found| &found.of_url));
+        let found = found.flat_map(|of_host| of_host.found.iter().chain(&of_host.only));
         return r.server().providers.iter().chain(found).find(|provider| provider.key == key);
     }
     match (r.location().protection(), of_host) {

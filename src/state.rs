@@ -13,7 +13,7 @@ use gate::store::Key;
 
 use crate::ngx::bytes::Kept;
 use crate::ngx::suspend::Suspension;
-use crate::providers::OfHost;
+use crate::providers::{OfForwarded, OfHost};
 use crate::worker::Answer;
 
 /// One per request that needs it. Cells, because nothing of nginx's is exclusive.
@@ -41,6 +41,8 @@ pub(crate) struct RequestState {
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
     /// The outpost's provider for the host.
     pub(crate) of_host: OnceCell<OfHost>,
+    /// The outpost's provider for the host that another proxy asks about.
+    pub(crate) of_forwarded: OnceCell<OfForwarded>,
     /// It asked what its `Authorization` header is worth.
     pub(crate) asked_credentials: Cell<bool>,
     /// Where the zone has what authentik said of the header that was taken away.

@@ -1,6 +1,6 @@
 //! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
 
-use super::{location, outpost, provider, status, zone};
+use super::{location, outpost, outpost_endpoint, provider, status, zone};
 use crate::ngx::Row;
 use crate::ngx::conf::{
     FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_OR_ONE, ONE, ONE_OR_MORE, ONE_OR_TWO,
@@ -38,6 +38,12 @@ pub(crate) static TABLE: &[Row] = &[
         HTTP | SERVER | LOCATION,
         FLAG,
         location::set_strip_cookie,
+    ),
+    Row::location(
+        c"authentik_outpost_endpoint",
+        LOCATION_ONLY,
+        ONE_OR_MORE,
+        outpost_endpoint::set_outpost_endpoint,
     ),
     Row::location(c"authentik_status", LOCATION_ONLY, NONE_OR_ONE, status::set_status),
     #[cfg(feature = "bench-seed")]

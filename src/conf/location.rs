@@ -8,9 +8,11 @@ use gate::provider::Provider;
 use gate::require::{Requirements, Rule};
 use gate::status::Format;
 
+use super::outpost_endpoint::{self, AskedBy};
 use super::status::StatusPage;
 use super::{duplicate, duplicate_list, unauth_paths};
 use crate::ngx::Place;
+use crate::ngx::cidr::Addresses;
 use crate::ngx::conf::{Conf, Mistake};
 
 /// Configuration of a location; of `http` and `server` too, whose settings locations inherit.
@@ -24,6 +26,7 @@ pub(crate) struct LocationConf {
     require: Option<Requirements>,
     /// Not inherited, as no directive that answers is.
     pub(super) status: Option<StatusPage>,
+    pub(super) asked_by: Option<AskedBy>,
     /// What `provider` comes to.
     protection: Protection,
 }
@@ -81,6 +84,11 @@ impl LocationConf {
         self.status.as_ref().map(|page| page.format)
     }
 
+    /// `authentik_outpost_endpoint`: the proxies that are believed.
+    pub(crate) fn asked_by(&self) -> Option<&Arc<Addresses>> {
+        self.asked_by.as_ref().map(|asked_by| &asked_by.trusted)
+    }
+
     /// `authentik_strip_cookie`.
     pub(crate) fn strips_cookie(&self) -> bool {
         self.strip_cookie.unwrap_or(true)
@@ -102,6 +110,7 @@ pub(crate) fn merge(
         strip_cookie,
         require,
         status,
+        asked_by,
         protection,
     } = child;
     if let Some(page) = status {
@@ -114,6 +123,7 @@ pub(crate) fn merge(
     inherit(identity_headers, &parent.identity_headers);
     inherit(strip_cookie, &parent.strip_cookie);
     inherit(require, &parent.require);
+    inherit(asked_by, &parent.asked_by);
 
     let place = match provider {
         Some(Choice::Named { name, place }) => {
@@ -131,6 +141,10 @@ pub(crate) fn merge(
         }
         Some(Choice::Off) | None => None,
     };
+    if let Some(asked_by) = asked_by {
+        outpost_endpoint::check(asked_by, protection, cf)?;
+        cf.server_conf().asked_by_proxies = true;
+    }
     if let (Some(place), Some(directive)) = (place, cf.location_answers_by()) {
         warn_of_answer(directive, place, said_here, cf);
     }

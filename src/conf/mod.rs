@@ -3,6 +3,7 @@
 pub(crate) mod directives;
 pub(crate) mod location;
 mod outpost;
+mod outpost_endpoint;
 mod provider;
 mod secret;
 mod status;
@@ -54,6 +55,8 @@ pub(crate) struct ServerConf {
     pub(crate) providers: Vec<Arc<Provider>>,
     /// Some part of the server is protected by the outpost's provider for the host.
     pub(crate) auto: Option<Auto>,
+    /// Some part of the server is an `authentik_outpost_endpoint`.
+    pub(crate) asked_by_proxies: bool,
     /// `authentik_identity_headers` of all its parts, lower case.
     pub(crate) identity_headers: Vec<Box<[u8]>>,
 }

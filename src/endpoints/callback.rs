@@ -42,7 +42,7 @@ impl From<Step> for Flow {
 }
 
 /// Runs again from the top each time the request is woken: all it is told is in the request.
-pub(super) fn callback<'r>(
+pub(crate) fn callback<'r>(
     r: &mut Request<'r>,
     default: &'r Arc<Provider>,
     query: &[u8],

@@ -1,8 +1,8 @@
 //! `/outpost.goauthentik.io/…`: answered in post-read, whichever location would match.
 
-mod callback;
+pub(crate) mod callback;
 pub(crate) mod sign_in;
-mod sign_out;
+pub(crate) mod sign_out;
 mod start;
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Addressed::To(endpoint, provider) => (endpoint, provider),
         Addressed::Elsewhere => return Ok(Flow::Next),
         Addressed::Ping => return Ok(Flow::Answer(Response::empty(204))),
-        Addressed::Nobody => return answers::unknown_host(r).map(Flow::Answer),
+        Addressed::Nobody => return answers::unknown_host(r, r.host()).map(Flow::Answer),
         Addressed::NotYet => return answers::no_settings(r).map(Flow::Answer),
     };
     if r.existing_state().is_none_or(|state| state.query.get().is_none()) {
@@ -47,7 +47,7 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
 
 /// Notes whose endpoint it is, for `$authentik_provider` and the log: no location was chosen yet, and
 /// perhaps only one of them has a provider.
-fn works_for(r: &Request<'_>, provider: &Arc<Provider>) -> Result<(), Fault> {
+pub(crate) fn works_for(r: &Request<'_>, provider: &Arc<Provider>) -> Result<(), Fault> {
     r.state()?.endpoint_of.set(Some(provider.key));
     Ok(())
 }

@@ -36,9 +36,19 @@ pub(crate) fn of_page(
     provider: &Arc<Provider>,
     reason: Reason,
 ) -> Result<Flow, Fault> {
-    answers::note(r, Status::SignIn, Some(reason))?;
     let target = RedirectTarget::of_request(provider, r.host(), r.raw_target());
-    let begun = begin(r, provider, &target, 0)?;
+    to(r, provider, reason, &target)
+}
+
+/// Signs in a visitor who must, to come back to `target`.
+pub(crate) fn to(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    reason: Reason,
+    target: &RedirectTarget,
+) -> Result<Flow, Fault> {
+    answers::note(r, Status::SignIn, Some(reason))?;
+    let begun = begin(r, provider, target, 0)?;
     if let Begun::Answer(Response { status: 302, .. }) = begun {
         answers::log(r, "sent to sign in", reason, "");
     }

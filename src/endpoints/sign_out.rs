@@ -19,7 +19,7 @@ use crate::{answers, sessions};
 /// Longest token that is sent along, in bytes: a request line may have 8 kB (nginx's default).
 const LONGEST_HINT: usize = 6 * 1024;
 
-pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<Flow, Fault> {
+pub(crate) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<Flow, Fault> {
     let provider = match r.state()?.signed_out.get() {
         Some(key) => providers_here(r, default)?.find(|p| p.key == key).unwrap_or(default),
         None => match end_sessions(r, default)? {

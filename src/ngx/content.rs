@@ -1,8 +1,8 @@
 //! Locations that the module answers itself: `authentik_status`.
 
 use ngx::ffi::{
-    ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module, ngx_http_request_t,
-    ngx_int_t,
+    NGX_HTTP_SATISFY_ANY, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
+    ngx_http_request_t, ngx_int_t,
 };
 
 use super::callbacks;
@@ -39,6 +39,13 @@ impl Conf<'_> {
     pub(crate) fn answer_with_status(&mut self) {
         // SAFETY: as above; nginx lets nobody else at the configuration meanwhile.
         unsafe { (*self.core_conf()).handler = Some(OURS) };
+    }
+
+    /// Whether `satisfy any` of the location being merged lets other modules admit before us; the
+    /// core module merges before we do.
+    pub(crate) fn location_satisfies_any(&self) -> bool {
+        // SAFETY: by the contract of `core_conf`.
+        unsafe { (*self.core_conf()).satisfy == NGX_HTTP_SATISFY_ANY as usize }
     }
 
     fn core_conf(&self) -> *mut ngx_http_core_loc_conf_t {

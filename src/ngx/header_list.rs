@@ -36,6 +36,11 @@ pub(crate) struct HeaderName<'r> {
 }
 
 impl<'r> HeaderName<'r> {
+    /// The name as it goes on the wire.
+    pub(super) fn name(&self) -> &'r [u8] {
+        self.name
+    }
+
     /// The name in lower case.
     pub(crate) fn lowercase(&self) -> &'r [u8] {
         self.lowercase

@@ -11,6 +11,7 @@
 
 pub(crate) mod bytes;
 mod callbacks;
+pub(crate) mod cidr;
 pub(crate) mod conf;
 pub(crate) mod content;
 pub(crate) mod guard;

@@ -10,6 +10,7 @@ use ngx::ffi::{
 use super::Request;
 use super::bytes;
 use super::guard::{FINALIZED, Fault};
+use super::header_list::NewHeader;
 use super::log::Level;
 
 /// Sends the response and ends the request: what a phase handler returns afterwards.
@@ -79,7 +80,7 @@ fn set_headers(request: &mut Request<'_>, response: &Response) -> Result<(), Fau
     Ok(())
 }
 
-impl Request<'_> {
+impl<'r> Request<'r> {
     /// Adds a header to whatever the response will be.
     pub(crate) fn add_response_header(
         &mut self,
@@ -87,7 +88,19 @@ impl Request<'_> {
         value: &str,
     ) -> Result<(), Fault> {
         let kept = self.keep(value.as_bytes())?;
-        let value = bytes::borrowed(self.recall(kept));
+        let value = self.recall(kept);
+        self.push_response_header(name.as_bytes(), value)
+    }
+
+    /// Adds headers to whatever the response will be.
+    pub(crate) fn add_response_headers(
+        &mut self,
+        mut headers: impl Iterator<Item = NewHeader<'r>>,
+    ) -> Result<(), Fault> {
+        headers.try_for_each(|header| self.push_response_header(header.name.name(), header.value))
+    }
+
+    fn push_response_header(&mut self, name: &'r [u8], value: &'r [u8]) -> Result<(), Fault> {
         // SAFETY: `headers_out.headers` is a live list; a pushed element is ours to fill.
         unsafe {
             let raw = self.raw;
@@ -99,9 +112,9 @@ impl Request<'_> {
             // Zeroed: since 1.23.0 `next` must not hold rubbish.
             element.write(core::mem::zeroed());
             (*element).hash = 1;
-            (*element).key = bytes::borrowed(name.as_bytes());
-            (*element).value = value;
-            if name.eq_ignore_ascii_case("location") {
+            (*element).key = bytes::borrowed(name);
+            (*element).value = bytes::borrowed(value);
+            if name.eq_ignore_ascii_case(b"location") {
                 (*raw).headers_out.location = element;
             }
         }

@@ -11,11 +11,11 @@ use gate::upstream;
 
 use crate::conf::LocationConf;
 use crate::endpoints::sign_in;
-use crate::header_auth::{self, Checked};
+use crate::header_auth;
 use crate::ngx::header_list::{HeaderName, NewHeader};
 use crate::ngx::{Fault, Flow, Request};
 use crate::providers::{self, Chosen};
-use crate::{answers, sessions};
+use crate::{answers, forward};
 
 /// Called again whenever a waiting request is woken.
 pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -30,21 +30,16 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(flow);
     }
     let location = r.location();
+    if let Some(trusted) = location.asked_by() {
+        return forward::answer(r, trusted);
+    }
     let provider = match providers::of_location(r)? {
         Chosen::Provider(provider) => provider,
         Chosen::Off => return Ok(Flow::Next),
-        Chosen::Nobody => return answers::unknown_host(r).map(Flow::Refuse),
+        Chosen::Nobody => return answers::unknown_host(r, r.host()).map(Flow::Refuse),
         Chosen::NotYet => return answers::no_settings(r).map(Flow::Refuse),
     };
-    let session = match sessions::find(r, provider)? {
-        Ok(session) => Ok(session),
-        Err(reason) => match header_auth::check(r, provider)? {
-            Checked::Absent => Err(reason),
-            Checked::Known(session) => Ok(session),
-            Checked::Rejected(reason) => Err(reason),
-            Checked::Waiting => return Ok(Flow::Suspended),
-        },
-    };
+    let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
     let facts = Facts { request: &Judged { r, provider }, session };
     match decide(&policy(location, provider), facts) {
         Verdict::Admit(permit) => admit(r, &permit, provider),
@@ -131,25 +126,42 @@ fn set_identity_headers<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
 ) -> Result<(), Fault> {
-    let values = session.user_headers().into_iter().chain(provider.values());
-    let named = NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value });
     let extras = session.extra_headers().count();
     if extras == 0 {
-        r.add_headers(NAMES.len(), named)?;
+        r.add_headers(NAMES.len(), the_twelve(session, provider))?;
     } else {
-        // They come from the administrator and override all others, the client's of course too
-        // (authentik-outpost.md §8.5).
+        // The client's own of these names too.
         let overrides = |name: &[u8]| session.extra_headers().any(|e| folds_to(name, e.lowercase));
         r.remove_headers(|name, _| overrides(name))?;
-        let named = named.filter(|header| !overrides(header.name.lowercase()));
-        let extra = session.extra_headers().map(|extra| NewHeader {
-            name: HeaderName::of_any(extra.name, extra.lowercase),
-            value: extra.value,
-        });
-        r.add_headers(NAMES.len() + extras, named.chain(extra))?;
+        r.add_headers(NAMES.len() + extras, identity_headers(session, provider))?;
     }
     r.state()?.headers_set.set(true);
     Ok(())
+}
+
+/// All that is told of a visitor. Additional headers come from the administrator and override all
+/// others (authentik-outpost.md §8.5).
+pub(crate) fn identity_headers<'r>(
+    session: &SessionView<'r>,
+    provider: &'r ProviderHeaders,
+) -> impl Iterator<Item = NewHeader<'r>> {
+    let session = *session;
+    let overridden = move |header: &NewHeader<'_>| {
+        session.extra_headers().any(|extra| folds_to(header.name.lowercase(), extra.lowercase))
+    };
+    let extra = session.extra_headers().map(|extra| NewHeader {
+        name: HeaderName::of_any(extra.name, extra.lowercase),
+        value: extra.value,
+    });
+    the_twelve(&session, provider).filter(move |header| !overridden(header)).chain(extra)
+}
+
+fn the_twelve<'r>(
+    session: &SessionView<'r>,
+    provider: &'r ProviderHeaders,
+) -> impl Iterator<Item = NewHeader<'r>> + use<'r> {
+    let values = session.user_headers().into_iter().chain(provider.values());
+    NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value })
 }
 
 /// The names of the identity headers as nginx wants them, in the order of [`HEADERS`].

@@ -1,6 +1,7 @@
 //! Post-read: before rewrite rules and access modules see the request.
 
 use crate::endpoints;
+use crate::forward;
 use crate::ngx::{Fault, Flow, Request};
 
 /// Strips what clients claim, then hands over requests to the module's own endpoints.
@@ -16,5 +17,10 @@ pub(crate) fn post_read(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(Flow::Suspended);
     }
     r.remove_claimed_headers(&server.identity_headers)?;
+    if server.asked_by_proxies {
+        if let Some(refusal) = forward::refuse_climbing(r)? {
+            return Ok(refusal);
+        }
+    }
     endpoints::dispatch(r)
 }

@@ -29,6 +29,7 @@ mod neighbours;
 mod open_redirects;
 mod outage;
 mod outpost;
+mod outpost_endpoint;
 mod own_cookies;
 mod proxy_mode;
 mod proxy_upstreams;

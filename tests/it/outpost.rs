@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Builder, Request, Site};
 
 /// The outpost that the stand-in has, its token in a file.
-const CONNECTED: &str = "authentik_outpost %%SSO%% { token_file %%TOKEN%%; }";
+pub(crate) const CONNECTED: &str = "authentik_outpost %%SSO%% { token_file %%TOKEN%%; }";
 
 /// A server whose provider is the outpost's; answers tell which worker gave them, as
 /// [`all_workers_say`] needs it.
@@ -20,12 +20,12 @@ const AUTO: &str = "authentik_provider auto;
     add_header X-Worker $pid always;
     location / { proxy_pass http://app; }";
 
-fn connected() -> Builder {
+pub(crate) fn connected() -> Builder {
     Site::builder().http(CONNECTED).server(AUTO)
 }
 
 /// Starts the site and waits until all workers have the settings.
-fn started(builder: Builder) -> Site {
+pub(crate) fn started(builder: Builder) -> Site {
     let site = builder.start();
     let request = site.get("/");
     eventually("the settings arrive", || all_workers_say(&site, &request, 401));
@@ -34,7 +34,7 @@ fn started(builder: Builder) -> Site {
 }
 
 /// Waits for what must become true soon.
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     within(Duration::from_secs(10), what, &mut is_so);
 }
 
@@ -51,7 +51,7 @@ fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) -> Du
 }
 
 /// Whether all workers give this status, asked until each has answered.
-fn all_workers_say(site: &Site, request: &Request, status: u16) -> bool {
+pub(crate) fn all_workers_say(site: &Site, request: &Request, status: u16) -> bool {
     let mut open = site.worker_pids();
     for _ in 0..400 {
         let response = request.send();

@@ -85,4 +85,78 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
          }",
         "\"blog\" is one too many",
     ),
+    (
+        "an endpoint that trusts nobody",
+        "%%WIKI%% server { location / {
+            authentik_provider wiki;
+            authentik_outpost_endpoint; # <-
+         } }",
+        "invalid number of arguments in \"authentik_outpost_endpoint\"",
+    ),
+    (
+        "an endpoint that trusts a name",
+        "%%WIKI%% server { location / {
+            authentik_provider wiki;
+            authentik_outpost_endpoint trusted=proxy.example.com; # <-
+         } }",
+        "\"proxy.example.com\" is neither an address nor a network nor \"unix:\"; write e.g.",
+    ),
+    (
+        "an endpoint with another option",
+        "%%WIKI%% server { location / {
+            authentik_provider wiki;
+            authentik_outpost_endpoint 10.0.0.0/8; # <-
+         } }",
+        "unknown option \"10.0.0.0/8\"; write trusted=ADDRESS",
+    ),
+    (
+        "an endpoint twice",
+        "%%WIKI%% server { location / {
+            authentik_provider wiki;
+            authentik_outpost_endpoint trusted=10.0.0.1;
+            authentik_outpost_endpoint trusted=10.0.0.2; # <-
+         } }",
+        "\"authentik_outpost_endpoint\" directive is duplicate",
+    ),
+    (
+        "an endpoint for a whole server",
+        "%%WIKI%% server {
+            authentik_provider wiki;
+            authentik_outpost_endpoint trusted=10.0.0.1; # <-
+         }",
+        "\"authentik_outpost_endpoint\" directive is not allowed here",
+    ),
+    (
+        "an endpoint without provider",
+        "%%WIKI%% server { location / {
+            authentik_outpost_endpoint trusted=10.0.0.1; # <-
+         } }",
+        "authentik_outpost_endpoint: whose visitors? Add authentik_provider auto;",
+    ),
+    (
+        "an endpoint that says yes by itself",
+        "%%WIKI%% server { location / {
+            authentik_provider wiki;
+            authentik_outpost_endpoint trusted=10.0.0.1; # <-
+            return 200;
+         } }",
+        "\"return\" of the location answers before anybody is judged",
+    ),
+    (
+        "an endpoint where another directive answers",
+        "%%WIKI%% server { location / {
+            authentik_provider wiki;
+            authentik_outpost_endpoint trusted=10.0.0.1; # <-
+            proxy_pass http://127.0.0.1;
+         } }",
+        "another directive, like proxy_pass, answers in this location",
+    ),
+    (
+        "an endpoint where others say yes",
+        "%%WIKI%% server { satisfy any; location / {
+            authentik_provider wiki;
+            authentik_outpost_endpoint trusted=10.0.0.1; # <-
+         } }",
+        "with \"satisfy any\" others admit before anybody is judged",
+    ),
 ];

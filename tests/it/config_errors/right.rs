@@ -28,6 +28,23 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          server { authentik_provider auto; location /one { authentik_provider auto fallback=single; } }",
     ),
     (
+        "endpoints for other proxies",
+        "%%WIKI%%
+         authentik_outpost https://sso.example.com { token_file %%DIR%%/secret; }
+         server {
+             location /outpost.goauthentik.io/ {
+                 authentik_provider auto;
+                 authentik_outpost_endpoint trusted=10.0.0.0/8 trusted=2001:db8::/32 trusted=unix:;
+                 allow 10.0.0.0/8; deny all;
+             }
+         }
+         server {
+             server_name wiki.example.com;
+             authentik_provider wiki;
+             location /outpost.goauthentik.io/ { authentik_outpost_endpoint trusted=192.0.2.1; }
+         }",
+    ),
+    (
         "everything",
         "authentik_shared_zone zone=sso:1m;
          authentik_unauthenticated auto;

@@ -55,6 +55,12 @@ impl Request {
         self
     }
 
+    /// Another target, sent as it is.
+    pub(crate) fn target(mut self, target: &str) -> Self {
+        self.target = target.to_owned();
+        self
+    }
+
     /// Another method.
     pub(crate) fn method(mut self, method: &str) -> Self {
         self.method = method.to_owned();

@@ -1,0 +1,89 @@
+//! `authentik_outpost_endpoint trusted=ADDRESS …`: other proxies ask here for a verdict.
+
+use std::sync::Arc;
+
+use super::duplicate;
+use super::location::{LocationConf, Protection};
+use crate::ngx::Place;
+use crate::ngx::cidr::{Addresses, Remark};
+use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::content::Answerer;
+
+/// Who may ask, and where that is said.
+#[derive(Clone)]
+pub(crate) struct AskedBy {
+    pub(super) trusted: Arc<Addresses>,
+    place: Place,
+}
+
+/// Nobody is trusted by default: whoever is believed chooses the page that is judged.
+pub(super) fn set_outpost_endpoint(
+    conf: &mut LocationConf,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
+    if conf.asked_by.is_some() {
+        return Err(duplicate("authentik_outpost_endpoint"));
+    }
+    let mut trusted = Addresses::default();
+    for word in cf.arguments() {
+        let Some(address) = word.strip_prefix("trusted=") else {
+            return Err(said(&format!(
+                "unknown option \"{word}\"; write trusted=ADDRESS for each proxy that asks"
+            )));
+        };
+        match trusted.add(address) {
+            Some(Remark::None) => {}
+            Some(Remark::LowBits) => cf.warn(&format!(
+                "authentik_outpost_endpoint: low address bits of \"{address}\" are meaningless"
+            )),
+            Some(Remark::Everybody) => cf.warn(&format!(
+                "authentik_outpost_endpoint: \"{address}\" trusts everybody to say which page is \
+                 asked for"
+            )),
+            None => {
+                return Err(said(&format!(
+                    "\"{address}\" is neither an address nor a network nor \"unix:\"; write e.g. \
+                     trusted=10.0.0.0/8"
+                )));
+            }
+        }
+    }
+    conf.asked_by = Some(AskedBy { trusted: Arc::new(trusted), place: cf.place() });
+    Ok(())
+}
+
+/// What would let a request through without anybody having judged it.
+pub(super) fn check(
+    asked_by: &AskedBy,
+    protection: &Protection,
+    cf: &Conf<'_>,
+) -> Result<(), Mistake> {
+    let place = &asked_by.place;
+    if matches!(protection, Protection::Off) {
+        return Err(said(&format!(
+            "whose visitors? Add authentik_provider auto; or the name of a provider, in {place}"
+        )));
+    }
+    if let Some(directive) = cf.location_answers_by() {
+        return Err(said(&format!(
+            "\"{directive}\" of the location answers before anybody is judged; remove it, in {place}"
+        )));
+    }
+    if cf.answerer() != Answerer::Nobody {
+        return Err(said(&format!(
+            "another directive, like proxy_pass, answers in this location; give it a location of its \
+             own, in {place}"
+        )));
+    }
+    if cf.location_satisfies_any() {
+        return Err(said(&format!(
+            "with \"satisfy any\" others admit before anybody is judged; write satisfy all; in \
+             {place}"
+        )));
+    }
+    Ok(())
+}
+
+fn said(what: &str) -> Mistake {
+    Mistake::Said(format!("authentik_outpost_endpoint: {what}"))
+}

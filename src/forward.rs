@@ -1,0 +1,170 @@
+//! `/outpost.goauthentik.io/auth/{nginx,traefik,caddy,envoy}`: other proxies ask for a verdict
+//! (authentik-outpost.md §4).
+//!
+//! Answered in the access phase of a location with `authentik_outpost_endpoint`, so that `allow`,
+//! `deny` and `auth_basic` of that location hold too.
+
+use std::sync::Arc;
+
+use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, decide};
+use gate::forward::{
+    Asked, ForwardFlaw, ForwardRequest, ForwardUrl, Forwarded, FrontEnd, OPEN_DIRECTORY, climbs_out,
+};
+use gate::provider::{Mode, Provider};
+use gate::query::{Signature, signature};
+use gate::reason::Reason;
+use gate::redirect::RedirectTarget;
+use gate::response::Response;
+use gate::status::Status;
+
+use crate::endpoints::{self, callback, sign_in, sign_out};
+use crate::ngx::cidr::Addresses;
+use crate::ngx::log::printable;
+use crate::ngx::{Fault, Flow, Request};
+use crate::phases::access::identity_headers;
+use crate::providers::{self, Chosen};
+use crate::{answers, header_auth};
+
+/// Answers whatever comes to the location. Called again whenever a waiting request is woken.
+pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, Fault> {
+    let Some(front_end) = FrontEnd::of(r.path(), raw_path(r)) else { return nothing_here(r) };
+    let url = match url_of(r, front_end, trusted) {
+        Ok(url) => url,
+        Err(flaw) => return no_url(r, &flaw),
+    };
+    let provider = match providers::of_forwarded(r, &url)? {
+        Chosen::Provider(provider) => provider,
+        Chosen::Off => return nothing_here(r),
+        Chosen::Nobody => return answers::unknown_host(r, url.authority()).map(Flow::Answer),
+        Chosen::NotYet => return answers::no_settings(r).map(Flow::Answer),
+    };
+    if is_of_another(r, front_end, provider) {
+        return no_url(r, &ForwardFlaw::TwoProviders);
+    }
+    endpoints::works_for(r, provider)?;
+    // In proxy mode an outpost is asked for pages, not for verdicts (authentik-outpost.md §3.3).
+    if provider.mode == Mode::Proxy {
+        return nothing_here(r);
+    }
+    if let Some(query) = url.query().filter(|_| front_end.tells_signatures()) {
+        match signature(query) {
+            Some(Signature::Callback) => return callback::callback(r, provider, query),
+            Some(Signature::Logout) => return sign_out::sign_out(r, provider),
+            None => {}
+        }
+    }
+    judge(r, front_end, &url, provider)
+}
+
+/// Refuses what Envoy asks about a path that leads out of Envoy's endpoint. In post-read: no location
+/// of the server may answer it.
+pub(crate) fn refuse_climbing(r: &Request<'_>) -> Result<Option<Flow>, Fault> {
+    if !climbs_out(r.path(), raw_path(r)) {
+        return Ok(None);
+    }
+    answers::note(r, Status::Refused, Some(Reason::ForwardUrl))?;
+    answers::log(r, "refused", Reason::ForwardUrl, "the path leads out of auth/envoy");
+    Ok(Some(Flow::Answer(Response::text(400, "invalid envoy request"))))
+}
+
+/// Headers are believed if a trusted proxy sent them; nobody else has anything to ask here.
+fn url_of<'r>(
+    r: &Request<'r>,
+    front_end: FrontEnd,
+    trusted: &Addresses,
+) -> Result<ForwardUrl<'r>, ForwardFlaw> {
+    if !r.comes_from(trusted) {
+        return Err(ForwardFlaw::Untrusted);
+    }
+    let forwarded = Forwarded::gather(r.headers());
+    ForwardUrl::of(&Asked { front_end, host: r.host(), target: r.raw_target(), forwarded })
+}
+
+/// Whether `Host` belongs to another of the outpost's providers than the URL that nginx tells: its
+/// visitor sent the absolute form, and which of the two sites is served is not known.
+fn is_of_another(r: &Request<'_>, front_end: FrontEnd, provider: &Provider) -> bool {
+    front_end == FrontEnd::Nginx && providers::asked_at(r).is_some_and(|key| key != provider.key)
+}
+
+fn judge<'r>(
+    r: &mut Request<'r>,
+    front_end: FrontEnd,
+    url: &ForwardUrl<'_>,
+    provider: &'r Arc<Provider>,
+) -> Result<Flow, Fault> {
+    let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
+    let location = r.location();
+    let policy = Policy {
+        provider_paths: &provider.unauth_paths,
+        location_paths: location.unauth_paths(),
+        require: location.require(),
+        unauthenticated: match front_end.redirects() {
+            true => Unauthenticated::Redirect,
+            false => Unauthenticated::Refuse,
+        },
+        // Without effect where another proxy asks (authentik-outpost.md §4.6).
+        intercept_header_auth: false,
+        open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
+    };
+    let request = ForwardRequest::new(url, provider, front_end, r.server_name());
+    match decide(&policy, Facts { request: &request, session }) {
+        Verdict::Admit(permit) => admit(r, &permit, provider),
+        Verdict::SignIn(reason) => {
+            let target = RedirectTarget::of_request(provider, url.authority(), url.target());
+            sign_in::to(r, provider, reason, &target)
+        }
+        Verdict::Refuse(reason) if front_end == FrontEnd::Nginx => refuse(r, reason),
+        Verdict::Refuse(reason) => answers::refuse(r, reason).map(past_error_pages),
+        Verdict::Forbid(rule) => answers::forbid(r, rule).map(past_error_pages),
+    }
+}
+
+/// Says yes. Who the visitor is stands in the headers of the answer; only a [`Permit`] tells.
+fn admit<'r>(
+    r: &mut Request<'r>,
+    permit: &Permit<'r>,
+    provider: &'r Provider,
+) -> Result<Flow, Fault> {
+    match permit.identity() {
+        Ok(session) => {
+            answers::note(r, Status::Known, None)?;
+            r.add_response_headers(identity_headers(session, &provider.headers))?;
+        }
+        Err(Grounds::Path) => answers::note(r, Status::UnauthPath, None)?,
+        Err(Grounds::Pass) => answers::note(r, Status::Pass, None)?,
+    }
+    Ok(Flow::Answer(Response::empty(200)))
+}
+
+/// `auth_request` knows 401 and 403; it begins the sign-in elsewhere.
+fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault> {
+    answers::note(r, Status::Refused, Some(reason))?;
+    answers::log(r, "refused", reason, "");
+    Ok(Flow::Answer(Response::text(401, "unauthorized request")))
+}
+
+fn no_url(r: &mut Request<'_>, flaw: &ForwardFlaw) -> Result<Flow, Fault> {
+    let reason = Reason::ForwardUrl;
+    answers::note(r, Status::Refused, Some(reason))?;
+    let peer = printable(r.peer());
+    answers::log(r, "refused", reason, &format!("{flaw}, proxy: {peer}"));
+    Ok(Flow::Answer(Response::text(reason.reply().status, "configuration error")))
+}
+
+/// A page of the location must not stand for an answer to a question.
+fn nothing_here(r: &Request<'_>) -> Result<Flow, Fault> {
+    answers::note(r, Status::Endpoint, None)?;
+    Ok(Flow::Answer(Response::empty(404)))
+}
+
+/// `error_page` could make a success of a refusal.
+fn past_error_pages(flow: Flow) -> Flow {
+    match flow {
+        Flow::Refuse(response) => Flow::Answer(response),
+        Flow::Next | Flow::Admit | Flow::Suspended | Flow::Answer(_) => flow,
+    }
+}
+
+fn raw_path<'r>(r: &Request<'r>) -> &'r [u8] {
+    r.raw_target().split(|byte| *byte == b'?').next().unwrap_or_default()
+}

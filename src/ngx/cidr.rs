@@ -1,0 +1,84 @@
+//! Addresses and networks, as nginx writes and matches them.
+
+use ngx::ffi::{
+    AF_INET, AF_INET6, AF_UNIX, NGX_DONE, NGX_OK, ngx_array_t, ngx_cidr_match, ngx_cidr_t,
+    ngx_int_t, ngx_ptocidr, ngx_uint_t,
+};
+
+use super::Request;
+use super::bytes;
+
+/// A set of addresses and networks: `10.0.0.0/8`, `2001:db8::1`, `unix:`.
+#[derive(Default)]
+pub(crate) struct Addresses(Vec<ngx_cidr_t>);
+
+/// What is remarkable about an address that was added.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remark {
+    /// Nothing.
+    None,
+    /// Bits behind the mask are set: another network may have been meant.
+    LowBits,
+    /// It is everybody.
+    Everybody,
+}
+
+impl Addresses {
+    /// Adds one; `None` when it is none.
+    pub(crate) fn add(&mut self, text: &str) -> Option<Remark> {
+        // SAFETY: all-zero is a valid entry: no family, no address.
+        let mut cidr: ngx_cidr_t = unsafe { core::mem::zeroed() };
+        let remark = if text == "unix:" {
+            cidr.family = AF_UNIX as ngx_uint_t;
+            Remark::None
+        } else {
+            let mut text = bytes::borrowed(text.as_bytes());
+            // SAFETY: nginx reads `len` bytes and fills the entry.
+            match unsafe { ngx_ptocidr(&raw mut text, &raw mut cidr) } {
+                done if done == NGX_OK as ngx_int_t && is_everybody(&cidr) => Remark::Everybody,
+                done if done == NGX_OK as ngx_int_t => Remark::None,
+                done if done == NGX_DONE as ngx_int_t => Remark::LowBits,
+                _ => return None,
+            }
+        };
+        self.0.push(cidr);
+        Some(remark)
+    }
+}
+
+fn is_everybody(cidr: &ngx_cidr_t) -> bool {
+    // SAFETY: the family says which half of the union nginx has filled.
+    unsafe {
+        match u32::try_from(cidr.family) {
+            Ok(AF_INET) => cidr.u.in_.mask == 0,
+            Ok(AF_INET6) => {
+                let mask = &raw const cidr.u.in6.mask;
+                *mask.cast::<[u8; 16]>() == [0; 16]
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Request<'_> {
+    /// Whether the other end of the connection is one of these: as the realip module has left it,
+    /// where the administrator uses that.
+    pub(crate) fn comes_from(&self, addresses: &Addresses) -> bool {
+        // SAFETY: a live request has a connection with an address; nginx only reads the array, which
+        // is laid out as one of its own.
+        unsafe {
+            let mut array: ngx_array_t = core::mem::zeroed();
+            array.elts = addresses.0.as_ptr().cast_mut().cast();
+            array.nelts = addresses.0.len();
+            array.size = size_of::<ngx_cidr_t>();
+            let peer = (*(*self.raw).connection).sockaddr;
+            ngx_cidr_match(peer, &raw mut array) == NGX_OK as ngx_int_t
+        }
+    }
+
+    /// The other end of the connection, as text.
+    pub(crate) fn peer(&self) -> &[u8] {
+        // SAFETY: as above; the text lives as long as the connection.
+        unsafe { bytes::slice(&(*(*self.raw).connection).addr_text) }
+    }
+}
