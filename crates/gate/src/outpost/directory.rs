@@ -188,12 +188,22 @@ impl Directory {
         }
     }
 
-    /// The certificate for a TLS server name, lower case: that of the provider of this host.
+    /// The certificate for a TLS server name as a client writes it (SNI, RFC 6066 §3: ASCII, any
+    /// case): that of the provider of this host.
     #[must_use]
     pub fn certificate(&self, name: &[u8]) -> Option<&Arc<Certificate>> {
+        if name.len() > MAX_SERVER_NAME {
+            return None;
+        }
+        // The final stop that nginx takes off when it looks for the server as well.
+        let name = name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase();
+        let name = name.as_slice();
         let sites = self.hosts.get(name).into_iter().flatten();
         let mut of_host =
             sites.filter_map(|site| self.entries.get(site.entry)?.certificate.as_ref());
         of_host.next().or_else(|| self.covering(name)?.certificate.as_ref())
     }
 }
+
+/// Bytes of a DNS name (RFC 1035 §2.3.4).
+const MAX_SERVER_NAME: usize = 255;

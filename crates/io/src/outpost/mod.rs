@@ -5,6 +5,7 @@
 //! first need: the name of the outpost.
 
 mod connection;
+mod key_pair;
 mod listener;
 mod refresh;
 mod refresher;

@@ -8,6 +8,7 @@ use authentik_gate::outpost::{
     read_instances, read_pem, read_providers,
 };
 
+use super::key_pair;
 use super::shared::Shared;
 use crate::client::Client;
 
@@ -55,10 +56,13 @@ impl<'a> Refresh<'a> {
     fn add_certificates(&mut self, to: &mut Snapshot) -> Result<(), RefreshError> {
         for uuid in named_certificates(&to.providers) {
             match self.certificate(&uuid) {
-                Ok(certificate) => to.certificates.push(certificate),
-                Err(error) if concerns_this_one_only(&error) => to
-                    .unusable
-                    .push(Unusable { name: format!("certificate {uuid}"), why: error.to_string() }),
+                Ok(certificate) => match key_pair::check(&certificate) {
+                    Ok(()) => to.certificates.push(certificate),
+                    Err(why) => to.unusable.push(unusable(&uuid, why.to_owned())),
+                },
+                Err(error) if concerns_this_one_only(&error) => {
+                    to.unusable.push(unusable(&uuid, error.to_string()));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -96,6 +100,10 @@ impl<'a> Refresh<'a> {
         self.bytes += response.body.expose().len();
         if self.bytes > MAX_BYTES { Err(RefreshError::TooMuch) } else { Ok(response) }
     }
+}
+
+fn unusable(uuid: &str, why: String) -> Unusable {
+    Unusable { name: format!("certificate {uuid}"), why }
 }
 
 /// Each once, sorted.

@@ -13,8 +13,10 @@ use authentik_standin::{
     CertificateSettings, Endpoint, Fault, OUTPOST_PK, OUTPOST_TOKEN, OutpostSettings as Instance,
     ProviderSettings, Settings, Standin,
 };
+use rcgen::{CertificateParams, KeyPair};
 
 use crate::diary::{Diary, Event, identity, settings, settled, start};
+use crate::tls::pem;
 
 #[test]
 fn everything_is_loaded_with_the_token_and_one_host_header() {
@@ -105,17 +107,16 @@ fn a_wrong_token_is_explained_and_authentik_is_left_alone() {
 
 const PAIR: &str = "bd1be30d-caa4-40d6-8a08-419a42b720cb";
 
-fn pem(label: &str, content: &str) -> String {
-    format!("-----BEGIN {label}-----\n{content}\n-----END {label}-----\n")
+/// A certificate and its key, PEM.
+fn key_pair() -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::default().self_signed(&key).unwrap();
+    (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()))
 }
 
-fn with_certificate() -> Standin {
-    let certificate = CertificateSettings {
-        pk: PAIR.into(),
-        name: "web".into(),
-        certificate_pem: pem("CERTIFICATE", "MIIB"),
-        key_pem: pem("PRIVATE KEY", "MIIC"),
-    };
+fn with_certificate((certificate_pem, key_pem): (String, String)) -> Standin {
+    let certificate =
+        CertificateSettings { pk: PAIR.into(), name: "web".into(), certificate_pem, key_pem };
     let mut settings = Settings { certificates: vec![certificate], ..Settings::default() };
     settings.providers[0].proxy.certificate = Some(PAIR.into());
     Standin::start(settings)
@@ -123,21 +124,20 @@ fn with_certificate() -> Standin {
 
 #[test]
 fn a_certificate_is_read_again_only_when_it_is_another() {
-    let standin = with_certificate();
+    let (certificate, key) = key_pair();
+    let standin = with_certificate((certificate.clone(), key.clone()));
     let (agent, diary) = start(&standin);
     let [pair] = diary.snapshot(0).certificates.try_into().unwrap();
-    assert_eq!(
-        (pair.pk.as_str(), pair.certificate.as_str()),
-        (PAIR, pem("CERTIFICATE", "MIIB").as_str())
-    );
-    assert_eq!(pair.key, Secret::new(pem("PRIVATE KEY", "MIIC")));
+    assert_eq!((pair.pk.as_str(), pair.certificate), (PAIR, certificate));
+    assert_eq!(pair.key, Secret::new(key));
     settled(&diary);
     let keys = format!("/api/v3/crypto/certificatekeypairs/{PAIR}/view_private_key/");
     assert_eq!(standin.count(&keys), 1, "two refreshes, one certificate");
 
     let from = diary.len();
-    standin.update_certificate(PAIR, &pem("CERTIFICATE", "MIID"), &pem("PRIVATE KEY", "MIIE"));
-    let renewed = Secret::new(pem("PRIVATE KEY", "MIIE"));
+    let (certificate, key) = key_pair();
+    standin.update_certificate(PAIR, &certificate, &key);
+    let renewed = Secret::new(key);
     diary.snapshot_where(from, |new| new.certificates[0].key == renewed);
     assert_eq!(standin.count(&keys), 2);
     agent.stop();
@@ -145,7 +145,7 @@ fn a_certificate_is_read_again_only_when_it_is_another() {
 
 #[test]
 fn a_certificate_that_is_not_handed_out_keeps_no_provider_from_being_served() {
-    let standin = with_certificate();
+    let standin = with_certificate(key_pair());
     standin.fault(Endpoint::Certificates, Fault::Status(404));
     let (_agent, diary) = start(&standin);
     let snapshot = diary.snapshot(0);
@@ -154,8 +154,34 @@ fn a_certificate_that_is_not_handed_out_keeps_no_provider_from_being_served() {
 }
 
 #[test]
+fn a_key_pair_that_nginx_would_complain_of_is_left_out_and_named() {
+    let (certificate, key) = key_pair();
+    let (other, _) = key_pair();
+    let nonsense = pem("PRIVATE KEY", b"nonsense");
+    let encrypted = pem("ENCRYPTED PRIVATE KEY", b"nonsense");
+    for (certificate, key, says) in [
+        (other.as_str(), key.as_str(), "of another one"),
+        (&certificate, &nonsense, "cannot be used"),
+        (&certificate, &encrypted, "cannot be used"),
+        (&certificate, "no PEM", "cannot be understood"),
+        (&certificate, &certificate, "cannot be used"),
+        (&nonsense, &key, "not a certificate"),
+        ("no PEM", &key, "cannot be understood"),
+    ] {
+        let standin = with_certificate((certificate.to_owned(), key.to_owned()));
+        let (agent, diary) = start(&standin);
+        let snapshot = diary.snapshot(0);
+        assert_eq!((snapshot.providers.len(), snapshot.certificates.len()), (1, 0), "{says}");
+        let [unusable] = snapshot.unusable.try_into().unwrap();
+        assert_eq!(unusable.name, format!("certificate {PAIR}"));
+        assert!(unusable.why.contains(says), "{says}: {}", unusable.why);
+        agent.stop();
+    }
+}
+
+#[test]
 fn a_certificate_that_cannot_be_asked_for_now_fails_the_refresh() {
-    let standin = with_certificate();
+    let standin = with_certificate(key_pair());
     standin.fault_times(Endpoint::Certificates, Fault::HtmlError(503), 1);
     let (_agent, diary) = start(&standin);
     assert!(diary.failure(0).to_string().contains("answered 503 for the certificate"));

@@ -70,7 +70,7 @@ fn answer(config: Arc<ServerConfig>, mut socket: TcpStream) -> String {
     format!("{:?}", stream.conn.handshake_kind().unwrap())
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64_STANDARD.encode(der))
 }
 

@@ -135,9 +135,19 @@ fn a_certificate_is_found_by_server_name() {
     ];
     let snapshot = Snapshot { providers, certificates: vec![certificate], ..Snapshot::default() };
     let directory = Directory::build(snapshot, &Trust::System, None);
-    for (name, found) in
-        [("a.example", true), ("b.example", false), ("c.example", false), ("x.d.example", true)]
-    {
+    let long = format!("{}.d.example", "x".repeat(250));
+    for (name, found) in [
+        ("a.example", true),
+        ("A.Example.", true),
+        ("b.example", false),
+        ("c.example", false),
+        ("x.d.example", true),
+        ("evild.example", false),
+        ("a.example..", false),
+        ("", false),
+        (".", false),
+        (&long, false),
+    ] {
         assert_eq!(directory.certificate(name.as_bytes()).is_some(), found, "{name}");
     }
 }
