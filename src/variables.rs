@@ -1,8 +1,10 @@
 //! `$authentik_…`: what the access phase left behind. Never fail; empty when there is nothing.
 
 use gate::identity::SessionView;
+use gate::outpost::Certificate;
 
 use crate::ngx::Request;
+use crate::outpost;
 use crate::providers;
 
 /// One variable: its name without `$`, and how its value is found.
@@ -12,7 +14,7 @@ pub(crate) struct Variable {
 }
 
 /// All of them; `docs/directives.md` lists the same.
-pub(crate) static TABLE: [Variable; 12] = [
+pub(crate) static TABLE: [Variable; 14] = [
     Variable { name: "authentik_username", value: |r| user_header(r, 0) },
     Variable { name: "authentik_groups", value: |r| user_header(r, 1) },
     Variable { name: "authentik_entitlements", value: |r| user_header(r, 2) },
@@ -25,6 +27,14 @@ pub(crate) static TABLE: [Variable; 12] = [
     Variable { name: "authentik_reason", value: reason },
     Variable { name: "authentik_upstream", value: upstream },
     Variable { name: "authentik_upstream_host", value: upstream_host },
+    Variable {
+        name: "authentik_ssl_certificate",
+        value: |r| of_key_pair(r, |pair| pair.certificate.as_bytes()),
+    },
+    Variable {
+        name: "authentik_ssl_certificate_key",
+        value: |r| of_key_pair(r, |pair| pair.key.expose()),
+    },
 ];
 
 /// Of the seven headers of the user, in the order of `gate::identity::HEADERS`. Only an admitted
@@ -66,4 +76,14 @@ fn reason<'r>(r: &Request<'r>) -> &'r [u8] {
         .and_then(|state| state.decided.get().reason)
         .map(|reason| reason.code().as_bytes())
         .unwrap_or_default()
+}
+
+/// Of the key pair of the outpost's provider whose host a TLS client names. There is one during the
+/// handshake only, so that no log format, header or page can show the key. nginx asks for both parts
+/// in one callback: they are of one state of the settings.
+fn of_key_pair<'r>(r: &Request<'r>, part: fn(&Certificate) -> &[u8]) -> &'r [u8] {
+    let Some(name) = r.handshake_name() else { return &[] };
+    let Some(directory) = outpost::directory() else { return &[] };
+    let Some(pair) = directory.certificate(name) else { return &[] };
+    r.keep(part(pair)).map(|kept| r.recall(kept)).unwrap_or_default()
 }

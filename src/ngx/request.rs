@@ -73,18 +73,34 @@ impl<'r> Request<'r> {
 
     /// `http` or `https`, as `$scheme` has it: that of this hop.
     pub(crate) fn scheme(&self) -> &'static str {
-        let name = b"scheme";
+        if self.variable(b"scheme") == Some(b"https") { "https" } else { "http" }
+    }
+
+    /// The server name of a TLS handshake that is under way, as the client wrote it. `None` when
+    /// it is over, so for every request that a client can send, and when no name was given.
+    pub(crate) fn handshake_name(&self) -> Option<&'r [u8]> {
+        // SAFETY: a request has a live connection; `ssl` is NULL or lives as long as that. In a
+        // handshake the request is one that nginx made for the variables of certificates only
+        // (`ngx_http_ssl_certificate`, ngx_http_request.c).
+        let shakes_hands = unsafe {
+            let ssl = (*self.fields().connection).ssl;
+            !ssl.is_null() && (*ssl).handshaked() == 0
+        };
+        shakes_hands.then(|| self.variable(b"ssl_server_name")).flatten()
+    }
+
+    /// The value of one of nginx's own variables, by its lower-case name.
+    fn variable(&self, name: &'static [u8]) -> Option<&'r [u8]> {
         let mut text = bytes::borrowed(name);
-        // SAFETY: `$scheme` is one of nginx's own variables; its value is static text.
-        let value = unsafe {
+        // SAFETY: the request is live; values are static or in its pool.
+        unsafe {
             let key = ngx_hash_key(name.as_ptr().cast_mut(), name.len());
             let value = ngx_http_get_variable(self.raw, &raw mut text, key);
-            if value.is_null() || (*value).not_found() != 0 {
-                return "http";
+            if value.is_null() || (*value).not_found() != 0 || (*value).data.is_null() {
+                return None;
             }
-            core::slice::from_raw_parts((*value).data, (*value).len() as usize)
-        };
-        if value == b"https" { "https" } else { "http" }
+            Some(core::slice::from_raw_parts((*value).data, (*value).len() as usize))
+        }
     }
 
     /// The host that was asked for, as it was sent, with its port.

@@ -1,6 +1,7 @@
 //! `authentik_outpost`: providers are managed in authentik, changes and session ends are live.
 
 mod away;
+mod certificates;
 mod changes;
 mod connection;
 mod hosts;
