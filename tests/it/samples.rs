@@ -80,7 +80,7 @@ fn with_local_files(line: &str, directory: &TempDir) -> String {
         "ssl_certificate" | "ssl_trusted_certificate" => file("cert.pem"),
         "ssl_certificate_key" => file("key.pem"),
         key if key.ends_with("_file") => {
-            directory.write_secret("secret", "a secret\n");
+            directory.write_secret("secret", "a-secret\n");
             file("secret")
         }
         _ => return line.to_owned(),
