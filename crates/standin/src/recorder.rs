@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::UPGRADE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -35,12 +34,15 @@ pub struct Seen {
     pub body: Vec<u8>,
     /// `HTTP/1.1` or `HTTP/1.0`.
     pub http_version: String,
+    /// Which connection it came on: the same number, the same connection.
+    pub connection: u64,
     /// When the request was complete.
     pub at: SystemTime,
 }
 
 impl Seen {
-    fn new(head: Vec<u8>, body: &Bytes) -> Self {
+    fn new(connection: &Connection, body: &Bytes) -> Self {
+        let head = connection.head();
         let text = String::from_utf8_lossy(&head).into_owned();
         let mut lines = text.split("\r\n");
         let mut request_line = lines.next().unwrap_or_default().split(' ');
@@ -55,7 +57,8 @@ impl Seen {
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
             .collect();
         let body = body.to_vec();
-        Self { method, path, query, headers, head, body, http_version, at: SystemTime::now() }
+        let (connection, at) = (connection.number(), SystemTime::now());
+        Self { method, path, query, headers, head, body, http_version, connection, at }
     }
 
     /// The first header of this name, in any letter case.
@@ -181,15 +184,16 @@ pub(crate) async fn record(
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let seen = Seen::new(connection.head(), &body);
+    let seen = Seen::new(&connection, &body);
     parts.extensions.insert(RawHeaders(seen.headers.clone()));
     lock(&recorder.seen).push(seen);
-    if parts.headers.contains_key(UPGRADE) {
+    connection.request_done();
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    // Asked for by many, but only this makes another protocol of the connection.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         connection.stop_recording();
-    } else {
-        connection.request_done();
     }
-    next.run(Request::from_parts(parts, Body::from(body))).await
+    response
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -37,12 +38,18 @@ pub(crate) struct Connection(Arc<Mutex<Tapped>>);
 
 #[derive(Debug)]
 struct Tapped {
+    number: u64,
     read: Vec<u8>,
     recording: bool,
     wire: Wire,
 }
 
 impl Connection {
+    /// Tells it from the other connections.
+    pub(crate) fn number(&self) -> u64 {
+        self.lock().number
+    }
+
     /// The head of the request that is being handled, as received, without the empty line.
     pub(crate) fn head(&self) -> Vec<u8> {
         let tapped = self.lock();
@@ -78,6 +85,9 @@ fn head_length(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
 
+/// Connections so far, of all listeners.
+static ACCEPTED: AtomicU64 = AtomicU64::new(0);
+
 /// A listener whose connections are tapped.
 pub(crate) struct TapListener(pub(crate) TcpListener);
 
@@ -90,7 +100,9 @@ impl Listener for TapListener {
             if let Ok((stream, address)) = self.0.accept().await {
                 // Answers are written at once; without this a small one may wait for an ACK.
                 let _ = stream.set_nodelay(true);
-                let tapped = Tapped { read: Vec::new(), recording: true, wire: Wire::Clean };
+                let number = ACCEPTED.fetch_add(1, Ordering::Relaxed);
+                let read = Vec::new();
+                let tapped = Tapped { number, read, recording: true, wire: Wire::Clean };
                 let connection = Connection(Arc::new(Mutex::new(tapped)));
                 return (TapStream { stream, connection }, address);
             }
