@@ -1,8 +1,10 @@
 //! Start and end of a worker.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use ngx::ffi::{
-    NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_module,
-    ngx_int_t, ngx_process, ngx_uint_t,
+    NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_cycle_t, ngx_exiting, ngx_http_conf_ctx_t,
+    ngx_http_module, ngx_int_t, ngx_process, ngx_uint_t,
 };
 
 use super::guard;
@@ -54,6 +56,14 @@ pub(crate) fn give_way() {
     const NICE: i32 = 5;
     // SAFETY: a plain system call; 0 is the calling thread. If it is refused nothing is lost.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+}
+
+/// Whether the worker accepts no more requests and exits when those that it has are over. May be
+/// asked on any thread.
+pub(crate) fn is_leaving() -> bool {
+    // SAFETY: a word of nginx's that lives as long as the process and goes from 0 to 1 once
+    // (`ngx_worker_process_cycle`); nothing depends on when a thread sees that.
+    unsafe { AtomicUsize::from_ptr(&raw mut ngx_exiting) }.load(Ordering::Relaxed) != 0
 }
 
 /// This process.

@@ -16,7 +16,7 @@ use super::herald::Herald;
 use super::mailbox::{Mail, Mailbox};
 use crate::conf::OutpostConf;
 use crate::ngx::lifecycle::{
-    give_way, hostname, is_alive, monotonic_millis, process_id, with_signals_blocked,
+    give_way, hostname, is_alive, is_leaving, monotonic_millis, process_id, with_signals_blocked,
 };
 use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;
@@ -28,6 +28,8 @@ const PULSE: Duration = Duration::from_secs(1);
 /// A connection is kept this long after the tenure was lost, unless the successor is connected
 /// before: what authentik says in between is not lost.
 const HANDOVER: Duration = Duration::from_secs(10);
+/// When nobody has taken the tenure by then, nobody will: the whole nginx is leaving.
+const SUCCESSION: Duration = Duration::from_secs(1);
 
 /// The event loop's end of the thread.
 pub(super) struct Keeper {
@@ -133,9 +135,15 @@ impl Watch {
         }
     }
 
+    /// A worker that is leaving gives the tenure up: it would wait for ever for the end of a
+    /// connection that goes through this very nginx (authentik behind it) and lives as long as it.
     fn claim(&self) -> bool {
-        let tenure = self.live.tenure();
-        tenure.is_some_and(|tenure| tenure.claim(self.me, monotonic_millis(), is_alive))
+        let Some(tenure) = self.live.tenure() else { return false };
+        if is_leaving() {
+            tenure.resign(self.me);
+            return false;
+        }
+        tenure.claim(self.me, monotonic_millis(), is_alive)
     }
 
     fn connect(&self) -> Option<Agent> {
@@ -158,8 +166,10 @@ impl Watch {
         let lost_at = lost_at.get_or_insert_with(Instant::now);
         let successor = self.live.tenure().and_then(|tenure| tenure.holder());
         let connected = self.live.get(Fact::ConnectedBy);
-        successor.is_some_and(|next| u64::from(next.pid) == connected)
-            || lost_at.elapsed() >= HANDOVER
+        match successor {
+            Some(next) => u64::from(next.pid) == connected || lost_at.elapsed() >= HANDOVER,
+            None => lost_at.elapsed() >= SUCCESSION,
+        }
     }
 
     /// Makes providers of what was published since the last look.
