@@ -13,6 +13,7 @@
 mod harness;
 
 mod attacks;
+mod authentik_server;
 mod caches;
 mod config_errors;
 mod domain_level;

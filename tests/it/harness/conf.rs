@@ -84,7 +84,7 @@ pub(crate) struct Ports {
 /// Below nginx's directory: the API token of the stand-in's first outpost, `%%TOKEN%%`.
 pub(crate) const TOKEN_FILE: &str = "outpost.token";
 
-/// What is known only when a site starts.
+/// What is known only when a site starts. `%%SSO_ADDRESS%%` is host and port of `%%SSO%%`.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
     pub(crate) prefix: &'a Path,
@@ -98,11 +98,14 @@ pub(crate) struct Places<'a> {
 impl Places<'_> {
     /// Replaces the placeholders in a configuration.
     pub(crate) fn fill(&self, text: &str) -> String {
+        let sso_address = self.sso.trim_start_matches("http://").split('/').next();
+        let sso_address = sso_address.unwrap_or_default();
         text.replace("%%PORT%%", &self.ports.main.to_string())
             .replace("%%PORT2%%", &self.ports.other.to_string())
             .replace("%%PREFIX%%", &self.prefix.display().to_string())
             .replace("%%APP%%", &self.app)
             .replace("%%SSO%%", &self.sso)
+            .replace("%%SSO_ADDRESS%%", sso_address)
             .replace("%%TOKEN%%", &self.prefix.join(TOKEN_FILE).display().to_string())
     }
 }
