@@ -1,6 +1,7 @@
 //! The thread that every worker has for the outpost.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder};
@@ -25,6 +26,8 @@ use crate::ngx::log::Level;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the event loop is asked how long it takes to come round.
 const PULSE: Duration = Duration::from_secs(1);
+/// How long a defect stops the thread.
+const AFTER_DEFECT: Duration = Duration::from_secs(5);
 /// A connection is kept this long after the tenure was lost, unless the successor is connected
 /// before: what authentik says in between is not lost.
 const HANDOVER: Duration = Duration::from_secs(10);
@@ -104,34 +107,53 @@ fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     with_signals_blocked(|| spawn_plainly(builder, run))
 }
 
+/// What the thread does over time.
+#[derive(Default)]
+struct Course {
+    agent: Option<Agent>,
+    /// When the tenure was lost, while the connection is kept.
+    lost_at: Option<Instant>,
+    pulsed: Option<Instant>,
+}
+
 impl Watch {
+    /// Until it is stopped. A defect ends a turn, not the thread: workers would go on with old
+    /// settings and nobody would know.
     fn run(mut self) {
-        let mut agent: Option<Agent> = None;
-        let mut lost_at: Option<Instant> = None;
-        let mut pulsed = Instant::now();
+        let mut course = Course::default();
         while !self.stopped.load(Ordering::Acquire) {
-            let leads = self.claim();
-            match &agent {
-                None if leads => agent = self.connect(),
-                Some(running) if !leads && self.may_leave(&mut lost_at) => {
-                    running.stop();
-                    agent = None;
-                }
-                Some(_) if leads => lost_at = None,
-                Some(_) | None => {}
-            }
-            self.look_at_board(leads);
-            if self.rechecking.load(Ordering::Acquire) {
-                self.mailbox.put(Mail::RecheckNext);
-            }
-            if pulsed.elapsed() >= PULSE {
-                pulsed = Instant::now();
-                self.mailbox.put(Mail::Pulse(pulsed));
+            let turn = panic::catch_unwind(AssertUnwindSafe(|| self.turn(&mut course)));
+            if turn.is_err() {
+                let text = "outpost: a defect of this module; the settings stay as they are";
+                self.mailbox.put(Mail::Log(Level::Alert, text.to_owned()));
+                thread::sleep(AFTER_DEFECT);
             }
             thread::sleep(LOOK);
         }
-        if let Some(agent) = agent {
+        if let Some(agent) = course.agent {
             agent.stop();
+        }
+    }
+
+    fn turn(&mut self, course: &mut Course) {
+        let leads = self.claim();
+        match &course.agent {
+            None if leads => course.agent = self.connect(),
+            Some(_) if leads => course.lost_at = None,
+            Some(running) if self.may_leave(&mut course.lost_at) => {
+                running.stop();
+                course.agent = None;
+            }
+            Some(_) | None => {}
+        }
+        self.look_at_board(leads);
+        if self.rechecking.load(Ordering::Acquire) {
+            self.mailbox.put(Mail::RecheckNext);
+        }
+        if course.pulsed.is_none_or(|pulsed| pulsed.elapsed() >= PULSE) {
+            let sent = Instant::now();
+            course.pulsed = Some(sent);
+            self.mailbox.put(Mail::Pulse(sent));
         }
     }
 
@@ -178,13 +200,14 @@ impl Watch {
             return;
         }
         let Some((number, snapshot)) = published(self.live) else { return };
+        // Before they are made: what makes us stumble is not tried again and again.
+        self.seen = number;
         let trust = &self.settings.trust;
         let next = Arc::new(Directory::build(snapshot, trust, self.directory.as_deref()));
         if leads {
             self.herald.tell_of(&next);
         }
         self.mailbox.put(Mail::Directory(Arc::clone(&next)));
-        self.seen = number;
         // The one before goes here and not on the event loop, unless a request still has it.
         self.directory = Some(next);
     }
