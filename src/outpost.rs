@@ -141,5 +141,6 @@ fn end_session(sid: &[u8; 16], live: Live<'static>, when: &str) {
 }
 
 fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+    // Rounded up: nothing takes no time at all.
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1)
 }

@@ -4,14 +4,20 @@ use std::time::Duration;
 
 use authentik_standin::ProviderSettings;
 
-use super::{all_workers_say, connected, started, within};
+use super::{AUTO, all_workers_say, connected, started, within};
 use crate::harness::Site;
 
 /// What eight changes may add to the memory of a worker, in KiB: the allocator keeps some.
 const GROWTH: u64 = 24 << 10;
 
+/// How long an event loop may be held up by a change, in microseconds.
+const STALL: u64 = 5_000;
+
 fn thousand() -> Site {
-    started(connected().settings(|settings, ports| {
+    let server = format!(
+        "{AUTO} location = /status {{ authentik_provider off; authentik_status format=json; }}"
+    );
+    started(connected().server(&server).settings(|settings, ports| {
         let host = |slug: &str| format!("http://{slug}.test:{}", ports.main);
         settings.providers.extend(ProviderSettings::many(1_000, host));
     }))
@@ -41,5 +47,9 @@ fn a_change_among_a_thousand_providers_is_live_within_seconds_and_leaves_no_memo
     for (before, after) in before.expect("measured").into_iter().zip(site.private_memory()) {
         assert!(after < before + GROWTH, "a worker grew from {before} to {after} KiB");
     }
+    let status = site.get("/status").send().text();
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    let stall = status["event_loop"]["longest_exchange_us"].as_u64().expect("a number");
+    assert!(stall > 0 && stall < STALL, "an event loop was held up for {stall} µs");
     assert_eq!(at("app-0999").send().status(), 401, "the others are as they were");
 }
