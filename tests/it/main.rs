@@ -52,4 +52,5 @@ mod unauth_paths;
 mod unauth_served;
 mod uploads;
 mod upstreams;
+mod whole_outpost;
 mod zone;

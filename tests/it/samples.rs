@@ -79,6 +79,12 @@ fn with_local_files(line: &str, directory: &TempDir) -> String {
         "listen" => format!("127.0.0.1:{}", free_port()),
         "ssl_certificate" | "ssl_trusted_certificate" => file("cert.pem"),
         "ssl_certificate_key" => file("key.pem"),
+        "state_path" => file("state"),
+        // Another sample, installed beside nginx.conf.
+        "include" => {
+            let name = words.clone().next().and_then(|path| path.rsplit('/').next());
+            format!("{}/nginx-conf/{}", env!("CARGO_MANIFEST_DIR"), name.unwrap_or_default())
+        }
         key if key.ends_with("_file") => {
             directory.write_secret("secret", "a-secret\n");
             file("secret")
