@@ -99,9 +99,5 @@ fn usable_patterns(lines: &str) -> (Vec<String>, Vec<String>) {
             Err(error) => remarks.push(format!("unauthenticated path left out: {error}")),
         }
     }
-    if UnauthPaths::compile(&usable).is_ok_and(|paths| paths.open_everything()) {
-        remarks
-            .push("its unauthenticated paths open every path; anchor them: ^/public/".to_owned());
-    }
     (usable, remarks)
 }

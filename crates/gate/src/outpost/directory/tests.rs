@@ -91,8 +91,9 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
             internal_host: "https://10.0.0.1".into(),
             ..config("tls", "https://tls.example")
         },
+        ProviderConfig { skip_path_regex: ".*".into(), ..config("open", "https://open.example") },
     ]);
-    assert_eq!(directory.len(), 4);
+    assert_eq!(directory.len(), 5);
     assert_eq!(directory.find(b"good.example", None).unwrap().name, "twin", "the last one counts");
     let skipped = directory.skipped();
     let told = |name: &str, words: &str| {
@@ -105,7 +106,8 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
     told("paths", "\"(\" does not compile");
     told("good", "is used: \"twin\"");
     told("tls", "proxy_ssl_verify");
-    assert_eq!(skipped.len(), 6);
+    told("open", "open every path");
+    assert_eq!(skipped.len(), 7, "each is said once: {skipped:?}");
 }
 
 #[test]
