@@ -12,7 +12,8 @@ use crate::time::UnixTime;
 /// and `client_id` must name us where they are present, and one of them must be.
 ///
 /// # Errors
-/// The first flaw; [`TokenFlaw::Inactive`] for everything that authentik itself rejected.
+/// The first flaw; [`TokenFlaw::Inactive`] for everything that authentik itself rejected, and for
+/// nothing else.
 pub fn from_introspection(
     answer: &[u8],
     client_id: &str,
@@ -22,8 +23,12 @@ pub fn from_introspection(
         return Err(TokenFlaw::TooLong);
     }
     let members = json::object(answer).ok_or(TokenFlaw::Malformed("introspection answer"))?;
-    if members.get("active") != Some(&Value::Bool(true)) {
-        return Err(TokenFlaw::Inactive);
+    // Inactive is what authentik says, not what any other server leaves unsaid: sessions end by it.
+    match members.get("active") {
+        Some(Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => return Err(TokenFlaw::Inactive),
+        Some(_) => return Err(TokenFlaw::WrongType("active")),
+        None => return Err(TokenFlaw::Missing("active")),
     }
     let client = claims::text(&members, "client_id")?;
     let has_audience = members.get("aud").is_some_and(|aud| !aud.is_null());
@@ -67,9 +72,11 @@ mod tests {
         let good =
             json!({"active": true, "client_id": "us", "aud": "us", "sub": "s", "exp": NOW.0 + 1});
         for (name, value, flaw) in [
-            ("active", json!("true"), Some(TokenFlaw::Inactive)),
-            ("active", json!(1), Some(TokenFlaw::Inactive)),
-            ("active", json!(null), Some(TokenFlaw::Inactive)),
+            ("active", json!(false), Some(TokenFlaw::Inactive)),
+            ("active", json!("true"), Some(TokenFlaw::WrongType("active"))),
+            ("active", json!("false"), Some(TokenFlaw::WrongType("active"))),
+            ("active", json!(1), Some(TokenFlaw::WrongType("active"))),
+            ("active", json!(null), Some(TokenFlaw::WrongType("active"))),
             ("client_id", json!(null), None),
             ("client_id", json!("them"), Some(TokenFlaw::Audience)),
             ("aud", json!(null), None),
@@ -86,6 +93,8 @@ mod tests {
         let nameless = json!({"active": true, "sub": "s", "exp": NOW.0 + 1}).to_string();
         let result = from_introspection(nameless.as_bytes(), "us", NOW);
         assert_eq!(result, Err(TokenFlaw::Audience));
+        let unsaid = from_introspection(b"{\"detail\": \"maintenance\"}", "us", NOW);
+        assert_eq!(unsaid, Err(TokenFlaw::Missing("active")));
         assert!(from_introspection(b"<html>", "us", NOW).is_err());
     }
 }
