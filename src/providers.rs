@@ -49,7 +49,14 @@ pub(crate) fn of_host<'r>(r: &Request<'r>, auto: Auto) -> Result<Chosen<'r>, Fau
     let state = r.state()?;
     if state.of_host.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let _ = state.of_host.set(OfHost::find(&directory, r.server_name(), port(r.host())));
+        let own_port = || r.local_port();
+        // What a server answers by default, because no `server_name` fits, belongs to nobody: else
+        // visitors of any provider could have what is behind this one.
+        let _ = state.of_host.set(if r.server().names.cover(r.server_name()) {
+            OfHost::find(&directory, r.server_name(), port(r.host()), own_port)
+        } else {
+            OfHost::nobody(&directory)
+        });
     }
     Ok(chosen(state.of_host.get(), auto))
 }
@@ -64,9 +71,9 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
     let of_forwarded = &r.state()?.of_forwarded;
     if of_forwarded.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let of_url = OfHost::find(&directory, url.host(), url.port());
+        let of_url = OfHost::find(&directory, url.host(), url.port(), || None);
         // `Host $host` has no port.
-        let asked_at = directory.find(r.server_name(), port(r.host()).or(url.port()));
+        let asked_at = directory.find(r.server_name(), port(r.host()).or(url.port()), || None);
         let asked_at = asked_at.map(|provider| provider.key);
         let _ = of_forwarded.set(OfForwarded { of_url, asked_at });
     }
@@ -79,10 +86,21 @@ pub(crate) fn asked_at(r: &Request<'_>) -> Option<ProviderKey> {
 }
 
 impl OfHost {
-    fn find(directory: &Directory, host: &[u8], port: Option<u16>) -> Self {
-        let found = directory.find(host, port).cloned();
-        let only = directory.only().filter(|_| found.is_none()).cloned();
-        Self { found, only }
+    /// `own_port`: the port that was connected to, where that is of the same host.
+    fn find(
+        directory: &Directory,
+        host: &[u8],
+        port: Option<u16>,
+        own_port: impl FnOnce() -> Option<u16>,
+    ) -> Self {
+        match directory.find(host, port, own_port) {
+            Some(found) => Self { found: Some(Arc::clone(found)), only: None },
+            None => Self::nobody(directory),
+        }
+    }
+
+    fn nobody(directory: &Directory) -> Self {
+        Self { found: None, only: directory.only().cloned() }
     }
 }
 

@@ -134,6 +134,9 @@ pub(crate) fn merge(
         }
         Some(Choice::Auto { auto, place }) => {
             needs_outpost(place, cf)?;
+            if cf.server_conf().auto.is_none() {
+                cf.server_conf().names = cf.server_names();
+            }
             let server = cf.server_conf().auto.get_or_insert_default();
             server.or_single |= auto.or_single;
             *protection = Protection::Auto(*auto);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use gate::live;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
+use gate::server_names::ServerNames;
 
 pub(crate) use self::location::{Auto, LocationConf, Protection};
 pub(crate) use self::outpost::OutpostConf;
@@ -57,6 +58,8 @@ pub(crate) struct ServerConf {
     pub(crate) auto: Option<Auto>,
     /// Some part of the server is an `authentik_outpost_endpoint`.
     pub(crate) asked_by_proxies: bool,
+    /// What the server is called, where some part of it is protected by host.
+    pub(crate) names: ServerNames,
     /// `authentik_identity_headers` of all its parts, lower case.
     pub(crate) identity_headers: Vec<Box<[u8]>>,
 }

@@ -9,13 +9,15 @@ use ngx::ffi::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
     NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_MAIN_CONF, NGX_HTTP_SRV_CONF,
     NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t, ngx_conf_full_name,
-    ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_int_t, ngx_log_error_core, ngx_parse_size,
-    ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
+    ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_module,
+    ngx_http_core_srv_conf_t, ngx_http_server_name_t, ngx_int_t, ngx_log_error_core,
+    ngx_parse_size, ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
 };
 
 use super::guard::{self, Fault};
 use super::{bytes, module};
 use crate::conf::{LocationConf, MainConf, ServerConf};
+use gate::server_names::ServerNames;
 
 /// Contexts a directive may stand in.
 pub(crate) const HTTP: u32 = NGX_HTTP_MAIN_CONF;
@@ -319,6 +321,26 @@ impl<'c> Conf<'c> {
     pub(crate) fn server_conf(&mut self) -> &mut ServerConf {
         // SAFETY: made by our `create_srv_conf`.
         unsafe { module::server_conf_of(self.raw) }
+    }
+
+    /// What the server whose locations are being merged is called.
+    pub(crate) fn server_names(&self) -> ServerNames {
+        let mut names = ServerNames::default();
+        // SAFETY: inside `http` every server has a core configuration, which was merged before ours;
+        // its names live until the configuration was read.
+        unsafe {
+            let context = self.fields().ctx.cast::<ngx_http_conf_ctx_t>();
+            let core = *(*context).srv_conf.add(ngx_http_core_module.ctx_index);
+            let core = core.cast::<ngx_http_core_srv_conf_t>();
+            for named in (*core).server_names.as_slice::<ngx_http_server_name_t>() {
+                if named.regex.is_null() {
+                    names.add(bytes::slice(&named.name));
+                } else {
+                    names.add_regex();
+                }
+            }
+        }
+        names
     }
 
     /// Says what stops the configuration, with file and line.

@@ -2,11 +2,13 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::ptr;
 
 use gate::request::SenderHints;
 use ngx::ffi::{
-    NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_hash_key, ngx_http_get_variable, ngx_http_request_t,
-    ngx_list_part_t, ngx_table_elt_t, ngx_uint_t,
+    NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_OK, ngx_connection_local_sockaddr, ngx_hash_key,
+    ngx_http_get_variable, ngx_http_request_t, ngx_inet_get_port, ngx_int_t, ngx_list_part_t,
+    ngx_table_elt_t, ngx_uint_t,
 };
 
 use super::bytes::{self, Kept};
@@ -108,6 +110,19 @@ impl<'r> Request<'r> {
         let host = self.fields().headers_in.host;
         // SAFETY: NULL, or a header element of this request.
         if host.is_null() { &[] } else { unsafe { bytes::slice(&(*host).value) } }
+    }
+
+    /// The port that the client connected to; `None` where that was no port, or is not known.
+    pub(crate) fn local_port(&self) -> Option<u16> {
+        // SAFETY: a request has a connection; nginx fills in its own address where it has not yet.
+        unsafe {
+            let connection = self.fields().connection;
+            if ngx_connection_local_sockaddr(connection, ptr::null_mut(), 0) != NGX_OK as ngx_int_t
+            {
+                return None;
+            }
+            Some(ngx_inet_get_port((*connection).local_sockaddr)).filter(|port| *port != 0)
+        }
     }
 
     /// Whether a redirect keeps what was asked: `GET` and `HEAD`.

@@ -25,6 +25,11 @@ pub(crate) fn connected() -> Builder {
     Site::builder().http(CONNECTED).server(AUTO)
 }
 
+/// The same for every host, whichever providers there come to be.
+fn connected_for_all_hosts() -> Builder {
+    connected().server(&format!("server_name _; {AUTO}"))
+}
+
 /// Starts the site and waits until all workers have the settings.
 pub(crate) fn started(builder: Builder) -> Site {
     let site = builder.start();

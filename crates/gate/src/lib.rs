@@ -31,6 +31,7 @@ pub mod request;
 pub mod require;
 pub mod response;
 pub mod secret;
+pub mod server_names;
 pub mod status;
 pub mod store;
 #[cfg(test)]

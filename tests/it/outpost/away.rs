@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use authentik_standin::{Endpoint, Fault};
 
-use super::{AUTO, connected, eventually, started};
+use super::{AUTO, connected, connected_for_all_hosts, eventually, started};
 use crate::harness::Site;
 
 const WITH_STATE: &str = "authentik_outpost %%SSO%% {
@@ -68,7 +68,7 @@ fn a_restart_without_authentik_serves_from_the_disk() {
 
 #[test]
 fn a_refresh_that_fails_keeps_what_was_there() {
-    let site = started(connected().settings(|settings, ports| {
+    let site = started(connected_for_all_hosts().settings(|settings, ports| {
         for number in 0..150 {
             let host = format!("http://host-{number}.test:{}", ports.main);
             let slug = format!("app-{number}");

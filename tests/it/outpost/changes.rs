@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use authentik_standin::ProviderSettings;
 
-use super::{all_workers_say, connected, eventually, started, within};
+use super::{all_workers_say, connected, connected_for_all_hosts, eventually, started, within};
 
 /// A change must be live in all workers within this time.
 const LIVE: Duration = Duration::from_secs(3);
@@ -25,7 +25,7 @@ fn a_changed_provider_is_live_in_all_workers_within_three_seconds() {
 
 #[test]
 fn a_provider_that_is_new_or_gone_is_so_in_all_workers() {
-    let site = started(connected());
+    let site = started(connected_for_all_hosts());
     let port = site.address().port();
     let new = site.get("/").host(&format!("new.test:{port}"));
     assert_eq!(new.send().status(), 400);
@@ -67,7 +67,7 @@ fn a_session_that_ends_in_authentik_ends_in_all_workers_at_once() {
 
 #[test]
 fn what_cannot_be_used_is_skipped_named_and_the_others_load() {
-    let site = started(connected().settings(|settings, _| {
+    let site = started(connected_for_all_hosts().settings(|settings, _| {
         let mut odd = ProviderSettings::new("odd", "not a url");
         odd.proxy.name = "odd one".to_owned();
         settings.providers.push(odd);

@@ -49,8 +49,6 @@ fn each_host_is_protected_by_its_own_provider() {
         (format!("auth.example.test:{port}"), "domain-client-id"),
         (format!("any.example.test:{port}"), "domain-client-id"),
         ("any.example.test".to_owned(), "domain-client-id"),
-        // Another port than its own: no host of that provider, but one of the domain.
-        ("files.example.test:1".to_owned(), "domain-client-id"),
     ] {
         assert_eq!(client_of(&site, &host).as_deref(), Some(client), "{host}");
     }
@@ -61,7 +59,15 @@ fn each_host_is_protected_by_its_own_provider() {
 fn a_host_that_is_nobodys_is_refused_and_named() {
     let site = several();
     let port = site.address().port();
-    for host in ["evilexample.test", "example.test.evil.test", "127.0.0.1", "wiki.test:1"] {
+    for host in [
+        "evilexample.test",
+        "example.test.evil.test",
+        "127.0.0.1",
+        "wiki.test:1",
+        // Another port than its own: not of that provider, and by no means of its domain's.
+        "files.example.test:1",
+        "files.example.test",
+    ] {
         let refusal = ask(&site, host).send();
         assert_eq!(refusal.status(), 400, "{host}");
         assert!(refusal.text().contains(host), "{host}: {}", refusal.text());
@@ -80,6 +86,63 @@ fn a_host_that_is_nobodys_is_refused_and_named() {
     let request = ask(&site, "evilexample.test").header("X-Forwarded-Host", &claimed);
     assert_eq!(request.send().status(), 400);
     assert!(!site.error_log().lines_with("reason: unknown-host").is_empty());
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn a_server_lets_nobody_in_by_the_provider_of_a_host_that_it_is_not_named_for() {
+    // The one server of its port: nginx gives it requests for any host.
+    let site = started(connected().http(&format!(
+        "authentik_outpost %%SSO%% {{ token_file %%TOKEN%%; }}
+         server {{ listen 127.0.0.1:%%PORT2%%; server_name admin.test *.admin.test; {AUTO} }}"
+    )));
+    let alice = site.signed_in();
+    let elsewhere = || alice.get("/page").to(site.other_address());
+    assert_eq!(alice.get("/page").status(), 200);
+    site.app.forget();
+    assert_eq!(elsewhere().status(), 400, "the cookie of wiki.test");
+    let start = site.get("/outpost.goauthentik.io/start").to(site.other_address());
+    assert_eq!(start.send().status(), 400);
+    let absolute = format!("{}/page", site.url());
+    let request = site.get(&absolute).host("admin.test").to(site.other_address());
+    assert_eq!(request.send().status(), 400, "nginx goes by the request line");
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn of_two_ports_of_a_host_the_claimed_one_does_not_choose_the_provider() {
+    let site =
+        started(connected().server(&format!("listen 127.0.0.1:%%PORT2%%; {AUTO}")).settings(
+            |settings, ports| {
+                let other = format!("http://wiki.test:{}", ports.other);
+                settings.providers.push(ProviderSettings::new("other", &other));
+            },
+        ));
+    let ports = [site.address(), site.other_address()];
+    let clients = ["wiki-client-id-0123456789abcdefghijklmno", "other-client-id"];
+    for (address, client) in ports.iter().zip(clients) {
+        for claimed in ports {
+            let request = ask(&site, &format!("wiki.test:{}", claimed.port())).to(*address);
+            let response = request.send();
+            if claimed == *address {
+                let asked = crate::harness::parameter(response.location(), "client_id");
+                assert_eq!(asked.as_deref(), Some(client));
+            } else {
+                assert_eq!(response.status(), 400, "{claimed} at {address}");
+            }
+        }
+    }
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn a_host_whose_provider_cannot_be_used_does_not_fall_to_its_domain() {
+    let site = several();
+    let host = format!("files.example.test:{}", site.address().port());
+    site.sso.update_provider("files", |files| {
+        files.proxy.oddities.push(("mode".to_owned(), Some("sideways".into())))
+    });
+    super::eventually("the provider is skipped", || ask(&site, &host).send().status() == 400);
     assert_eq!(site.app.hits(), 0);
 }
 

@@ -7,6 +7,8 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use url::Url;
+
 use self::convert::{Converted, convert};
 use super::{Certificate, Outpost, ProviderConfig, Snapshot, Unusable};
 use crate::provider::{Mode, Provider, ProviderKey, Trust};
@@ -17,6 +19,7 @@ pub struct Directory {
     outpost: Outpost,
     unusable: Vec<Unusable>,
     entries: Vec<Entry>,
+    /// Without a site: that of providers that cannot be used.
     hosts: HashMap<Box<[u8]>, Vec<Site>>,
     domains: HashMap<Box<[u8]>, usize>,
     keys: HashMap<ProviderKey, usize>,
@@ -61,9 +64,13 @@ impl Directory {
             let certificate = certificate.and_then(|pk| certificates.get(pk)).map(Arc::clone);
             match made {
                 Ok(made) => directory.add(Entry { config, made, certificate }),
-                Err(why) => directory.unusable.push(Unusable { name: config.name, why }),
+                Err(why) => {
+                    let ProviderConfig { name, external_host, .. } = config;
+                    directory.unusable.push(Unusable { name, why, external_host });
+                }
             }
         }
+        directory.reserve_hosts();
         directory
     }
 
@@ -89,6 +96,17 @@ impl Directory {
         }
         self.keys.insert(provider.key, at);
         self.entries.push(entry);
+    }
+
+    /// Keeps the hosts of providers that cannot be used from falling to one of their domain, whose
+    /// visitors may be others.
+    fn reserve_hosts(&mut self) {
+        for unusable in &self.unusable {
+            let url = Url::parse(&unusable.external_host).ok();
+            if let Some(host) = url.as_ref().and_then(Url::host_str) {
+                self.hosts.entry(host.as_bytes().into()).or_default();
+            }
+        }
     }
 
     /// Which outpost it is.
@@ -121,7 +139,7 @@ impl Directory {
         let mut skipped = self.unusable.clone();
         for (at, entry) in self.entries.iter().enumerate() {
             let name = &entry.config.name;
-            let say = |why: String| Unusable { name: name.clone(), why };
+            let say = |why: String| Unusable::new(name.clone(), why);
             skipped.extend(entry.made.remarks.iter().cloned().map(say));
             if let Some(other) = self.hidden_by(at) {
                 let host = &entry.config.external_host;
@@ -142,23 +160,55 @@ impl Directory {
 
     /// The provider of a host (authentik-outpost.md §3.2, boundary and port rules of §14.2 REC).
     ///
-    /// `host` as nginx validated it: lower case, no port. `port` as the client wrote it into `Host`.
-    /// The provider whose `external_host` it is, else the domain-level one with the longest domain
-    /// that covers it.
+    /// `host` as nginx validated it: lower case, no port. `port` as the client wrote it into `Host`,
+    /// and therefore any; `own_port` is the one it connected to. The provider whose `external_host`
+    /// it is; for a host that is none's, the domain-level one with the longest domain that covers it.
     #[must_use]
-    pub fn find(&self, host: &[u8], port: Option<u16>) -> Option<&Arc<Provider>> {
-        self.exact(host, port).or_else(|| self.covering(host)).map(|entry| &entry.made.provider)
+    pub fn find(
+        &self,
+        host: &[u8],
+        port: Option<u16>,
+        own_port: impl FnOnce() -> Option<u16>,
+    ) -> Option<&Arc<Provider>> {
+        let entry = match self.hosts.get(host) {
+            Some(sites) => self.exact(sites, port, own_port),
+            None => None,
+        };
+        let entry = entry.or_else(|| self.covering(host).filter(|_| !self.is_taken(host)));
+        entry.map(|entry| &entry.made.provider)
     }
 
-    fn exact(&self, host: &[u8], port: Option<u16>) -> Option<&Entry> {
-        let sites = self.hosts.get(host)?;
+    /// By another port a client must not get from a host's own provider to that of its domain.
+    fn is_taken(&self, host: &[u8]) -> bool {
+        let is_of_domain = |site: &Site| {
+            let entry = self.entries.get(site.entry);
+            entry.is_some_and(|entry| entry.made.provider.mode == Mode::ForwardDomain)
+        };
+        self.hosts.get(host).is_some_and(|sites| !sites.iter().any(is_of_domain))
+    }
+
+    fn exact(
+        &self,
+        sites: &[Site],
+        port: Option<u16>,
+        own_port: impl FnOnce() -> Option<u16>,
+    ) -> Option<&Entry> {
         let site = sites.iter().find(|site| match (site.port, port) {
             (Some(own), Some(asked)) => own == asked,
             (None, Some(asked)) => site.default_port == asked,
             (None, None) => true,
             (Some(_), None) => false,
-        });
-        self.entries.get(site?.entry)
+        })?;
+        // Where ports tell providers apart, the one that nginx sees outdoes the one that is claimed.
+        // It may be none of theirs: something in front of nginx has them then.
+        if sites.len() > 1 {
+            let own = own_port();
+            let is_here = |site: &Site| Some(site.port.unwrap_or(site.default_port)) == own;
+            if !is_here(site) && sites.iter().any(is_here) {
+                return None;
+            }
+        }
+        self.entries.get(site.entry)
     }
 
     /// Each step takes a label off, so that a domain begins at a dot.

@@ -10,7 +10,11 @@ use crate::text::loggable;
 
 /// Reads a provider; with `browser` (`scheme://host[:port]`) its URLs for browsers are there.
 pub(super) fn provider(listed: &Value, browser: Option<&str>) -> Result<ProviderConfig, Unusable> {
-    read(listed, browser).map_err(|why| Unusable { name: name_of(listed), why })
+    read(listed, browser).map_err(|why| {
+        let external_host = listed.get("external_host").and_then(Value::as_str);
+        let external_host = external_host.filter(|url| url.len() <= MAX_TEXT).unwrap_or_default();
+        Unusable { name: name_of(listed), why, external_host: external_host.to_owned() }
+    })
 }
 
 /// Its name, or what else can be said of it.

@@ -116,6 +116,17 @@ pub struct Unusable {
     pub name: String,
     /// Why, as a sentence without a final stop.
     pub why: String,
+    /// The provider's public URL as far as it could be read: nobody else answers for its host.
+    #[serde(default)]
+    pub external_host: String,
+}
+
+impl Unusable {
+    /// One without a host.
+    #[must_use]
+    pub fn new(name: String, why: String) -> Self {
+        Self { name, why, external_host: String::new() }
+    }
 }
 
 impl Snapshot {

@@ -40,7 +40,7 @@ fn directory(name: &str, skipped: &str) -> Directory {
         name: name.to_owned(),
         ..Outpost::default()
     };
-    let unusable = vec![Unusable { name: skipped.to_owned(), why: "has no mode".to_owned() }];
+    let unusable = vec![Unusable::new(skipped.to_owned(), "has no mode".to_owned())];
     let snapshot = Snapshot { outpost, unusable, ..Snapshot::default() };
     Directory::build(snapshot, &Trust::default(), None)
 }

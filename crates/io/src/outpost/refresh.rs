@@ -103,7 +103,7 @@ impl<'a> Refresh<'a> {
 }
 
 fn unusable(uuid: &str, why: String) -> Unusable {
-    Unusable { name: format!("certificate {uuid}"), why }
+    Unusable::new(format!("certificate {uuid}"), why)
 }
 
 /// Each once, sorted.

@@ -44,6 +44,10 @@ fn a_host_leads_to_its_provider() {
         config("alt", "https://wiki.example.com:8443"),
         config("plain", "http://plain.example.com"),
         config("six", "http://[::1]:8080/app/"),
+        ProviderConfig {
+            mode: "sideways".into(),
+            ..config("broken", "https://broken.example.com")
+        },
         domain("wide", "example.com"),
         domain("deep", ".team.example.com"),
     ]);
@@ -51,8 +55,10 @@ fn a_host_leads_to_its_provider() {
         ("wiki.example.com", None, "wiki"),
         ("wiki.example.com", Some(443), "wiki"),
         ("wiki.example.com", Some(8443), "alt"),
-        // Not its port, but the domain covers it.
-        ("wiki.example.com", Some(80), "wide"),
+        // Not its port: the domain covers it, and would let others in.
+        ("wiki.example.com", Some(80), ""),
+        ("broken.example.com", None, ""),
+        ("auth.example.com", Some(1), "wide"),
         ("plain.example.com", None, "plain"),
         ("plain.example.com", Some(80), "plain"),
         ("[::1]", Some(8080), "six"),
@@ -68,10 +74,35 @@ fn a_host_leads_to_its_provider() {
         ("com", None, ""),
         ("", None, ""),
     ] {
-        let found = directory.find(host.as_bytes(), port).map_or("", |found| &found.name);
-        assert_eq!(found, expected, "{host} {port:?}");
+        let found = directory.find(host.as_bytes(), port, || None);
+        assert_eq!(found.map_or("", |found| &found.name), expected, "{host} {port:?}");
     }
-    assert!(directory.skipped().is_empty());
+    assert_eq!(directory.skipped().len(), 1);
+}
+
+#[test]
+fn of_two_ports_of_a_host_the_one_that_was_connected_to_counts() {
+    let directory = directory(vec![
+        config("wiki", "https://wiki.example.com"),
+        config("alt", "https://wiki.example.com:8443"),
+        config("only", "https://only.example.com"),
+        domain("wide", "example.com"),
+    ]);
+    for (host, claimed, own, expected) in [
+        ("wiki.example.com", None, 443, "wiki"),
+        ("wiki.example.com", Some(8443), 8443, "alt"),
+        ("wiki.example.com", None, 8443, ""),
+        ("wiki.example.com", Some(443), 8443, ""),
+        ("wiki.example.com", Some(8443), 443, ""),
+        // Behind something that has the ports.
+        ("wiki.example.com", None, 10443, "wiki"),
+        ("wiki.example.com", Some(8443), 10443, "alt"),
+        ("only.example.com", None, 10443, "only"),
+    ] {
+        let found = directory.find(host.as_bytes(), claimed, || Some(own));
+        let found = found.map_or("", |found| &found.name);
+        assert_eq!(found, expected, "{host} {claimed:?} at {own}");
+    }
 }
 
 #[test]
@@ -94,7 +125,11 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
         ProviderConfig { skip_path_regex: ".*".into(), ..config("open", "https://open.example") },
     ]);
     assert_eq!(directory.len(), 5);
-    assert_eq!(directory.find(b"good.example", None).unwrap().name, "twin", "the last one counts");
+    assert_eq!(
+        directory.find(b"good.example", None, || None).unwrap().name,
+        "twin",
+        "the last one counts"
+    );
     let skipped = directory.skipped();
     let told = |name: &str, words: &str| {
         let found = skipped.iter().find(|skipped| skipped.name == name);
@@ -118,7 +153,7 @@ fn what_did_not_change_is_not_made_again() {
     };
     let before = Directory::build(all("https://b.example"), &Trust::System, None);
     let after = Directory::build(all("https://c.example"), &Trust::System, Some(&before));
-    let of = |directory: &Directory, host: &[u8]| directory.find(host, None).cloned();
+    let of = |directory: &Directory, host: &[u8]| directory.find(host, None, || None).cloned();
     assert!(Arc::ptr_eq(&of(&before, b"a.example").unwrap(), &of(&after, b"a.example").unwrap()));
     assert!(of(&after, b"b.example").is_none());
     assert!(of(&after, b"c.example").is_some());
@@ -159,8 +194,8 @@ fn tokens_are_checked_with_the_secret_where_authentik_lists_hs256() {
     let mut other = config("rs", "https://rs.example");
     other.oidc_configuration.id_token_signing_alg_values_supported = vec!["RS256".into()];
     let directory = directory(vec![config("hs", "https://hs.example"), other]);
-    assert!(directory.find(b"hs.example", None).unwrap().given.jwks.is_none());
-    assert!(directory.find(b"rs.example", None).unwrap().given.jwks.is_some());
+    assert!(directory.find(b"hs.example", None, || None).unwrap().given.jwks.is_none());
+    assert!(directory.find(b"rs.example", None, || None).unwrap().given.jwks.is_some());
 }
 
 #[test]
