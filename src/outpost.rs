@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use gate::live::{Fact, Live};
-use gate::outpost::Directory;
+use gate::outpost::{Directory, Origin};
 
 use self::keeper::Keeper;
 use self::mailbox::{Mail, Mailbox};
@@ -67,16 +67,19 @@ pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
 
 /// What was published before this worker was started, else what the disk has.
 fn at_hand(outpost: &OutpostConf, live: Live<'static>) -> (u64, Option<Arc<Directory>>) {
-    let trust = &outpost.settings.trust;
-    if let Some((number, snapshot)) = keeper::published(live) {
-        return (number, Some(Arc::new(Directory::build(snapshot, trust, None))));
-    }
+    let ready =
+        |snapshot| Some(Arc::new(Directory::build(snapshot, &outpost.settings.trust, None)));
+    let published = keeper::published(live, &Origin::of(&outpost.settings));
+    let number = match published {
+        Some((number, Some(snapshot))) => return (number, ready(snapshot)),
+        Some((number, None)) => number,
+        None => 0,
+    };
     match state_file::read(outpost) {
-        Ok(Some(snapshot)) => (0, Some(Arc::new(Directory::build(snapshot, trust, None)))),
-        Ok(None) => (0, None),
+        Ok(snapshot) => (number, snapshot.and_then(ready)),
         Err(why) => {
             log::cycle(Level::Warn, format_args!("state_path: {why}"));
-            (0, None)
+            (number, None)
         }
     }
 }
@@ -111,8 +114,9 @@ impl Post {
             }
             Mail::Recheck => self.recheck.begin(),
             Mail::RecheckNext => {
-                if let Some(zone) = worker::zone() {
-                    self.recheck.step(zone);
+                let is_done = worker::zone().is_some_and(|zone| self.recheck.step(zone));
+                if is_done && self.keeper.leads() {
+                    self.live.set(Fact::Unchecked, 0);
                 }
             }
             Mail::Log(level, text) => log::cycle(level, format_args!("{text}")),
@@ -121,7 +125,7 @@ impl Post {
     }
 }
 
-/// From here on every new request sees these providers. The keeper still has the old ones, so that
+/// From here on every new request sees these providers. The keeper has the old ones too, so that
 /// it is not this thread that takes them apart.
 fn exchange(directory: Arc<Directory>, live: Live<'static>) {
     let begun = Instant::now();

@@ -2,12 +2,13 @@
 //! log, each trouble once.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use authentik_io::outpost::Events;
 use gate::live::{Fact, Live};
-use gate::outpost::{Candidate, Directory, RefreshError, Snapshot, TooLarge};
+use gate::outpost::{Candidate, Directory, Gap, Origin, RefreshError, Snapshot, TooLarge};
 use gate::secret::Secret;
 
 use super::mailbox::{Mail, Mailbox};
@@ -22,6 +23,10 @@ pub(super) struct Herald {
     mailbox: Arc<Mailbox>,
     state: Option<PathBuf>,
     token: Secret,
+    origin: Origin,
+    /// Number of the publication that was put on the disk last, 0 = none by this process.
+    stored: AtomicU64,
+    gap: Gap,
     /// What was said last of each kind of trouble, so that it is not said again and again.
     troubles: Mutex<Vec<(Trouble, String)>>,
 }
@@ -45,8 +50,17 @@ impl Herald {
         me: Candidate,
         mailbox: Arc<Mailbox>,
     ) -> Self {
-        let (state, token) = (conf.state.clone(), conf.settings.token.clone());
-        Self { live, me, mailbox, state, token, troubles: Mutex::default() }
+        Self {
+            live,
+            me,
+            mailbox,
+            state: conf.state.clone(),
+            token: conf.settings.token.clone(),
+            origin: Origin::of(&conf.settings),
+            stored: AtomicU64::new(0),
+            gap: Gap::default(),
+            troubles: Mutex::default(),
+        }
     }
 
     /// Tells the administrator what providers there are now.
@@ -88,28 +102,65 @@ impl Herald {
         troubles.len() < before
     }
 
-    /// Puts changed settings on the board and the disk.
+    /// Puts settings on the board and the disk, where they are not there yet.
     fn publish(&self, snapshot: &Snapshot) {
-        let Some(board) = self.live.board() else { return };
         let Ok(document) = snapshot.to_json() else { return };
-        if board.read().is_some_and(|(_, known)| known == document.expose()) {
-            return;
+        let document = self.origin.mark(&document);
+        if let Some(number) = self.post(&document) {
+            self.store(number, &document);
+        }
+    }
+
+    /// The number under which the board has the document now.
+    fn post(&self, document: &Secret) -> Option<u64> {
+        let board = self.live.board()?;
+        if let Some((number, known)) = board.read() {
+            if known == document.expose() {
+                return Some(number);
+            }
         }
         match board.publish(document.expose()) {
-            Ok(_) => drop(self.relieved(Trouble::Board)),
+            Ok(number) => {
+                self.relieved(Trouble::Board);
+                Some(number)
+            }
             Err(TooLarge { length, room }) => {
                 let text = format!(
                     "outpost: the settings are too large: {length} bytes, {room} are possible; the \
                      former ones stay"
                 );
-                return self.complain(Trouble::Board, Level::Crit, text);
+                self.complain(Trouble::Board, Level::Crit, text);
+                None
             }
         }
+    }
+
+    /// Once by each process that gets to it, also without a change: what another one left may be
+    /// elsewhere or missing. Tried again with the next refresh if it fails.
+    fn store(&self, number: u64, document: &Secret) {
         let Some(directory) = &self.state else { return };
-        match state_file::write(directory, &document, &self.token) {
-            Ok(()) => drop(self.relieved(Trouble::State)),
+        if self.stored.load(Ordering::Relaxed) == number {
+            return;
+        }
+        match state_file::write(directory, document, &self.token) {
+            Ok(()) => {
+                self.stored.store(number, Ordering::Relaxed);
+                self.relieved(Trouble::State);
+            }
             Err(why) => self.complain(Trouble::State, Level::Error, format!("state_path: {why}")),
         }
+    }
+
+    /// Whether sessions are to be compared with authentik now, by the settings on the board.
+    pub(super) fn has_gap_to_close(&self) -> bool {
+        self.gap.is_to_be_closed()
+    }
+
+    /// Unless another process still listens, something may have been said to nobody. What its
+    /// predecessors missed is left to the process that is connected now.
+    fn may_have_missed_something(&self) -> bool {
+        let before = u32::try_from(self.live.get(Fact::ConnectedBy)).unwrap_or(0);
+        before == 0 || !is_alive(before) || self.live.get(Fact::Unchecked) != 0
     }
 
     fn is_holder(&self) -> bool {
@@ -118,12 +169,17 @@ impl Herald {
 }
 
 impl Events for Herald {
+    fn refresh_begins(&self) {
+        self.gap.refresh_begins();
+    }
+
     fn refreshed(&self, snapshot: Snapshot) {
         // A connection that is being handed over may be slower than its successor.
         if !self.is_holder() {
             return;
         }
         self.publish(&snapshot);
+        self.gap.refreshed();
         self.live.set(Fact::LastRefresh, now());
         if self.relieved(Trouble::Refresh) {
             self.log(Level::Notice, "outpost: authentik answers again".to_owned());
@@ -139,10 +195,9 @@ impl Events for Herald {
 
     fn connected(&self, _attempt: u32) {
         if self.is_holder() {
-            // Unless another process still listens, something may have been said to nobody.
-            let before = u32::try_from(self.live.get(Fact::ConnectedBy)).unwrap_or(0);
-            if before == 0 || !is_alive(before) {
-                self.mailbox.put(Mail::Recheck);
+            if self.may_have_missed_something() {
+                self.live.set(Fact::Unchecked, 1);
+                self.gap.noticed();
             }
             self.live.set(Fact::ConnectedBy, u64::from(self.me.pid));
             self.live.set(Fact::ConnectedSince, now());
@@ -153,7 +208,7 @@ impl Events for Herald {
 
     fn disconnected(&self, why: &str, _again_in: Duration) {
         if self.live.get(Fact::ConnectedBy) == u64::from(self.me.pid) {
-            self.live.set(Fact::ConnectedBy, 0);
+            self.live.clear(Fact::ConnectedBy, u64::from(self.me.pid));
             self.live.set(Fact::ConnectedSince, now());
             self.live.add(Fact::Disconnects, 1);
         }

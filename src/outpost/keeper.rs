@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use authentik_io::outpost::{Agent, Identity};
 use authentik_io::pool::spawn_plainly;
 use gate::live::{Fact, Live};
-use gate::outpost::{Candidate, Directory, OutpostSettings, Snapshot};
+use gate::outpost::{Candidate, Directory, Origin, OutpostSettings, Snapshot};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::herald::Herald;
@@ -44,6 +44,7 @@ pub(super) struct Keeper {
 /// What the thread knows.
 struct Watch {
     settings: OutpostSettings,
+    origin: Origin,
     herald: Arc<Herald>,
     mailbox: Arc<Mailbox>,
     live: Live<'static>,
@@ -54,6 +55,8 @@ struct Watch {
     /// Number of the newest publication that is known, and what was made of it.
     seen: u64,
     directory: Option<Arc<Directory>>,
+    /// Former ones that the event loop, or a request, may still have.
+    retired: Vec<Arc<Directory>>,
 }
 
 impl Keeper {
@@ -70,6 +73,7 @@ impl Keeper {
         let herald = Arc::new(Herald::new(conf, live, me, Arc::clone(&mailbox)));
         let watch = Watch {
             settings: conf.settings.clone(),
+            origin: Origin::of(&conf.settings),
             herald,
             mailbox,
             live,
@@ -78,10 +82,16 @@ impl Keeper {
             rechecking,
             seen,
             directory,
+            retired: Vec::new(),
         };
         let builder = Builder::new().name("authentik-watch".to_owned());
         spawn(builder, Box::new(move || watch.run()))?;
         Ok(Self { stopped, live, me })
+    }
+
+    /// Whether this process has the tenure.
+    pub(super) fn leads(&self) -> bool {
+        self.live.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
     }
 
     /// Ends the thread soon, and the tenure now: another worker need not wait for it to time out.
@@ -90,13 +100,20 @@ impl Keeper {
         if let Some(tenure) = self.live.tenure() {
             tenure.resign(self.me);
         }
+        no_longer_listens(self.live, self.me.pid);
     }
 }
 
-/// What is on the board, with its number.
-pub(super) fn published(live: Live<'static>) -> Option<(u64, Snapshot)> {
+/// The number of what is on the board, and what it says, if it came from this `origin`.
+pub(super) fn published(live: Live<'static>, origin: &Origin) -> Option<(u64, Option<Snapshot>)> {
     let (number, document) = live.board()?.read()?;
-    Some((number, Snapshot::from_json(&document).ok()?))
+    let snapshot = origin.unmark(&document).and_then(|own| Snapshot::from_json(own).ok());
+    Some((number, snapshot))
+}
+
+/// Nobody takes this process for the one that hears what authentik says any more.
+fn no_longer_listens(live: Live<'static>, pid: u32) {
+    live.clear(Fact::ConnectedBy, u64::from(pid));
 }
 
 fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
@@ -143,11 +160,20 @@ impl Watch {
             Some(running) if self.may_leave(&mut course.lost_at) => {
                 running.stop();
                 course.agent = None;
+                no_longer_listens(self.live, self.me.pid);
             }
             Some(_) | None => {}
         }
-        self.look_at_board(leads);
-        if self.rechecking.load(Ordering::Acquire) {
+        // Asked first: what is published by then is seen in the same look.
+        let closes_gap = leads && self.herald.has_gap_to_close();
+        let is_ours = self.look_at_board(leads);
+        if let Some(agent) = course.agent.as_ref().filter(|_| leads && !is_ours) {
+            agent.refresh_now(); // what we have to say was replaced, so it is said again
+        }
+        if closes_gap && is_ours {
+            self.mailbox.put(Mail::Recheck);
+        }
+        if leads && self.rechecking.load(Ordering::Acquire) {
             self.mailbox.put(Mail::RecheckNext);
         }
         if course.pulsed.is_none_or(|pulsed| pulsed.elapsed() >= PULSE) {
@@ -165,7 +191,16 @@ impl Watch {
             tenure.resign(self.me);
             return false;
         }
-        tenure.claim(self.me, monotonic_millis(), is_alive)
+        let former = tenure.holder().filter(|former| *former != self.me);
+        if !tenure.claim(self.me, monotonic_millis(), is_alive) {
+            return false;
+        }
+        // Taken from one of the same configuration, which therefore was silent: it may be there
+        // still, but nobody knows whether it listens.
+        if let Some(former) = former.filter(|former| former.epoch == self.me.epoch) {
+            no_longer_listens(self.live, former.pid);
+        }
+        true
     }
 
     fn connect(&self) -> Option<Agent> {
@@ -194,21 +229,26 @@ impl Watch {
         }
     }
 
-    /// Makes providers of what was published since the last look.
-    fn look_at_board(&mut self, leads: bool) {
+    /// Makes providers of what was published since the last look; `false` if that is of another
+    /// outpost, whose configuration is newer or older: it is none of ours.
+    fn look_at_board(&mut self, leads: bool) -> bool {
+        // They are taken apart here: with many providers that takes too long for the event loop.
+        self.retired.retain(|former| Arc::strong_count(former) > 1);
         if self.live.board().is_none_or(|board| board.newest() == self.seen) {
-            return;
+            return true;
         }
-        let Some((number, snapshot)) = published(self.live) else { return };
+        let Some((number, snapshot)) = published(self.live, &self.origin) else { return true };
         // Before they are made: what makes us stumble is not tried again and again.
         self.seen = number;
+        let Some(snapshot) = snapshot else { return false };
         let trust = &self.settings.trust;
         let next = Arc::new(Directory::build(snapshot, trust, self.directory.as_deref()));
         if leads {
             self.herald.tell_of(&next);
         }
-        self.mailbox.put(Mail::Directory(Arc::clone(&next)));
-        // The one before goes here and not on the event loop, unless a request still has it.
-        self.directory = Some(next);
+        let former = self.directory.replace(Arc::clone(&next));
+        self.retired.extend(former);
+        self.mailbox.put(Mail::Directory(next));
+        true
     }
 }

@@ -3,9 +3,9 @@
 //! authentik says once that a session has ended (authentik-outpost.md §2.3). After a gap in the
 //! connection the sessions here are therefore asked for, one token for each session at authentik, a
 //! few at a time: whose token is not active any more has ended. Cannot authentik be asked, nothing
-//! ends: it will be asked again after the gap.
+//! ends, and it is asked again later, until there is an answer for each.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,15 +26,46 @@ use crate::{outpost, sessions};
 /// How long authentik may take for one.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A walk over the zone, in steps.
+/// Between a walk that left questions open and the next, at first and at most.
+const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
+
+/// A session at authentik, as the zone goes by it.
+type Sid = [u8; 16];
+
+/// Walks over the zone, in steps.
 pub(super) struct Recheck {
-    pool: Pool<Option<[u8; 16]>>,
-    /// Where to go on; `None` = there is nothing to do.
-    next: Option<u32>,
-    /// Sessions at authentik that were asked for in this walk.
-    asked: HashSet<[u8; 16]>,
+    pool: Pool<Said>,
+    stage: Stage,
+    /// What was asked for and is not answered yet, by the number of the question.
+    waiting: HashMap<u64, Sid>,
+    /// What was answered, so that it is not asked for again.
+    answered: HashSet<Sid>,
+    questions: u64,
+    /// A question of this walk was not answered.
+    is_open: bool,
+    pause: Duration,
     /// Tells the keeper to send for the next step.
     under_way: Arc<AtomicBool>,
+}
+
+/// Where the walk is.
+enum Stage {
+    /// There is nothing to do.
+    Idle,
+    /// At this place of the zone.
+    At(u32),
+    /// At the end; answers are missing.
+    Waits,
+    /// What was left open is asked for again then.
+    Again(Instant),
+}
+
+/// What authentik says of a session.
+enum Said {
+    GoesOn,
+    Ended,
+    /// Nothing that can be relied on.
+    Nothing,
 }
 
 impl Recheck {
@@ -53,42 +84,92 @@ impl Recheck {
                 with_signals_blocked(|| spawn_plainly(builder, run))
             },
         };
-        let pool = Pool::start(settings, move || wakeup.signal());
-        Self { pool, next: None, asked: HashSet::new(), under_way }
+        Self {
+            pool: Pool::start(settings, move || wakeup.signal()),
+            stage: Stage::Idle,
+            waiting: HashMap::new(),
+            answered: HashSet::new(),
+            questions: 0,
+            is_open: false,
+            pause: PAUSES[0],
+            under_way,
+        }
     }
 
     /// Begins, or begins anew.
     pub(super) fn begin(&mut self) {
-        self.next = Some(0);
-        self.asked.clear();
+        self.stage = Stage::At(0);
+        self.waiting.clear();
+        self.answered.clear();
+        self.is_open = false;
+        self.pause = PAUSES[0];
         self.under_way.store(true, Ordering::Release);
     }
 
+    /// Goes on. Says whether all is done now.
+    pub(super) fn step(&mut self, zone: Zone) -> bool {
+        match self.stage {
+            Stage::Idle => {}
+            Stage::At(place) => self.ask_from(zone, place),
+            Stage::Again(at) if Instant::now() < at => {}
+            Stage::Again(_) => {
+                self.is_open = false;
+                self.stage = Stage::At(0);
+            }
+            Stage::Waits if !self.waiting.is_empty() => {}
+            Stage::Waits if self.is_open => {
+                self.stage = Stage::Again(Instant::now() + self.pause);
+                self.pause = (self.pause * 2).min(PAUSES[1]);
+            }
+            Stage::Waits => {
+                self.stage = Stage::Idle;
+                self.answered = HashSet::new();
+                self.under_way.store(false, Ordering::Release);
+                return true;
+            }
+        }
+        false
+    }
+
     /// Asks for the next few.
-    pub(super) fn step(&mut self, zone: Zone) {
-        let (Some(from), Some(directory)) = (self.next, outpost::directory()) else { return };
-        let asked = &mut self.asked;
-        let (found, next) = sessions::survey(zone, from, |sid| !asked.contains(sid));
+    fn ask_from(&mut self, zone: Zone, place: u32) {
+        let Some(directory) = outpost::directory() else { return };
+        let asked: HashSet<Sid> = self.waiting.values().copied().collect();
+        let wanted = |sid: &Sid| !self.answered.contains(sid) && !asked.contains(sid);
+        let (found, next) = sessions::survey(zone, place, wanted);
         for (sid, record) in found {
             let Some(view) = SessionView::over(record.expose()) else { continue };
             // Of a provider that is written by hand there may be another authentik.
             let Some(provider) = directory.by_key(view.provider()) else { continue };
-            if !ask(&self.pool, provider, sid, view.token()) {
+            self.questions += 1;
+            if !ask(&self.pool, self.questions, provider, view.token()) {
                 return; // too many at once: from here again at the next step
             }
-            asked.insert(sid);
+            self.waiting.insert(self.questions, sid);
         }
-        self.next = next;
-        self.under_way.store(next.is_some(), Ordering::Release);
+        self.stage = next.map_or(Stage::Waits, Stage::At);
     }
 
     /// The sessions at authentik that turned out to have ended.
-    pub(super) fn ended(&self) -> Vec<[u8; 16]> {
+    pub(super) fn ended(&mut self) -> Vec<Sid> {
+        let mut arrived = Vec::new();
+        self.pool.drain(&mut |question, outcome| arrived.push((question, outcome)));
         let mut ended = Vec::new();
-        self.pool.drain(&mut |_, outcome| match outcome {
-            Outcome::Done(sid) => ended.extend(sid),
-            Outcome::Expired | Outcome::Panicked => {}
-        });
+        for (question, outcome) in arrived {
+            // `None`: of a walk that was begun anew.
+            let sid = self.waiting.remove(&question);
+            match (sid, outcome) {
+                (Some(sid), Outcome::Done(Said::GoesOn)) => drop(self.answered.insert(sid)),
+                (Some(sid), Outcome::Done(Said::Ended)) => {
+                    self.answered.insert(sid);
+                    ended.push(sid);
+                }
+                (Some(_), Outcome::Done(Said::Nothing) | Outcome::Expired | Outcome::Panicked) => {
+                    self.is_open = true;
+                }
+                (None, _) => {}
+            }
+        }
         ended
     }
 
@@ -98,24 +179,24 @@ impl Recheck {
 }
 
 /// Whether a thread will ask.
-fn ask(
-    pool: &Pool<Option<[u8; 16]>>,
-    provider: &Arc<Provider>,
-    sid: [u8; 16],
-    token: &[u8],
-) -> bool {
-    let question = Question::Introspect { token: Secret::new(token) };
+fn ask(pool: &Pool<Said>, question: u64, provider: &Arc<Provider>, token: &[u8]) -> bool {
+    let introspect = Question::Introspect { token: Secret::new(token) };
     let (provider, time) = (Arc::clone(provider), now());
     let work = move |client: &Client, deadline: Instant| {
-        let endpoints = Endpoints::given(&provider)?;
-        let request = question.to_http(&provider, Some(&endpoints)).ok()?;
+        let Some(endpoints) = Endpoints::given(&provider) else { return Said::Nothing };
+        let Ok(request) = introspect.to_http(&provider, Some(&endpoints)) else {
+            return Said::Nothing;
+        };
         let response = client.fetch(&request, &provider.trust, deadline);
-        let said = question.read(&provider, response.as_ref(), time);
-        matches!(said, Err(CoreError::BadToken(TokenFlaw::Inactive))).then_some(sid)
+        match introspect.read(&provider, response.as_ref(), time) {
+            Ok(_) => Said::GoesOn,
+            Err(CoreError::BadToken(TokenFlaw::Inactive)) => Said::Ended,
+            Err(_) => Said::Nothing,
+        }
     };
     let job = Job {
         key: 0,
-        ticket: 0,
+        ticket: question,
         deadline: Instant::now() + DEADLINE,
         cancelled: Cancel::default(),
         work: Box::new(work),

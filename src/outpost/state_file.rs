@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use gate::outpost::{Snapshot, vault};
+use gate::outpost::{Origin, Snapshot, vault};
 use gate::secret::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -31,7 +31,9 @@ pub(super) fn read(outpost: &OutpostConf) -> Result<Option<Snapshot>, String> {
     }
     let opened = vault::open(&sealed, &outpost.settings.token)
         .ok_or_else(|| wrong("was not written with this token, or is damaged; it is not used"))?;
-    Snapshot::from_json(opened.expose())
+    let document = Origin::of(&outpost.settings).unmark(opened.expose());
+    let document = document.ok_or_else(|| wrong("is of another authentik; it is not used"))?;
+    Snapshot::from_json(document)
         .map(Some)
         .map_err(|_| wrong("is of another version; it is not used"))
 }
@@ -56,9 +58,13 @@ pub(super) fn write(directory: &Path, document: &Secret, token: &Secret) -> Resu
 }
 
 fn write_draft(draft: &Path, sealed: &[u8]) -> io::Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
-    // Whatever the umask is, and whoever left a draft before.
+    // A process of this number may have been killed here. Made anew: a link is never followed.
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+    // Whatever the umask is.
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(sealed)?;
     file.sync_all()

@@ -6,6 +6,7 @@ mod changes;
 mod connection;
 mod hosts;
 mod many;
+mod replaced;
 mod status;
 
 use std::time::{Duration, Instant};

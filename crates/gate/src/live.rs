@@ -36,6 +36,8 @@ pub enum Fact {
     Disconnects,
     /// Records in use that had to go for new ones.
     Evicted,
+    /// Ends of sessions may have been missed, and not all sessions were compared with authentik yet.
+    Unchecked,
 }
 
 impl Fact {
@@ -130,6 +132,14 @@ impl<'m> Live<'m> {
         }
     }
 
+    /// Says 0, if `value` is what was said last.
+    pub fn clear(&self, fact: Fact, value: u64) {
+        if let Some(word) = self.fact(fact) {
+            // Fails when something else was said, which is right.
+            let _ = word.compare_exchange(value, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
     /// Adds to it.
     pub fn add(&self, fact: Fact, value: u64) {
         if let Some(word) = self.fact(fact) {
@@ -216,6 +226,9 @@ mod tests {
         assert_eq!((live.get(Fact::ConnectedBy), live.get(Fact::EndedByCore)), (7, 8));
         assert_eq!(live.total(0), 3, "the workers beyond share");
         live.raise(Fact::ConnectedBy, 6);
+        live.clear(Fact::ConnectedBy, 6);
         assert_eq!(live.get(Fact::ConnectedBy), 7);
+        live.clear(Fact::ConnectedBy, 7);
+        assert_eq!(live.get(Fact::ConnectedBy), 0);
     }
 }

@@ -10,6 +10,8 @@ use crate::harness::Site;
 /// How long it may take until another worker has the connection.
 const TAKEN_OVER: Duration = Duration::from_secs(8);
 
+const INTROSPECT: &str = "/application/o/introspect/";
+
 fn await_connection(site: &Site) {
     let open = site.sso.await_connections(1, Duration::from_secs(10));
     assert_eq!(open.len(), 1, "one connection per nginx: {open:?}");
@@ -97,6 +99,66 @@ fn sessions_that_ended_while_nobody_listened_end_after_the_gap() {
         within(TAKEN_OVER, "the session is over", || request.send().status() == 401);
     }
     assert_eq!(browsers[2].get("/page").status(), 200, "what has not ended goes on");
+}
+
+/// Lets the session of this user end while nobody listens; somebody does again on return.
+fn end_in_a_gap(site: &mut Site, user: &str) {
+    site.sso.fault(Endpoint::WebSocket, Fault::Status(500));
+    for pid in site.worker_pids() {
+        site.kill_worker(pid);
+    }
+    eventually("nobody listens", || site.sso.connections().is_empty());
+    let sessions = site.sso.sessions();
+    let sid = sessions.iter().find(|(name, _)| name == user).expect("a session").1.clone();
+    assert!(site.sso.end_session(&sid));
+}
+
+#[test]
+fn a_question_that_stays_open_after_a_gap_is_asked_again() {
+    let mut site = started(connected());
+    await_connection(&site);
+    let [alice, bob] = ["alice", "bob"].map(|user| site.signed_in_as(user));
+    end_in_a_gap(&mut site, "alice");
+    site.sso.clear_faults();
+    // JSON of somebody who knows nothing of tokens.
+    site.sso.fault(Endpoint::Introspect, Fault::HugeBody(64));
+    within(TAKEN_OVER, "both are asked for", || site.sso.count(INTROSPECT) >= 2);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(bob.get("/page").status(), 200, "nor of him");
+    assert_eq!(alice.get("/page").status(), 200, "authentik has said nothing of her");
+    site.sso.clear_faults();
+    within(Duration::from_secs(40), "her session is over", || alice.get("/page").status() == 401);
+    assert_eq!(bob.get("/page").status(), 200);
+}
+
+#[test]
+fn what_one_process_leaves_unasked_the_next_one_asks() {
+    let mut site = started(connected());
+    await_connection(&site);
+    let [alice, bob] = ["alice", "bob"].map(|user| site.signed_in_as(user));
+    end_in_a_gap(&mut site, "alice");
+    site.sso.clear_faults();
+    site.sso.fault(Endpoint::Introspect, Fault::Status(500));
+    within(TAKEN_OVER, "both are asked for", || site.sso.count(INTROSPECT) >= 2);
+    site.reload();
+    await_connection(&site);
+    site.sso.clear_faults();
+    within(Duration::from_secs(3), "her session is over", || alice.get("/page").status() == 401);
+    assert_eq!(bob.get("/page").status(), 200);
+}
+
+#[test]
+fn a_client_secret_that_changed_in_a_gap_ends_no_session() {
+    let mut site = started(connected());
+    await_connection(&site);
+    let [alice, bob] = ["alice", "bob"].map(|user| site.signed_in_as(user));
+    end_in_a_gap(&mut site, "alice");
+    // By the old one authentik calls every token inactive.
+    site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
+    site.sso.clear_faults();
+    within(TAKEN_OVER, "her session is over", || alice.get("/page").status() == 401);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(bob.get("/page").status(), 200, "his goes on");
 }
 
 #[test]

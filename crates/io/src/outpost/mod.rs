@@ -35,6 +35,8 @@ pub struct Identity {
 /// What is to be done with what authentik says. Called on the threads of the [`Agent`], after
 /// [`Agent::stop`] at most once more on each.
 pub trait Events: Send + Sync {
+    /// authentik is about to be asked for the settings.
+    fn refresh_begins(&self) {}
     /// A refresh succeeded, whether or not anything has changed.
     fn refreshed(&self, snapshot: Snapshot);
     /// A refresh failed: what was there stays. The error is fit for the log.

@@ -11,6 +11,7 @@ pub(super) fn run(shared: &Shared) {
     let client = Client::new();
     let mut certificates: Vec<Certificate> = Vec::new();
     while shared.wait_for_refresh() {
+        shared.events.refresh_begins();
         let brought = Refresh::new(shared, &client, &certificates).run();
         if shared.is_stopped() {
             return;

@@ -1,0 +1,85 @@
+//! A gap: a time in which ends of sessions were told to nobody.
+//!
+//! What is known here is then compared with authentik, but not before the settings are fresh: by a
+//! client secret that was replaced meanwhile authentik calls every token inactive (recordings
+//! number 10), and sessions of living users would end.
+
+use std::sync::{Mutex, PoisonError};
+
+/// From the moment a gap is over until sessions may be compared. Used by several threads.
+#[derive(Debug, Default)]
+pub struct Gap(Mutex<Stage>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// There was none.
+    #[default]
+    Nothing,
+    /// There was one.
+    Noticed,
+    /// Settings are being read that were asked for after it.
+    Refreshing,
+    /// They have come.
+    Fresh,
+}
+
+impl Gap {
+    /// There was one, and somebody listens again.
+    pub fn noticed(&self) {
+        self.step(|_| Stage::Noticed);
+    }
+
+    /// authentik is about to be asked for the settings.
+    pub fn refresh_begins(&self) {
+        self.step(|stage| if stage == Stage::Noticed { Stage::Refreshing } else { stage });
+    }
+
+    /// It has answered, and they are published.
+    pub fn refreshed(&self) {
+        self.step(|stage| if stage == Stage::Refreshing { Stage::Fresh } else { stage });
+    }
+
+    /// Whether sessions are to be compared now; says it once for each gap.
+    pub fn is_to_be_closed(&self) -> bool {
+        self.step(|stage| if stage == Stage::Fresh { Stage::Nothing } else { stage })
+            == Stage::Fresh
+    }
+
+    /// The stage before.
+    fn step(&self, next: impl FnOnce(Stage) -> Stage) -> Stage {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *stage;
+        *stage = next(before);
+        before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_closed_once_after_a_refresh_that_began_behind_it() {
+        let gap = Gap::default();
+        gap.refresh_begins();
+        gap.refreshed();
+        assert!(!gap.is_to_be_closed(), "there was none");
+
+        gap.refresh_begins();
+        gap.noticed();
+        gap.refreshed();
+        assert!(!gap.is_to_be_closed(), "asked for before the gap was over");
+        gap.refresh_begins();
+        assert!(!gap.is_to_be_closed());
+        gap.refresh_begins(); // the one before has failed
+        gap.refreshed();
+        assert!(gap.is_to_be_closed());
+        assert!(!gap.is_to_be_closed(), "once");
+
+        gap.noticed();
+        gap.refresh_begins();
+        gap.refreshed();
+        gap.noticed();
+        assert!(!gap.is_to_be_closed(), "another one has come");
+    }
+}
