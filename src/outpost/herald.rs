@@ -74,7 +74,9 @@ impl Herald {
         );
         for remark in skipped.iter().take(NAMED_AT_MOST) {
             let name = printable(remark.name.as_bytes());
-            self.log(Level::Warn, format!("outpost: provider \"{name}\": {}", remark.why));
+            // It quotes what was typed in authentik.
+            let why = remark.why.replace(char::is_control, "?");
+            self.log(Level::Warn, format!("outpost: provider \"{name}\": {why}"));
         }
     }
 

@@ -110,3 +110,16 @@ fn a_request_that_waits_sees_one_state_of_the_settings() {
     });
     assert_eq!(browser.open("/page").status(), 200);
 }
+
+#[test]
+fn what_is_typed_in_authentik_writes_no_line_of_the_log() {
+    let site = started(connected().settings(|settings, _| {
+        for slug in ["one", "two"] {
+            let host = "https://twin.test/\n2026/01/01 forged";
+            settings.providers.push(ProviderSettings::new(slug, host));
+        }
+    }));
+    eventually("both are named", || site.error_log().lines_with("two-proxy").len() == 1);
+    let lines = site.error_log().lines_with("forged");
+    assert!(lines.iter().all(|line| line.contains("authentik: outpost: provider")), "{lines:#?}");
+}
