@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use gate::forward::ForwardUrl;
-use gate::outpost::Directory;
 use gate::provider::{Provider, ProviderKey};
 
 use crate::conf::{Auto, Protection};
@@ -27,6 +26,8 @@ pub(crate) enum Chosen<'r> {
 pub(crate) struct OfHost {
     found: Option<Arc<Provider>>,
     only: Option<Arc<Provider>>,
+    /// The server is named for the host, and does not answer by default.
+    is_named: bool,
 }
 
 /// The outpost's answer for a host that another proxy asks about, looked up once too.
@@ -40,25 +41,29 @@ pub(crate) fn of_location<'r>(r: &Request<'r>) -> Result<Chosen<'r>, Fault> {
     match r.location().protection() {
         Protection::Off => Ok(Chosen::Off),
         Protection::By(provider) => Ok(Chosen::Provider(provider)),
-        Protection::Auto(auto) => of_host(r, *auto),
+        Protection::Auto(auto) => look_up(r, *auto, true),
     }
 }
 
-/// The outpost's provider for the host that was asked for. Only `Host` counts, no header beside it.
+/// The outpost's provider for the host that was asked for, whose endpoints are to answer. A server
+/// that other proxies ask gets their visitors under the proxies' hosts.
 pub(crate) fn of_host<'r>(r: &Request<'r>, auto: Auto) -> Result<Chosen<'r>, Fault> {
+    look_up(r, auto, !r.server().asked_by_proxies)
+}
+
+/// Only `Host` counts, no header beside it. What a server answers by default, because no `server_name`
+/// fits, belongs to nobody: else visitors of any provider could have what is behind this one.
+fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>, Fault> {
     let state = r.state()?;
     if state.of_host.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let own_port = || r.local_port();
-        // What a server answers by default, because no `server_name` fits, belongs to nobody: else
-        // visitors of any provider could have what is behind this one.
-        let _ = state.of_host.set(if r.server().names.cover(r.server_name()) {
-            OfHost::find(&directory, r.server_name(), port(r.host()), own_port)
-        } else {
-            OfHost::nobody(&directory)
-        });
+        let host = r.server_name();
+        let found = directory.find(host, port(r.host()), || r.local_port()).cloned();
+        let is_named = r.server().names.cover(host);
+        let only = directory.only().cloned();
+        let _ = state.of_host.set(OfHost { found, only, is_named });
     }
-    Ok(chosen(state.of_host.get(), auto))
+    Ok(chosen(state.of_host.get(), auto, by_name))
 }
 
 /// The provider of the location for the host that another proxy asks about.
@@ -71,13 +76,14 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
     let of_forwarded = &r.state()?.of_forwarded;
     if of_forwarded.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let of_url = OfHost::find(&directory, url.host(), url.port(), || None);
+        let found = directory.find(url.host(), url.port(), || None).cloned();
+        let of_url = OfHost { found, only: directory.only().cloned(), is_named: true };
         // `Host $host` has no port.
         let asked_at = directory.find(r.server_name(), port(r.host()).or(url.port()), || None);
         let asked_at = asked_at.map(|provider| provider.key);
         let _ = of_forwarded.set(OfForwarded { of_url, asked_at });
     }
-    Ok(chosen(of_forwarded.get().map(|found| &found.of_url), auto))
+    Ok(chosen(of_forwarded.get().map(|found| &found.of_url), auto, true))
 }
 
 /// Whose host the `Host` of the question is, once [`of_forwarded`] has looked.
@@ -85,29 +91,11 @@ pub(crate) fn asked_at(r: &Request<'_>) -> Option<ProviderKey> {
     r.existing_state()?.of_forwarded.get()?.asked_at
 }
 
-impl OfHost {
-    /// `own_port`: the port that was connected to, where that is of the same host.
-    fn find(
-        directory: &Directory,
-        host: &[u8],
-        port: Option<u16>,
-        own_port: impl FnOnce() -> Option<u16>,
-    ) -> Self {
-        match directory.find(host, port, own_port) {
-            Some(found) => Self { found: Some(Arc::clone(found)), only: None },
-            None => Self::nobody(directory),
-        }
-    }
-
-    fn nobody(directory: &Directory) -> Self {
-        Self { found: None, only: directory.only().cloned() }
-    }
-}
-
-fn chosen(of_host: Option<&OfHost>, auto: Auto) -> Chosen<'_> {
-    let Some(OfHost { found, only }) = of_host else { return Chosen::NotYet };
+fn chosen(of_host: Option<&OfHost>, auto: Auto, by_name: bool) -> Chosen<'_> {
+    let Some(OfHost { found, only, is_named }) = of_host else { return Chosen::NotYet };
+    let found = found.as_ref().filter(|_| *is_named || !by_name);
     let single = only.as_ref().filter(|_| auto.or_single);
-    found.as_ref().or(single).map_or(Chosen::Nobody, Chosen::Provider)
+    found.or(single).map_or(Chosen::Nobody, Chosen::Provider)
 }
 
 /// The provider this request is about: at an endpoint the one it works for, else the location's; as
@@ -123,7 +111,7 @@ pub(crate) fn known<'r>(r: &Request<'r>) -> Option<&'r Arc<Provider>> {
     }
     match (r.location().protection(), of_host) {
         (Protection::By(provider), _) => Some(provider),
-        (Protection::Auto(auto), Some(_)) => match chosen(of_host, *auto) {
+        (Protection::Auto(auto), Some(_)) => match chosen(of_host, *auto, true) {
             Chosen::Provider(provider) => Some(provider),
             Chosen::Off | Chosen::Nobody | Chosen::NotYet => None,
         },

@@ -15,7 +15,8 @@ const STALL: u64 = 5_000;
 
 fn thousand() -> Site {
     let server = format!(
-        "{AUTO} location = /status {{ authentik_provider off; authentik_status format=json; }}"
+        "server_name _; {AUTO}
+         location = /status {{ authentik_provider off; authentik_status format=json; }}"
     );
     started(connected().server(&server).settings(|settings, ports| {
         let host = |slug: &str| format!("http://{slug}.test:{}", ports.main);
@@ -50,6 +51,6 @@ fn a_change_among_a_thousand_providers_is_live_within_seconds_and_leaves_no_memo
     let status = site.get("/status").send().text();
     let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
     let stall = status["event_loop"]["longest_exchange_us"].as_u64().expect("a number");
-    assert!(stall > 0 && stall < STALL, "an event loop was held up for {stall} µs");
+    assert!(stall < STALL, "an event loop was held up for {stall} µs");
     assert_eq!(at("app-0999").send().status(), 401, "the others are as they were");
 }

@@ -117,7 +117,7 @@ pub struct Unusable {
     /// Why, as a sentence without a final stop.
     pub why: String,
     /// The provider's public URL as far as it could be read: nobody else answers for its host.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub external_host: String,
 }
 
