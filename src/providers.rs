@@ -81,7 +81,7 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
         // `Host $host` has no port.
         let asked_at = directory.find(r.server_name(), port(r.host()).or(url.port()), || None);
         let asked_at = asked_at.map(|provider| provider.key);
-        let _ = of_forwarded.set(OfForwarded { of_url, asked_at });
+        let _ = of_forwarded.set(Box::new(OfForwarded { of_url, asked_at }));
     }
     Ok(chosen(of_forwarded.get().map(|found| &found.of_url), auto, true))
 }

@@ -41,8 +41,9 @@ pub(crate) struct RequestState {
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
     /// The outpost's provider for the host.
     pub(crate) of_host: OnceCell<OfHost>,
-    /// The outpost's provider for the host that another proxy asks about.
-    pub(crate) of_forwarded: OnceCell<OfForwarded>,
+    /// The outpost's provider for the host that another proxy asks about. Boxed, as most requests
+    /// have none: with a larger state the request's pool would need another block.
+    pub(crate) of_forwarded: OnceCell<Box<OfForwarded>>,
     /// It asked what its `Authorization` header is worth.
     pub(crate) asked_credentials: Cell<bool>,
     /// Where the zone has what authentik said of the header that was taken away.
