@@ -1,6 +1,6 @@
 //! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
 
-use super::{location, outpost, outpost_endpoint, provider, status, zone};
+use super::{location, outpost, outpost_endpoint, protection, provider, status, zone};
 use crate::ngx::Row;
 use crate::ngx::conf::{
     FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_OR_ONE, ONE, ONE_OR_MORE, ONE_OR_TWO,
@@ -13,7 +13,7 @@ pub(crate) static TABLE: &[Row] = &[
     Row::main(c"authentik_outpost", HTTP, NAMED_BLOCK, outpost::define),
     // Twice: nginx tells the two apart by their contexts, which are disjoint.
     Row::main(c"authentik_provider", HTTP, NAMED_BLOCK, provider::define),
-    Row::location(c"authentik_provider", SERVER | LOCATION, ONE_OR_TWO, location::set_provider),
+    Row::location(c"authentik_provider", SERVER | LOCATION, ONE_OR_TWO, protection::set_provider),
     Row::location(
         c"authentik_unauth_paths",
         HTTP | SERVER | LOCATION,

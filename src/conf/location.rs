@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use gate::decision::Unauthenticated;
 use gate::paths::UnauthPaths;
-use gate::provider::Provider;
 use gate::require::{Requirements, Rule};
 use gate::status::Format;
 
 use super::outpost_endpoint::{self, AskedBy};
+use super::protection::{Choice, Protection, protect, warn_of_answer};
 use super::status::StatusPage;
 use super::{duplicate, duplicate_list, unauth_paths};
-use crate::ngx::Place;
 use crate::ngx::cidr::Addresses;
 use crate::ngx::conf::{Conf, Mistake};
 
 /// Configuration of a location; of `http` and `server` too, whose settings locations inherit.
 #[derive(Default)]
 pub(crate) struct LocationConf {
-    provider: Option<Choice>,
+    pub(super) provider: Option<Choice>,
     unauth_paths: Option<Arc<UnauthPaths>>,
     unauthenticated: Option<Unauthenticated>,
     identity_headers: Option<Arc<[Box<[u8]>]>>,
@@ -29,33 +28,6 @@ pub(crate) struct LocationConf {
     pub(super) asked_by: Option<AskedBy>,
     /// What `provider` comes to.
     protection: Protection,
-}
-
-/// `authentik_provider NAME | auto | off`.
-#[derive(Clone)]
-enum Choice {
-    Off,
-    Named { name: String, place: Place },
-    Auto { auto: Auto, place: Place },
-}
-
-/// What protects a location.
-#[derive(Default)]
-pub(crate) enum Protection {
-    /// Nothing.
-    #[default]
-    Off,
-    /// This provider.
-    By(Arc<Provider>),
-    /// The outpost's provider for the host.
-    Auto(Auto),
-}
-
-/// `authentik_provider auto [fallback=single]`.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Auto {
-    /// The outpost's only provider answers for hosts that are nobody's.
-    pub(crate) or_single: bool,
 }
 
 impl LocationConf {
@@ -125,31 +97,13 @@ pub(crate) fn merge(
     inherit(require, &parent.require);
     inherit(asked_by, &parent.asked_by);
 
-    let place = match provider {
-        Some(Choice::Named { name, place }) => {
-            let found = resolve(name, place, cf)?;
-            cf.server_conf().uses(&found);
-            *protection = Protection::By(found);
-            Some(place)
-        }
-        Some(Choice::Auto { auto, place }) => {
-            needs_outpost(place, cf)?;
-            if cf.server_conf().auto.is_none() {
-                cf.server_conf().names = cf.server_names();
-            }
-            let server = cf.server_conf().auto.get_or_insert_default();
-            server.or_single |= auto.or_single;
-            *protection = Protection::Auto(*auto);
-            Some(place)
-        }
-        Some(Choice::Off) | None => None,
-    };
+    let place = protect(provider.as_ref(), protection, cf)?;
     if let Some(asked_by) = asked_by {
         outpost_endpoint::check(asked_by, protection, cf)?;
         cf.server_conf().asked_by_proxies = true;
     }
-    if let (Some(place), Some(directive)) = (place, cf.location_answers_by()) {
-        warn_of_answer(directive, place, said_here, cf);
+    if let Some(place) = place {
+        warn_of_answer(place, said_here, cf);
     }
     if let Some(names) = identity_headers {
         let server = cf.server_conf();
@@ -166,70 +120,6 @@ fn inherit<T: Clone>(own: &mut Option<T>, parent: &Option<T>) {
     if own.is_none() {
         own.clone_from(parent);
     }
-}
-
-fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>, Mistake> {
-    let main = cf.main_conf();
-    main.provider(name).cloned().ok_or_else(|| {
-        let known: Vec<_> = main.providers.iter().map(|d| d.provider.name.as_str()).collect();
-        let cure = if known.is_empty() {
-            format!("define it in http: authentik_provider {name} {{ … }}")
-        } else {
-            format!("there are {}", known.join(", "))
-        };
-        Mistake::Said(format!("authentik_provider: no provider \"{name}\"; {cure} in {place}"))
-    })
-}
-
-fn needs_outpost(place: &Place, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    if cf.main_conf().outpost.is_some() {
-        return Ok(());
-    }
-    Err(Mistake::Said(format!(
-        "authentik_provider: \"auto\" needs an outpost; write in http: authentik_outpost \
-         https://sso.example.com {{ token_file …; }} in {place}"
-    )))
-}
-
-/// nginx answers by `return` and `rewrite` in the rewrite phases, before anybody may ask for a session.
-fn warn_of_answer(directive: &str, place: &Place, said_here: bool, cf: &Conf<'_>) {
-    let location = match cf.location_name() {
-        name if name.is_empty() => "server".to_owned(),
-        name => format!("location \"{name}\""),
-    };
-    let inherited = if said_here { "" } else { ", which inherits it," };
-    cf.warn_without_place(&format!(
-        "authentik_provider: {location}{inherited} answers by \"{directive}\" before access is \
-         checked, so that answer is not protected; if it may be open, write authentik_provider off; there in \
-         {place}"
-    ));
-}
-
-pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    if conf.provider.is_some() {
-        return Err(duplicate("authentik_provider"));
-    }
-    let mut words = cf.arguments().into_iter();
-    let (name, option) = (words.next().unwrap_or_default(), words.next());
-    let place = cf.place();
-    conf.provider = Some(match (name.as_str(), option.as_deref()) {
-        ("auto", None) => Choice::Auto { auto: Auto::default(), place },
-        ("auto", Some("fallback=single")) => Choice::Auto { auto: Auto { or_single: true }, place },
-        ("auto", Some(other)) => {
-            return Err(Mistake::Said(format!(
-                "authentik_provider: unknown option \"{other}\"; auto takes fallback=single"
-            )));
-        }
-        (_, Some(other)) => {
-            return Err(Mistake::Said(format!(
-                "authentik_provider: \"{other}\" is one too many; name one provider, is a \";\" \
-                 missing?"
-            )));
-        }
-        ("off", None) => Choice::Off,
-        (_, None) => Choice::Named { name, place },
-    });
-    Ok(())
 }
 
 pub(super) fn set_unauth_paths(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {

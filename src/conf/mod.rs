@@ -4,6 +4,7 @@ pub(crate) mod directives;
 pub(crate) mod location;
 mod outpost;
 mod outpost_endpoint;
+mod protection;
 mod provider;
 mod secret;
 mod status;
@@ -17,8 +18,9 @@ use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 use gate::server_names::ServerNames;
 
-pub(crate) use self::location::{Auto, LocationConf, Protection};
+pub(crate) use self::location::LocationConf;
 pub(crate) use self::outpost::OutpostConf;
+pub(crate) use self::protection::{Auto, Protection};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
 use crate::ngx::live::LiveZone;

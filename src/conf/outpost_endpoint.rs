@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::duplicate;
-use super::location::{LocationConf, Protection};
+use super::location::LocationConf;
+use super::protection::Protection;
 use crate::ngx::Place;
 use crate::ngx::cidr::{Addresses, Remark};
 use crate::ngx::conf::{Conf, Mistake};

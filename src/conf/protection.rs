@@ -1,0 +1,129 @@
+//! `authentik_provider` where it is used: what protects a location.
+
+use std::sync::Arc;
+
+use gate::provider::Provider;
+
+use super::{LocationConf, duplicate};
+use crate::ngx::Place;
+use crate::ngx::conf::{Conf, Mistake};
+
+/// `authentik_provider NAME | auto | off`.
+#[derive(Clone)]
+pub(super) enum Choice {
+    Off,
+    Named { name: String, place: Place },
+    Auto { auto: Auto, place: Place },
+}
+
+/// What protects a location.
+#[derive(Default)]
+pub(crate) enum Protection {
+    /// Nothing.
+    #[default]
+    Off,
+    /// This provider.
+    By(Arc<Provider>),
+    /// The outpost's provider for the host.
+    Auto(Auto),
+}
+
+/// `authentik_provider auto [fallback=single]`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Auto {
+    /// The outpost's only provider answers for hosts that are nobody's.
+    pub(crate) or_single: bool,
+}
+
+pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    if conf.provider.is_some() {
+        return Err(duplicate("authentik_provider"));
+    }
+    let mut words = cf.arguments().into_iter();
+    let (name, option) = (words.next().unwrap_or_default(), words.next());
+    let place = cf.place();
+    conf.provider = Some(match (name.as_str(), option.as_deref()) {
+        ("auto", None) => Choice::Auto { auto: Auto::default(), place },
+        ("auto", Some("fallback=single")) => Choice::Auto { auto: Auto { or_single: true }, place },
+        ("auto", Some(other)) => {
+            return Err(Mistake::Said(format!(
+                "authentik_provider: unknown option \"{other}\"; auto takes fallback=single"
+            )));
+        }
+        (_, Some(other)) => {
+            return Err(Mistake::Said(format!(
+                "authentik_provider: \"{other}\" is one too many; name one provider, is a \";\" \
+                 missing?"
+            )));
+        }
+        ("off", None) => Choice::Off,
+        (_, None) => Choice::Named { name, place },
+    });
+    Ok(())
+}
+
+/// What the choice of a location comes to, and where it was made. Tells the server what it must know
+/// of its parts.
+pub(super) fn protect<'c>(
+    choice: Option<&'c Choice>,
+    protection: &mut Protection,
+    cf: &mut Conf<'_>,
+) -> Result<Option<&'c Place>, Mistake> {
+    match choice {
+        Some(Choice::Named { name, place }) => {
+            let found = resolve(name, place, cf)?;
+            cf.server_conf().uses(&found);
+            *protection = Protection::By(found);
+            Ok(Some(place))
+        }
+        Some(Choice::Auto { auto, place }) => {
+            needs_outpost(place, cf)?;
+            if cf.server_conf().auto.is_none() {
+                cf.server_conf().names = cf.server_names();
+            }
+            let server = cf.server_conf().auto.get_or_insert_default();
+            server.or_single |= auto.or_single;
+            *protection = Protection::Auto(*auto);
+            Ok(Some(place))
+        }
+        Some(Choice::Off) | None => Ok(None),
+    }
+}
+
+fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>, Mistake> {
+    let main = cf.main_conf();
+    main.provider(name).cloned().ok_or_else(|| {
+        let known: Vec<_> = main.providers.iter().map(|d| d.provider.name.as_str()).collect();
+        let cure = if known.is_empty() {
+            format!("define it in http: authentik_provider {name} {{ … }}")
+        } else {
+            format!("there are {}", known.join(", "))
+        };
+        Mistake::Said(format!("authentik_provider: no provider \"{name}\"; {cure} in {place}"))
+    })
+}
+
+fn needs_outpost(place: &Place, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    if cf.main_conf().outpost.is_some() {
+        return Ok(());
+    }
+    Err(Mistake::Said(format!(
+        "authentik_provider: \"auto\" needs an outpost; write in http: authentik_outpost \
+         https://sso.example.com {{ token_file …; }} in {place}"
+    )))
+}
+
+/// nginx answers by `return` and `rewrite` in the rewrite phases, before anybody may ask for a session.
+pub(super) fn warn_of_answer(place: &Place, said_here: bool, cf: &Conf<'_>) {
+    let Some(directive) = cf.location_answers_by() else { return };
+    let location = match cf.location_name() {
+        name if name.is_empty() => "server".to_owned(),
+        name => format!("location \"{name}\""),
+    };
+    let inherited = if said_here { "" } else { ", which inherits it," };
+    cf.warn_without_place(&format!(
+        "authentik_provider: {location}{inherited} answers by \"{directive}\" before access is \
+         checked, so that answer is not protected; if it may be open, write authentik_provider off; there in \
+         {place}"
+    ));
+}
