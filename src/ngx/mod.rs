@@ -24,6 +24,7 @@ mod module;
 pub(crate) mod request;
 mod respond;
 pub(crate) mod rewrite;
+mod shared_memory;
 mod state;
 pub(crate) mod suspend;
 mod variables;

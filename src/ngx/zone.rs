@@ -7,15 +7,11 @@ use core::ffi::c_void;
 use core::sync::atomic::AtomicU32;
 
 use gate::store::{Region, Table};
-use ngx::ffi::{
-    ngx_int_t, ngx_pagesize, ngx_shared_memory_add, ngx_shm_zone_t, ngx_shmtx_lock,
-    ngx_shmtx_unlock, ngx_slab_alloc, ngx_slab_pool_t,
-};
+use ngx::ffi::{ngx_int_t, ngx_shm_zone_t, ngx_shmtx_lock, ngx_shmtx_unlock, ngx_slab_pool_t};
 
-use super::bytes;
 use super::conf::{Conf, Mistake};
 use super::log::{self, Level};
-use super::module;
+use super::shared_memory;
 
 /// Smallest size that `authentik_shared_zone` takes, in bytes.
 ///
@@ -38,17 +34,7 @@ struct Head {
 impl Zone {
     /// Asks nginx for the zone.
     pub(crate) fn add(cf: &Conf<'_>, name: &str, size: usize) -> Result<Self, Mistake> {
-        let name = cf.keep(name.as_bytes())?;
-        // SAFETY: the name lives in the cycle's pool; the tag tells our zones from other modules'.
-        unsafe {
-            let mut name = bytes::borrowed(name);
-            let raw = ngx_shared_memory_add(cf.raw(), &raw mut name, size, module::tag());
-            if raw.is_null() {
-                return Err(Mistake::Logged);
-            }
-            (*raw).init = Some(init);
-            Ok(Self { raw })
-        }
+        Ok(Self { raw: shared_memory::add(cf, name, size, init)? })
     }
 
     /// Runs `work` on the table while no other worker does. Keep it short: copy out, nothing else.
@@ -123,48 +109,26 @@ unsafe fn region<'m>(head: *mut Head) -> Region<'m> {
     }
 }
 
-/// nginx calls this when the zone was mapped, also after a reload: then `old` is what the zone of
-/// the same name, size and owner had in its `data` before.
+/// See [`shared_memory::Init`].
 unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
     super::guard::status("zone init", || {
-        // SAFETY: a mapped zone begins with nginx's slab pool (`ngx_init_zone_pool`).
-        unsafe {
-            let pool = (*zone).shm.addr.cast::<ngx_slab_pool_t>();
-            if !old.is_null() {
-                (*zone).data = old;
-            } else if (*zone).shm.exists != 0 {
-                (*zone).data = (*pool).data;
-            } else {
-                let Some(head) = format(pool) else {
-                    log::cycle(
-                        Level::Crit,
-                        format_args!("the shared zone has no room for a table"),
-                    );
-                    return Err(());
-                };
-                (*pool).data = head.cast();
-                (*zone).data = head.cast();
-            }
-        }
-        Ok(())
+        // SAFETY: nginx passes both; `format` wrote the head of every zone of this kind.
+        let found = unsafe { shared_memory::find(zone, old, |head, bytes| format(head, bytes)) };
+        found.map(drop).ok_or_else(|| {
+            let text = format_args!("the shared zone has no room for a table");
+            log::cycle(Level::Crit, text);
+        })
     })
 }
 
-/// Takes all pages of a fresh pool as one piece and makes an empty table of it.
+/// Makes an empty table of `table_bytes` bytes behind `head`.
 ///
 /// # Safety
-/// `pool` is a fresh slab pool.
-unsafe fn format(pool: *mut ngx_slab_pool_t) -> Option<*mut Head> {
-    // SAFETY: nobody else uses the pool yet; a whole-page allocation is page aligned.
+/// They are there, and nobody else uses them yet.
+unsafe fn format(head: *mut Head, table_bytes: usize) -> Option<()> {
+    // SAFETY: by this function's contract.
     unsafe {
-        let size = (*pool).pfree.checked_mul(ngx_pagesize)?;
-        let head = ngx_slab_alloc(pool, size).cast::<Head>();
-        if head.is_null() {
-            return None;
-        }
-        let table_bytes = size.checked_sub(size_of::<Head>())?;
         head.write(Head { dirty: AtomicU32::new(0), table_bytes });
-        Table::format(region(head)).ok()?;
-        Some(head)
+        Table::format(region(head)).ok().map(drop)
     }
 }
