@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use authentik_standin::Seen;
 
-use crate::harness::{Builder, Curl, Site, TempDir, certificate, handshake};
+use crate::harness::{Builder, Curl, Site, TempDir, certificate, eventually, handshake};
 
 /// Where the sample's TLS server is; `%%PORT%%` is also where its redirect to https is.
 const FRONT: &str = "https://127.0.0.1:%%PORT2%%";
@@ -58,14 +58,6 @@ fn behind(front: &str, outpost: &str) -> Builder {
 
 fn start() -> Site {
     behind(&sample(), &connected(FRONT, TRUSTED)).start()
-}
-
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "not within 10 s: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Waits until the providers are known.

@@ -1,6 +1,6 @@
 //! Beside what other modules do before and after the access phase: docs/living-together.md.
 
-use crate::harness::{Received, Site};
+use crate::harness::{Received, Site, eventually};
 
 #[test]
 fn a_mirror_gets_what_was_let_through_and_nothing_else() {
@@ -15,8 +15,9 @@ fn a_mirror_gets_what_was_let_through_and_nothing_else() {
              proxy_pass http://app/mirrored-without-token;
          }",
     );
-    let alice = site.signed_in();
-    wait_for(&site, 2); // the mirrored requests of the sign-in
+    let mut alice = site.browser();
+    assert_eq!(alice.open("/").status(), 200);
+    wait_for(&site, 3); // the page after the sign-in is mirrored too
     site.app.forget();
 
     assert_eq!(site.get("/page").status(), 401);
@@ -187,12 +188,7 @@ fn an_error_page_for_403_replaces_that_of_a_rule() {
 
 /// What the application received, once it is this much: mirrors are not waited for by nginx.
 fn wait_for(site: &Site, count: usize) -> Vec<Received> {
-    for _ in 0..200 {
-        if site.app.received().len() >= count {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually("the application is asked", || site.app.received().len() >= count);
     std::thread::sleep(std::time::Duration::from_millis(50)); // one too many would come now
     site.app.received()
 }

@@ -1,6 +1,6 @@
 //! Beside nginx's own access modules, error pages, internal redirects, upgrades.
 
-use crate::harness::{Connection, Site};
+use crate::harness::{Connection, Site, UPGRADE};
 
 #[test]
 fn with_satisfy_any_an_allowed_address_needs_no_session() {
@@ -210,17 +210,11 @@ fn a_websocket_of_a_known_visitor_is_upgraded() {
          }",
     );
     let alice = site.signed_in();
-    let upgrade = [
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
 
-    assert_eq!(site.get("/ws").headers(&upgrade).status(), 401);
+    assert_eq!(site.get("/ws").headers(&UPGRADE).status(), 401);
     assert_eq!(site.app.hits(), 0);
     let mut connection = Connection::open(site.address());
-    assert_eq!(connection.request(&alice.get("/ws").headers(&upgrade)).status(), 101);
+    assert_eq!(connection.request(&alice.get("/ws").headers(&UPGRADE)).status(), 101);
 }
 
 #[test]

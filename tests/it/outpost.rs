@@ -9,9 +9,7 @@ mod many;
 mod replaced;
 mod status;
 
-use std::time::{Duration, Instant};
-
-use crate::harness::{Builder, Request, Site};
+use crate::harness::{Builder, Request, Site, eventually};
 
 /// The outpost that the stand-in has, its token in a file.
 pub(crate) const CONNECTED: &str = "authentik_outpost %%SSO%% { token_file %%TOKEN%%; }";
@@ -38,23 +36,6 @@ pub(crate) fn started(builder: Builder) -> Site {
     eventually("the settings arrive", || all_workers_say(&site, &request, 401));
     site.app.forget();
     site
-}
-
-/// Waits for what must become true soon.
-pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    within(Duration::from_secs(10), what, &mut is_so);
-}
-
-/// Waits for what must become true within this time; says how long it took.
-fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
-    let begun = Instant::now();
-    loop {
-        if is_so() {
-            return begun.elapsed();
-        }
-        assert!(begun.elapsed() < patience, "not within {patience:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Whether all workers give this status, asked until each has answered.

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 
-use crate::harness::{Browser, Builder, Connection, NameServer, Site, TempDir, Wire, certificate};
+use crate::harness::{
+    Browser, Builder, Connection, NameServer, Site, TempDir, UPGRADE, Wire, certificate,
+};
 
 #[test]
 fn the_internal_host_may_be_a_name_that_the_resolver_knows() {
@@ -79,17 +81,11 @@ fn an_internal_host_with_a_certificate_of_another_name_is_not_told_anything() {
 fn messages_go_both_ways_through_a_websocket() {
     let site = site("http://%%APP%%").start();
     let browser = signed_in(&site);
-    let upgrade = [
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    assert_eq!(site.get("/ws").headers(&upgrade).status(), 401);
+    assert_eq!(site.get("/ws").headers(&UPGRADE).status(), 401);
     assert_eq!(site.app.hits(), 0);
 
     let mut socket = Connection::open(site.address());
-    socket.send(browser.get("/ws").headers(&upgrade).to_bytes());
+    socket.send(browser.get("/ws").headers(&UPGRADE).to_bytes());
     let answer = socket.read_until("\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
     for word in ["one", "two"] {

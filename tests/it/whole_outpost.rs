@@ -1,12 +1,11 @@
 //! nginx in the place of authentik's proxy outpost: `nginx-conf/outpost.conf` as it stands.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use authentik_standin::{CertificateSettings, Mode, ProviderSettings};
 
 use crate::harness::{
-    Connection, Request, Site, TempDir, certificate, free_port, handshake, parameter,
+    Connection, Request, Site, TempDir, certificate, eventually, free_port, handshake, parameter,
 };
 
 const PAIR: &str = "11111111-1111-4111-8111-111111111111";
@@ -118,9 +117,5 @@ fn one_file_is_a_whole_outpost() {
 }
 
 fn ready(site: &Site, host: &str) {
-    let begun = Instant::now();
-    while site.get("/").host(host).status() != 401 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the settings do not arrive");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually("the settings arrive", || site.get("/").host(host).status() == 401);
 }

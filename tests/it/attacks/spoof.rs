@@ -1,7 +1,7 @@
 //! Claiming an identity: headers that applications take for those of the module.
 
 use super::{assert_untouched, spellings};
-use crate::harness::{Builder, Cgi, Protocol, Received, Site, listen_http2};
+use crate::harness::{Builder, Cgi, IDENTITY_HEADERS, Protocol, Received, Site, listen_http2};
 
 #[test]
 fn s03_no_spelling_of_the_forwarded_host_reaches_the_application_beside_the_true_one() {
@@ -88,7 +88,7 @@ fn s19_of_every_header_we_own_every_spelling_is_removed() {
     );
     let zoe = site.signed_in_as("zoe"); // has `additionalHeaders`
     let additional = ["X-User-Header", "X-Group-Header", "X-Null", "x-lower-case"];
-    for name in OURS.iter().chain(&["Remote-User", "X-Department"]).chain(&additional) {
+    for name in IDENTITY_HEADERS.iter().chain(&["Remote-User", "X-Department"]).chain(&additional) {
         let folded = name.to_ascii_lowercase();
         let forged = |request| {
             spellings(name).iter().fold(request, |request: crate::harness::Request, spelling| {
@@ -215,7 +215,7 @@ fn s23_on_an_open_path_of_proxy_mode_no_claim_reaches_the_internal_host() {
     // authentik's own proxy handed on what the client claimed there.
     let site = proxied().start();
     for method in ["GET", "POST", "OPTIONS"] {
-        for name in OURS {
+        for name in IDENTITY_HEADERS {
             for spelling in spellings(name) {
                 let request = site.request(method, "/public/x").header(&spelling, "akadmin");
                 assert_eq!(request.status(), 200, "{method} {spelling}");
@@ -266,19 +266,3 @@ fn folding_to<'r>(received: &'r Received, name: &str) -> Vec<&'r str> {
     let same = |header: &&(String, String)| fold(&header.0) == fold(name);
     received.headers.iter().filter(same).map(|(_, value)| value.as_str()).collect()
 }
-
-/// authentik-outpost.md §8.1.
-const OURS: &[&str] = &[
-    "X-authentik-username",
-    "X-authentik-groups",
-    "X-authentik-entitlements",
-    "X-authentik-email",
-    "X-authentik-name",
-    "X-authentik-uid",
-    "X-authentik-jwt",
-    "X-authentik-meta-jwks",
-    "X-authentik-meta-outpost",
-    "X-authentik-meta-provider",
-    "X-authentik-meta-app",
-    "X-authentik-meta-version",
-];

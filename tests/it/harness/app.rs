@@ -74,3 +74,19 @@ impl Received {
         self.headers.iter().filter(ours).cloned().collect()
     }
 }
+
+/// What an application is told of a visitor (authentik-outpost.md §8.1).
+pub(crate) const IDENTITY_HEADERS: [&str; 12] = [
+    "X-authentik-username",
+    "X-authentik-groups",
+    "X-authentik-entitlements",
+    "X-authentik-email",
+    "X-authentik-name",
+    "X-authentik-uid",
+    "X-authentik-jwt",
+    "X-authentik-meta-jwks",
+    "X-authentik-meta-outpost",
+    "X-authentik-meta-provider",
+    "X-authentik-meta-app",
+    "X-authentik-meta-version",
+];

@@ -313,3 +313,11 @@ const NAVIGATION: &[(&str, &str)] = &[
     ("Sec-Fetch-Dest", "document"),
     ("Accept-Language", "en"),
 ];
+
+/// Headers that ask for a WebSocket (RFC 6455 §4.1, with the key of its §1.3).
+pub(crate) const UPGRADE: [(&str, &str); 4] = [
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use authentik_standin::{Endpoint, Fault};
 
-use super::{AUTO, connected, connected_for_all_hosts, eventually, started};
-use crate::harness::Site;
+use super::{AUTO, connected, connected_for_all_hosts, started};
+use crate::harness::{Site, eventually};
 
 const WITH_STATE: &str = "authentik_outpost %%SSO%% {
         token_file %%TOKEN%%;

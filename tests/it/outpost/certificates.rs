@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use authentik_standin::{CertificateSettings, Mode, ProviderSettings};
 
-use super::{CONNECTED, connected, eventually, started, within};
-use crate::harness::{Builder, Curl, Site, TempDir, certificate, handshake};
+use super::{CONNECTED, connected, started};
+use crate::harness::{Builder, Curl, Site, TempDir, certificate, eventually, handshake, within};
 
 const FILES: &str = "11111111-1111-4111-8111-111111111111";
 const DOMAIN: &str = "22222222-2222-4222-8222-222222222222";

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use authentik_standin::ProviderSettings;
 
-use super::{all_workers_say, connected, connected_for_all_hosts, eventually, started, within};
+use super::{all_workers_say, connected, connected_for_all_hosts, started};
+use crate::harness::{eventually, within};
 
 /// A change must be live in all workers within this time.
 const LIVE: Duration = Duration::from_secs(3);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use authentik_standin::{Endpoint, Fault};
 
-use super::{all_workers_say, connected, eventually, started, within};
-use crate::harness::Site;
+use super::{all_workers_say, connected, started};
+use crate::harness::{Site, eventually, within};
 
 /// How long it may take until another worker has the connection.
 const TAKEN_OVER: Duration = Duration::from_secs(8);

@@ -3,7 +3,7 @@
 use authentik_standin::{Mode, ProviderSettings};
 
 use super::{AUTO, connected, started};
-use crate::harness::{Request, Site};
+use crate::harness::{Request, Site, eventually};
 
 /// `wiki.test` from the harness, and a domain with one host of its own.
 fn several() -> Site {
@@ -142,7 +142,7 @@ fn a_host_whose_provider_cannot_be_used_does_not_fall_to_its_domain() {
     site.sso.update_provider("files", |files| {
         files.proxy.oddities.push(("mode".to_owned(), Some("sideways".into())))
     });
-    super::eventually("the provider is skipped", || ask(&site, &host).send().status() == 400);
+    eventually("the provider is skipped", || ask(&site, &host).send().status() == 400);
     assert_eq!(site.app.hits(), 0);
 }
 
@@ -161,7 +161,7 @@ fn the_only_provider_answers_for_every_host_where_that_is_asked_for() {
         settings.providers.push(ProviderSettings::new("files", "http://files.test"));
     });
     site.sso.push_update();
-    super::eventually("with two there is no only one", || ask("/single") == 400);
+    eventually("with two there is no only one", || ask("/single") == 400);
     assert_eq!(site.app.hits(), 0);
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use authentik_standin::ProviderSettings;
 
-use super::{AUTO, all_workers_say, connected, started, within};
-use crate::harness::Site;
+use super::{AUTO, all_workers_say, connected, started};
+use crate::harness::{Site, within};
 
 /// What eight changes may add to the memory of a worker, in KiB: the allocator keeps some.
 const GROWTH: u64 = 24 << 10;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use super::{AUTO, all_workers_say, connected, eventually, started};
-use crate::harness::Site;
+use super::{AUTO, all_workers_say, connected, started};
+use crate::harness::{Site, eventually};
 
 const WITH_STATE: &str = "authentik_outpost %%SSO%% {
         token_file %%TOKEN%%;

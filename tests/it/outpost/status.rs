@@ -5,8 +5,8 @@ use std::time::Duration;
 use authentik_standin::{Endpoint, Fault, ProviderSettings};
 use serde_json::Value;
 
-use super::{connected, eventually, started};
-use crate::harness::{Builder, Site};
+use super::{connected, started};
+use crate::harness::{Builder, Site, eventually};
 use crate::status::{check_exposition, status};
 
 fn with_status() -> Builder {

@@ -4,7 +4,7 @@
 use authentik_standin::Mode;
 
 use super::{OUTPOST, connected};
-use crate::harness::{Browser, Front, Site};
+use crate::harness::{Browser, Front, Site, eventually};
 
 /// authentik's documentation of its nginx integration, "standalone nginx", unchanged but for the
 /// names of the machines.
@@ -93,9 +93,7 @@ fn outpost(domain: bool) -> Site {
         .get("/outpost.goauthentik.io/auth/nginx")
         .host("outpost.internal")
         .header("X-Original-URL", format!("http://{host}/"));
-    crate::outpost::eventually("the settings arrive", || {
-        crate::outpost::all_workers_say(&site, &ask, 401)
-    });
+    eventually("the settings arrive", || crate::outpost::all_workers_say(&site, &ask, 401));
     site
 }
 

@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::stranger;
 use super::{OUTPOST, PROXIES, connected, endpoint, public, question, site, started};
-use crate::harness::{Response, Site, parameter};
+use crate::harness::{IDENTITY_HEADERS, Response, Site, parameter};
 
 fn has_identity(response: &Response) -> bool {
-    TWELVE.iter().any(|name| response.header(name).is_some())
+    IDENTITY_HEADERS.iter().any(|name| response.header(name).is_some())
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_known_visitor_is_told_in_headers_and_an_open_path_tells_nothing() {
             assert_eq!(yes.status(), 200, "{proxy} {target}");
             assert_eq!(yes.text(), "");
             assert_eq!(yes.header("X-authentik-username"), Some("bob"), "{proxy} {target}");
-            for name in TWELVE {
+            for name in IDENTITY_HEADERS {
                 assert_eq!(yes.all(name).count(), 1, "{proxy} {name}");
             }
             // An additional header of the user's, as to an application.
@@ -147,18 +147,3 @@ fn while_authentik_is_away_known_visitors_pass_and_nobody_else() {
     }
     assert_eq!(site.app.hits(), 0);
 }
-
-const TWELVE: [&str; 12] = [
-    "X-authentik-username",
-    "X-authentik-groups",
-    "X-authentik-entitlements",
-    "X-authentik-email",
-    "X-authentik-name",
-    "X-authentik-uid",
-    "X-authentik-jwt",
-    "X-authentik-meta-jwks",
-    "X-authentik-meta-outpost",
-    "X-authentik-meta-provider",
-    "X-authentik-meta-app",
-    "X-authentik-meta-version",
-];

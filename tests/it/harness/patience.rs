@@ -1,0 +1,23 @@
+//! Waiting for what another process does in its own time.
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must become true soon; generous, since the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits for what must become true soon.
+pub(crate) fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    within(PATIENCE, what, is_so);
+}
+
+/// Waits for what must become true within this time; says how long it took.
+pub(crate) fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    loop {
+        if is_so() {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < patience, "not within {patience:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
