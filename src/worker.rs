@@ -1,8 +1,10 @@
 //! The threads of a worker: carries questions out, and answers back to the requests that wait.
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use authentik_io::client::Client;
@@ -128,20 +130,17 @@ pub(crate) fn start(conf: &MainConf) {
 
 fn start_pool(wakeup: &Wakeup, threads: usize, per_key: usize, queue: usize) -> Pool<Message> {
     let sender = wakeup.sender();
-    let settings = PoolSettings {
-        threads,
-        per_key,
-        queue,
-        name: "authentik",
-        spawn: |builder, run| {
-            let run = Box::new(|| {
-                give_way();
-                run();
-            });
-            with_signals_blocked(|| spawn_plainly(builder, run))
-        },
-    };
+    let settings = PoolSettings { threads, per_key, queue, name: "authentik", spawn };
     Pool::start(settings, move || sender.signal())
+}
+
+/// Starts a thread of the module: it takes no signals, and the event loop goes first.
+pub(crate) fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    let run = Box::new(|| {
+        give_way();
+        run();
+    });
+    with_signals_blocked(|| spawn_plainly(builder, run))
 }
 
 /// Called when the worker exits. Busy threads are not waited for.

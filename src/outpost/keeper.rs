@@ -8,7 +8,6 @@ use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use authentik_io::outpost::{Agent, Identity};
-use authentik_io::pool::spawn_plainly;
 use gate::live::{Fact, Live};
 use gate::outpost::{Candidate, Directory, Origin, OutpostSettings, Snapshot};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -16,11 +15,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::herald::Herald;
 use super::mailbox::{Mail, Mailbox};
 use crate::conf::OutpostConf;
-use crate::ngx::lifecycle::{
-    give_way, hostname, is_alive, is_leaving, monotonic_millis, process_id, with_signals_blocked,
-};
+use crate::ngx::lifecycle::{hostname, is_alive, is_leaving, monotonic_millis, process_id};
 use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;
+use crate::worker::spawn;
 
 /// How often the thread looks around.
 const LOOK: Duration = Duration::from_millis(100);
@@ -114,14 +112,6 @@ pub(super) fn published(live: Live<'static>, origin: &Origin) -> Option<(u64, Op
 /// Nobody takes this process for the one that hears what authentik says any more.
 fn no_longer_listens(live: Live<'static>, pid: u32) {
     live.clear(Fact::ConnectedBy, u64::from(pid));
-}
-
-fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
-    let run = Box::new(|| {
-        give_way();
-        run();
-    });
-    with_signals_blocked(|| spawn_plainly(builder, run))
 }
 
 /// What the thread does over time.

@@ -11,17 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use authentik_io::client::Client;
-use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings, spawn_plainly};
+use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
 use gate::identity::SessionView;
 use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Question};
 use gate::secret::Secret;
 use gate::token::TokenFlaw;
 
-use crate::ngx::lifecycle::{give_way, with_signals_blocked};
 use crate::ngx::wakeup::Sender;
 use crate::ngx::{Zone, now};
-use crate::{outpost, sessions};
+use crate::{outpost, sessions, worker};
 
 /// How long authentik may take for one.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -76,13 +75,7 @@ impl Recheck {
             per_key: 2,
             queue: 64,
             name: "authentik-check",
-            spawn: |builder, run| {
-                let run = Box::new(|| {
-                    give_way();
-                    run();
-                });
-                with_signals_blocked(|| spawn_plainly(builder, run))
-            },
+            spawn: worker::spawn,
         };
         Self {
             pool: Pool::start(settings, move || wakeup.signal()),
