@@ -1,5 +1,6 @@
 //! The configuration language: what is read, how it is inherited, what is refused.
 
+mod block;
 pub(crate) mod directives;
 pub(crate) mod location;
 mod outpost;

@@ -6,8 +6,9 @@ use gate::outpost::OutpostSettings;
 use gate::provider::SettingsError;
 use gate::secret::Secret;
 
+use super::block::{self, single};
 use super::trust::TrustKeys;
-use super::{MainConf, duplicate, secret};
+use super::{MainConf, secret};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
 
@@ -18,9 +19,6 @@ pub(crate) struct OutpostConf {
     pub(crate) state: Option<PathBuf>,
     place: Place,
 }
-
-/// Longest value of a key, in bytes.
-const LONGEST_VALUE: usize = 2048;
 
 /// Every key of the block.
 const KEYS: [&str; 6] =
@@ -61,38 +59,22 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
 }
 
 /// One line of the block.
-fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    let mut words = cf.words().into_iter();
-    let key = words.next().unwrap_or_default();
-    if !KEYS.contains(&key.as_str()) {
-        return Err(said(&format!("unknown key \"{key}\"; there are {}", KEYS.join(", "))));
-    }
-    if block.seen.contains(&key) {
-        return Err(duplicate(&key));
-    }
-    block.seen.push(key.clone());
-    let (Some(value), None) = (words.next(), words.next()) else {
-        return Err(Mistake::Said(format!("{key}: takes one value, e.g. {key} VALUE;")));
-    };
-    if value.len() > LONGEST_VALUE {
-        let length = value.len();
-        return Err(Mistake::Said(format!(
-            "{key}: {length} bytes are too long, {LONGEST_VALUE} at most"
-        )));
-    }
+fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    let (key, values) = block::line("authentik_outpost", &KEYS, &mut into.seen, cf)?;
+    let value = single(&key, values)?;
     match key.as_str() {
-        "token" | "token_file" if block.token.is_some() => {
+        "token" | "token_file" if into.token.is_some() => {
             return Err(Mistake::Said(format!("{key}: the token was given already")));
         }
         "token" if value.trim().is_empty() => {
             return Err(Mistake::Said("token: is empty".to_owned()));
         }
-        "token" => block.token = Some(Secret::new(value.trim())),
-        "token_file" => block.token = Some(secret::read(&key, &value, cf)?),
-        "browser_url" => block.browser_url = Some(value),
-        "ssl_verify" => block.trust.set_verify(&key, &value)?,
-        "ssl_trusted_certificate" => block.trust.set_authorities(&key, &value, cf)?,
-        "state_path" => block.state = Some(value),
+        "token" => into.token = Some(Secret::new(value.trim())),
+        "token_file" => into.token = Some(secret::read(&key, &value, cf)?),
+        "browser_url" => into.browser_url = Some(value),
+        "ssl_verify" => into.trust.set_verify(&key, &value)?,
+        "ssl_trusted_certificate" => into.trust.set_authorities(&key, &value, cf)?,
+        "state_path" => into.state = Some(value),
         _ => return Err(said(&format!("unknown key \"{key}\""))),
     }
     Ok(())

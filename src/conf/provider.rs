@@ -6,14 +6,14 @@ use gate::provider::{Mode, Provider, Settings, SettingsError};
 
 use gate::secret::Secret;
 
+use super::block::{self, single};
 use super::trust::{TrustKeys, on_off};
-use super::{Defined, MainConf, duplicate, secret, unauth_paths};
+use super::{Defined, MainConf, secret, unauth_paths};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
 
-/// Longest name and longest value of a key, in bytes.
+/// Longest name, in bytes.
 const LONGEST_NAME: usize = 64;
-const LONGEST_VALUE: usize = 2048;
 
 /// The block as it is read.
 #[derive(Default)]
@@ -88,32 +88,18 @@ fn check_name(name: &str) -> Result<(), Mistake> {
 }
 
 /// One line of the block.
-fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    let mut words = cf.words().into_iter();
-    let key = words.next().unwrap_or_default();
-    let values: Vec<String> = words.collect();
-    if !KEYS.contains(&key.as_str()) {
-        let keys = KEYS.join(", ");
-        return Err(said(format!("authentik_provider: unknown key \"{key}\"; there are {keys}")));
-    }
-    if block.seen.contains(&key) {
-        return Err(duplicate(&key));
-    }
-    if let Some(long) = values.iter().find(|value| value.len() > LONGEST_VALUE) {
-        let length = long.len();
-        return Err(said(format!("{key}: {length} bytes are too long, {LONGEST_VALUE} at most")));
-    }
-    block.seen.push(key.clone());
+fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    let (key, values) = block::line("authentik_provider", &KEYS, &mut into.seen, cf)?;
     match key.as_str() {
         "unauth_paths" if !values.is_empty() => {
             unauth_paths(&key, cf)?;
-            block.unauth_paths = cf.place();
-            block.settings.unauth_paths = values;
+            into.unauth_paths = cf.place();
+            into.settings.unauth_paths = values;
             Ok(())
         }
         "basic_auth" => match <[String; 2]>::try_from(values) {
             Ok([user, password]) if !user.is_empty() && !password.is_empty() => {
-                block.settings.basic_auth = Some((user, password));
+                into.settings.basic_auth = Some((user, password));
                 Ok(())
             }
             _ => Err(said(
@@ -122,20 +108,11 @@ fn set_key(block: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
             )),
         },
         "scope" if !values.is_empty() => {
-            block.settings.scope =
+            into.settings.scope =
                 values.iter().flat_map(|v| v.split_ascii_whitespace()).map(str::to_owned).collect();
             Ok(())
         }
-        _ => match <[String; 1]>::try_from(values) {
-            Ok([value]) => set_single(block, &key, value, cf),
-            Err(values) if values.is_empty() => {
-                Err(said(format!("{key}: takes one value, e.g. {key} VALUE;")))
-            }
-            Err(values) => {
-                let count = values.len();
-                Err(said(format!("{key}: takes one value, not {count}; is a \";\" missing?")))
-            }
-        },
+        _ => set_single(into, &key, single(&key, values)?, cf),
     }
 }
 
