@@ -36,16 +36,21 @@ pub struct Action<'p> {
 }
 
 /// Header fields of every page.
-pub const HEADERS: [(&str, &str); 7] = [
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    // The URL may hold code and state.
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
-    ("X-Robots-Tag", "noindex"),
-];
+pub const HEADERS: [(&str, &str); 7] = headers(CONTENT_SECURITY_POLICY);
+
+/// Header fields of a page with this policy.
+pub(crate) const fn headers(policy: &'static str) -> [(&'static str, &'static str); 7] {
+    [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", policy),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        // The URL may hold code and state.
+        ("Referrer-Policy", "no-referrer"),
+        ("Cache-Control", "no-store"),
+        ("X-Robots-Tag", "noindex"),
+    ]
+}
 
 /// Header fields of every JSON refusal.
 pub const JSON_HEADERS: [(&str, &str); 3] = [

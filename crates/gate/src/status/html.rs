@@ -6,19 +6,11 @@ use self::parts::{Row, code, explained, plain, section, table, tile, when};
 use super::count::Status;
 use super::moment::age;
 use super::report::{OutpostReport, ProviderReport, Report, Tally, ZoneReport};
-use crate::page::escaped;
+use crate::page::{escaped, headers};
 use crate::reason::Reason;
 
 /// Header fields of the page.
-pub(super) const HEADERS: [(&str, &str); 7] = [
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
-    ("X-Robots-Tag", "noindex"),
-];
+pub(super) const HEADERS: [(&str, &str); 7] = headers(CONTENT_SECURITY_POLICY);
 
 /// The hash is that of [`STYLE`].
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
