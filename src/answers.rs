@@ -40,10 +40,15 @@ pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
 }
 
 /// Refuses a request to a protected location: words for programs, a page for people.
-pub(crate) fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault> {
+pub(crate) fn refuse(r: &Request<'_>, reason: Reason) -> Result<Flow, Fault> {
+    refusal(r, reason).map(Flow::Refuse)
+}
+
+/// The refusal itself, for those who send it otherwise.
+pub(crate) fn refusal(r: &Request<'_>, reason: Reason) -> Result<Response, Fault> {
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
-    Ok(Flow::Refuse(words_or_page(r, reason)))
+    Ok(words_or_page(r, reason))
 }
 
 /// Refuses a request for a host that none of the outpost's providers has.
@@ -61,13 +66,6 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
             Response::page(status, &page)
         }
     })
-}
-
-/// Refuses a request while nothing is known of the outpost's providers.
-pub(crate) fn no_settings(r: &Request<'_>) -> Result<Response, Fault> {
-    note(r, Status::Refused, Some(Reason::NoSettings))?;
-    log(r, "refused", Reason::NoSettings, "");
-    Ok(words_or_page(r, Reason::NoSettings))
 }
 
 /// Refuses a visitor who is known and may not. The log says what is missing, the page does not.

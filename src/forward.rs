@@ -36,7 +36,7 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
         Chosen::Provider(provider) => provider,
         Chosen::Off => return nothing_here(r),
         Chosen::Nobody => return answers::unknown_host(r, url.authority()).map(Flow::Answer),
-        Chosen::NotYet => return answers::no_settings(r).map(Flow::Answer),
+        Chosen::NotYet => return answers::refusal(r, Reason::NoSettings).map(Flow::Answer),
     };
     if is_of_another(r, front_end, provider) {
         return no_url(r, &ForwardFlaw::TwoProviders);

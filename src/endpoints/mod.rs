@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use gate::endpoint::{Endpoint, endpoint, may_be_endpoint};
 use gate::provider::{ENDPOINTS_PATH, Provider};
+use gate::reason::Reason;
 use gate::response::Response;
 use gate::status::Status;
 
@@ -29,7 +30,7 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Addressed::Elsewhere => return Ok(Flow::Next),
         Addressed::Ping => return Ok(Flow::Answer(Response::empty(204))),
         Addressed::Nobody => return answers::unknown_host(r, r.host()).map(Flow::Answer),
-        Addressed::NotYet => return answers::no_settings(r).map(Flow::Answer),
+        Addressed::NotYet => return answers::refusal(r, Reason::NoSettings).map(Flow::Answer),
     };
     if r.existing_state().is_none_or(|state| state.query.get().is_none()) {
         answers::note(r, Status::Endpoint, None)?;

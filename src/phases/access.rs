@@ -37,7 +37,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Chosen::Provider(provider) => provider,
         Chosen::Off => return Ok(Flow::Next),
         Chosen::Nobody => return answers::unknown_host(r, r.host()).map(Flow::Refuse),
-        Chosen::NotYet => return answers::no_settings(r).map(Flow::Refuse),
+        Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
     let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
     let facts = Facts { request: &Judged { r, provider }, session };
