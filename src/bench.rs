@@ -7,7 +7,8 @@ use gate::store::{Key, Owner, Record};
 use gate::token::from_introspection;
 
 use crate::conf::MainConf;
-use crate::ngx::conf::{Conf, HTTP, Mistake, ONE, Row};
+use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::directive::{HTTP, ONE, Row};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{lifecycle, now};
 use crate::sessions::kind;

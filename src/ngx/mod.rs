@@ -14,6 +14,7 @@ mod callbacks;
 pub(crate) mod cidr;
 pub(crate) mod conf;
 pub(crate) mod content;
+pub(crate) mod directive;
 pub(crate) mod guard;
 pub(crate) mod header_list;
 mod known_headers;
@@ -31,7 +32,8 @@ mod variables;
 pub(crate) mod wakeup;
 pub(crate) mod zone;
 
-pub(crate) use conf::{Place, Row};
+pub(crate) use conf::Place;
+pub(crate) use directive::Row;
 pub(crate) use guard::{Fault, Flow};
 pub(crate) use request::Request;
 pub(crate) use zone::Zone;
