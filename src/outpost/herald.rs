@@ -181,6 +181,11 @@ impl Events for Herald {
             return;
         }
         self.publish(&snapshot);
+        if !self.is_holder() {
+            // Slept in between, for seconds: what is there now may be older than what was there.
+            self.live.set(Fact::Overwritten, 1);
+            return;
+        }
         self.gap.refreshed();
         self.live.set(Fact::LastRefresh, now());
         if self.relieved(Trouble::Refresh) {

@@ -157,8 +157,11 @@ impl Watch {
         // Asked first: what is published by then is seen in the same look.
         let closes_gap = leads && self.herald.has_gap_to_close();
         let is_ours = self.look_at_board(leads);
-        if let Some(agent) = course.agent.as_ref().filter(|_| leads && !is_ours) {
-            agent.refresh_now(); // what we have to say was replaced, so it is said again
+        if let Some(agent) = course.agent.as_ref().filter(|_| leads) {
+            // What we have to say was replaced, so it is said again.
+            if self.live.take(Fact::Overwritten) != 0 || !is_ours {
+                agent.refresh_now();
+            }
         }
         if closes_gap && is_ours {
             self.mailbox.put(Mail::Recheck);

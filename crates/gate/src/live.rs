@@ -38,6 +38,8 @@ pub enum Fact {
     Evicted,
     /// Ends of sessions may have been missed, and not all sessions were compared with authentik yet.
     Unchecked,
+    /// Who published last had lost the tenure meanwhile.
+    Overwritten,
 }
 
 impl Fact {
@@ -140,6 +142,12 @@ impl<'m> Live<'m> {
         }
     }
 
+    /// What was said last; from now on 0.
+    #[must_use]
+    pub fn take(&self, fact: Fact) -> u64 {
+        self.fact(fact).map_or(0, |word| word.swap(0, Ordering::AcqRel))
+    }
+
     /// Adds to it.
     pub fn add(&self, fact: Fact, value: u64) {
         if let Some(word) = self.fact(fact) {
@@ -230,5 +238,6 @@ mod tests {
         assert_eq!(live.get(Fact::ConnectedBy), 7);
         live.clear(Fact::ConnectedBy, 7);
         assert_eq!(live.get(Fact::ConnectedBy), 0);
+        assert_eq!((live.take(Fact::EndedByCore), live.take(Fact::EndedByCore)), (8, 0));
     }
 }
