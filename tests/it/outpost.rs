@@ -4,6 +4,7 @@ mod away;
 mod certificates;
 mod changes;
 mod connection;
+mod frozen;
 mod hosts;
 mod many;
 mod replaced;
@@ -40,7 +41,11 @@ pub(crate) fn started(builder: Builder) -> Site {
 
 /// Whether all workers give this status, asked until each has answered.
 pub(crate) fn all_workers_say(site: &Site, request: &Request, status: u16) -> bool {
-    let mut open = site.worker_pids();
+    all_say(site.worker_pids(), request, status)
+}
+
+/// The same of these workers only.
+fn all_say(mut open: Vec<u32>, request: &Request, status: u16) -> bool {
     for _ in 0..400 {
         let response = request.send();
         if response.status() != status {

@@ -137,6 +137,16 @@ impl Nginx {
         });
     }
 
+    /// Stops a process of this nginx as a debugger does: it exists and does nothing.
+    pub(crate) fn freeze(&self, pid: u32) {
+        signal(pid, "STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self, pid: u32) {
+        signal(pid, "CONT");
+    }
+
     /// Ends nginx without waiting for open connections.
     pub(crate) fn stop_fast(mut self) {
         self.signal_master("TERM");

@@ -132,6 +132,16 @@ impl Site {
         self.nginx.kill_worker(pid);
     }
 
+    /// `kill -STOP`: the worker exists and does nothing, until [`Site::thaw_worker`].
+    pub(crate) fn freeze_worker(&self, pid: u32) {
+        self.nginx.freeze(pid);
+    }
+
+    /// `kill -CONT`.
+    pub(crate) fn thaw_worker(&self, pid: u32) {
+        self.nginx.thaw(pid);
+    }
+
     /// Stops nginx as `nginx -s stop` does, and judges its error log.
     pub(crate) fn stop_fast(self) {
         self.nginx.stop_fast();
