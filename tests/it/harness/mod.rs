@@ -15,6 +15,7 @@ mod log;
 mod nginx;
 mod patience;
 mod ports;
+mod processes;
 mod site;
 mod temp;
 mod wire;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::build;
 use super::http::Connection;
 use super::log::ErrorLog;
+use super::processes::{parent_of, signal, title_of};
 use super::temp::TempDir;
 
 /// A master process with its workers. Dropping it ends them and judges the error log.
@@ -255,38 +256,13 @@ pub(crate) fn test_configuration(prefix: &TempDir, conf: &str) -> Verdict {
     Verdict { accepted: output.status.success(), text }
 }
 
-/// Sends a signal by name.
-pub(crate) fn signal(pid: u32, name: &str) {
-    // The command instead of kill(2): this crate has no unsafe code.
-    let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
-}
-
-/// Anonymous memory of a process that is resident, in KiB (proc_pid_status(5)).
-pub(super) fn private_memory(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-}
-
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // pid (name) state ppid: the name may hold spaces and parentheses.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn title_of(pid: u32) -> String {
-    let path = PathBuf::from(format!("/proc/{pid}/cmdline"));
-    let title = fs::read(path).unwrap_or_default();
-    String::from_utf8_lossy(&title).trim_end_matches(['\0', ' ']).to_owned()
-}
-
 const POLL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {
+    use super::super::processes::signal;
     use super::super::site::Site;
-    use super::signal;
 
     #[test]
     #[should_panic(expected = "lines that no run may have")]

@@ -11,8 +11,9 @@ use super::build;
 use super::conf::{Conf, Places, Ports, SITE_NAME, TOKEN_FILE};
 use super::http::Request;
 use super::log::ErrorLog;
-use super::nginx::{Nginx, StartError, private_memory};
+use super::nginx::{Nginx, StartError};
 use super::ports::free_port;
+use super::processes::private_memory;
 use super::temp::TempDir;
 
 /// What a test talks to. Dropping it stops nginx and judges its error log.
