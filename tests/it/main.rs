@@ -50,6 +50,7 @@ mod tls;
 mod tokens;
 mod unauth_paths;
 mod unauth_served;
+mod upgrade;
 mod uploads;
 mod upstreams;
 mod whole_outpost;

@@ -9,6 +9,8 @@ use authentik_standin::WIKI_CLIENT_ID;
 pub(crate) struct Conf<'a> {
     pub(crate) module: &'a Path,
     pub(crate) workers: usize,
+    /// Whether nginx becomes a daemon.
+    pub(crate) daemon: bool,
     /// Lines of the outermost level.
     pub(crate) main: &'a str,
     /// Lines of the `events` block.
@@ -26,12 +28,13 @@ impl Conf<'_> {
     pub(crate) fn render(&self) -> String {
         let level =
             if std::env::var_os("AUTHENTIK_DEBUG_LOG").is_some() { "debug" } else { "info" };
-        let Self { module, workers, main, events, http, provider, server } = self;
+        let Self { module, workers, daemon, main, events, http, provider, server } = self;
         let module = module.display();
+        let daemon = if *daemon { "on" } else { "off" };
         let provider = provider.map_or_else(String::new, provider_block);
         format!(
             "load_module {module};
-daemon off;
+daemon {daemon};
 worker_processes {workers};
 error_log error.log {level};
 pid nginx.pid;

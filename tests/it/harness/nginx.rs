@@ -1,21 +1,27 @@
 //! One running nginx: its master, its workers, its signals.
 
-use std::fs::{self, File};
+mod master;
+mod upgrade;
+
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::build;
 use super::http::Connection;
 use super::log::ErrorLog;
-use super::processes::{parent_of, signal, title_of};
+use super::processes::{children_of, signal, title_of};
 use super::temp::TempDir;
+use master::Master;
 
 /// A master process with its workers. Dropping it ends them and judges the error log.
 #[derive(Debug)]
 pub(crate) struct Nginx {
-    master: Child,
+    master: Master,
+    /// While there are two.
+    former: Option<u32>,
     workers: usize,
     pub(crate) log: ErrorLog,
     // Last, so that it outlives the processes.
@@ -39,17 +45,17 @@ impl Nginx {
         workers: usize,
     ) -> Result<Self, StartError> {
         let files = [STDERR, ERROR_LOG].map(|name| prefix.path().join(name));
-        let master = spawn(&prefix);
+        let master = Master::spawn(prefix.path());
         let log = ErrorLog::new(files.to_vec());
-        let mut nginx = Self { master, workers, log, prefix };
+        let mut nginx = Self { master, former: None, workers, log, prefix };
         nginx.wait_until_ready(address)?;
         Ok(nginx)
     }
 
     /// Stops nginx and starts it again with the same files.
     pub(crate) fn restart(&mut self, address: SocketAddr) {
-        assert!(self.quit().is_some(), "nginx did not leave:\n{}", self.log.tail());
-        self.master = spawn(&self.prefix);
+        assert!(self.quit(), "nginx did not leave:\n{}", self.log.tail());
+        self.master = Master::spawn(self.prefix.path());
         if let Err(error) = self.wait_until_ready(address) {
             panic!("nginx did not start again: {error:?}");
         }
@@ -63,9 +69,8 @@ impl Nginx {
     fn wait_until_ready(&mut self, address: SocketAddr) -> Result<(), StartError> {
         let deadline = Instant::now() + PATIENCE;
         while Connection::try_open(address).is_err() || self.workers().len() < self.workers {
-            if self.master.try_wait().expect("wait").is_some() || Instant::now() > deadline {
-                let _ = self.master.kill();
-                let _ = self.master.wait();
+            if self.master.has_left() || Instant::now() > deadline {
+                self.master.kill();
                 let text = self.log.text();
                 self.log.allow(""); // whatever it says, the caller reports it
                 return Err(if text.contains("(98: ") {
@@ -81,15 +86,7 @@ impl Nginx {
 
     /// Process ids of the workers that accept connections.
     pub(crate) fn workers(&self) -> Vec<u32> {
-        let master = self.master.id();
-        let mut pids: Vec<u32> = fs::read_dir("/proc")
-            .expect("/proc")
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|pid| parent_of(*pid) == Some(master))
-            .filter(|pid| title_of(*pid) == "nginx: worker process")
-            .collect();
-        pids.sort_unstable();
-        pids
+        workers_of(self.master.id())
     }
 
     /// A file of nginx's directory.
@@ -152,7 +149,7 @@ impl Nginx {
     pub(crate) fn stop_fast(mut self) {
         self.signal_master("TERM");
         let deadline = Instant::now() + PATIENCE;
-        while self.master.try_wait().expect("wait").is_none() {
+        while !self.master.has_left() {
             assert!(Instant::now() < deadline, "nginx does not leave:\n{}", self.log.tail());
             std::thread::sleep(POLL);
         }
@@ -164,32 +161,35 @@ impl Nginx {
     }
 
     fn wait_for_workers(&self, what: &str, enough: impl Fn(&[u32]) -> bool) {
+        self.wait(what, |nginx| enough(&nginx.workers()));
+    }
+
+    fn wait(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while !enough(&self.workers()) {
+        while !is_so(self) {
             assert!(Instant::now() < deadline, "no {what}; error log:\n{}", self.log.tail());
             std::thread::sleep(POLL);
         }
     }
 
     /// Asks nginx to leave gracefully; what hangs longer than [`PATIENCE`] is killed.
-    fn quit(&mut self) -> Option<ExitStatus> {
-        if let Ok(Some(status)) = self.master.try_wait() {
-            return Some(status);
+    fn quit(&mut self) -> bool {
+        if self.master.has_left() {
+            return true;
         }
         self.signal_master("QUIT");
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            if let Ok(Some(status)) = self.master.try_wait() {
-                return Some(status);
+            if self.master.has_left() {
+                return true;
             }
             std::thread::sleep(POLL);
         }
         for pid in self.workers() {
             signal(pid, "KILL");
         }
-        let _ = self.master.kill();
-        let _ = self.master.wait();
-        None
+        self.master.kill();
+        false
     }
 }
 
@@ -197,6 +197,9 @@ impl Drop for Nginx {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.signal_master("TERM");
+            if let Some(former) = self.former {
+                signal(former, "TERM");
+            }
             std::thread::sleep(Duration::from_millis(100));
             self.quit();
             eprintln!("--- end of the error log ---\n{}", self.log.tail());
@@ -210,23 +213,15 @@ impl Drop for Nginx {
             offences.join("\n"),
             self.log.tail()
         );
-        assert!(left.is_some(), "nginx did not leave after SIGQUIT:\n{}", self.log.tail());
+        assert!(self.former.is_none(), "a former master is there still");
+        assert!(left, "nginx did not leave after SIGQUIT:\n{}", self.log.tail());
     }
 }
 
-fn spawn(prefix: &TempDir) -> Child {
-    let stderr = File::options().create(true).append(true).open(prefix.path().join(STDERR));
-    Command::new(build::nginx())
-        .arg("-p")
-        .arg(prefix.path())
-        .arg("-e")
-        .arg(prefix.path().join(ERROR_LOG))
-        .args(["-c", "nginx.conf"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(stderr.expect("stderr.log"))
-        .spawn()
-        .expect("AUTHENTIK_NGINX starts")
+/// Those that accept connections.
+fn workers_of(master: u32) -> Vec<u32> {
+    let accepts = |pid: &u32| title_of(*pid) == "nginx: worker process";
+    children_of(master).into_iter().filter(accepts).collect()
 }
 
 const STDERR: &str = "stderr.log";

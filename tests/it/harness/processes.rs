@@ -17,10 +17,31 @@ pub(super) fn private_memory(pid: u32) -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
-pub(super) fn parent_of(pid: u32) -> Option<u32> {
+/// Processes that this one has started and that are there still.
+pub(super) fn children_of(pid: u32) -> Vec<u32> {
+    let mut pids: Vec<u32> = fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|child| parent_of(*child) == Some(pid))
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Whether there is such a process. One that has ended counts as gone, whether or not its parent has
+/// taken note.
+pub(super) fn is_running(pid: u32) -> bool {
+    field_of(pid, STATE).is_some_and(|state| state != "Z")
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    field_of(pid, PARENT)?.parse().ok()
+}
+
+/// A field of proc_pid_stat(5), counted from behind the name, which may hold spaces and parentheses.
+fn field_of(pid: u32, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // pid (name) state ppid: the name may hold spaces and parentheses.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(number).map(str::to_owned)
 }
 
 pub(super) fn title_of(pid: u32) -> String {
@@ -28,3 +49,6 @@ pub(super) fn title_of(pid: u32) -> String {
     let title = fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&title).trim_end_matches(['\0', ' ']).to_owned()
 }
+
+const STATE: usize = 0;
+const PARENT: usize = 1;

@@ -118,6 +118,11 @@ impl Site {
         self.nginx.reload_in_vain()
     }
 
+    /// The nginx itself.
+    pub(crate) fn nginx(&mut self) -> &mut Nginx {
+        &mut self.nginx
+    }
+
     /// The workers that accept.
     pub(crate) fn worker_pids(&self) -> Vec<u32> {
         self.nginx.workers()
@@ -163,6 +168,7 @@ impl Site {
 pub(crate) struct Builder {
     module: Option<PathBuf>,
     workers: usize,
+    daemon: bool,
     main: String,
     events: String,
     http: String,
@@ -179,6 +185,7 @@ impl Default for Builder {
         Self {
             module: None,
             workers: 2,
+            daemon: false,
             main: String::new(),
             events: "worker_connections 2048;".to_owned(),
             http: String::new(),
@@ -231,6 +238,12 @@ impl Builder {
     /// Another number of workers.
     pub(crate) fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// An nginx that is no child of the test, as in production: only such a one can be upgraded.
+    pub(crate) fn daemon(mut self) -> Self {
+        self.daemon = true;
         self
     }
 
@@ -289,6 +302,7 @@ impl Builder {
         let conf = Conf {
             module: self.module.as_deref().unwrap_or_else(|| build::module()),
             workers: self.workers,
+            daemon: self.daemon,
             main: &self.main,
             events: &self.events,
             http: &self.http,

@@ -11,8 +11,9 @@ const TAKEN_OVER: Duration = Duration::from_secs(8);
 /// The worker that said last that it is connected.
 fn holder(site: &Site) -> u32 {
     let lines = site.error_log().lines_with("connected to authentik");
-    let pid = lines.iter().filter_map(|line| line.split("] ").nth(1)?.split('#').next());
-    let pid = pid.last().and_then(|pid| pid.parse().ok()).expect("a process id in the log");
+    let line = lines.last().expect("a line");
+    let pid = line.split("] ").nth(1).and_then(|rest| rest.split('#').next()?.parse().ok());
+    let pid = pid.expect("a process id in the log");
     assert!(site.worker_pids().contains(&pid), "{pid} is a worker: {lines:?}");
     pid
 }
