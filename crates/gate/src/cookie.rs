@@ -36,16 +36,23 @@ pub fn session_ids<'a>(
 
 /// The values of the cookies called exactly `name`, in order, without surrounding quotes.
 pub fn values<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    pairs(header).filter(move |(found, _)| *found == name).map(|(_, value)| value)
+    pieces(limited(header)).filter_map(move |piece| {
+        let rest = piece.trim_ascii_start().strip_prefix(name)?;
+        let value = rest.trim_ascii_start().strip_prefix(b"=")?;
+        Some(unquoted(value.trim_ascii()))
+    })
 }
 
 /// Name and value of each cookie, in order; what has no `=` is left out.
 pub fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let header = header.get(..MAX_HEADER).unwrap_or(header);
-    pieces(header).filter_map(|piece| {
+    pieces(limited(header)).filter_map(|piece| {
         let (name, value) = name_and_rest(piece);
         Some((name, unquoted(value?.trim_ascii())))
     })
+}
+
+fn limited(header: &[u8]) -> &[u8] {
+    header.get(..MAX_HEADER).unwrap_or(header)
 }
 
 /// What stands between the semicolons, as it stands there.
