@@ -1,6 +1,6 @@
 //! Joins the gate's table of sessions to the mapped zone.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use gate::cookie::{self, MAX_CANDIDATES, SessionId};
@@ -77,10 +77,15 @@ pub(crate) fn find<'r>(
 }
 
 thread_local! {
-    /// Where bytes are laid out that go into a pool once their length is known; above all records
-    /// that are copied while the zone is locked, when nothing may be allocated.
+    /// Where bytes are laid out that go into a pool once their length is known.
     static DESK: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 * 1024]);
+
+    /// How much room most records need, in bytes: the longest of late.
+    static USUAL: Cell<usize> = const { Cell::new(2048) };
 }
+
+/// So much room is made on suspicion, at most.
+const MOST_USUAL: usize = 16 * 1024;
 
 /// Lends the desk, at least `length` bytes of it.
 pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
@@ -93,12 +98,33 @@ pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> 
 }
 
 /// Copies a record into the request's pool.
+///
+/// Room is made before the zone is locked, when its length is not known yet: nothing is allocated
+/// under the lock, and nothing copied twice.
 pub(crate) fn copy(r: &Request<'_>, key: &Key) -> Result<Option<Kept>, Fault> {
     let Some(zone) = r.main_conf().zone() else { return Ok(None) };
-    DESK.with_borrow_mut(|desk| match copy_out(zone, key, desk) {
-        Some(length) => r.keep(desk.get(..length).unwrap_or_default()).map(Some),
-        None => Ok(None),
-    })
+    let time = now();
+    let mut room = r.room(USUAL.get())?;
+    for _ in 0..3 {
+        let length = zone.with(|table| {
+            let found = table.find(key, time)?;
+            let fits = found.len() <= room.size();
+            (!fits || found.parts(|part| room.push(part))).then_some(found.len())
+        });
+        let Some(length) = length.flatten() else { return Ok(None) };
+        note_usual(length);
+        if room.filled() == length {
+            return Ok(Some(room.kept()));
+        }
+        room = r.room(length)?;
+    }
+    Ok(None)
+}
+
+/// Follows what records need: upwards at once, downwards slowly.
+fn note_usual(length: usize) {
+    let usual = USUAL.get();
+    USUAL.set(length.max(usual - usual.saturating_sub(length) / 16).min(MOST_USUAL));
 }
 
 /// Copies a record to the desk, which grows if need be, outside of the lock. Its length, or `None`.

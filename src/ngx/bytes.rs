@@ -1,5 +1,7 @@
 //! nginx strings as slices, slices as nginx strings.
 
+use core::marker::PhantomData;
+
 use ngx::ffi::{ngx_pnalloc, ngx_pool_t, ngx_str_t};
 
 use super::guard::Fault;
@@ -41,6 +43,58 @@ pub(super) unsafe fn pool_copy<'a>(
         to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         to.add(bytes.len()).write(0);
         Ok(core::slice::from_raw_parts_mut(to, bytes.len()))
+    }
+}
+
+/// Room in a request's pool that is filled part by part, so that what is copied there is copied
+/// once. Made by [`super::Request::room`].
+pub(crate) struct Room<'r> {
+    data: *mut u8,
+    size: usize,
+    filled: usize,
+    request: PhantomData<&'r ()>,
+}
+
+impl Room<'_> {
+    /// # Errors
+    /// `Fault::NoMemory` when the pool cannot grow.
+    ///
+    /// # Safety
+    /// `pool` is live and outlives the room's lifetime.
+    pub(super) unsafe fn of(pool: *mut ngx_pool_t, size: usize) -> Result<Self, Fault> {
+        // SAFETY: the pool is live.
+        let data = unsafe { ngx_pnalloc(pool, size) }.cast::<u8>();
+        if data.is_null() {
+            return Err(Fault::NoMemory);
+        }
+        Ok(Self { data, size, filled: 0, request: PhantomData })
+    }
+
+    /// How many bytes it holds at most.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How many bytes are there already.
+    pub(crate) fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// Puts `part` behind what is there already; nothing of what does not fit.
+    pub(crate) fn push(&mut self, part: &[u8]) {
+        if part.len() > self.size - self.filled {
+            return;
+        }
+        // SAFETY: `size` bytes from `data` on are ours alone, and so many are left.
+        unsafe {
+            self.data.add(self.filled).copy_from_nonoverlapping(part.as_ptr(), part.len());
+        }
+        self.filled += part.len();
+    }
+
+    /// What was put there.
+    pub(crate) fn kept(self) -> Kept {
+        Kept { data: self.data, len: self.filled }
     }
 }
 

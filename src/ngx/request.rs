@@ -11,7 +11,7 @@ use ngx::ffi::{
     ngx_table_elt_t, ngx_uint_t,
 };
 
-use super::bytes::{self, Kept};
+use super::bytes::{self, Kept, Room};
 use super::guard::Fault;
 use super::log::{self, Level};
 use super::module;
@@ -207,6 +207,12 @@ impl<'r> Request<'r> {
         // SAFETY: the request's pool is live.
         let copy = unsafe { bytes::pool_copy(self.fields().pool, bytes)? };
         Ok(Kept { data: copy.as_ptr(), len: copy.len() })
+    }
+
+    /// Room for so many bytes in the request's pool.
+    pub(crate) fn room(&self, size: usize) -> Result<Room<'r>, Fault> {
+        // SAFETY: the request's pool is live, and `'r` is how long it is.
+        unsafe { Room::of(self.fields().pool, size) }
     }
 
     /// Remembers a slice that lives in the request's pool anyway.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Received, Site};
+use crate::harness::{Browser, Received, Site};
 
 #[test]
 fn the_application_receives_all_twelve_headers_of_the_signed_in_user() {
@@ -88,6 +88,27 @@ fn a_token_of_36_kilobytes_with_150_groups_arrives_whole() {
     // Three dots' worth of base64url and nothing else: not cut, not mixed with other bytes.
     assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
     assert_eq!(token.split('.').count(), 3);
+}
+
+#[test]
+fn long_and_short_sessions_in_turn_are_each_read_whole() {
+    let site = Site::builder()
+        .workers(1)
+        .server("authentik_provider wiki; location / { proxy_pass http://app; }")
+        .start();
+    let (biggy, alice) = (site.signed_in_as("biggy"), site.signed_in());
+
+    let token_for = |browser: &Browser| {
+        assert_eq!(browser.get("/").status(), 200);
+        site.app.last().header("X-authentik-jwt").unwrap_or_default().to_owned()
+    };
+    let (long, short) = (token_for(&biggy), token_for(&alice));
+    assert!(long.len() > 30_000 && short.len() < 5_000, "{}, {}", long.len(), short.len());
+    for _ in 0..20 {
+        assert_eq!(token_for(&biggy), long);
+        assert_eq!(token_for(&alice), short);
+        assert_eq!(token_for(&alice), short);
+    }
 }
 
 #[test]

@@ -57,6 +57,19 @@ impl<'t> Found<'t> {
         self.expires
     }
 
+    /// Passes the payload to `each` part by part, [`Self::len`] bytes in all. `false`, and what was
+    /// passed is not to be used, if the record is damaged.
+    #[inline]
+    #[must_use]
+    pub fn parts(&self, each: impl FnMut(&[u8])) -> bool {
+        let read = self.memory.read_chain(self.record, self.length, each);
+        if read.is_err() {
+            // The next to open the table recovers it.
+            self.dirty.store(1, Ordering::Release);
+        }
+        read.is_ok()
+    }
+
     /// Copies the payload out. `false`, and `out` is not to be used, if it is not exactly
     /// [`Self::len`] bytes long or the record is damaged.
     #[inline]
@@ -66,16 +79,11 @@ impl<'t> Found<'t> {
             return false;
         }
         let mut rest = out;
-        let copied = self.memory.read_chain(self.record, self.length, |part| {
+        self.parts(|part| {
             if let Some((start, end)) = std::mem::take(&mut rest).split_at_mut_checked(part.len()) {
                 start.copy_from_slice(part);
                 rest = end;
             }
-        });
-        if copied.is_err() {
-            // The next to open the table recovers it.
-            self.dirty.store(1, Ordering::Release);
-        }
-        copied.is_ok()
+        })
     }
 }
