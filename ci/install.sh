@@ -23,8 +23,9 @@ main() {
 packages() {
     for purpose; do
         case $purpose in
-            demo | test) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
+            demo) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
+            test) packages demo; echo caddy ;;
             bench) packages test; echo wrk valgrind python3 ;;
             valgrind) packages test; echo valgrind ;;
             browser) packages demo; echo chromium-driver python3 ;;
@@ -64,16 +65,19 @@ require_rust() {
         "install it with rustup (https://rustup.rs), then repeat"
 }
 
-# Installing nginx must not leave a server running on port 80: nothing here needs the service.
+# Installing nginx or Caddy must not leave a server running on port 80: nothing here needs the
+# service.
 apt_install() {
     echo "installing: $*" >&2
     deny_service_starts
     as_root apt-get -qq update >&2
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq -y install --no-install-recommends "$@" >&2
-    case " $* " in
-        *" nginx "*) [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable nginx ;;
-    esac
+    for service in nginx caddy; do
+        case " $* " in
+            *" $service "*) [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable "$service" ;;
+        esac
+    done
 }
 
 # See invoke-rc.d(8). A policy that is already there is kept.
@@ -100,6 +104,6 @@ if command -v apt-get >/dev/null; then
     main "$@"
 else
     echo "not Debian: nothing installed; needed are nginx with its sources, libclang, a C compiler," \
-        "curl, openssl, and the headers of pcre2, openssl and zlib" >&2
+        "curl, openssl, caddy, and the headers of pcre2, openssl and zlib" >&2
     require_rust
 fi

@@ -1,5 +1,6 @@
 //! `authentik_outpost_endpoint`: this nginx is the outpost of other proxies.
 
+mod caddy;
 mod confusion;
 mod providers;
 mod recipe;

@@ -3,6 +3,7 @@
 mod app;
 mod browser;
 mod build;
+mod caddy;
 mod cgi;
 mod conf;
 mod cookies;
@@ -23,6 +24,7 @@ mod wire;
 pub(crate) use app::{IDENTITY_HEADERS, Received};
 pub(crate) use browser::{Browser, is_session, parameter};
 pub(crate) use build::{foreign_module, module, module_suspend_all, nginx_options};
+pub(crate) use caddy::Caddy;
 pub(crate) use cgi::{Cgi, Protocol};
 pub(crate) use conf::SITE_NAME;
 pub(crate) use cookies::Cookie;
