@@ -2,6 +2,7 @@
 
 mod block;
 pub(crate) mod directives;
+pub(crate) mod in_use;
 pub(crate) mod location;
 mod outpost;
 mod outpost_endpoint;

@@ -8,7 +8,7 @@ use gate::secret::Secret;
 
 use super::block::{self, single};
 use super::trust::{TrustKeys, on_off};
-use super::{Defined, MainConf, secret, unauth_paths};
+use super::{Defined, MainConf, in_use, secret, unauth_paths};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
 
@@ -36,7 +36,9 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
         Block { settings: Settings { name, ..Settings::default() }, ..Block::default() };
     cf.read_block(&mut block, set_key)?;
     let patterns = block.unauth_paths.clone();
-    let provider = Arc::new(block.finish()?);
+    let mut provider = block.finish()?;
+    in_use::succeed(&mut provider);
+    let provider = Arc::new(provider);
     warn_of_open_patterns(&provider, &patterns, cf);
     warn_of_shared_client(&provider, &conf.providers, cf);
     conf.providers.push(Defined { provider, place });

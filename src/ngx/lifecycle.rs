@@ -1,4 +1,4 @@
-//! Start and end of a worker.
+//! A configuration comes into use; start and end of a worker.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +9,17 @@ use ngx::ffi::{
 
 use super::guard;
 use super::module;
+use crate::conf::{MainConf, in_use};
 use crate::worker;
+
+/// nginx calls this in the master, when nothing of a configuration can fail any more.
+pub(super) unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    guard::status("configuration", || {
+        // SAFETY: nginx passes the cycle that it is about to use.
+        in_use::replace(unsafe { main_conf(cycle) });
+        Ok(())
+    })
+}
 
 /// nginx calls this in workers, and also in its cache helpers, which serve no requests.
 pub(super) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
@@ -20,18 +30,23 @@ pub(super) unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int
         if !serves.iter().any(|kind| *kind as ngx_uint_t == process) {
             return Ok(());
         }
-        // SAFETY: the cycle is the one that runs; without an `http` block there is no table.
-        let conf = unsafe {
-            let index = ngx_http_module.index;
-            let context = (*(*cycle).conf_ctx.add(index)).cast::<ngx_http_conf_ctx_t>();
-            if context.is_null() {
-                return Ok(());
-            }
-            module::main_conf((*context).main_conf)
-        };
-        worker::start(conf);
+        // SAFETY: the cycle is the one that runs.
+        if let Some(conf) = unsafe { main_conf(cycle) } {
+            worker::start(conf);
+        }
         Ok(())
     })
+}
+
+/// # Safety
+/// The cycle is configured and lives as long as what is made of the answer.
+unsafe fn main_conf<'a>(cycle: *mut ngx_cycle_t) -> Option<&'a MainConf> {
+    // SAFETY: by this function's contract; without an `http` block there is no table.
+    unsafe {
+        let index = ngx_http_module.index;
+        let context = (*(*cycle).conf_ctx.add(index)).cast::<ngx_http_conf_ctx_t>();
+        (!context.is_null()).then(|| module::main_conf((*context).main_conf))
+    }
 }
 
 /// Number of this worker, from 0; whoever replaces it has the same.

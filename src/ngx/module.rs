@@ -35,6 +35,7 @@ pub(crate) static mut ngx_http_authentik_module: ngx_module_t = ngx_module_t {
     ctx: (&raw const CONTEXT).cast_mut().cast(),
     commands: directives::TABLE.as_ptr().cast_mut().cast(),
     type_: NGX_HTTP_MODULE as ngx_uint_t,
+    init_module: Some(lifecycle::init_module),
     init_process: Some(lifecycle::init_process),
     exit_process: Some(lifecycle::exit_process),
     ..ngx_module_t::default()

@@ -93,7 +93,9 @@ fn after_scheme<'h>(header: &'h [u8], scheme: &[u8]) -> Option<&'h [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Settings;
     use crate::testing;
+    use crate::time::UnixTime;
 
     #[test]
     fn only_what_authentik_can_check_is_taken_for_credentials() {
@@ -150,5 +152,13 @@ mod tests {
         assert_eq!(key(&one, b"answer"), key(&one, b"answer"));
         assert_ne!(key(&one, b"answer"), key(&other, b"answer"));
         assert_ne!(key(&one, b"answer"), key(&one, b"lease"));
+
+        // What was said before a secret was changed counts no longer, not even for a while.
+        let renewed = Some(Secret::new("renewed"));
+        let renewed = Settings { client_secret: renewed, ..testing::settings() };
+        let mut renewed = Provider::new(renewed).unwrap();
+        renewed.succeed(&one, UnixTime(1_795_352_157));
+        assert!(renewed.login_keys(UnixTime(1_795_352_157)).count() == 2);
+        assert_ne!(key(&renewed, b"answer"), key(&one, b"answer"));
     }
 }

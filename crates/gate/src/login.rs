@@ -156,7 +156,7 @@ pub enum StateFlaw {
     Malformed,
     /// Of another provider.
     ForeignProvider,
-    /// Of our form, but not sealed with this provider's key.
+    /// Of our form, but not sealed with this provider's key, nor lately with its former one.
     BadSeal,
     /// Ours, older than ten minutes or from the future.
     Expired(Restart),
@@ -188,13 +188,14 @@ impl Callback {
         cookies: &[&[u8]],
         now: UnixTime,
     ) -> Result<Opened, StateFlaw> {
-        let SignIn { tag, binding_proof, issued, attempt, target } = SignIn::open(provider, state)?;
+        let (sign_in, key) = SignIn::open(provider, state, now)?;
+        let SignIn { tag, binding_proof, issued, attempt, target } = sign_in;
         let target = RedirectTarget::parse(&target, provider)
             .unwrap_or_else(|_| RedirectTarget::external_root(provider));
         if now.since(issued) > STATE_LIFE || issued.since(now) > CLOCK_SKEW {
             return Err(StateFlaw::Expired(Restart { target, attempt }));
         }
-        let binding = match Binding::find(cookies, tag, &binding_proof, &provider.login_key) {
+        let binding = match Binding::find(cookies, tag, &binding_proof, key) {
             Ok(binding) => binding,
             Err(Unproven::NoCookie) => {
                 return Err(StateFlaw::NoCookie(Restart { target, attempt }));

@@ -1,6 +1,7 @@
 //! One authentik Proxy Provider: its settings as given, and what is derived from them once.
 
 mod external;
+mod former;
 mod issuer;
 mod keys;
 mod settings;
@@ -9,6 +10,7 @@ mod web_url;
 use crate::identity::ProviderHeaders;
 use crate::paths::UnauthPaths;
 use crate::secret::Secret;
+use crate::time::UnixTime;
 
 use external::cookie_domain;
 use issuer::{application_slug, issuer_url, jwks_uri, must_be_discoverable};
@@ -18,6 +20,7 @@ use web_url::web_url;
 pub(crate) use web_url::plain_web_url;
 
 pub use external::{ENDPOINTS_PATH, External};
+pub use former::FormerKey;
 pub use keys::{LoginKey, ProviderKey};
 pub use settings::{DEFAULT_SCOPE, GivenEndpoints, Mode, Settings, SettingsError, Trust};
 
@@ -44,6 +47,8 @@ pub struct Provider {
     pub key: ProviderKey,
     /// Key of login states and their cookies, derived (HKDF-SHA256) from cookie or client secret.
     pub login_key: LoginKey,
+    /// What the key was before its secret changed.
+    pub(crate) former_login_key: Option<FormerKey>,
     /// The provider's own unauthenticated paths.
     pub unauth_paths: UnauthPaths,
     /// Scopes to request, joined by spaces.
@@ -92,6 +97,7 @@ impl Provider {
             cookie_name: keys::cookie_name(&client_id),
             key,
             login_key,
+            former_login_key: None,
             scope: scope(&settings.scope),
             application,
             given: endpoints,
@@ -108,6 +114,22 @@ impl Provider {
             basic_auth: settings.basic_auth,
             intercept_header_auth: settings.intercept_header_auth.unwrap_or(true),
         })
+    }
+
+    /// Takes the place of `previous`: sign-ins that began there may end here, within their time and if
+    /// it is the same client of the same issuer.
+    pub fn succeed(&mut self, previous: &Self, now: UnixTime) {
+        if previous.key == self.key {
+            let replaced = (previous.login_key != self.login_key).then_some(&previous.login_key);
+            let former = previous.former_login_key.as_ref();
+            self.former_login_key = FormerKey::next(replaced.cloned(), former, now);
+        }
+    }
+
+    /// The keys that a state may be sealed with, the present one first.
+    pub(crate) fn login_keys(&self, now: UnixTime) -> impl Iterator<Item = &LoginKey> {
+        let former = self.former_login_key.as_ref().and_then(|former| former.at(now));
+        [Some(&self.login_key), former].into_iter().flatten()
     }
 
     /// Whether [`unauth_paths`](Self::unauth_paths) opens all that the provider protects: in domain

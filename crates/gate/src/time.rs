@@ -1,7 +1,11 @@
 //! Time as the gate is told it.
 
+use serde::{Deserialize, Serialize};
+
 /// Seconds since 1970-01-01 00:00:00 UTC, as nginx's `ngx_time()` gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct UnixTime(pub u64);
 
 impl UnixTime {

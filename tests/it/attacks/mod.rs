@@ -7,6 +7,7 @@ mod hosts;
 mod leaks;
 mod paths;
 mod redirects;
+mod rotation;
 mod session;
 mod spoof;
 mod token;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{aead, hmac};
 
 use super::{StateFlaw, hex, unhex};
-use crate::provider::Provider;
+use crate::provider::{LoginKey, Provider};
 use crate::redirect::MAX_TARGET;
 use crate::time::UnixTime;
 
@@ -44,7 +44,7 @@ impl SignIn {
     /// Encrypts and authenticates, under a nonce that must be random.
     pub(super) fn seal(&self, provider: &Provider, nonce: [u8; NONCE]) -> Option<String> {
         let mut sealed = self.to_payload();
-        sealing_key(provider)?
+        sealing_key(&provider.login_key)?
             .seal_in_place_append_tag(
                 aead::Nonce::assume_unique_for_key(nonce),
                 associated_data(provider),
@@ -55,19 +55,27 @@ impl SignIn {
         Some(format!("{}.{body}", hex(tag_of(provider))))
     }
 
-    /// Undoes [`Self::seal`].
-    pub(super) fn open(provider: &Provider, state: &[u8]) -> Result<Self, StateFlaw> {
+    /// Undoes [`Self::seal`]; says which key did it.
+    pub(super) fn open<'p>(
+        provider: &'p Provider,
+        state: &[u8],
+        now: UnixTime,
+    ) -> Result<(Self, &'p LoginKey), StateFlaw> {
         let (claimed, body) = split(state).ok_or(StateFlaw::Malformed)?;
         if claimed != tag_of(provider) {
             return Err(StateFlaw::ForeignProvider);
         }
-        let mut body = URL_SAFE_NO_PAD.decode(body).map_err(|_| StateFlaw::Malformed)?;
-        let (nonce, sealed) = body.split_first_chunk_mut::<NONCE>().ok_or(StateFlaw::Malformed)?;
-        let nonce = aead::Nonce::assume_unique_for_key(*nonce);
-        let payload = sealing_key(provider)
-            .and_then(|key| key.open_in_place(nonce, associated_data(provider), sealed).ok())
-            .ok_or(StateFlaw::BadSeal)?;
-        Self::of_payload(payload).ok_or(StateFlaw::Malformed)
+        let body = URL_SAFE_NO_PAD.decode(body).map_err(|_| StateFlaw::Malformed)?;
+        let (nonce, sealed) = body.split_first_chunk::<NONCE>().ok_or(StateFlaw::Malformed)?;
+        let mut opened = provider.login_keys(now).filter_map(|key| {
+            let nonce = aead::Nonce::assume_unique_for_key(*nonce);
+            let mut sealed = sealed.to_vec();
+            let opener = sealing_key(key)?;
+            let payload = opener.open_in_place(nonce, associated_data(provider), &mut sealed);
+            payload.ok().map(|payload| (Self::of_payload(payload), key))
+        });
+        let (sign_in, key) = opened.next().ok_or(StateFlaw::BadSeal)?;
+        Ok((sign_in.ok_or(StateFlaw::Malformed)?, key))
     }
 
     fn to_payload(&self) -> Vec<u8> {
@@ -105,8 +113,8 @@ fn tag_of(provider: &Provider) -> [u8; 4] {
 }
 
 /// A key of its own: the login key itself is used for HMAC.
-fn sealing_key(provider: &Provider) -> Option<aead::LessSafeKey> {
-    let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &provider.login_key.0), KEY_LABEL);
+fn sealing_key(login_key: &LoginKey) -> Option<aead::LessSafeKey> {
+    let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &login_key.0), KEY_LABEL);
     let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, key.as_ref()).ok()?;
     Some(aead::LessSafeKey::new(key))
 }
@@ -119,14 +127,19 @@ fn associated_data(provider: &Provider) -> aead::Aad<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::LoginKey;
     use crate::testing::{other_provider, provider};
+
+    const NOW: UnixTime = UnixTime(1_795_352_157);
+
+    fn open(provider: &Provider, state: impl AsRef<[u8]>) -> Result<SignIn, StateFlaw> {
+        SignIn::open(provider, state.as_ref(), NOW).map(|(sign_in, _)| sign_in)
+    }
 
     fn sign_in(target: &str) -> SignIn {
         SignIn {
             tag: [0, 1, 2, 255],
             binding_proof: [9; 32],
-            issued: UnixTime(1_795_352_157),
+            issued: NOW,
             attempt: 1,
             target: target.to_owned(),
         }
@@ -136,7 +149,7 @@ mod tests {
     fn a_state_opens_to_what_was_sealed_and_shows_nothing_of_it() {
         let target = "https://ext.example/wiki/secret-plan";
         let state = sign_in(target).seal(&provider(), [3; NONCE]).unwrap();
-        assert_eq!(SignIn::open(&provider(), state.as_bytes()), Ok(sign_in(target)));
+        assert_eq!(open(&provider(), state.as_bytes()), Ok(sign_in(target)));
         assert!(state.starts_with("39eda669."), "{state}");
         assert!(state.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
         assert!(!state.contains(&URL_SAFE_NO_PAD.encode("secret-plan")[2..12]));
@@ -145,9 +158,9 @@ mod tests {
     #[test]
     fn the_longest_target_fits_and_nothing_longer_is_read() {
         let state = sign_in(&"a".repeat(MAX_TARGET)).seal(&provider(), [3; NONCE]).unwrap();
-        assert!(SignIn::open(&provider(), state.as_bytes()).is_ok());
+        assert!(open(&provider(), state.as_bytes()).is_ok());
         let longer = sign_in(&"a".repeat(MAX_TARGET + 3)).seal(&provider(), [3; NONCE]).unwrap();
-        assert_eq!(SignIn::open(&provider(), longer.as_bytes()), Err(StateFlaw::Malformed));
+        assert_eq!(open(&provider(), longer.as_bytes()), Err(StateFlaw::Malformed));
     }
 
     #[test]
@@ -156,10 +169,10 @@ mod tests {
         for at in 0..state.len() {
             let mut changed = state.clone().into_bytes();
             changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
-            assert!(SignIn::open(&provider(), &changed).is_err(), "character {at}");
-            assert!(SignIn::open(&provider(), &state.as_bytes()[..at]).is_err(), "length {at}");
+            assert!(open(&provider(), &changed).is_err(), "character {at}");
+            assert!(open(&provider(), &state.as_bytes()[..at]).is_err(), "length {at}");
         }
-        assert!(SignIn::open(&provider(), format!("{state}A").as_bytes()).is_err());
+        assert!(open(&provider(), format!("{state}A").as_bytes()).is_err());
     }
 
     #[test]
@@ -180,9 +193,9 @@ mod tests {
             (&relabelled, StateFlaw::BadSeal),
             (&format!("39eda669.{}", "A".repeat(200)), StateFlaw::BadSeal),
         ] {
-            assert_eq!(SignIn::open(&provider(), state.as_bytes()), Err(flaw), "{state}");
+            assert_eq!(open(&provider(), state.as_bytes()), Err(flaw), "{state}");
         }
-        assert_eq!(SignIn::open(&provider(), b"39eda669.\xff\xff"), Err(StateFlaw::Malformed));
+        assert_eq!(open(&provider(), b"39eda669.\xff\xff"), Err(StateFlaw::Malformed));
     }
 
     #[test]
@@ -192,14 +205,14 @@ mod tests {
         let twin =
             crate::provider::Provider { login_key: LoginKey(ours.login_key.0), ..other_provider() };
         let foreign = sign_in("https://ext.example/").seal(&twin, [3; NONCE]).unwrap();
-        assert!(SignIn::open(&twin, foreign.as_bytes()).is_ok());
+        assert!(open(&twin, foreign.as_bytes()).is_ok());
         let label = |provider: &crate::provider::Provider| {
             let tag = provider.key.0.iter().take(4);
             tag.map(|byte| format!("{byte:02x}")).collect::<String>()
         };
         let relabelled = foreign.replace(&label(&twin), &label(&ours));
         assert_ne!(relabelled, foreign);
-        assert_eq!(SignIn::open(&ours, relabelled.as_bytes()), Err(StateFlaw::BadSeal));
+        assert_eq!(open(&ours, relabelled.as_bytes()), Err(StateFlaw::BadSeal));
         assert_ne!(provider().login_key.0, other_provider().login_key.0);
     }
 

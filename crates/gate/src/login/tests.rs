@@ -1,3 +1,5 @@
+mod former_key;
+
 use super::*;
 use crate::testing::{domain_provider, other_provider, provider};
 

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, hkdf};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 use super::SettingsError;
 use super::settings::missing;
@@ -37,12 +42,12 @@ pub(super) fn cookie_name(client_id: &str) -> String {
 }
 
 /// 32 bytes of key material for login states. Never printed.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LoginKey(pub [u8; 32]);
 
 impl LoginKey {
     /// HKDF-SHA256 (RFC 5869) over the secret; the client id keeps providers that share it apart.
-    pub(super) fn derive(material: &Secret, client_id: &str) -> Result<Self, SettingsError> {
+    pub(crate) fn derive(material: &Secret, client_id: &str) -> Result<Self, SettingsError> {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ngx_http_authentik_module login state v1");
         let mut key = Self([0; 32]);
         salt.extract(material.expose())
@@ -56,6 +61,24 @@ impl LoginKey {
 impl fmt::Debug for LoginKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LoginKey(32 bytes)")
+    }
+}
+
+/// For documents that are meant to hold it.
+impl Serialize for LoginKey {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0)))
+    }
+}
+
+impl<'de> Deserialize<'de> for LoginKey {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        // Messages of serde and base64 could quote what was found.
+        let wrong = || D::Error::custom("not a key");
+        let encoded = Zeroizing::new(String::deserialize(from).map_err(|_| wrong())?);
+        let mut key = Self([0; 32]);
+        let written = URL_SAFE_NO_PAD.decode_slice(encoded.as_bytes(), &mut key.0);
+        (written == Ok(key.0.len())).then_some(key).ok_or_else(wrong)
     }
 }
 

@@ -1,0 +1,28 @@
+//! The providers of the configuration that is in use, for the one that takes its place.
+//!
+//! Known to the master, which reads every configuration; workers inherit what it made of them. They
+//! are in no shared memory, and a new master knows nothing of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gate::provider::Provider;
+
+use super::MainConf;
+use crate::ngx::now;
+
+static IN_USE: Mutex<Vec<Arc<Provider>>> = Mutex::new(Vec::new());
+
+/// Takes the place of the block of this name, if there is one that means the same provider.
+pub(super) fn succeed(provider: &mut Provider) {
+    let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(previous) = in_use.iter().find(|previous| previous.name == provider.name) {
+        provider.succeed(previous, now());
+    }
+}
+
+/// A configuration was read without a mistake and is used from now on, `None` without `http`.
+pub(crate) fn replace(conf: Option<&MainConf>) {
+    let providers = conf.map(|conf| conf.providers.as_slice()).unwrap_or_default();
+    let providers = providers.iter().map(|defined| Arc::clone(&defined.provider)).collect();
+    *IN_USE.lock().unwrap_or_else(PoisonError::into_inner) = providers;
+}
