@@ -10,9 +10,10 @@ use authentik_io::outpost::Events;
 use gate::live::{Fact, Live};
 use gate::outpost::{Candidate, Directory, Gap, Origin, RefreshError, Snapshot, TooLarge};
 use gate::secret::Secret;
+use gate::time::UnixTime;
 
 use super::mailbox::{Mail, Mailbox};
-use super::state_file;
+use super::{keeper, state_file};
 use crate::conf::OutpostConf;
 use crate::ngx::lifecycle::is_alive;
 use crate::ngx::log::{Level, printable};
@@ -175,10 +176,13 @@ impl Events for Herald {
         self.gap.refresh_begins();
     }
 
-    fn refreshed(&self, snapshot: Snapshot) {
+    fn refreshed(&self, mut snapshot: Snapshot) {
         // A connection that is being handed over may be slower than its successor.
         if !self.is_holder() {
             return;
+        }
+        if let Some((_, Some(previous))) = keeper::published(self.live, &self.origin) {
+            snapshot.succeed(&previous, UnixTime(now()));
         }
         self.publish(&snapshot);
         if !self.is_holder() {

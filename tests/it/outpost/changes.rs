@@ -113,6 +113,33 @@ fn a_request_that_waits_sees_one_state_of_the_settings() {
 }
 
 #[test]
+fn a_sign_in_outlives_a_change_of_its_secrets_in_authentik() {
+    let site = started(connected());
+    let mut browsers = [site.browser(), site.browser()];
+    let callbacks = browsers.each_mut().map(|browser| browser.open_until_callback("/page"));
+    let request = site.get("/public/page");
+    for (pattern, status, cookie_secret) in
+        [("^/public/", 200, None), ("", 401, Some("of the provider's new cookie secret"))]
+    {
+        site.sso.update_provider("wiki", |wiki| {
+            wiki.client_secret = format!("renewed, {status}");
+            wiki.proxy.skip_path_regex = pattern.to_owned();
+            if let Some(secret) = cookie_secret {
+                secret.clone_into(&mut wiki.proxy.cookie_secret);
+            }
+        });
+        within(LIVE, "the change is live", || all_workers_say(&site, &request, status));
+    }
+
+    let [first, second] = &mut browsers;
+    assert_eq!(first.open(&callbacks[0]).status(), 200);
+    // Workers that did not see the change.
+    site.reload();
+    assert_eq!(second.open(&callbacks[1]).status(), 200);
+    assert_eq!(site.browser().open("/new").status(), 200);
+}
+
+#[test]
 fn what_is_typed_in_authentik_writes_no_line_of_the_log() {
     let site = started(connected().settings(|settings, _| {
         for slug in ["one", "two"] {

@@ -50,6 +50,7 @@ fn read(listed: &Value, browser: Option<&str>) -> Result<ProviderConfig, String>
         intercept_header_auth: from.switch("intercept_header_auth", true)?,
         scopes_to_request: from.sorted_list("scopes_to_request")?,
         assigned_application_slug: from.required("assigned_application_slug")?,
+        former_login_key: None,
     })
 }
 

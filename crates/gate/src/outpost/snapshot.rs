@@ -4,9 +4,13 @@
 //! (authentik-outpost.md §1.5, §1.6). Lists are sorted where authentik's order means nothing, so
 //! that the same settings are the same bytes.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::provider::{FormerKey, LoginKey};
 use crate::secret::{self, Secret};
+use crate::time::UnixTime;
 
 /// One state of an outpost, as authentik told it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +78,10 @@ pub struct ProviderConfig {
     pub scopes_to_request: Vec<String>,
     /// Slug of the application.
     pub assigned_application_slug: String,
+    /// Not authentik's: what the key of login states was before. Here it reaches every worker, also
+    /// those that are started later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_login_key: Option<FormerKey>,
 }
 
 /// The members of `oidc_configuration` that are used, after `browser_url` was applied.
@@ -129,7 +137,44 @@ impl Unusable {
     }
 }
 
+impl ProviderConfig {
+    /// What makes it the same provider, whatever else changes.
+    fn identity(&self) -> (&str, &str) {
+        (&self.oidc_configuration.issuer, &self.client_id)
+    }
+
+    /// Key of login states; authentik always sends one.
+    pub(super) fn cookie_secret(&self) -> Option<&Secret> {
+        Some(&self.cookie_secret).filter(|secret| !secret.is_empty())
+    }
+
+    /// What the login key is derived from, as [`Provider::new`](crate::provider::Provider::new) does.
+    fn key_material(&self) -> &Secret {
+        self.cookie_secret().unwrap_or(&self.client_secret)
+    }
+
+    fn succeed(&mut self, previous: &Self, now: UnixTime) {
+        let material = previous.key_material();
+        let is_same = material == self.key_material();
+        let replaced =
+            if is_same { None } else { LoginKey::derive(material, &self.client_id).ok() };
+        self.former_login_key = FormerKey::next(replaced, previous.former_login_key.as_ref(), now);
+    }
+}
+
 impl Snapshot {
+    /// Takes the place of `previous`: its providers get what sign-ins that began there need to end
+    /// here. Nothing is taken over from another client or issuer.
+    pub fn succeed(&mut self, previous: &Self, now: UnixTime) {
+        let of_client = |config| (ProviderConfig::identity(config), config);
+        let before: HashMap<_, _> = previous.providers.iter().map(of_client).collect();
+        for config in &mut self.providers {
+            if let Some(previous) = before.get(&config.identity()) {
+                config.succeed(previous, now);
+            }
+        }
+    }
+
     /// As it is published and stored. Holds secrets.
     ///
     /// # Errors
@@ -168,5 +213,67 @@ mod tests {
         let json = snapshot.to_json().unwrap();
         assert_eq!(Snapshot::from_json(json.expose()).unwrap(), snapshot);
         assert!(Snapshot::from_json(b"{}").is_err());
+    }
+
+    const NOW: UnixTime = UnixTime(1_795_352_157);
+
+    fn listed(client_secret: &str, cookie_secret: &str) -> ProviderConfig {
+        ProviderConfig {
+            client_id: "client-123".into(),
+            client_secret: Secret::new(client_secret),
+            cookie_secret: Secret::new(cookie_secret),
+            ..ProviderConfig::default()
+        }
+    }
+
+    fn snapshot(config: ProviderConfig) -> Snapshot {
+        Snapshot { providers: vec![config], ..Snapshot::default() }
+    }
+
+    fn after(previous: &Snapshot, config: ProviderConfig, now: UnixTime) -> Option<FormerKey> {
+        let mut next = snapshot(config);
+        next.succeed(previous, now);
+        next.providers.remove(0).former_login_key
+    }
+
+    #[test]
+    fn a_former_key_is_what_the_changed_secret_was_used_for() {
+        let previous = snapshot(listed("client", "cookie"));
+        let key = |secret| LoginKey::derive(&Secret::new(secret), "client-123").unwrap();
+        let former = |secret| FormerKey::next(Some(key(secret)), None, NOW);
+        for (client_secret, cookie_secret, expected) in [
+            ("client", "cookie", None),
+            ("renewed", "cookie", None), // keys are not made of it
+            ("client", "renewed", former("cookie")),
+            ("renewed", "renewed", former("cookie")),
+            ("client", "", former("cookie")),
+        ] {
+            let found = after(&previous, listed(client_secret, cookie_secret), NOW);
+            assert_eq!(found, expected, "{client_secret} {cookie_secret}");
+        }
+        let without = snapshot(listed("client", ""));
+        assert_eq!(after(&without, listed("renewed", ""), NOW), former("client"));
+    }
+
+    #[test]
+    fn a_former_key_ends_and_goes_to_no_other_provider() {
+        let mut changed = snapshot(listed("client", "renewed"));
+        changed.succeed(&snapshot(listed("client", "cookie")), NOW);
+        let same = || listed("client", "renewed");
+        let published = changed.to_json().unwrap();
+        assert_eq!(Snapshot::from_json(published.expose()).unwrap(), changed);
+        let former = changed.providers[0].former_login_key.clone();
+        assert!(former.is_some());
+        assert_eq!(after(&changed, same(), NOW.plus(600)), former);
+        assert_eq!(after(&changed, same(), NOW.plus(601)), None);
+
+        let other = ProviderConfig { client_id: "test-client".into(), ..same() };
+        assert_eq!(after(&changed, other, NOW), None);
+        let issuer = "https://sso.example.org/application/o/wiki/".into();
+        let oidc_configuration = OidcConfiguration { issuer, ..OidcConfiguration::default() };
+        let moved = ProviderConfig { oidc_configuration, ..same() };
+        assert_eq!(after(&changed, moved, NOW), None);
+        // Deleted, and made anew.
+        assert_eq!(after(&Snapshot::default(), same(), NOW), None);
     }
 }

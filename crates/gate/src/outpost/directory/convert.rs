@@ -31,7 +31,7 @@ pub(super) fn convert(
         external_host: config.external_host.clone(),
         mode: mode(&config.mode)?,
         cookie_domain: filled(&config.cookie_domain),
-        cookie_secret: (!config.cookie_secret.is_empty()).then(|| config.cookie_secret.clone()),
+        cookie_secret: config.cookie_secret().cloned(),
         unauth_paths,
         scope: config.scopes_to_request.clone(),
         application: filled(&config.assigned_application_slug),
@@ -41,7 +41,8 @@ pub(super) fn convert(
         basic_auth: basic_auth(config),
         intercept_header_auth: Some(config.intercept_header_auth),
     };
-    let provider = Provider::new(settings).map_err(|error| error.to_string())?;
+    let mut provider = Provider::new(settings).map_err(|error| error.to_string())?;
+    provider.former_login_key = config.former_login_key.clone();
     if provider.opens_everything() {
         remarks
             .push("its unauthenticated paths open every path; anchor them: ^/public/".to_owned());

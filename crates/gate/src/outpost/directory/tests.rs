@@ -160,6 +160,23 @@ fn what_did_not_change_is_not_made_again() {
 }
 
 #[test]
+fn a_provider_has_the_key_that_it_had_before_its_secret_changed() {
+    let of = |secret: &str| ProviderConfig {
+        cookie_secret: Secret::new(secret),
+        ..config("a", "https://a.example")
+    };
+    let before = Snapshot { providers: vec![of("one")], ..Snapshot::default() };
+    let mut after = Snapshot { providers: vec![of("two")], ..Snapshot::default() };
+    let now = crate::time::UnixTime(1_795_352_157);
+    after.succeed(&before, now);
+    let keys = |snapshot: Snapshot| -> Vec<_> {
+        let directory = Directory::build(snapshot, &Trust::System, None);
+        directory.only().unwrap().login_keys(now).cloned().collect()
+    };
+    assert_eq!(keys(after)[1..], keys(before));
+}
+
+#[test]
 fn a_certificate_is_found_by_server_name() {
     let certificate =
         Certificate { pk: "1".into(), certificate: "PEM".into(), ..Certificate::default() };
