@@ -9,6 +9,7 @@ import pathlib
 import sys
 from typing import Callable, NamedTuple
 
+import directory
 import instructions
 import logins
 import lookup
@@ -37,6 +38,8 @@ ROWS = [
     Row("instructions_per_request", "instructions added per request, static", "≤", 8_000),
     Row("million_sessions_vs_thousand", "lookup with 1,000,000 sessions ÷ with 1,000", "≤", 1.5),
     Row("thousand_providers_vs_one", "request with 1,000 providers ÷ with 1", "≤", 1.1),
+    Row("thousand_providers_ms", "making 1,000 providers at a worker's start, ms", "≤", 50),
+    Row("thousand_providers_kib", "memory of 1,000 providers in a worker, KiB", "≤", 8_192),
     Row("bytes_per_session", "bytes per session in the zone, 1.5 KB token", "≤", 3_584),
     Row("p99_others_during_logins", "p99 of other requests during 50 slow logins ÷ without", "≤", 1.2),
     Row("so_bytes", "the `.so`, stripped, bytes", "≤", 6_291_456),
@@ -55,6 +58,7 @@ MEASURES: list[tuple[set[str], Callable]] = [
         ratios.side_by_side,
     ),
     ({"thousand_providers_vs_one"}, ratios.providers),
+    ({"thousand_providers_ms", "thousand_providers_kib"}, directory.thousand),
     ({"instructions_per_request"}, instructions.added_per_request),
     ({"million_sessions_vs_thousand"}, lookup.million_vs_thousand),
     ({"bytes_per_session"}, seed.bytes_per_session),

@@ -10,8 +10,9 @@ paths=$(ci/nginx.sh debian)
 eval "$paths"
 BENCH_MODULE=$(ci/module.sh debian release)
 BENCH_MODULE_SEED=$(ci/module.sh debian release bench-seed)
-cargo build --locked --release --package authentik-gate --example lookup
+cargo build --locked --release --package authentik-gate --example lookup --example directory
 BENCH_LOOKUP=$target/release/examples/lookup
+BENCH_DIRECTORY=$target/release/examples/directory
 BENCH_TARGET=$target
-export AUTHENTIK_NGINX BENCH_MODULE BENCH_MODULE_SEED BENCH_LOOKUP BENCH_TARGET
+export AUTHENTIK_NGINX BENCH_MODULE BENCH_MODULE_SEED BENCH_LOOKUP BENCH_DIRECTORY BENCH_TARGET
 exec python3 -B ci/bench "$@"

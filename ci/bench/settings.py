@@ -16,6 +16,8 @@ class Settings(NamedTuple):
     module_seed: pathlib.Path
     # The example `lookup` of the gate.
     lookup: pathlib.Path
+    # The example `directory` of the gate.
+    directory: pathlib.Path
     target: pathlib.Path
     # Alternating runs of each case, and seconds of each run.
     rounds: int
@@ -34,6 +36,7 @@ SETTINGS = Settings(
     module=_required("BENCH_MODULE"),
     module_seed=_required("BENCH_MODULE_SEED"),
     lookup=_required("BENCH_LOOKUP"),
+    directory=_required("BENCH_DIRECTORY"),
     target=_required("BENCH_TARGET"),
     rounds=int(os.environ.get("BENCH_ROUNDS", "9")),
     seconds=int(os.environ.get("BENCH_SECONDS", "2")),

@@ -94,9 +94,8 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     let (key, values) = block::line("authentik_provider", &KEYS, &mut into.seen, cf)?;
     match key.as_str() {
         "unauth_paths" if !values.is_empty() => {
-            unauth_paths(&key, cf)?;
+            into.settings.unauth_paths = unauth_paths(&key, cf)?;
             into.unauth_paths = cf.place();
-            into.settings.unauth_paths = values;
             Ok(())
         }
         "basic_auth" => match <[String; 2]>::try_from(values) {

@@ -8,28 +8,27 @@
 
 mod dialect;
 mod normal;
+mod pattern;
 mod readings;
 
-use std::fmt;
+use std::sync::Arc;
 
 pub use normal::normalize;
+use pattern::Pattern;
+pub use pattern::{Library, PatternError};
 use readings::Readings;
-use regex::{Regex, RegexBuilder};
 
 /// Most patterns in one list.
 const MAX_PATTERNS: usize = 256;
 
-/// Longest pattern, in bytes.
-const MAX_PATTERN: usize = 4096;
+/// What a list leaves to be compiled when the first visitor comes by, in microseconds about: two dozen
+/// patterns of the usual kind.
+const MAX_PUT_OFF: u32 = 2048;
 
-/// Most memory that one compiled pattern may take, in bytes. It bounds the time as well: a search
-/// takes at most a step per byte of the path and state of the pattern, 0.1 s for the worst of both.
-const MAX_COMPILED: usize = 1024 * 1024;
-
-/// Compiled unauthenticated-path patterns.
+/// Checked unauthenticated-path patterns.
 #[derive(Clone, Debug, Default)]
 pub struct UnauthPaths {
-    patterns: Vec<Regex>,
+    patterns: Vec<Arc<Pattern>>,
 }
 
 /// What of a request is matched.
@@ -79,13 +78,6 @@ impl PathFacts<'_> {
     }
 }
 
-/// A pattern that does not compile. `Display` is one line, for `nginx -t`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternError {
-    pattern: String,
-    cause: String,
-}
-
 impl UnauthPaths {
     /// Compiles the patterns; an entry of several lines holds one in each.
     ///
@@ -96,16 +88,44 @@ impl UnauthPaths {
     /// # Errors
     /// The first pattern that does not compile. None is left out silently.
     pub fn compile(patterns: &[String]) -> Result<Self, PatternError> {
-        let lines = patterns.iter().flat_map(|entry| entry.split('\n'));
-        let lines = lines.map(|line| line.strip_suffix('\r').unwrap_or(line));
-        let mut patterns = Vec::new();
-        for line in lines.filter(|line| !line.trim().is_empty()) {
-            if patterns.len() == MAX_PATTERNS {
-                return Err(PatternError::new(line, format!("more than {MAX_PATTERNS} patterns")));
-            }
-            patterns.push(compile_one(line)?);
+        let mut paths = Self::default();
+        for line in patterns.iter().flat_map(|entry| lines(entry)) {
+            paths.check_room(line)?;
+            paths.patterns.push(Arc::new(Pattern::compile(line)?));
         }
-        Ok(Self { patterns })
+        Ok(paths)
+    }
+
+    /// The patterns of `text`, one per line, that [`compile`](Self::compile) would take, and what is
+    /// wrong with each of the others. Most are compiled when they are first needed: an outpost has
+    /// thousands of them. Those in the `library` are shared, so that this happens once for each.
+    #[must_use]
+    pub fn usable(text: &str, library: &mut Library) -> (Self, Vec<PatternError>) {
+        let (mut paths, mut flaws, mut put_off) = (Self::default(), Vec::new(), 0);
+        for line in lines(text) {
+            if let Err(full) = paths.check_room(line) {
+                flaws.push(full);
+                break;
+            }
+            match library.pattern(line) {
+                Ok(pattern) => {
+                    if put_off + pattern.cost() > MAX_PUT_OFF {
+                        pattern.prepare();
+                    }
+                    put_off += pattern.cost();
+                    paths.patterns.push(pattern);
+                }
+                Err(flaw) => flaws.push(flaw),
+            }
+        }
+        (paths, flaws)
+    }
+
+    fn check_room(&self, line: &str) -> Result<(), PatternError> {
+        if self.patterns.len() < MAX_PATTERNS {
+            return Ok(());
+        }
+        Err(PatternError::new(line, format!("more than {MAX_PATTERNS} patterns")))
     }
 
     /// Whether there is no pattern at all.
@@ -141,53 +161,15 @@ impl UnauthPaths {
             return false;
         }
         let Some(readings) = Readings::of(path) else { return false };
-        self.patterns.iter().any(|pattern| readings.all_match(|text| pattern.is_match(text)))
+        self.patterns.iter().any(|pattern| readings.all_match(|text| pattern.matches(text)))
     }
 }
 
-fn compile_one(line: &str) -> Result<Regex, PatternError> {
-    if line.len() > MAX_PATTERN {
-        return Err(PatternError::new(line, format!("longer than {MAX_PATTERN} bytes")));
-    }
-    if line.contains(char::REPLACEMENT_CHARACTER) {
-        // What a file that is no UTF-8 has become. Whoever means the character writes `\x{FFFD}`.
-        return Err(PatternError::new(line, "invalid UTF-8".to_owned()));
-    }
-    let translated = dialect::translate(line).map_err(|cause| PatternError::new(line, cause))?;
-    RegexBuilder::new(&translated)
-        .size_limit(MAX_COMPILED)
-        .dfa_size_limit(MAX_COMPILED)
-        .build()
-        .map_err(|error| PatternError::new(line, cause_of(&error)))
+/// Those that are not blank.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    lines.filter(|line| !line.trim().is_empty())
 }
-
-fn cause_of(error: &regex::Error) -> String {
-    if let regex::Error::CompiledTooBig(limit) = error {
-        return format!("takes more than {limit} bytes compiled");
-    }
-    // The library draws the pattern with a caret over several lines; the last one says what is wrong.
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()
-}
-
-impl PatternError {
-    fn new(pattern: &str, cause: String) -> Self {
-        Self { pattern: pattern.to_owned(), cause }
-    }
-}
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 256;
-        let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-        let pattern: String = self.pattern.chars().map(printable).take(LONGEST).collect();
-        let cause: String = self.cause.chars().map(printable).take(LONGEST).collect();
-        write!(f, "\"{pattern}\" does not compile: {cause}")
-    }
-}
-
-impl std::error::Error for PatternError {}
 
 #[cfg(test)]
 mod tests;

@@ -84,7 +84,6 @@ impl Provider {
         let cookie_domain = cookie_domain(settings.cookie_domain.as_deref(), &external, mode)?;
         let internal_host = internal_host(settings.internal_host.as_deref(), mode)?;
         endpoints.check()?;
-        let unauth_paths = unauth_paths(&settings.unauth_paths)?;
         let key_material = settings.cookie_secret.as_ref().unwrap_or(&client_secret);
         let login_key = LoginKey::derive(key_material, &client_id)?;
         let application = application_slug(application, &issuer_url)?;
@@ -108,7 +107,7 @@ impl Provider {
             mode,
             external,
             cookie_domain,
-            unauth_paths,
+            unauth_paths: settings.unauth_paths,
             trust: settings.trust,
             internal_host,
             basic_auth: settings.basic_auth,
@@ -174,11 +173,6 @@ fn internal_host(typed: Option<&str>, mode: Mode) -> Result<String, SettingsErro
         (Mode::Proxy, None) => Err(missing(KEY, "mode proxy needs the application's URL")),
         (Mode::ForwardSingle | Mode::ForwardDomain, None) => Ok(String::new()),
     }
-}
-
-fn unauth_paths(patterns: &[String]) -> Result<UnauthPaths, SettingsError> {
-    UnauthPaths::compile(patterns)
-        .map_err(|error| SettingsError { key: "unauth_paths", message: error.to_string() })
 }
 
 fn scope(names: &[String]) -> String {

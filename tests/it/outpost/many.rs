@@ -5,13 +5,16 @@ use std::time::Duration;
 use authentik_standin::ProviderSettings;
 
 use super::{AUTO, all_workers_say, connected, started};
-use crate::harness::{Site, within};
+use crate::harness::{Site, eventually, within};
 
 /// What eight changes may add to the memory of a worker, in KiB: the allocator keeps some.
 const GROWTH: u64 = 24 << 10;
 
 /// How long an event loop may be held up by a change, in microseconds.
 const STALL: u64 = 5_000;
+
+/// What a thousand providers may take of a worker's memory, in KiB.
+const ROOM: u64 = 8 << 10;
 
 fn thousand() -> Site {
     let server = format!(
@@ -20,8 +23,29 @@ fn thousand() -> Site {
     );
     started(connected().server(&server).settings(|settings, ports| {
         let host = |slug: &str| format!("http://{slug}.test:{}", ports.main);
-        settings.providers.extend(ProviderSettings::many(1_000, host));
+        let mut many = ProviderSettings::many(1_000, host);
+        for provider in &mut many {
+            let slug = &provider.slug;
+            provider.proxy.skip_path_regex =
+                format!("^/{slug}/public/\n^/api/[a-z]+/{slug}$\n^/favicon\\.ico$");
+        }
+        settings.providers.extend(many);
     }))
+}
+
+/// Their memory as they are after a start with settings at hand.
+fn of_fresh_workers(site: &Site) -> u64 {
+    site.reload();
+    let at = site.get("/").host(&format!("app-0001.test:{}", site.address().port()));
+    eventually("the workers are new", || at.send().status() >= 400);
+    site.private_memory().into_iter().max().expect("a worker")
+}
+
+#[test]
+fn a_thousand_providers_take_little_memory_of_a_worker() {
+    let (few, many) = (started(connected()), thousand());
+    let (few, many) = (of_fresh_workers(&few), of_fresh_workers(&many));
+    assert!(many < few + ROOM, "{few} KiB without them, {many} KiB with them");
 }
 
 #[test]

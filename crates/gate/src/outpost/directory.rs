@@ -11,6 +11,7 @@ use url::Url;
 
 use self::convert::{Converted, convert};
 use super::{Certificate, Outpost, ProviderConfig, Snapshot, Unusable};
+use crate::paths::Library;
 use crate::provider::{Mode, Provider, ProviderKey, Trust};
 
 /// The providers of a [`Snapshot`]. Never changes: a change makes another one.
@@ -44,7 +45,7 @@ struct Site {
 
 impl Directory {
     /// Makes the providers of a snapshot. Those that did not change are taken from `previous`, so
-    /// that one change among many is cheap. Slow otherwise: patterns are compiled.
+    /// that one change among many is cheap. Patterns are checked, and compiled when a visitor comes.
     #[must_use]
     pub fn build(snapshot: Snapshot, trust: &Trust, previous: Option<&Self>) -> Self {
         let Snapshot { outpost, providers, certificates, unusable } = snapshot;
@@ -53,12 +54,16 @@ impl Directory {
         // The outpost's name is in a header of each provider.
         let known = previous.filter(|previous| previous.outpost.name == outpost.name);
         let known = known.map(Self::by_client).unwrap_or_default();
+        let mut library = Library::default();
+        known.values().for_each(|old| library.adopt(&old.made.provider.unauth_paths));
         let mut directory = Self { outpost, unusable, ..Self::default() };
         for config in providers {
             let same = known.get(config.client_id.as_str()).filter(|old| old.config == config);
             let made = match same {
                 Some(old) => Ok(Arc::clone(&old.made)),
-                None => convert(&config, &directory.outpost.name, trust).map(Arc::new),
+                None => {
+                    convert(&config, &directory.outpost.name, trust, &mut library).map(Arc::new)
+                }
             };
             let certificate = config.certificate.as_deref();
             let certificate = certificate.and_then(|pk| certificates.get(pk)).map(Arc::clone);

@@ -23,11 +23,21 @@ use repetition::{Counted, counted};
 /// What is wrong with a pattern, in Go's words where Go has some.
 pub(super) type Flaw = String;
 
+/// A pattern that was read.
+pub(super) struct Translated {
+    /// The pattern as the crate takes it.
+    pub(super) text: String,
+    /// No match has fewer characters.
+    pub(super) shortest: u32,
+    /// How long it would be with its counted repetitions written out, in characters about.
+    pub(super) unrolled: u32,
+}
+
 /// Rewrites a pattern.
 ///
 /// # Errors
 /// What Go would not compile, and the little that means something else here.
-pub(super) fn translate(pattern: &str) -> Result<String, Flaw> {
+pub(super) fn translate(pattern: &str) -> Result<Translated, Flaw> {
     let mut translation = Translation {
         pattern,
         from: pattern.chars(),
@@ -39,7 +49,12 @@ pub(super) fn translate(pattern: &str) -> Result<String, Flaw> {
     while let Some(c) = translation.from.next() {
         translation.item(c)?;
     }
-    if translation.outer.is_empty() { Ok(translation.to) } else { Err("missing closing )".into()) }
+    let Translation { to: text, outer, level, .. } = translation;
+    if !outer.is_empty() {
+        return Err("missing closing )".into());
+    }
+    let Operand { shortest, unrolled, .. } = level.close();
+    Ok(Translated { text, shortest, unrolled })
 }
 
 struct Translation<'p> {
@@ -53,24 +68,64 @@ struct Translation<'p> {
     repetition: Option<usize>,
 }
 
-/// One group while it is read. Each operand has a weight: the product of the counted repetitions
-/// inside it.
+/// One group while it is read.
 #[derive(Default)]
 struct Level {
     /// What a repetition would apply to.
-    operand: Option<u32>,
+    operand: Option<Operand>,
     /// The weightiest operand before that one.
     weight: u32,
+    /// Fewest characters of the branch that is being read, up to that operand.
+    branch: u32,
+    /// Fewest characters of the branches before it.
+    shortest: Option<u32>,
+    /// Of all branches, up to that operand.
+    unrolled: u32,
+}
+
+/// A part of a pattern.
+#[derive(Clone, Copy)]
+struct Operand {
+    /// The product of the counted repetitions inside it.
+    weight: u32,
+    /// No match of it has fewer characters.
+    shortest: u32,
+    /// Its length with repetitions written out.
+    unrolled: u32,
+}
+
+impl Operand {
+    const CHARACTER: Self = Self { weight: 1, shortest: 1, unrolled: 1 };
+    const EDGE: Self = Self { weight: 1, shortest: 0, unrolled: 1 };
+
+    /// One of many characters, which takes so many to say.
+    fn class(written: usize) -> Self {
+        Self { unrolled: u32::try_from(written).unwrap_or(u32::MAX), ..Self::CHARACTER }
+    }
 }
 
 impl Level {
-    fn push(&mut self, operand: Option<u32>) {
-        self.weight = self.heaviest();
+    fn push(&mut self, operand: Option<Operand>) {
+        if let Some(Operand { weight, shortest, unrolled }) = self.operand {
+            self.weight = self.weight.max(weight);
+            self.branch = self.branch.saturating_add(shortest);
+            self.unrolled = self.unrolled.saturating_add(unrolled);
+        }
         self.operand = operand;
     }
 
-    fn heaviest(&self) -> u32 {
-        self.weight.max(self.operand.unwrap_or(1))
+    /// At a `|`.
+    fn end_branch(&mut self) {
+        self.push(None);
+        let branch = std::mem::take(&mut self.branch);
+        self.shortest = Some(self.shortest.map_or(branch, |other| other.min(branch)));
+        self.unrolled = self.unrolled.saturating_add(1);
+    }
+
+    fn close(mut self) -> Operand {
+        self.end_branch();
+        let Self { weight, shortest, unrolled, .. } = self;
+        Operand { weight: weight.max(1), shortest: shortest.unwrap_or(0), unrolled }
     }
 }
 
@@ -79,23 +134,25 @@ impl<'p> Translation<'p> {
         let begin = self.position() - c.len_utf8();
         let stacked_on = self.repetition.take();
         match c {
-            '*' | '+' | '?' => self.repeat(begin, stacked_on, 1, &c.to_string())?,
+            '*' | '?' => self.repeat(begin, stacked_on, Counted::UNCOUNTED, &c.to_string())?,
+            '+' => self.repeat(begin, stacked_on, Counted { min: 1, max: None }, "+")?,
             '{' => match counted(&mut self.from) {
-                Some(Counted { min, max }) => self.repeat_counted(begin, stacked_on, min, max)?,
+                Some(counted) => self.repeat_counted(begin, stacked_on, counted)?,
                 None => self.literal(c),
             },
             '\\' => self.escape()?,
             '[' => {
                 class::translate(&mut self.from, &mut self.to)?;
-                self.level.push(Some(1));
+                self.level.push(Some(Operand::class(self.since(begin).len())));
             }
             '(' => self.open()?,
             ')' => self.close()?,
             '|' => {
                 self.to.push(c);
-                self.level.push(None);
+                self.level.end_branch();
             }
-            '^' | '$' | '.' => self.operand(&c.to_string()),
+            '^' | '$' => self.operand(&c.to_string(), Operand::EDGE),
+            '.' => self.operand(".", Operand::class(r"[^\n]".len())),
             _ => self.literal(c),
         }
         Ok(())
@@ -109,14 +166,14 @@ impl<'p> Translation<'p> {
         self.pattern.get(begin..self.position()).unwrap_or_default()
     }
 
-    fn operand(&mut self, written: &str) {
+    fn operand(&mut self, written: &str, operand: Operand) {
         self.to.push_str(written);
-        self.level.push(Some(1));
+        self.level.push(Some(operand));
     }
 
     fn literal(&mut self, c: char) {
         literal(c, &mut self.to);
-        self.level.push(Some(1));
+        self.level.push(Some(Operand::CHARACTER));
     }
 
     fn escape(&mut self) -> Result<(), Flaw> {
@@ -133,13 +190,13 @@ impl<'p> Translation<'p> {
             _ => {
                 match escape::read(&mut self.from)? {
                     Escaped::Char(c) => self.literal(c),
-                    Escaped::Set(set) => self.operand(&set),
+                    Escaped::Set(set) => self.operand(&set, Operand::class(set.len())),
                 }
                 return Ok(());
             }
         };
         self.from.next();
-        self.operand(edge);
+        self.operand(edge, Operand::EDGE);
         Ok(())
     }
 

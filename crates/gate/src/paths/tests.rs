@@ -1,3 +1,4 @@
+use super::pattern::MAX_PATTERN;
 use super::*;
 
 fn rules(patterns: &[&str]) -> UnauthPaths {

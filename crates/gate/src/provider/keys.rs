@@ -90,6 +90,7 @@ impl Drop for LoginKey {
 
 #[cfg(test)]
 mod tests {
+    use crate::paths::UnauthPaths;
     use crate::provider::{Provider, ProviderKey, Settings};
     use crate::testing::settings;
 
@@ -118,7 +119,7 @@ mod tests {
             |s| s.name = "renamed".into(),
             |s| s.external_host = "https://moved.example".into(),
             |s| s.client_secret = Some(crate::secret::Secret::new("renewed")),
-            |s| s.unauth_paths = vec!["^/public/".into()],
+            |s| s.unauth_paths = UnauthPaths::compile(&["^/public/".into()]).unwrap(),
         ];
         for change in same {
             assert_eq!(key(change), ours);

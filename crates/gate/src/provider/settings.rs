@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::web_url::web_url;
+use crate::paths::UnauthPaths;
 use crate::secret::Secret;
 
 /// A provider as the administrator wrote it, unchecked.
@@ -27,8 +28,8 @@ pub struct Settings {
     pub cookie_domain: Option<String>,
     /// Key material for login states; the client secret is used when there is none.
     pub cookie_secret: Option<Secret>,
-    /// Patterns, one per entry, in authentik's dialect; blank ones are skipped.
-    pub unauth_paths: Vec<String>,
+    /// What passes without a session.
+    pub unauth_paths: UnauthPaths,
     /// Scopes to request, in this order.
     pub scope: Vec<String>,
     /// Application slug, for `X-authentik-meta-app` and discovery in global issuer mode.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::ProviderConfig;
-use crate::paths::UnauthPaths;
+use crate::paths::{Library, UnauthPaths};
 use crate::provider::{GivenEndpoints, Mode, Provider, Settings, Trust};
 
 /// A provider that is ready, and what was left out of it.
@@ -19,8 +19,9 @@ pub(super) fn convert(
     config: &ProviderConfig,
     outpost: &str,
     trust: &Trust,
+    library: &mut Library,
 ) -> Result<Converted, String> {
-    let (unauth_paths, mut remarks) = usable_patterns(&config.skip_path_regex);
+    let (unauth_paths, mut remarks) = usable_patterns(&config.skip_path_regex, library);
     let settings = Settings {
         // Text of others, which goes to logs and headers.
         name: config.name.chars().filter(|c| !c.is_control()).collect(),
@@ -89,16 +90,10 @@ fn endpoints(config: &ProviderConfig) -> GivenEndpoints {
     }
 }
 
-/// The patterns that compile, and a remark on each that does not: it opens nothing then
+/// The patterns that can be used, and a remark on each of the others: it opens nothing then
 /// (authentik-outpost.md §4.8).
-fn usable_patterns(lines: &str) -> (Vec<String>, Vec<String>) {
-    let (mut usable, mut remarks) = (Vec::new(), Vec::new());
-    for line in lines.split('\n') {
-        let pattern = [line.to_owned()];
-        match UnauthPaths::compile(&pattern) {
-            Ok(_) => usable.extend(pattern),
-            Err(error) => remarks.push(format!("unauthenticated path left out: {error}")),
-        }
-    }
-    (usable, remarks)
+fn usable_patterns(lines: &str, library: &mut Library) -> (UnauthPaths, Vec<String>) {
+    let (usable, flaws) = UnauthPaths::usable(lines, library);
+    let remark = |flaw| format!("unauthenticated path left out: {flaw}");
+    (usable, flaws.into_iter().map(remark).collect())
 }

@@ -80,7 +80,7 @@ impl Translation<'_> {
         let outer = self.outer.pop().ok_or("unexpected )")?;
         let inner = std::mem::replace(&mut self.level, outer);
         self.to.push(')');
-        self.level.push(Some(inner.heaviest()));
+        self.level.push(Some(inner.close()));
         Ok(())
     }
 }

@@ -2,15 +2,21 @@
 
 use std::str::Chars;
 
-use super::{Flaw, Translation, eat, quote};
+use super::{Flaw, Operand, Translation, eat, quote};
 
 /// Go's limit for a repetition, and for the product of nested ones.
 const MAX_REPEAT: u32 = 1000;
 
 /// `{n}`, `{n,}` or `{n,m}`.
+#[derive(Clone, Copy)]
 pub(super) struct Counted {
     pub(super) min: u32,
     pub(super) max: Option<u32>,
+}
+
+impl Counted {
+    /// `*`, and `?` as far as counting goes.
+    pub(super) const UNCOUNTED: Self = Self { min: 0, max: None };
 }
 
 /// What follows a `{`, if it makes a repetition; else the `{` is a character.
@@ -46,9 +52,9 @@ impl Translation<'_> {
         &mut self,
         begin: usize,
         stacked_on: Option<usize>,
-        min: u32,
-        max: Option<u32>,
+        counted: Counted,
     ) -> Result<(), Flaw> {
+        let Counted { min, max } = counted;
         let bad = min > MAX_REPEAT || max.is_some_and(|max| max > MAX_REPEAT || max < min);
         if bad {
             return Err(quote("invalid repeat count", self.since(begin)));
@@ -57,14 +63,14 @@ impl Translation<'_> {
             Some(max) => format!("{{{min},{max}}}"),
             None => format!("{{{min},}}"),
         };
-        self.repeat(begin, stacked_on, max.unwrap_or(min), &written)
+        self.repeat(begin, stacked_on, counted, &written)
     }
 
     pub(super) fn repeat(
         &mut self,
         begin: usize,
         stacked_on: Option<usize>,
-        times: u32,
+        counted: Counted,
         written: &str,
     ) -> Result<(), Flaw> {
         let lazy = eat(&mut self.from, "?");
@@ -74,7 +80,8 @@ impl Translation<'_> {
         let Some(operand) = self.level.operand else {
             return Err(quote("missing argument to repetition operator", self.since(begin)));
         };
-        let weight = operand.saturating_mul(times.max(1));
+        let times = counted.max.unwrap_or(counted.min);
+        let weight = operand.weight.saturating_mul(times.max(1));
         if times > 1 && weight > MAX_REPEAT {
             return Err(quote("invalid repeat count", self.since(begin)));
         }
@@ -83,7 +90,12 @@ impl Translation<'_> {
             self.to.push('?');
         }
         // What is repeated no times weighs nothing in Go's count either.
-        self.level.operand = Some(if written == "{0,0}" { 1 } else { weight });
+        let weight = if written == "{0,0}" { 1 } else { weight };
+        let shortest = operand.shortest.saturating_mul(counted.min);
+        // `{n,}` takes one more.
+        let copies = times.max(1).saturating_add(1);
+        let unrolled = operand.unrolled.saturating_mul(copies);
+        self.level.operand = Some(Operand { weight, shortest, unrolled });
         self.repetition = Some(begin);
         Ok(())
     }

@@ -1,6 +1,6 @@
-use regex::Regex;
+use std::sync::Arc;
 
-use super::super::UnauthPaths;
+use super::super::pattern::{Library, Pattern};
 use super::super::readings::text;
 
 /// One row of tests/data/go_regex, decoded.
@@ -31,16 +31,19 @@ fn bytes(cell: &str) -> Vec<u8> {
     bytes
 }
 
-fn compile(pattern: &str) -> Result<Regex, String> {
-    let rules = UnauthPaths::compile(&[pattern.to_owned()]).map_err(|error| error.to_string())?;
-    Ok(rules.patterns.into_iter().next().expect("one pattern"))
+/// As an outpost does: compiled when it is asked.
+fn compile(pattern: &str) -> Result<Arc<Pattern>, String> {
+    let at_once = Pattern::compile(pattern).map(drop).map_err(|error| error.to_string());
+    let checked = Library::default().pattern(pattern).map_err(|error| error.to_string());
+    assert_eq!(checked.as_ref().map(drop), at_once.as_ref().copied(), "{pattern}");
+    checked
 }
 
 fn verdict(row: &Row) -> &'static str {
     let pattern = std::str::from_utf8(&row.pattern).unwrap();
     match compile(pattern) {
         Err(_) => "refused",
-        Ok(regex) if regex.is_match(&text((&row.path[..]).into())) => "yes",
+        Ok(pattern) if pattern.matches(&text((&row.path[..]).into())) => "yes",
         Ok(_) => "no",
     }
 }

@@ -1,0 +1,172 @@
+//! One pattern: checked when it is read, compiled when it is first needed.
+//!
+//! Compiling takes a tenth of a millisecond and six kilobytes, reading next to nothing: for the
+//! thousands of patterns of an outpost it is put off, where reading alone proves that it will succeed
+//! and how long it takes at most.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use regex::{Regex, RegexBuilder};
+
+use super::dialect::{self, Translated};
+
+/// Longest pattern, in bytes.
+pub(super) const MAX_PATTERN: usize = 4096;
+
+/// Most memory that one compiled pattern may take, in bytes. It bounds the time as well: a search
+/// takes at most a step per byte of the path and state of the pattern, 0.1 s for the worst of both.
+const MAX_COMPILED: usize = 1024 * 1024;
+
+/// What compiling costs however short a pattern is, in microseconds; each character adds one to four.
+const BASE_COST: u32 = 64;
+
+/// A pattern that Go accepts and that can be compiled within our limits.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    line: Box<str>,
+    /// No match takes fewer bytes.
+    shortest: u32,
+    cost: u32,
+    /// `None` inside: it could not be compiled after all, and matches nothing.
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    /// Checks a pattern by compiling it.
+    pub(super) fn compile(line: &str) -> Result<Self, PatternError> {
+        let translated = read(line)?;
+        let compiled = build(&translated).map_err(|error| PatternError::new(line, error))?;
+        Ok(Self::new(line, &translated, OnceLock::from(Some(compiled))))
+    }
+
+    /// Checks a pattern, and compiles it only if it takes that to know.
+    fn check(line: &str) -> Result<Self, PatternError> {
+        let translated = read(line)?;
+        if is_modest(line, &translated) {
+            return Ok(Self::new(line, &translated, OnceLock::new()));
+        }
+        Self::compile(line)
+    }
+
+    fn new(line: &str, translated: &Translated, compiled: OnceLock<Option<Regex>>) -> Self {
+        let Translated { shortest, unrolled, .. } = *translated;
+        Self { line: line.into(), shortest, cost: unrolled.saturating_add(BASE_COST), compiled }
+    }
+
+    /// Whether it is found in the text.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        // Also what spares the question whether a pattern opens everything from compiling it.
+        self.may_match(text.len()) && self.prepare().is_some_and(|regex| regex.is_match(text))
+    }
+
+    fn may_match(&self, length: usize) -> bool {
+        u32::try_from(length).map_or(true, |length| length >= self.shortest)
+    }
+
+    /// Compiles it unless that was done. Other threads wait for the one that does.
+    pub(super) fn prepare(&self) -> Option<&Regex> {
+        let compile = || build(&read(&self.line).ok()?).ok();
+        self.compiled.get_or_init(compile).as_ref()
+    }
+
+    /// What the first question costs, in microseconds about.
+    pub(super) fn cost(&self) -> u32 {
+        if self.compiled.get().is_none() { self.cost } else { 0 }
+    }
+}
+
+/// Patterns by their text: providers that have the same one share it.
+#[derive(Debug, Default)]
+pub struct Library(HashMap<Box<str>, Arc<Pattern>>);
+
+impl Library {
+    /// Takes up those that a provider has already.
+    pub fn adopt(&mut self, paths: &super::UnauthPaths) {
+        for pattern in &paths.patterns {
+            self.0.entry(pattern.line.clone()).or_insert_with(|| Arc::clone(pattern));
+        }
+    }
+
+    pub(super) fn pattern(&mut self, line: &str) -> Result<Arc<Pattern>, PatternError> {
+        if let Some(known) = self.0.get(line) {
+            return Ok(Arc::clone(known));
+        }
+        let pattern = Arc::new(Pattern::check(line)?);
+        self.0.insert(line.into(), Arc::clone(&pattern));
+        Ok(pattern)
+    }
+}
+
+/// Whether a pattern is of the kind that compiles for sure, in a moment: the size of the automaton
+/// follows from the length of the pattern with its repetitions written out, since no part of it stands
+/// for more ranges of characters than it has bytes. The tests compile the worst of them.
+fn is_modest(line: &str, translated: &Translated) -> bool {
+    const MAX_UNROLLED: u32 = 512;
+    /// Groups: regex-syntax takes 250 levels of anything.
+    const MAX_GROUPS: usize = 32;
+    // Characters by number and Unicode classes may stand for hundreds of ranges.
+    let is_wide = |pair: &[u8]| matches!(pair, [b'\\', b'p' | b'P' | b'x' | b'0'..=b'7']);
+    line.is_ascii()
+        && translated.unrolled <= MAX_UNROLLED
+        && line.matches('(').count() <= MAX_GROUPS
+        && !line.as_bytes().windows(2).any(is_wide)
+}
+
+fn read(line: &str) -> Result<Translated, PatternError> {
+    if line.len() > MAX_PATTERN {
+        return Err(PatternError::new(line, format!("longer than {MAX_PATTERN} bytes")));
+    }
+    if line.contains(char::REPLACEMENT_CHARACTER) {
+        // What a file that is no UTF-8 has become. Whoever means the character writes `\x{FFFD}`.
+        return Err(PatternError::new(line, "invalid UTF-8".to_owned()));
+    }
+    dialect::translate(line).map_err(|cause| PatternError::new(line, cause))
+}
+
+fn build(translated: &Translated) -> Result<Regex, String> {
+    RegexBuilder::new(&translated.text)
+        .size_limit(MAX_COMPILED)
+        .dfa_size_limit(MAX_COMPILED)
+        .build()
+        .map_err(|error| cause_of(&error))
+}
+
+fn cause_of(error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(limit) = error {
+        return format!("takes more than {limit} bytes compiled");
+    }
+    // The library draws the pattern with a caret over several lines; the last one says what is wrong.
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()
+}
+
+/// A pattern that does not compile. `Display` is one line, for `nginx -t`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError {
+    pattern: String,
+    cause: String,
+}
+
+impl PatternError {
+    pub(super) fn new(pattern: &str, cause: String) -> Self {
+        Self { pattern: pattern.to_owned(), cause }
+    }
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 256;
+        let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+        let pattern: String = self.pattern.chars().map(printable).take(LONGEST).collect();
+        let cause: String = self.cause.chars().map(printable).take(LONGEST).collect();
+        write!(f, "\"{pattern}\" does not compile: {cause}")
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+#[cfg(test)]
+mod tests;
