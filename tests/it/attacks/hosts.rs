@@ -122,6 +122,10 @@ fn s11_a_forwarded_address_is_nginxs_business_alone() {
         assert_eq!(site.get("/private").header("X-Forwarded-For", "192.0.2.7").status(), 401);
         let logged = site.error_log().lines_with("client: 192.0.2.7").len();
         assert_eq!(logged > 0, lines == realip, "only nginx's own module believes the header");
+        let callback = site.get("/outpost.goauthentik.io/callback?code=x&state=y");
+        assert_eq!(callback.header("X-Forwarded-For", "192.0.2.9").status(), 400);
+        let logged = site.error_log().lines_with("client: 192.0.2.9").len();
+        assert_eq!(logged > 0, lines == realip, "at the endpoints too");
         assert_eq!(alice.get("/private").header("X-Forwarded-For", "garbage").status(), 200);
     }
 }
