@@ -3,7 +3,7 @@
 use gate::cookie::SessionId;
 use gate::identity::render;
 use gate::provider::Provider;
-use gate::store::{Key, Owner, Record};
+use gate::store::{Key, Owner, Record, kind};
 use gate::token::from_introspection;
 
 use crate::conf::MainConf;
@@ -11,7 +11,6 @@ use crate::ngx::conf::{Conf, Mistake};
 use crate::ngx::directive::{HTTP, ONE, Row};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{lifecycle, now};
-use crate::sessions::kind;
 
 /// `authentik_bench_seed N;` fills the zone with N sessions of the first provider.
 pub(crate) const fn row() -> Row {

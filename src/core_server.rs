@@ -10,14 +10,14 @@ use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Question, Signing};
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Key, Owner, Record};
+use gate::store::{Key, Owner, Record, kind};
 use gate::time::UnixTime;
 use gate::token::{KeySet, Keys};
 use ring::digest;
 
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::sessions::{copy_out, kind};
+use crate::sessions::copy_out;
 use crate::single_flight::{self, LEASE, LOOK};
 use crate::worker;
 

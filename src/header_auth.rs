@@ -14,14 +14,14 @@ use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Damaged, Key, Owner, Record};
+use gate::store::{Damaged, Key, Owner, Record, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
 use crate::core_server::{self, Unknown};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::sessions::{self, kind};
+use crate::sessions;
 use crate::single_flight::{self, LEASE, LOOK};
 use crate::status;
 use crate::worker;

@@ -8,25 +8,13 @@ use gate::identity::{Rendered, SessionView};
 use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Fill, Key, Owner, Record};
+use gate::store::{Fill, Key, Owner, Record, kind};
 use ring::digest;
 
 use crate::ngx::bytes::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::status;
-
-/// What a record in the zone is.
-pub(crate) mod kind {
-    /// A visitor's session.
-    pub(crate) const SESSION: u8 = 1;
-    /// A document of an authentik server.
-    pub(crate) const DOCUMENT: u8 = 2;
-    /// Somebody is asking authentik.
-    pub(crate) const LEASE: u8 = 3;
-    /// What authentik said of an `Authorization` header.
-    pub(crate) const CREDENTIALS: u8 = 4;
-}
 
 /// A zone this full is worth a warning, in percent.
 const WARN_AT: u32 = 80;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use gate::store::{Key, Owner, Record};
+use gate::store::{Key, Owner, Record, kind};
 
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::sessions::kind;
 
 /// How long one question may take until another worker may ask, in seconds.
 pub(crate) const LEASE: u64 = 12;

@@ -144,6 +144,8 @@ fn the_zone_and_the_written_providers_are_shown_and_nobody_is_named() {
     let one = status(&site);
     let records = |status: &Value| status["zone"]["records"].as_u64().expect("a number");
     assert!(records(&one) > records(&empty));
+    let sessions = |status: &Value| status["zone"]["sessions"].as_u64();
+    assert_eq!((sessions(&empty), sessions(&one)), (Some(0), Some(1)));
     assert!(one["zone"]["used_bytes"].as_u64() > empty["zone"]["used_bytes"].as_u64());
     let version = std::env::var("AUTHENTIK_NGINX_VERSION").expect("set by ci/it.sh");
     assert_eq!(one["nginx_version"], version.as_str());

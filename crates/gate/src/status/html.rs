@@ -76,6 +76,7 @@ fn tiles(report: &Report) -> String {
     tiles.push(tile("Signed in", &of(Status::SignedIn), "sign-ins that ended well"));
     tiles.push(tile("Failed", &of(Status::Failed), "sign-ins that did not"));
     if let Some(zone) = &report.zone {
+        tiles.push(tile("Sessions", &zone.sessions.to_string(), "in the shared zone"));
         tiles.push(zone_tile(zone));
     }
     format!("<ul class=\"tiles\">\n{}</ul>\n", tiles.concat())

@@ -87,7 +87,9 @@ fn connection(metrics: &mut Metrics, outpost: &OutpostReport) {
 }
 
 fn of_zone(metrics: &mut Metrics, zone: &ZoneReport) {
-    let help = "Records in the shared zone: sessions, and a few documents of authentik.";
+    let help = "Sessions, expired ones until they are swept.";
+    metrics.gauge("authentik_zone_sessions", help, &[], zone.sessions);
+    let help = "All records in the shared zone: sessions, credentials, documents of authentik.";
     metrics.gauge("authentik_zone_records", help, &[], zone.records);
     metrics.gauge("authentik_zone_used_bytes", "What they take.", &[], zone.used_bytes);
     metrics.gauge("authentik_zone_size_bytes", "What they may take.", &[], zone.size_bytes);

@@ -104,7 +104,9 @@ pub struct ProviderReport {
 /// The zone of sessions.
 #[derive(Debug, Serialize)]
 pub struct ZoneReport {
-    /// Records: sessions, and a few documents of authentik.
+    /// Visitors' sessions.
+    pub sessions: u32,
+    /// All records: sessions, credentials, and a few documents of authentik.
     pub records: u32,
     /// What they take.
     pub used_bytes: u64,
@@ -186,6 +188,7 @@ impl Source<'_> {
 
     fn of_zone(&self, fill: &Fill) -> ZoneReport {
         ZoneReport {
+            sessions: fill.sessions,
             records: fill.records,
             used_bytes: fill.bytes_used(),
             size_bytes: fill.bytes_total(),

@@ -23,7 +23,7 @@ impl<'t> Found<'t> {
         dirty: &'t AtomicU32,
         record: u32,
     ) -> Result<Self, Damaged> {
-        let [kind, ..] = memory.u32_of(record, head::KIND)?.to_le_bytes();
+        let kind = memory.kind_of(record)?;
         let expires = UnixTime(memory.u64_of(record, head::EXPIRES)?);
         let length = memory.u32_of(record, head::LENGTH)? as usize;
         // Callers allocate as much as this says.

@@ -6,7 +6,7 @@
 /// First bytes of a zone that holds a table.
 pub(super) const MAGIC: [u8; 8] = *b"authntk\0";
 /// Version of this layout.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// No block.
 pub(super) const NONE: u32 = 0;
@@ -35,6 +35,8 @@ pub(super) mod header {
     pub(in super::super) const OLDEST: usize = 36;
     /// The block that the sweep looked at last.
     pub(in super::super) const SWEPT: usize = 40;
+    /// Of the records, those that are sessions.
+    pub(in super::super) const SESSIONS: usize = 44;
     pub(in super::super) const SIZE: usize = 64;
 }
 

@@ -1,6 +1,6 @@
 //! The bytes of the zone, read and written by field. The only place that writes.
 
-use super::layout::{BLOCK, Geometry, NONE, header};
+use super::layout::{BLOCK, Geometry, NONE, head, header};
 
 /// The memory is not as this code leaves it: a link leads nowhere, or in a circle.
 ///
@@ -24,6 +24,13 @@ impl<'m> Memory<'m> {
     #[inline]
     pub(super) fn u32_of(&self, block: u32, field: usize) -> Result<u32, Damaged> {
         self.array_of(block, field).map(u32::from_le_bytes)
+    }
+
+    /// What the record at this block was inserted as.
+    #[inline]
+    pub(super) fn kind_of(&self, record: u32) -> Result<u8, Damaged> {
+        let [kind, ..] = self.u32_of(record, head::KIND)?.to_le_bytes();
+        Ok(kind)
     }
 
     #[inline]
@@ -97,7 +104,7 @@ impl<'m> Memory<'m> {
             let length = ZEROS.len().min(self.geometry.area - at);
             self.write(at, ZEROS.get(..length).ok_or(Damaged)?)?;
         }
-        for at in [header::FREE, header::RECORDS, header::SWEPT] {
+        for at in [header::FREE, header::RECORDS, header::SESSIONS, header::SWEPT] {
             self.set_u32_at(at, 0)?;
         }
         for at in [header::FIRST_FREE, header::NEWEST, header::OLDEST] {

@@ -24,6 +24,7 @@
 mod blocks;
 mod found;
 mod index;
+pub mod kind;
 mod layout;
 mod lru;
 mod memory;

@@ -1,6 +1,7 @@
 //! Records as wholes: placing, removing, making room. All of it inside one change of the table.
 
 use super::index::{BY_KEY, BY_SID, BY_SUBJECT, Index};
+use super::kind;
 use super::layout::{NONE, block, blocks_for, head, header, mark};
 use super::memory::{Damaged, Memory};
 use super::record::{Key, Owner, Record};
@@ -47,7 +48,14 @@ impl Memory<'_> {
         self.link(BY_KEY, record)?;
         self.link(BY_SUBJECT, record)?;
         self.link(BY_SID, record)?;
-        self.count(header::RECORDS, 1)
+        self.count_record(self.kind_of(record)?, 1)
+    }
+
+    fn count_record(&mut self, kind: u8, change: i32) -> Result<(), Damaged> {
+        if kind == kind::SESSION {
+            self.count(header::SESSIONS, change)?;
+        }
+        self.count(header::RECORDS, change)
     }
 
     pub(super) fn remove_record(&mut self, record: u32) -> Result<(), Damaged> {
@@ -55,8 +63,9 @@ impl Memory<'_> {
         self.unlink(BY_SUBJECT, record)?;
         self.unlink(BY_SID, record)?;
         self.leave_order(record)?;
+        let kind = self.kind_of(record)?;
         self.free_chain(record)?;
-        self.count(header::RECORDS, -1)
+        self.count_record(kind, -1)
     }
 
     /// Removes all records with this value, however many.

@@ -46,6 +46,8 @@ pub struct Inserted {
 pub struct Fill {
     /// Records, among them expired ones that were not swept yet.
     pub records: u32,
+    /// Sessions among them.
+    pub sessions: u32,
     /// Blocks that hold them.
     pub blocks_used: u32,
     /// All blocks.
@@ -219,6 +221,7 @@ impl<'m> Table<'m> {
     pub fn fill(&self) -> Fill {
         Fill {
             records: self.memory.u32_at(header::RECORDS).unwrap_or(0),
+            sessions: self.memory.u32_at(header::SESSIONS).unwrap_or(0),
             blocks_used: self.memory.used().unwrap_or(0),
             blocks_total: self.memory.geometry.blocks,
         }

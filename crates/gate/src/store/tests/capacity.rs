@@ -47,7 +47,7 @@ fn a_session_with_a_token_of_1500_bytes_takes_at_most_3584_bytes_of_the_zone() {
 fn a_full_zone_evicts_what_was_not_used_longest() {
     let mut zone = Zone::new(SMALL);
     let mut table = zone.open();
-    assert_eq!(table.fill(), Fill { records: 0, blocks_used: 0, blocks_total: 540 });
+    assert_eq!(table.fill(), Fill { records: 0, sessions: 0, blocks_used: 0, blocks_total: 540 });
     for number in 0..108 {
         let inserted = table.insert(&Item::new(number, 2_150, LATER).record(), NOW).unwrap();
         assert_eq!(inserted.evicted_live, 0);

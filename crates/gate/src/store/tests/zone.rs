@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU32;
 
+use super::super::kind;
 use super::super::layout::{NONE, block, blocks_for, head, header, mark};
 use super::super::{Key, Owner, Record, Region, Table};
 use crate::time::UnixTime;
@@ -54,7 +55,13 @@ impl Item {
         let mut random = Random(number.wrapping_mul(977).wrapping_add(length as u64 + 1));
         let payload = (0..length).map(|_| random.next() as u8).collect();
         let owner = Owner { subject: hash(number % 5), sid: hash(number % 11) };
-        Self { key: key(number), owner, kind: number as u8, expires: UnixTime(expires), payload }
+        Self {
+            key: key(number),
+            owner,
+            kind: (number % 5) as u8,
+            expires: UnixTime(expires),
+            payload,
+        }
     }
 
     pub(super) fn record(&self) -> Record<'_> {
@@ -124,7 +131,7 @@ pub(super) fn audit(table: &Table<'_>) -> Vec<(u64, Item)> {
                 subject: memory.array_of(record, head::SUBJECT).unwrap(),
                 sid: memory.array_of(record, head::SID).unwrap(),
             },
-            kind: memory.u32_of(record, head::KIND).unwrap() as u8,
+            kind: memory.kind_of(record).unwrap(),
             expires: UnixTime(memory.u64_of(record, head::EXPIRES).unwrap()),
             payload,
         };
@@ -153,6 +160,8 @@ fn audit_counts(table: &Table<'_>, items: &[(u64, Item)]) {
     assert_eq!(memory.u32_at(header::HIGH_WATER), Ok(used + free), "a block was lost");
     let fill = table.fill();
     assert_eq!((fill.records as usize, fill.blocks_used), (items.len(), used));
+    let sessions = items.iter().filter(|(_, item)| item.kind == kind::SESSION).count();
+    assert_eq!(fill.sessions as usize, sessions);
     assert_eq!(memory.chain_sums(), expected_chain_sums(items));
 }
 
