@@ -150,6 +150,12 @@ impl Directory {
                 let host = &entry.config.external_host;
                 skipped
                     .push(say(format!("another provider has {host} too and is used: \"{other}\"")));
+            } else if let Some((domain, other)) = self.not_of_its_domain(at) {
+                let why = format!(
+                    "another provider has the domain {domain} too and is used for its hosts: \
+                     \"{other}\""
+                );
+                skipped.push(say(why));
             }
         }
         skipped
@@ -161,6 +167,16 @@ impl Directory {
         let sites = self.hosts.get(url.host_str()?.as_bytes())?;
         let site = sites.iter().find(|site| site.port == url.port())?;
         (site.entry != at).then(|| self.entries.get(site.entry).map(|e| e.config.name.as_str()))?
+    }
+
+    /// The domain of the one at `at`, and the provider that answers for its hosts, if it is another.
+    fn not_of_its_domain(&self, at: usize) -> Option<(&str, &str)> {
+        let provider = &self.entries.get(at)?.made.provider;
+        let domain = provider.cookie_domain.as_deref()?;
+        let other = *self.domains.get(domain.as_bytes())?;
+        let is_domain_level = provider.mode == Mode::ForwardDomain;
+        let other = self.entries.get(other).filter(|_| is_domain_level && other != at)?;
+        Some((domain, &other.config.name))
     }
 
     /// The provider of a host (authentik-outpost.md §3.2, boundary and port rules of §14.2 REC).

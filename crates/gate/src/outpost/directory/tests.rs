@@ -123,8 +123,15 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
             ..config("tls", "https://tls.example")
         },
         ProviderConfig { skip_path_regex: ".*".into(), ..config("open", "https://open.example") },
+        ProviderConfig {
+            external_host: "https://first.corp.example".into(),
+            ..domain("first", "corp.example")
+        },
+        domain("second", "corp.example"),
     ]);
-    assert_eq!(directory.len(), 5);
+    assert_eq!(directory.len(), 7);
+    assert_eq!(directory.find(b"any.corp.example", None, || None).unwrap().name, "second");
+    assert_eq!(directory.find(b"first.corp.example", None, || None).unwrap().name, "first");
     assert_eq!(
         directory.find(b"good.example", None, || None).unwrap().name,
         "twin",
@@ -142,7 +149,8 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
     told("good", "is used: \"twin\"");
     told("tls", "proxy_ssl_verify");
     told("open", "open every path");
-    assert_eq!(skipped.len(), 7, "each is said once: {skipped:?}");
+    told("first", "corp.example too and is used for its hosts: \"second\"");
+    assert_eq!(skipped.len(), 8, "each is said once: {skipped:?}");
 }
 
 #[test]
