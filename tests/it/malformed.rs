@@ -1,5 +1,7 @@
 //! Malformed everything. No such request reaches the application, stops a worker, or makes it grow.
 
+mod frames;
+mod http2;
 mod requests;
 
 use crate::harness::{Connection, Site};

@@ -12,6 +12,7 @@ mod dns;
 mod front;
 mod handshake;
 mod http;
+pub(crate) mod http2;
 mod log;
 mod nginx;
 mod patience;
