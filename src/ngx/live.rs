@@ -60,15 +60,14 @@ unsafe fn words<'m>(head: *mut Head) -> &'m [AtomicU64] {
     unsafe { core::slice::from_raw_parts(head.add(1).cast::<AtomicU64>(), (*head).words) }
 }
 
-/// See [`shared_memory::Init`]. The words of a fresh zone are zeros: fresh pages of an anonymous
-/// mapping.
+/// See [`shared_memory::Init`].
 unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
     guard::status("live zone init", || {
         // SAFETY: nginx passes both; the head of every zone of this kind is written here.
         let live = unsafe {
             let found = shared_memory::find(zone, old, |head: *mut Head, bytes| {
                 head.write(Head { words: bytes / 8 });
-                Some(())
+                Live::fresh(words(head)).map(drop)
             });
             found.and_then(|head| Live::new(words(head)))
         };

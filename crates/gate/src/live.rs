@@ -1,11 +1,11 @@
 //! Shared memory for what is not a session: who talks to authentik, what was published, counters.
 //!
-//! Words that are read and written without a lock. All zeros is a fresh area; a reload of nginx
+//! Words that are read and written without a lock. [`Live::fresh`] begins an area, a reload of nginx
 //! finds it as it was. Only [`Live`] knows which word means what.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::outpost::{Board, Tenure};
+use crate::outpost::{BOARD_HEADER, Board, Tenure};
 
 /// The area, of [`WORDS`] words at least; what is beyond them is the board.
 #[derive(Clone, Copy)]
@@ -68,6 +68,18 @@ impl<'m> Live<'m> {
     #[must_use]
     pub fn new(words: &'m [AtomicU64]) -> Option<Self> {
         (words.len() >= WORDS).then_some(Self { words })
+    }
+
+    /// Begins an area in these words, whatever they hold: nginx gives out shared memory as it is, and
+    /// fills it with rubbish when it is built with `NGX_DEBUG_MALLOC` (`ngx_slab_init`).
+    #[must_use]
+    pub fn fresh(words: &'m [AtomicU64]) -> Option<Self> {
+        let live = Self::new(words)?;
+        // What is behind costs memory as soon as it is written, and nobody reads it before.
+        for word in words.iter().take(WORDS + BOARD_HEADER) {
+            word.store(0, Ordering::Relaxed);
+        }
+        Some(live)
     }
 
     /// Counts a configuration; gives its number, which is larger than all before.
@@ -213,6 +225,24 @@ mod tests {
         assert_eq!(live.instance([0xcd; 16]), first);
         assert_eq!(live.known_instance(), Some(first));
         assert!(Live::new(&memory[1..]).is_none());
+    }
+
+    #[test]
+    fn a_fresh_area_holds_nothing_whatever_was_there_before() {
+        let memory = words(WORDS + 24);
+        memory.iter().for_each(|word| word.store(0xa5a5_a5a5_a5a5_a5a5, Ordering::Relaxed));
+        let live = Live::fresh(&memory).unwrap();
+        assert_eq!(live.known_instance(), None);
+        assert_eq!((live.get(Fact::ConnectedBy), live.get(Fact::Unchecked)), (0, 0));
+        assert!((0..COUNTERS).all(|counter| live.total(counter) == 0));
+        let board = live.board().unwrap();
+        assert_eq!((board.newest(), board.read()), (0, None));
+        assert_eq!(board.publish(b"document"), Ok(1));
+        assert_eq!(board.read(), Some((1, b"document".to_vec())));
+        let candidate = crate::outpost::Candidate { epoch: 1, pid: 2 };
+        assert!(live.tenure().unwrap().claim(candidate, 3, |_| true), "nobody holds it");
+        assert_eq!(live.next_epoch(), 1);
+        assert!(Live::fresh(&memory[..WORDS - 1]).is_none());
     }
 
     #[test]

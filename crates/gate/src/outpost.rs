@@ -19,6 +19,7 @@ mod tenure;
 pub mod vault;
 
 pub use backoff::{Reconnect, Schedule, refresh_interval};
+pub(crate) use board::HEADER as BOARD_HEADER;
 pub use board::{Board, TooLarge};
 pub use directory::Directory;
 pub use error::RefreshError;

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use ring::digest;
 
 /// Words in front of the two buffers.
-const HEADER: usize = 8;
+pub(crate) const HEADER: usize = 8;
 
 /// Number of the newest publication; 0 = none.
 const NEWEST: usize = 0;
 /// Per buffer: number of what it holds (0 while it is written), length in bytes, checksum.
 const BUFFERS: [usize; 2] = [1, 4];
 
-/// Shared memory as the board sees it: all zeros is an empty board.
+/// Shared memory as the board sees it: a header of zeros is an empty board.
 #[derive(Clone, Copy)]
 pub struct Board<'m> {
     header: &'m [AtomicU64],
