@@ -1,7 +1,7 @@
 # Every action of this repository; the steps themselves are in ci/, a script each.
 .DEFAULT_GOAL := help
 .PHONY: help deps nginx build build-all install unit test it-debian it-1.28 check demo demo-stop \
-	bench valgrind soak browser clean
+	bench valgrind asan soak browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -51,6 +51,10 @@ bench: ## the table of speed and size; figures in target/bench.json
 valgrind: ## memory errors and leaks over a login and 1,000 requests
 	ci/install.sh valgrind
 	ci/valgrind.sh
+
+asan: ## integration tests under AddressSanitizer: memory errors and leaks (TEST=name selects)
+	ci/install.sh test
+	ci/asan.sh $(TEST)
 
 soak: ## a minute without authentik under load: no request of a known session may fail
 	ci/install.sh bench

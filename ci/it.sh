@@ -1,14 +1,14 @@
 #!/bin/sh
 # The integration tests under one nginx.
 #
-#   ci/it.sh debian|1.28 [FILTER]...     further arguments go to the test binary
+#   ci/it.sh debian|1.28|1.28-asan [FILTER]...     further arguments go to the test binary
 #
 # The test binary is the same for each nginx: what differs comes by environment.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-name=${1:?usage: ci/it.sh debian|1.28 [FILTER]...}
+name=${1:?usage: ci/it.sh debian|1.28|1.28-asan [FILTER]...}
 shift
 
 module_suspend_all=$(ci/module.sh "$name" test-module suspend-all)

@@ -1,17 +1,20 @@
 #!/bin/sh
 # Prepares an nginx to build the module against and to load it into, once, in target/nginx/NAME.
 #
-#   ci/nginx.sh debian|1.28     prints three assignments for eval: AUTHENTIK_NGINX (the binary),
-#                               NGINX_SOURCE_DIR and NGINX_BUILD_DIR (read by the crate nginx-sys)
+#   ci/nginx.sh debian|1.28|1.28-asan
 #
-# debian: the packaged nginx; its sources are only configured, with the flags it was built with.
-# 1.28:   the sources in the crate nginx-src, configured and compiled.
+# Prints three assignments for eval: AUTHENTIK_NGINX (the binary), NGINX_SOURCE_DIR and
+# NGINX_BUILD_DIR (read by the crate nginx-sys).
+#
+# debian:    the packaged nginx; its sources are only configured, with the flags it was built with.
+# 1.28:      the sources in the crate nginx-src, configured and compiled.
+# 1.28-asan: the same, instrumented by AddressSanitizer; see ci/asan.sh.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
 # Not below $CARGO_TARGET_DIR: .cargo/config.toml names this place.
-name=${1:?usage: ci/nginx.sh debian|1.28}
+name=${1:?usage: ci/nginx.sh debian|1.28|1.28-asan}
 home=$root/target/nginx/$name
 # --builddir must be absolute: nginx-sys resolves "-I objs" against the sources.
 objs=$home/objs
@@ -23,7 +26,10 @@ main() {
     case $name in
         debian) debian ;;
         1.28) from_crate ;;
-        *) fail "ci/nginx.sh: no nginx is called \"$name\"; there are: debian 1.28" ;;
+        1.28-asan)
+            cc_opt=$asan_cc_opt ld_opt=-fsanitize=address
+            from_crate ;;
+        *) fail "ci/nginx.sh: no nginx is called \"$name\"; there are: debian 1.28 1.28-asan" ;;
     esac
     echo "AUTHENTIK_NGINX='$binary'"
     echo "NGINX_SOURCE_DIR='$source'"
@@ -56,6 +62,11 @@ configure_debian() {
 modules='http_ssl http_v2 http_auth_request http_stub_status http_realip http_sub http_addition
     http_slice'
 
+# Every allocation of a pool is one of malloc's, so that the sanitizer knows where it ends; what the
+# slab allocator gives out and takes back is filled with 0xA5.
+asan_cc_opt='-fsanitize=address -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1 -DNGX_DEBUG_MALLOC=1'
+cc_opt='' ld_opt=''
+
 from_crate() {
     source=$home/source
     binary=$objs/nginx
@@ -81,6 +92,7 @@ compile() {
     chmod -R u+rwX . && chmod u+x auto/configure
     auto/configure --builddir="$objs" --prefix="$home/prefix" --with-compat --with-debug \
         --with-threads --with-pcre-jit --with-poll_module --with-select_module \
+        --with-cc-opt="$cc_opt" --with-ld-opt="$ld_opt" \
         $(printf -- '--with-%s_module ' $modules) &&
         make -f "$objs/Makefile" -j "$(nproc)" build
 }
