@@ -36,7 +36,7 @@ pub(super) struct Recheck {
     pool: Pool<Said>,
     stage: Stage,
     /// What was asked for and is not answered yet, by the number of the question.
-    waiting: HashMap<u64, Sid>,
+    waiting: HashMap<u64, Asked>,
     /// What was answered, so that it is not asked for again.
     answered: HashSet<Sid>,
     questions: u64,
@@ -45,6 +45,12 @@ pub(super) struct Recheck {
     pause: Duration,
     /// Tells the keeper to send for the next step.
     under_way: Arc<AtomicBool>,
+}
+
+/// What was asked for, and with whose secret.
+struct Asked {
+    sid: Sid,
+    provider: Arc<Provider>,
 }
 
 /// Where the walk is.
@@ -127,7 +133,7 @@ impl Recheck {
     /// Asks for the next few.
     fn ask_from(&mut self, zone: Zone, place: u32) {
         let Some(directory) = outpost::directory() else { return };
-        let asked: HashSet<Sid> = self.waiting.values().copied().collect();
+        let asked: HashSet<Sid> = self.waiting.values().map(|asked| asked.sid).collect();
         let wanted = |sid: &Sid| !self.answered.contains(sid) && !asked.contains(sid);
         let (found, next) = sessions::survey(zone, place, wanted);
         for (sid, record) in found {
@@ -138,7 +144,8 @@ impl Recheck {
             if !ask(&self.pool, self.questions, provider, view.token()) {
                 return; // too many at once: from here again at the next step
             }
-            self.waiting.insert(self.questions, sid);
+            let provider = Arc::clone(provider);
+            self.waiting.insert(self.questions, Asked { sid, provider });
         }
         self.stage = next.map_or(Stage::Waits, Stage::At);
     }
@@ -149,18 +156,17 @@ impl Recheck {
         self.pool.drain(&mut |question, outcome| arrived.push((question, outcome)));
         let mut ended = Vec::new();
         for (question, outcome) in arrived {
-            // `None`: of a walk that was begun anew.
-            let sid = self.waiting.remove(&question);
-            match (sid, outcome) {
-                (Some(sid), Outcome::Done(Said::GoesOn)) => drop(self.answered.insert(sid)),
-                (Some(sid), Outcome::Done(Said::Ended)) => {
-                    self.answered.insert(sid);
-                    ended.push(sid);
+            // Else of a walk that was begun anew.
+            let Some(asked) = self.waiting.remove(&question) else { continue };
+            match outcome {
+                Outcome::Done(Said::GoesOn) => drop(self.answered.insert(asked.sid)),
+                Outcome::Done(Said::Ended) if is_still(&asked.provider) => {
+                    self.answered.insert(asked.sid);
+                    ended.push(asked.sid);
                 }
-                (Some(_), Outcome::Done(Said::Nothing) | Outcome::Expired | Outcome::Panicked) => {
-                    self.is_open = true;
-                }
-                (None, _) => {}
+                Outcome::Done(Said::Ended | Said::Nothing)
+                | Outcome::Expired
+                | Outcome::Panicked => self.is_open = true,
             }
         }
         ended
@@ -169,6 +175,14 @@ impl Recheck {
     pub(super) fn stop(&self) {
         self.pool.stop();
     }
+}
+
+/// Whether the provider is as it was when it was asked for. By a secret that was replaced meanwhile
+/// authentik calls every token inactive (recordings number 10).
+fn is_still(provider: &Arc<Provider>) -> bool {
+    let directory = outpost::directory();
+    let now = directory.as_ref().and_then(|directory| directory.by_key(provider.key));
+    now.is_some_and(|now| Arc::ptr_eq(now, provider))
 }
 
 /// Whether a thread will ask.

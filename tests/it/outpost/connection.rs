@@ -87,11 +87,7 @@ fn sessions_that_ended_while_nobody_listened_end_after_the_gap() {
     // The holder is killed and, before another one is there, a session ends: three times, each
     // worker once at least.
     for (user, browser) in users.iter().zip(&browsers).take(2) {
-        site.sso.fault(Endpoint::WebSocket, Fault::Status(500));
-        for pid in site.worker_pids() {
-            site.kill_worker(pid);
-        }
-        eventually("nobody listens", || site.sso.connections().is_empty());
+        kill_listeners(&mut site);
         end(&site, user);
         assert_eq!(browser.get("/page").status(), 200, "nobody has heard of it");
         site.sso.clear_faults();
@@ -101,13 +97,18 @@ fn sessions_that_ended_while_nobody_listened_end_after_the_gap() {
     assert_eq!(browsers[2].get("/page").status(), 200, "what has not ended goes on");
 }
 
-/// Lets the session of this user end while nobody listens; somebody does again on return.
-fn end_in_a_gap(site: &mut Site, user: &str) {
+/// From here on nobody listens, until the faults are cleared.
+fn kill_listeners(site: &mut Site) {
     site.sso.fault(Endpoint::WebSocket, Fault::Status(500));
     for pid in site.worker_pids() {
         site.kill_worker(pid);
     }
     eventually("nobody listens", || site.sso.connections().is_empty());
+}
+
+/// Lets the session of this user end while nobody listens; somebody does again on return.
+fn end_in_a_gap(site: &mut Site, user: &str) {
+    kill_listeners(site);
     let sessions = site.sso.sessions();
     let sid = sessions.iter().find(|(name, _)| name == user).expect("a session").1.clone();
     assert!(site.sso.end_session(&sid));
@@ -159,6 +160,24 @@ fn a_client_secret_that_changed_in_a_gap_ends_no_session() {
     within(TAKEN_OVER, "her session is over", || alice.get("/page").status() == 401);
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(bob.get("/page").status(), 200, "his goes on");
+}
+
+#[test]
+fn a_client_secret_that_changes_while_a_session_is_asked_for_does_not_end_it() {
+    let mut site = started(connected());
+    await_connection(&site);
+    let bob = site.signed_in_as("bob");
+    kill_listeners(&mut site);
+    site.sso.clear_faults();
+    // Long enough for the change to be live when the answer comes.
+    site.sso.fault(Endpoint::Introspect, Fault::Slow(Duration::from_secs(8)));
+    within(TAKEN_OVER, "it is asked for", || site.sso.concurrency_peak(INTROSPECT) == 1);
+    site.sso.update_provider("wiki", |wiki| wiki.client_secret = "x".repeat(64));
+    std::thread::sleep(Duration::from_secs(9));
+    assert_eq!(bob.get("/page").status(), 200, "by the old secret no token is active");
+    site.sso.clear_faults();
+    within(Duration::from_secs(40), "it is asked for again", || site.sso.count(INTROSPECT) == 2);
+    assert_eq!(bob.get("/page").status(), 200, "it goes on");
 }
 
 #[test]
