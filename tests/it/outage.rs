@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use authentik_standin::{Endpoint, Fault, ProviderSettings, Settings, Signing, Standin};
 
 use crate::error_pages::assert_error_page;
-use crate::harness::{Browser, Connection, Response, Site};
+use crate::harness::{Browser, Connection, Response, Site, eventually};
+
+const TOKEN: &str = "/application/o/token/";
 
 #[test]
 fn while_authentik_is_down_known_sessions_work_and_sign_ins_get_503() {
@@ -48,26 +50,32 @@ fn nginx_starts_and_answers_while_authentik_has_never_been_seen() {
     assert_eq!(site.get("/").status(), 401);
     assert_unavailable(&site.browser().step("/page")); // without discovery nobody knows where to
     site.sso.up();
-    thread::sleep(Duration::from_secs(3)); // a failure is remembered for moments, not minutes
+    // A failure is remembered for moments, not minutes.
+    eventually("it is asked again", || site.browser().step("/page").status() == 302);
     assert_eq!(site.browser().open("/page").status(), 200);
 }
 
 #[test]
 fn what_never_answers_ends_in_503_and_delays_nobody_else() {
-    let site = Site::start(
-        "authentik_provider wiki;
-         location / { proxy_pass http://app; }",
-    );
+    // One worker: a second would serve what the first does not accept.
+    let site = Site::builder()
+        .workers(1)
+        .server(
+            "authentik_provider wiki;
+             location / { proxy_pass http://app; }",
+        )
+        .start();
     let alice = site.signed_in();
     let (mut waiting, callback) = ready_to_come_back(&site);
     site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(60)));
 
     let started = Instant::now();
     thread::scope(|scope| {
+        let asked = site.sso.count(TOKEN);
         let waits = scope.spawn(|| waiting.step(&callback));
-        thread::sleep(Duration::from_millis(100));
-        let slowest = slowest_request(&alice, 50);
-        assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+        eventually("authentik is asked", || site.sso.count(TOKEN) > asked);
+        slowest_request(&alice, 50);
+        assert!(!waits.is_finished(), "fifty requests were served while one waited");
         assert_unavailable(&waits.join().expect("the visitor"));
     });
     assert!(started.elapsed() < Duration::from_secs(35), "{:?}", started.elapsed());
@@ -89,14 +97,15 @@ fn two_hundred_sign_ins_wait_for_a_slow_authentik_and_all_succeed() {
             .into_iter()
             .map(|(mut browser, callback)| scope.spawn(move || browser.step(&callback).status()))
             .collect();
-        let slowest = slowest_request(&alice, 200);
+        // Whoever waits for authentik is slow each time, a busy machine is not.
+        let slowest = (0..4).map(|_| slowest_request(&alice, 50)).min().unwrap_or_default();
         let statuses: Vec<u16> = all.into_iter().map(|one| one.join().expect("one")).collect();
         (statuses, slowest)
     });
 
     let took = started.elapsed();
     let succeeded = statuses.iter().filter(|&&status| status == 302).count();
-    let at_once = site.sso.concurrency_peak("/application/o/token/");
+    let at_once = site.sso.concurrency_peak(TOKEN);
     eprintln!(
         "200 sign-ins, authentik takes 1 s: {took:?}, {at_once} at once; \
          slowest request of a known visitor meanwhile: {slowest:?}"
@@ -128,9 +137,7 @@ fn visitors_who_leave_during_the_exchange_leave_nothing_behind() {
     assert_eq!(site.browser().open("/").status(), 200);
     assert_eq!(alice.get("/").status(), 200);
     assert_eq!(site.worker_pids(), workers, "no worker died");
-    thread::sleep(Duration::from_millis(500));
-    let open_after = open_files(&workers);
-    assert!(open_after <= open_before + 4, "{open_before} open files before, {open_after} after");
+    eventually("all files but a few are closed", || open_files(&workers) <= open_before + 4);
 }
 
 #[test]
@@ -157,6 +164,7 @@ fn visitors_who_leave_while_the_endpoints_are_asked_for_leave_nothing_behind() {
 fn a_slow_provider_does_not_hold_up_another() {
     let slow = Standin::start(Settings { providers: Vec::new(), ..Settings::default() });
     let site = Site::builder()
+        .workers(1)
         .http(&format!(
             "authentik_provider slow {{
                  issuer {}/application/o/slow/;
@@ -184,13 +192,13 @@ fn a_slow_provider_does_not_hold_up_another() {
         connection.send(browser.get(callback).navigation().to_bytes());
         waiting.push(connection);
     }
-    thread::sleep(Duration::from_millis(200));
-    let started = Instant::now();
-    for _ in 0..10 {
+    eventually("the slow one is asked", || slow.count(TOKEN) > 0);
+    for _ in 0..5 {
         assert_eq!(site.browser().open("/page").status(), 200);
     }
-    let took = started.elapsed();
-    assert!(took < Duration::from_secs(2), "ten sign-ins of the other provider took {took:?}");
+    // No more of them at a time than threads of a provider: the last is asked for after six seconds.
+    let asked = slow.count(TOKEN);
+    assert!(asked < waiting.len(), "none waited until the queue of the other provider was empty");
 }
 
 #[test]
