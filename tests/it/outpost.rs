@@ -46,13 +46,14 @@ pub(crate) fn all_workers_say(site: &Site, request: &Request, status: u16) -> bo
 
 /// The same of these workers only.
 fn all_say(mut open: Vec<u32>, request: &Request, status: u16) -> bool {
-    for _ in 0..400 {
-        let response = request.send();
-        if response.status() != status {
-            return false;
+    for _ in 0..100 {
+        for response in request.send_together(2 * open.len()) {
+            if response.status() != status {
+                return false;
+            }
+            let worker = response.header("X-Worker").and_then(|pid| pid.parse::<u32>().ok());
+            open.retain(|pid| Some(*pid) != worker);
         }
-        let worker = response.header("X-Worker").and_then(|pid| pid.parse::<u32>().ok());
-        open.retain(|pid| Some(*pid) != worker);
         if open.is_empty() {
             return true;
         }

@@ -1,5 +1,7 @@
 //! `authentik_status`: what the module counted, for people and for programs.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::harness::{Browser, Connection, Site};
@@ -110,10 +112,12 @@ fn a_request_that_waits_for_authentik_is_counted_once() {
 
 #[test]
 fn figures_are_of_all_workers_and_survive_a_reload_and_a_killed_worker() {
-    let mut site = Site::builder().server(SERVER).workers(4).start();
-    for _ in 0..40 {
-        assert_eq!(site.get("/").send().status(), 401);
-    }
+    let server = format!("add_header X-Worker $pid always; {SERVER}");
+    let mut site = Site::builder().server(&server).workers(4).start();
+    let answers = site.get("/").send_together(40);
+    assert!(answers.iter().all(|answer| answer.status() == 401));
+    let workers: HashSet<_> = answers.iter().filter_map(|one| one.header("X-Worker")).collect();
+    assert!(workers.len() > 1, "counted by more than one worker: {workers:?}");
     let refused = |site: &Site| status(site)["requests"]["refused"].as_u64();
     assert_eq!(refused(&site), Some(40));
     site.reload();
@@ -216,7 +220,7 @@ fn prometheus_can_read_every_line() {
 /// `_total`, no series comes twice.
 pub(crate) fn check_exposition(text: &str) {
     let (mut family, mut helped) = (String::new(), String::new());
-    let mut series = std::collections::HashSet::new();
+    let mut series = HashSet::new();
     assert!(text.ends_with('\n'));
     for line in text.lines() {
         if let Some(help) = line.strip_prefix("# HELP ") {

@@ -86,6 +86,16 @@ impl Request {
         Connection::try_open(self.address)?.try_request(&request)
     }
 
+    /// Sends it so many times, each on a connection of its own, all open before the first is asked on:
+    /// one worker does not get to accept them all.
+    pub(crate) fn send_together(&self, count: usize) -> Vec<Response> {
+        let request = self.clone().header("Connection", "close");
+        let connections: Vec<Connection> =
+            (0..count).map(|_| Connection::open(self.address)).collect();
+        let ask = |mut connection: Connection| connection.request(&request);
+        connections.into_iter().map(ask).collect()
+    }
+
     /// Sends it and looks at the status only.
     pub(crate) fn status(&self) -> u16 {
         self.send().status
