@@ -11,8 +11,11 @@ use gate::secret::Secret;
 use gate::time::UnixTime;
 
 use crate::error_pages::assert_error_page;
-use crate::harness::{Browser, Connection, Response, Site, eventually, nginx_options, parameter};
+use crate::harness::{
+    Browser, Connection, Response, Site, at_best, eventually, nginx_options, parameter,
+};
 
+const TOKEN: &str = "/application/o/token/";
 const SERVER: &str = "authentik_provider wiki; location / { proxy_pass http://app; }";
 
 #[test]
@@ -29,7 +32,7 @@ fn a_sign_in_older_than_ten_minutes_is_refused_as_state_expired() {
         assert_eq!(response.status(), 400, "{age} s");
         assert_reason(&site, &response, reason);
     }
-    let asked = site.sso.count("/application/o/token/");
+    let asked = site.sso.count(TOKEN);
     assert_eq!(asked, 1, "authentik is asked for the one that is young enough");
     assert_eq!(site.app.hits(), 0);
 }
@@ -62,8 +65,9 @@ fn when_too_many_sign_ins_wait_the_next_is_refused_as_overloaded() {
     site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(5)));
     let request = browser.get(&callback).navigation().to_bytes();
 
-    // The threads of a provider and the queue; the same callback again and again is enough.
-    let waiting: Vec<Connection> = (0..24 + 1_024)
+    // The threads of a provider and the queue; the same callback again and again is enough. And as
+    // many as may be asked for until all have come: each thread has time for two.
+    let waiting: Vec<Connection> = (0..3 * 24 + 1_024)
         .map(|_| {
             let mut connection = Connection::open(site.address());
             connection.send(&request);
@@ -80,9 +84,11 @@ fn when_too_many_sign_ins_wait_the_next_is_refused_as_overloaded() {
 
     assert_reason(&site, &refused, "overloaded");
     assert!(refused.header("Retry-After").is_some());
-    let started = Instant::now();
-    assert_eq!(alice.get("/").status(), 200);
-    assert!(started.elapsed() < Duration::from_secs(1), "known visitors notice nothing");
+    at_best(Duration::from_secs(1), "known visitors notice nothing", || {
+        let started = Instant::now();
+        assert_eq!(alice.get("/").status(), 200);
+        started.elapsed()
+    });
     drop(waiting);
     site.sso.clear_faults();
 }
@@ -117,8 +123,9 @@ fn worker_shutdown_timeout_ends_a_sign_in_that_waits() {
     let (browser, callback) = ready_to_come_back(&site);
     site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(8)));
     let mut waiting = Connection::open(site.address());
+    let asked = site.sso.count(TOKEN);
     waiting.send(browser.get(&callback).navigation().to_bytes());
-    thread::sleep(Duration::from_millis(200));
+    eventually("authentik is asked", || site.sso.count(TOKEN) > asked);
 
     let started = Instant::now();
     site.reload();

@@ -35,7 +35,7 @@ pub(crate) use front::Front;
 pub(crate) use handshake::handshake;
 pub(crate) use http::{Connection, Request, Response, UPGRADE};
 pub(crate) use nginx::test_configuration;
-pub(crate) use patience::{eventually, within};
+pub(crate) use patience::{at_best, eventually, within};
 pub(crate) use ports::free_port;
 pub(crate) use site::{Builder, Site};
 pub(crate) use temp::TempDir;
