@@ -166,8 +166,7 @@ fn no_secret_is_in_any_log() {
     let exchange = site.sso.requests().into_iter().find(|seen| seen.path.ends_with("/token/"));
     let verifier = exchange.and_then(|seen| seen.form_field("code_verifier"));
     eventually("the requests themselves are logged", || {
-        let log = site.file("access.log");
-        log.contains("/any/path") && log.contains("/sign_out")
+        site.file("access.log").lines().count() == 10
     });
     let logs = site.error_log().text() + &site.file("access.log");
     for (what, secret) in [

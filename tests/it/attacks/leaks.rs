@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use authentik_standin::{Endpoint, Fault};
 
 use super::{CLOSED, assert_untouched};
-use crate::harness::{Connection, Request, Response, Site};
+use crate::harness::{Connection, Request, Response, Site, eventually};
 
 #[test]
 fn s45_behind_every_answer_of_ours_nothing_follows() {
@@ -131,6 +131,7 @@ fn s47_credentials_in_a_header_are_in_no_log() {
     let away = site.get("/").header("Authorization", format!("Bearer {bearer}-2")).status();
     assert_eq!(away, 503);
 
+    eventually("four requests are logged", || site.file("access.log").lines().count() == 4);
     let logs = site.error_log().text() + &site.file("access.log");
     assert!(logs.contains("credentials-rejected"), "{logs}");
     for secret in [password, basic, bearer] {

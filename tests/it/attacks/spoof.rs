@@ -1,7 +1,9 @@
 //! Claiming an identity: headers that applications take for those of the module.
 
 use super::{assert_untouched, spellings};
-use crate::harness::{Builder, Cgi, IDENTITY_HEADERS, Protocol, Received, Site, listen_http2};
+use crate::harness::{
+    Builder, Cgi, IDENTITY_HEADERS, Protocol, Received, Site, eventually, listen_http2,
+};
 
 #[test]
 fn s03_no_spelling_of_the_forwarded_host_reaches_the_application_beside_the_true_one() {
@@ -176,8 +178,13 @@ fn s21_no_shortcut_skips_the_removal() {
             }
             site.app.forget();
             let forged = forge(site.request(method, path)).status();
-            assert!(site.app.hits() > 0, "{method} {path}: {forged}");
-            assert_no_claim(&site.app.last(), &format!("{method} {path}"));
+            // A mirror is not waited for by nginx.
+            let expected = if matches!(path, "/copied/" | "/asked/") { 2 } else { 1 };
+            let what = format!("{method} {path}: {forged}");
+            eventually(&what, || site.app.received().len() == expected);
+            for received in site.app.received() {
+                assert_no_claim(&received, &what);
+            }
         }
     }
 }
