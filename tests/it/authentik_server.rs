@@ -169,7 +169,6 @@ fn nginx_leaves_though_its_own_web_socket_goes_through_it() {
 #[test]
 fn plain_http_is_sent_to_https_and_never_to_authentik() {
     let site = ready(start());
-    let before = site.sso.requests().len();
     for (host, target) in [
         ("sso.example.com", "/"),
         ("sso.example.com:80", "/if/flow/x/?next=%2Fa%3Fb"),
@@ -179,7 +178,12 @@ fn plain_http_is_sent_to_https_and_never_to_authentik() {
         assert_eq!(answer.status(), 301);
         assert_eq!(answer.location(), format!("https://sso.example.com{target}"));
     }
-    assert_eq!(site.sso.requests().len(), before);
+    // The outpost asks on its own, under another name.
+    let passed_on = |seen: &Seen| {
+        let host = seen.header("Host").unwrap_or_default().to_ascii_lowercase();
+        host.starts_with("sso.example.com")
+    };
+    assert!(!site.sso.requests().iter().any(passed_on));
 }
 
 #[test]

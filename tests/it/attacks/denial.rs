@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use authentik_standin::{Endpoint, Fault, Signing};
 
 use super::{CLOSED, assert_untouched};
-use crate::harness::{Connection, SITE_NAME, Site};
+use crate::harness::{Connection, SITE_NAME, Site, at_best, eventually};
 
 #[test]
 fn s15_a_cookie_header_of_any_size_costs_a_bounded_answer() {
@@ -31,12 +31,15 @@ fn s15_a_cookie_header_of_any_size_costs_a_bounded_answer() {
         ("quotes", format!("{name}=\"{}", "\"".repeat(60_000))),
     ] {
         for request in [site.get("/"), site.navigate("/page")] {
-            let started = Instant::now();
-            let response = request.header("Cookie", &cookies).send();
-            assert!(matches!(response.status(), 401 | 302), "{what}: {}", response.status());
-            let head: usize = response.all("set-cookie").map(str::len).sum();
-            assert!(head < 4_096, "{what}: {head} bytes of Set-Cookie");
-            assert!(started.elapsed() < Duration::from_secs(2), "{what}");
+            let request = request.header("Cookie", &cookies);
+            at_best(Duration::from_secs(2), what, || {
+                let started = Instant::now();
+                let response = request.send();
+                assert!(matches!(response.status(), 401 | 302), "{what}: {}", response.status());
+                let head: usize = response.all("set-cookie").map(str::len).sum();
+                assert!(head < 4_096, "{what}: {head} bytes of Set-Cookie");
+                started.elapsed()
+            });
         }
         let with_ours = format!("{name}={}; {cookies}", ours.value);
         assert_eq!(site.get("/").header("Cookie", with_ours).status(), 200, "{what}");
@@ -114,21 +117,20 @@ fn s42_unknown_keys_make_nobody_fetch_and_nobody_wait() {
     let keys = "/application/o/wiki/jwks/";
     let before = site.sso.count(keys);
     site.sso.fault(Endpoint::Token, Fault::UnknownKid);
-    site.sso.fault(Endpoint::Jwks, Fault::Slow(Duration::from_millis(1_500)));
+    site.sso.fault(Endpoint::Jwks, Fault::Slow(Duration::from_secs(4)));
 
     thread::scope(|scope| {
-        for _ in 0..24 {
-            scope.spawn(|| {
-                let trail = site.browser().open("/page");
-                assert!((400..600).contains(&trail.status()), "{}", trail.status());
-            });
+        let sign_in = || {
+            let trail = site.browser().open("/page");
+            assert!((400..600).contains(&trail.status()), "{}", trail.status());
+        };
+        let waiting: Vec<_> = (0..24).map(|_| scope.spawn(sign_in)).collect();
+        eventually("the keys are asked for", || site.sso.count(keys) > before);
+        for answer in alice.get("/").send_together(20) {
+            assert_eq!(answer.status(), 200);
         }
-        thread::sleep(Duration::from_millis(500));
-        for _ in 0..20 {
-            let started = Instant::now();
-            assert_eq!(alice.get("/").status(), 200);
-            assert!(started.elapsed() < Duration::from_secs(1), "nobody else waits");
-        }
+        let still = waiting.iter().filter(|one| !one.is_finished()).count();
+        assert!(still > 0, "nobody else waits");
     });
 
     assert!(site.sso.count(keys) <= before + 1, "fetched {} times", site.sso.count(keys) - before);
