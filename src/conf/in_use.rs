@@ -26,3 +26,13 @@ pub(crate) fn replace(conf: Option<&MainConf>) {
     let providers = providers.iter().map(|defined| Arc::clone(&defined.provider)).collect();
     *IN_USE.lock().unwrap_or_else(PoisonError::into_inner) = providers;
 }
+
+/// A configuration ends: its secrets go with it, also when the module is not in the next one or nginx
+/// ends, where nobody would [`replace`] them.
+pub(super) fn forget(conf: &MainConf) {
+    let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    in_use.retain(|provider| {
+        !conf.providers.iter().any(|defined| Arc::ptr_eq(&defined.provider, provider))
+    });
+    in_use.shrink_to_fit();
+}

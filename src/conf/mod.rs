@@ -102,6 +102,12 @@ impl MainConf {
     }
 }
 
+impl Drop for MainConf {
+    fn drop(&mut self) {
+        in_use::forget(self);
+    }
+}
+
 impl ServerConf {
     /// Whether any part of the server is protected: then all of it is cleaned of claimed headers.
     pub(crate) fn uses_module(&self) -> bool {
