@@ -42,7 +42,7 @@ fn a_session_end_is_told_at_once_even_during_a_slow_refresh() {
     let standin = Standin::start(Settings::default());
     let (agent, diary) = start(&standin);
     settled(&diary);
-    standin.fault(Endpoint::Providers, Fault::Slow(Duration::from_secs(3)));
+    standin.fault(Endpoint::Providers, Fault::Slow(Duration::from_secs(6)));
     let asked = standin.count("/api/v3/outposts/instances/");
     agent.refresh_now();
     let until = Instant::now() + PATIENCE;
@@ -50,11 +50,15 @@ fn a_session_end_is_told_at_once_even_during_a_slow_refresh() {
         thread::sleep(Duration::from_millis(5));
     }
     let from = diary.len();
-    let pushed = Instant::now();
-    assert_eq!(standin.push_session_end(SID), 1);
-    assert_eq!(diary.session_end(from), SID);
-    assert!(pushed.elapsed() < Duration::from_millis(100), "{:?}", pushed.elapsed());
-    assert_eq!(diary.len(), from + 1, "the refresh is still under way");
+    // A busy machine may be late now and then; what waits for something is late each time.
+    let took = [0, 1, 2].map(|told| {
+        let pushed = Instant::now();
+        assert_eq!(standin.push_session_end(SID), 1);
+        assert_eq!(diary.session_end(from + told), SID);
+        pushed.elapsed()
+    });
+    assert!(took.iter().any(|took| *took < Duration::from_millis(100)), "{took:?}");
+    assert_eq!(diary.len(), from + 3, "the refresh is still under way");
 }
 
 #[test]
@@ -107,18 +111,18 @@ fn a_connection_that_no_longer_answers_is_given_up() {
     let standin = Standin::start(Settings::default());
     let pace = Pace {
         hello: Duration::from_millis(200),
-        patience: Duration::from_millis(700),
+        patience: Duration::from_secs(2),
         ..Pace::default()
     };
     let (_agent, diary) = start_at(&standin.base_url(), Trust::System, pace);
     settled(&diary);
-    thread::sleep(Duration::from_millis(1000));
+    thread::sleep(Duration::from_millis(2_500));
     assert_eq!(diary.count(|event| matches!(event, Event::Disconnected(..))), 0, "it does answer");
     let (from, frozen) = (diary.len(), Instant::now());
     assert_eq!(standin.freeze_sockets(), 1);
     let (why, _) = diary.disconnected(from);
     assert_eq!(why, "authentik no longer answers on it");
-    assert!(frozen.elapsed() < Duration::from_millis(1500), "{:?}", frozen.elapsed());
+    assert!(frozen.elapsed() < Duration::from_secs(5), "{:?}", frozen.elapsed());
     diary.connected(from);
 }
 
@@ -192,9 +196,9 @@ fn a_stopped_agent_says_goodbye_and_its_threads_leave() {
     assert_eq!(THREADS.load(Ordering::SeqCst), 2);
     let stopped = Instant::now();
     agent.stop();
-    assert!(stopped.elapsed() < Duration::from_millis(50), "it waits for nobody");
+    assert!(stopped.elapsed() < Duration::from_secs(1), "it waits for nobody");
     while THREADS.load(Ordering::SeqCst) > 0 {
-        assert!(stopped.elapsed() < Duration::from_secs(1), "the threads do not leave");
+        assert!(stopped.elapsed() < PATIENCE, "the threads do not leave");
         thread::sleep(Duration::from_millis(5));
     }
     let until = Instant::now() + PATIENCE;

@@ -188,7 +188,7 @@ fn down_refuses_connections_and_up_remembers_everything() {
 #[test]
 fn concurrency_is_the_most_at_one_moment() {
     let standin = standin();
-    standin.fault(Endpoint::Discovery, Fault::Slow(Duration::from_millis(300)));
+    standin.fault(Endpoint::Discovery, Fault::Slow(Duration::from_millis(1_500)));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| raw(&standin));
