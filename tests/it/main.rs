@@ -10,6 +10,7 @@
     reason = "all of it is test code: a surprise shall fail the test, loudly"
 )]
 
+mod grpc;
 mod harness;
 
 mod attacks;
