@@ -26,6 +26,8 @@ mod answers;
 mod bench;
 mod conf;
 mod core_server;
+#[cfg(feature = "suspend-all")]
+mod defect;
 mod endpoints;
 mod forward;
 mod header_auth;

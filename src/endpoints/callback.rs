@@ -147,7 +147,11 @@ fn exchange(
     };
     let question = Question::ExchangeCode { code: code.clone(), verifier: opened.verifier.clone() };
     let (subject, nonce, time) = (Arc::clone(provider), opened.nonce.clone(), now());
+    #[cfg(feature = "suspend-all")]
+    let breaks = crate::defect::is_wanted(r, "thread");
     let asked = worker::ask(r, provider, move |client, deadline| {
+        #[cfg(feature = "suspend-all")]
+        assert!(!breaks, "on purpose, in a thread");
         let tokens = question.to_http(&subject, Some(&endpoints)).and_then(|request| {
             let response = client.fetch(&request, &subject.trust, deadline);
             question.read(&subject, response.as_ref(), time)

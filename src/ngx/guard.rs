@@ -4,6 +4,7 @@
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use gate::reason::Reason;
 use gate::response::Response;
 use ngx::ffi::{
     NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
@@ -11,6 +12,7 @@ use ngx::ffi::{
 
 use super::log::{self, Level};
 use super::{Request, respond};
+use crate::answers;
 
 /// How a request goes on after one of our phase handlers.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl fmt::Display for Fault {
 
 const SERVER_ERROR: ngx_int_t = 500;
 
-/// Runs a phase handler.
+/// Runs a phase handler. What breaks ends in a refusal, and where even that breaks in nginx's own 500.
 ///
 /// # Safety
 /// `r` is the live request of the callback, on the event-loop thread.
@@ -58,15 +60,12 @@ pub(super) unsafe fn phase(
     let ran = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: by this function's contract.
         let mut request = unsafe { Request::new(r) };
-        match handler(&mut request) {
-            Ok(Flow::Next) => NGX_DECLINED as ngx_int_t,
-            Ok(Flow::Admit) => NGX_OK as ngx_int_t,
-            Ok(Flow::Suspended) => NGX_AGAIN as ngx_int_t,
-            Ok(Flow::Answer(response)) => respond::answer(&mut request, &response),
-            Ok(Flow::Refuse(response)) => respond::refuse(&mut request, &response),
-            Err(fault) => {
-                request.log(Level::Crit, format_args!("{fault}, the request is answered 500"));
-                SERVER_ERROR
+        match caught(|| handler(&mut request)) {
+            Ok(flow) => apply(&mut request, flow),
+            Err(broken) => {
+                request.log(broken.level(), format_args!("{broken}, the request is refused"));
+                let refusal = answers::refuse(&request, Reason::Internal);
+                refusal.map_or(SERVER_ERROR, |flow| apply(&mut request, flow))
             }
         }
     }));
@@ -74,6 +73,48 @@ pub(super) unsafe fn phase(
         log::cycle(Level::Alert, format_args!("panicked, the request is answered 500"));
         SERVER_ERROR
     })
+}
+
+fn apply(request: &mut Request<'_>, flow: Flow) -> ngx_int_t {
+    match flow {
+        Flow::Next => NGX_DECLINED as ngx_int_t,
+        Flow::Admit => NGX_OK as ngx_int_t,
+        Flow::Suspended => NGX_AGAIN as ngx_int_t,
+        Flow::Answer(response) => respond::answer(request, &response),
+        Flow::Refuse(response) => respond::refuse(request, &response),
+    }
+}
+
+/// Why a handler came to no end.
+enum Broken {
+    Fault(Fault),
+    /// Its message and place are in the log already: Rust writes them to stderr.
+    Panicked,
+}
+
+impl Broken {
+    fn level(&self) -> Level {
+        match self {
+            Self::Fault(_) => Level::Crit,
+            Self::Panicked => Level::Alert,
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Panicked => f.write_str("panicked"),
+        }
+    }
+}
+
+fn caught(handler: impl FnOnce() -> Result<Flow, Fault>) -> Result<Flow, Broken> {
+    match catch_unwind(AssertUnwindSafe(handler)) {
+        Ok(ran) => ran.map_err(Broken::Fault),
+        Err(_) => Err(Broken::Panicked),
+    }
 }
 
 /// Runs a content handler.

@@ -29,6 +29,8 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     if let Some(flow) = crate::worker::suspend_once(r)? {
         return Ok(flow);
     }
+    #[cfg(feature = "suspend-all")]
+    crate::defect::at(r, "access");
     let location = r.location();
     if let Some(trusted) = location.asked_by() {
         return forward::answer(r, trusted);
@@ -136,6 +138,8 @@ fn set_identity_headers<'r>(
         r.add_headers(NAMES.len() + extras, identity_headers(session, provider))?;
     }
     r.state()?.headers_set.set(true);
+    #[cfg(feature = "suspend-all")]
+    crate::defect::at(r, "admission");
     Ok(())
 }
 

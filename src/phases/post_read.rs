@@ -16,6 +16,8 @@ pub(crate) fn post_read(r: &mut Request<'_>) -> Result<Flow, Fault> {
     if r.is_suspended() {
         return Ok(Flow::Suspended);
     }
+    #[cfg(feature = "suspend-all")]
+    crate::defect::at(r, "post-read");
     r.remove_claimed_headers(&server.identity_headers)?;
     if server.asked_by_proxies {
         if let Some(refusal) = forward::refuse_climbing(r)? {

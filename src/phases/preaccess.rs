@@ -12,6 +12,8 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
     if !r.is_main() || !server.uses_module() {
         return Ok(Flow::Next);
     }
+    #[cfg(feature = "suspend-all")]
+    crate::defect::at(r, "preaccess");
     if r.is_internal() {
         forget_visitor(r)?;
         // Also when nobody set any: an error page of a request that nginx could not even read (400,

@@ -17,6 +17,7 @@ mod attacks;
 mod authentik_server;
 mod caches;
 mod config_errors;
+mod defects;
 mod domain_level;
 mod endpoints;
 mod error_pages;
