@@ -30,5 +30,9 @@ export AUTHENTIK_NGINX AUTHENTIK_NGINX_VERSION AUTHENTIK_MODULE AUTHENTIK_MODULE
     AUTHENTIK_FOREIGN_MODULE
 unset NGINX_SOURCE_DIR NGINX_BUILD_DIR
 
+# A test fills the queue of sign-ins with connections.
+files=$(ulimit -n)
+[ "$files" = unlimited ] || [ "$files" -ge 4096 ] || ulimit -n 4096
+
 echo "== integration tests, nginx $AUTHENTIK_NGINX_VERSION ($name)"
 cargo test --locked --package nginx-authentik --test it -- "$@"
