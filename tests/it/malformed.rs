@@ -92,7 +92,7 @@ fn site(server: &str) -> Site {
         "{server}
          keepalive_timeout 0;
          lingering_timeout 100ms;
-         client_header_timeout 200ms;
+         client_header_timeout 1s;
          client_body_timeout 200ms;
          authentik_provider wiki;
          location / {{ proxy_pass http://app; }}"

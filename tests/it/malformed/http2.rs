@@ -30,7 +30,7 @@ fn site_with(keepalive: &str) -> Site {
                  server_name wiki.test;
                  {keepalive}
                  lingering_timeout 100ms;
-                 client_header_timeout 200ms;
+                 client_header_timeout 1s;
                  client_body_timeout 200ms;
                  authentik_provider wiki;
                  authentik_unauth_paths ^/public/;
