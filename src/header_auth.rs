@@ -157,11 +157,12 @@ fn ask<'r>(
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let (subject, time) = (Arc::clone(provider), now());
-    let taken = worker::check_credentials(ticket, &provider.key, move |client, deadline| {
-        let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };
-        let result = judge.all(client, &credentials, deadline);
-        Judged { answer, lease, provider: subject, result }
-    });
+    let taken =
+        worker::check_credentials(ticket, r.sender(), &provider.key, move |client, deadline| {
+            let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };
+            let result = judge.all(client, &credentials, deadline);
+            Judged { answer, lease, provider: subject, result }
+        });
     if taken {
         r.state()?.asked_credentials.set(true);
         return Ok(Checked::Waiting);

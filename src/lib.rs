@@ -29,6 +29,7 @@ mod core_server;
 #[cfg(feature = "suspend-all")]
 mod defect;
 mod endpoints;
+mod flights;
 mod forward;
 mod header_auth;
 #[allow(unsafe_code, reason = "the fence")]

@@ -3,7 +3,6 @@
 use core::ptr::NonNull;
 use std::cell::{Cell, OnceCell, RefCell};
 
-use authentik_io::pool::Cancel;
 use gate::cookie::MAX_CANDIDATES;
 use gate::provider::ProviderKey;
 use gate::question::Tokens;
@@ -11,6 +10,7 @@ use gate::reason::Reason;
 use gate::status::Status;
 use gate::store::Key;
 
+use crate::flights::Place;
 use crate::ngx::bytes::Kept;
 use crate::ngx::suspend::Suspension;
 use crate::providers::{OfForwarded, OfHost};
@@ -51,7 +51,7 @@ pub(crate) struct RequestState {
     /// When the request began to wait for somebody else's question, in seconds since 1970.
     pub(crate) waits_since: Cell<Option<u64>>,
     /// Set while a question of this request alone is under way.
-    pub(crate) question: RefCell<Option<CancelOnDrop>>,
+    pub(crate) question: RefCell<Option<Place>>,
     /// It has been through thread and wake-up.
     #[cfg(feature = "suspend-all")]
     pub(crate) was_suspended: Cell<bool>,
@@ -64,13 +64,4 @@ pub(crate) struct RequestState {
 pub(crate) struct Decided {
     pub(crate) status: Option<Status>,
     pub(crate) reason: Option<Reason>,
-}
-
-/// Tells the threads that nobody waits any more, when the request goes.
-pub(crate) struct CancelOnDrop(pub(crate) Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }

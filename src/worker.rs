@@ -1,5 +1,9 @@
 //! The threads of a worker: carries questions out, and answers back to the requests that wait.
 
+mod limits;
+#[cfg(feature = "suspend-all")]
+mod round_trip;
+
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -8,7 +12,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use authentik_io::client::Client;
-use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings, spawn_plainly};
+use authentik_io::pool::{Cancel, Job, Outcome, Pool, spawn_plainly};
 use gate::http::TransportError;
 use gate::identity::{BasicAttributes, Rendered, render};
 use gate::provider::{Provider, ProviderKey};
@@ -21,6 +25,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::conf::MainConf;
 use crate::core_server::{self, Fetched};
+use crate::flights::{self, Found, SignIn};
 use crate::header_auth::{self, Judged};
 use crate::ngx::lifecycle::{give_way, with_signals_blocked};
 use crate::ngx::log::{self, Level};
@@ -28,27 +33,16 @@ use crate::ngx::suspend::{self, Ticket};
 use crate::ngx::wakeup::Wakeup;
 use crate::ngx::{Fault, Request, Zone};
 use crate::outpost;
-use crate::state::CancelOnDrop;
 use crate::status;
+use limits::{CREDENTIALS, SIGN_INS};
+#[cfg(feature = "suspend-all")]
+pub(crate) use round_trip::suspend_once;
 
 /// How long authentik may take for an answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// When a waiting request stops to wait: the threads know the deadline too, this is the net below.
 const PATIENCE: Duration = Duration::from_secs(11);
-
-/// Threads of a worker at most; each is started when all others are busy. Enough for 200 sign-ins at
-/// once through two workers with an authentik that takes a second for each.
-const THREADS: usize = 32;
-/// Of them, how many one provider may keep busy: a slow one leaves room for the others.
-const THREADS_PER_PROVIDER: usize = 24;
-
-/// Sign-ins that may wait for a thread.
-const QUEUE: usize = 1024;
-/// The same for header authentication.
-const CHECKERS: usize = 8;
-const CHECKERS_PER_PROVIDER: usize = 6;
-const CHECK_QUEUE: usize = 256;
 
 /// What a thread brings back.
 pub(crate) enum Message {
@@ -89,6 +83,8 @@ struct Worker {
     pool: Pool<Message>,
     /// For header authentication: a flood of bad passwords does not hold up sign-ins.
     credentials: Pool<Message>,
+    /// Requests whose question another one has taken over.
+    displaced: RefCell<Vec<Ticket>>,
     zone: Option<Zone>,
     /// Closed, and with it the eventfd, when the worker exits.
     wakeup: Wakeup,
@@ -109,8 +105,9 @@ pub(crate) fn start(conf: &MainConf) {
     match Wakeup::open() {
         Ok(wakeup) => {
             let worker = Worker {
-                pool: start_pool(&wakeup, THREADS, THREADS_PER_PROVIDER, QUEUE),
-                credentials: start_pool(&wakeup, CHECKERS, CHECKERS_PER_PROVIDER, CHECK_QUEUE),
+                pool: Pool::start(SIGN_INS, signal(&wakeup)),
+                credentials: Pool::start(CREDENTIALS, signal(&wakeup)),
+                displaced: RefCell::default(),
                 zone: conf.zone(),
                 wakeup,
                 random: SystemRandom::new(),
@@ -128,10 +125,9 @@ pub(crate) fn start(conf: &MainConf) {
     }
 }
 
-fn start_pool(wakeup: &Wakeup, threads: usize, per_key: usize, queue: usize) -> Pool<Message> {
+fn signal(wakeup: &Wakeup) -> impl Fn() + Send + Sync + 'static {
     let sender = wakeup.sender();
-    let settings = PoolSettings { threads, per_key, queue, name: "authentik", spawn };
-    Pool::start(settings, move || sender.signal())
+    move || sender.signal()
 }
 
 /// Starts a thread of the module: it takes no signals, and the event loop goes first.
@@ -164,32 +160,55 @@ pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Hands a question of this request to a thread and lets the request wait.
+/// Hands a question of this request to a thread and lets the request wait. If authentik is being
+/// asked about this sign-in already, it waits for that answer in place of the request before it.
 ///
 /// `Err` inside: why nobody takes it.
 pub(crate) fn ask(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
+    sign_in: SignIn,
     work: impl FnOnce(&Client, Instant) -> Answer + Send + 'static,
 ) -> Result<Result<(), Reason>, Fault> {
-    let cancel = Cancel::default();
     let state = r.state()?;
     state.answer.take();
-    state.question.replace(Some(CancelOnDrop(cancel.clone())));
     let ticket = r.suspend(PATIENCE)?;
+    match flights::take_over(sign_in, ticket) {
+        Found::Nothing => {}
+        Found::TakenOver { place, former } => {
+            state.question.replace(Some(place));
+            displace(former);
+            return Ok(Ok(()));
+        }
+        Found::Busy => {
+            r.resume_now();
+            return Ok(Err(Reason::Overloaded));
+        }
+    }
+    let cancel = Cancel::default();
     let work = Box::new(move |client: &Client, deadline| Message::Answer(work(client, deadline)));
     let job = Job {
         key: fairness_key(&provider.key),
+        sender: r.sender(),
         ticket: ticket.0,
         deadline: Instant::now() + DEADLINE,
-        cancelled: cancel,
+        cancelled: cancel.clone(),
         work,
     };
     if submit(job) {
+        state.question.replace(Some(flights::begin(sign_in, ticket, cancel)));
         return Ok(Ok(()));
     }
     r.resume_now();
     Ok(Err(Reason::Overloaded))
+}
+
+/// The request is told on the next turn of the loop: another one's phases are running.
+fn displace(ticket: Ticket) {
+    if let Some(worker) = WORKER.with_borrow(Option::clone) {
+        worker.displaced.borrow_mut().push(ticket);
+        worker.wakeup.sender().signal();
+    }
 }
 
 /// What came of [`ask`]; an answer is given out once.
@@ -214,6 +233,7 @@ pub(crate) fn fetch(
 ) -> bool {
     submit(Job {
         key: fairness_key(provider),
+        sender: None,
         ticket: ticket.0,
         deadline: Instant::now() + DEADLINE,
         cancelled: Cancel::default(),
@@ -221,14 +241,17 @@ pub(crate) fn fetch(
     })
 }
 
-/// Hands the checking of credentials to a thread, for all workers. Says whether it was taken.
+/// Hands the checking of credentials to a thread, for all workers; `sender` is who sent them. Says
+/// whether it was taken.
 pub(crate) fn check_credentials(
     ticket: Ticket,
+    sender: Option<u64>,
     provider: &ProviderKey,
     work: impl FnOnce(&Client, Instant) -> Judged + Send + 'static,
 ) -> bool {
     let job = Job {
         key: fairness_key(provider),
+        sender,
         ticket: ticket.0,
         deadline: Instant::now() + DEADLINE,
         cancelled: Cancel::default(),
@@ -254,6 +277,9 @@ pub(crate) fn deliver() {
     for pool in [&worker.pool, &worker.credentials] {
         pool.drain(&mut |ticket, outcome| arrived.push((Ticket(ticket), outcome)));
     }
+    for ticket in worker.displaced.take() {
+        wake(ticket, Some(overloaded()));
+    }
     for (ticket, outcome) in arrived {
         let answer = match outcome {
             Outcome::Done(Message::Answer(answer)) => Some(answer),
@@ -265,17 +291,23 @@ pub(crate) fn deliver() {
                 header_auth::publish(judged);
                 None
             }
-            Outcome::Expired => {
-                Some(Answer::Failed(CoreError::Unreachable(TransportError::Overloaded)))
-            }
+            Outcome::Expired | Outcome::Displaced => Some(overloaded()),
             Outcome::Panicked => Some(Answer::Lost),
         };
-        suspend::wake(ticket, |state| {
-            if let Some(answer) = answer {
-                state.answer.replace(Some(Box::new(answer)));
-            }
-        });
+        wake(flights::land(ticket), answer);
     }
+}
+
+fn wake(ticket: Ticket, answer: Option<Answer>) {
+    suspend::wake(ticket, |state| {
+        if let Some(answer) = answer {
+            state.answer.replace(Some(Box::new(answer)));
+        }
+    });
+}
+
+fn overloaded() -> Answer {
+    Answer::Failed(CoreError::Unreachable(TransportError::Overloaded))
 }
 
 /// What the tokens prove, if the key is at hand.
@@ -302,30 +334,4 @@ pub(crate) fn judged(
 
 fn fairness_key(provider: &ProviderKey) -> u64 {
     provider.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-/// For foreign test suites: sends the request through a thread and back once, whatever it is.
-#[cfg(feature = "suspend-all")]
-pub(crate) fn suspend_once(r: &mut Request<'_>) -> Result<Option<crate::ngx::Flow>, Fault> {
-    use crate::ngx::Flow;
-
-    let state = r.state()?;
-    if state.was_suspended.replace(true) {
-        state.answer.take();
-        state.question.take();
-        return Ok(None);
-    }
-    let ticket = r.suspend(PATIENCE)?;
-    let job = Job {
-        key: ticket.0 % 7,
-        ticket: ticket.0,
-        deadline: Instant::now() + DEADLINE,
-        cancelled: Cancel::default(),
-        work: Box::new(|_, _| Message::Answer(Answer::Nothing)),
-    };
-    if submit(job) {
-        return Ok(Some(Flow::Suspended));
-    }
-    r.resume_now();
-    Err(Fault::Nginx("a thread"))
 }

@@ -16,6 +16,7 @@ use gate::status::Status;
 
 use super::sign_in;
 use crate::core_server::{self, Unknown};
+use crate::flights::SignIn;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::worker::{self, Answer, Asked};
@@ -97,7 +98,7 @@ fn come_back(
         return no_code(r, provider, query, opened);
     };
     match worker::asked(r)? {
-        Asked::NotYet => exchange(r, provider, code, opened),
+        Asked::NotYet => exchange(r, provider, query, code, opened),
         Asked::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
         Asked::Answered(Answer::SignedIn(rendered)) => signed_in(r, provider, &rendered, opened),
         Asked::Answered(Answer::UnknownKey(tokens)) => {
@@ -110,7 +111,7 @@ fn come_back(
         }
         Asked::Answered(Answer::Lost) => failed_sign_in(r, provider, Reason::Internal, "", opened),
         #[cfg(feature = "suspend-all")]
-        Asked::Answered(Answer::Nothing) => exchange(r, provider, code, opened),
+        Asked::Answered(Answer::Nothing) => exchange(r, provider, query, code, opened),
     }
 }
 
@@ -135,6 +136,7 @@ fn no_code(
 fn exchange(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
+    query: &CallbackQuery,
     code: &Secret,
     opened: &Opened,
 ) -> Result<Step, Fault> {
@@ -147,9 +149,11 @@ fn exchange(
     };
     let question = Question::ExchangeCode { code: code.clone(), verifier: opened.verifier.clone() };
     let (subject, nonce, time) = (Arc::clone(provider), opened.nonce.clone(), now());
+    let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
+    let sign_in = SignIn::new(state, code);
     #[cfg(feature = "suspend-all")]
     let breaks = crate::defect::is_wanted(r, "thread");
-    let asked = worker::ask(r, provider, move |client, deadline| {
+    let asked = worker::ask(r, provider, sign_in, move |client, deadline| {
         #[cfg(feature = "suspend-all")]
         assert!(!breaks, "on purpose, in a thread");
         let tokens = question.to_http(&subject, Some(&endpoints)).and_then(|request| {

@@ -1,5 +1,8 @@
 //! Addresses and networks, as nginx writes and matches them.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use gate::network::client_network;
 use ngx::ffi::{
     AF_INET, AF_INET6, AF_UNIX, NGX_DONE, NGX_OK, ngx_array_t, ngx_cidr_match, ngx_cidr_t,
     ngx_int_t, ngx_ptocidr, ngx_uint_t,
@@ -74,6 +77,28 @@ impl Request<'_> {
             let peer = (*(*self.raw).connection).sockaddr;
             ngx_cidr_match(peer, &raw mut array) == NGX_OK as ngx_int_t
         }
+    }
+
+    /// Who sends it, for what is shared between senders: as the realip module has left it. `None` on
+    /// a local socket, where whoever is behind it cannot be told apart.
+    pub(crate) fn sender(&self) -> Option<u64> {
+        // SAFETY: a live request has a connection with an address of its family's length; it is
+        // copied out, so its alignment does not matter.
+        let address: IpAddr = unsafe {
+            let peer = (*(*self.raw).connection).sockaddr;
+            match u32::from((*peer).sa_family) {
+                AF_INET => {
+                    let peer = peer.cast::<libc::sockaddr_in>().read_unaligned();
+                    Ipv4Addr::from_bits(u32::from_be(peer.sin_addr.s_addr)).into()
+                }
+                AF_INET6 => {
+                    let peer = peer.cast::<libc::sockaddr_in6>().read_unaligned();
+                    Ipv6Addr::from(peer.sin6_addr.s6_addr).into()
+                }
+                _ => return None,
+            }
+        };
+        Some(client_network(address))
     }
 
     /// The other end of the connection, as text.

@@ -80,6 +80,7 @@ impl Recheck {
             threads: 2,
             per_key: 2,
             queue: 64,
+            per_sender: 64,
             name: "authentik-check",
             spawn: worker::spawn,
         };
@@ -166,6 +167,7 @@ impl Recheck {
                 }
                 Outcome::Done(Said::Ended | Said::Nothing)
                 | Outcome::Expired
+                | Outcome::Displaced
                 | Outcome::Panicked => self.is_open = true,
             }
         }
@@ -203,6 +205,7 @@ fn ask(pool: &Pool<Said>, question: u64, provider: &Arc<Provider>, token: &[u8])
     };
     let job = Job {
         key: 0,
+        sender: None,
         ticket: question,
         deadline: Instant::now() + DEADLINE,
         cancelled: Cancel::default(),

@@ -43,6 +43,7 @@ mod reload;
 mod rules;
 mod samples;
 mod sign_in;
+mod sign_in_floods;
 mod sign_out;
 mod standin_outpost;
 mod state;

@@ -1,19 +1,13 @@
 //! Reasons that only time, crowds and sizes bring about; and what nginx itself may be told.
 
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use authentik_standin::{Endpoint, Fault, User, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET};
-use gate::login::{Entropy, Start};
-use gate::provider::{Provider, Settings};
-use gate::redirect::RedirectTarget;
-use gate::secret::Secret;
-use gate::time::UnixTime;
+use authentik_standin::{Endpoint, Fault, User};
 
 use crate::error_pages::assert_error_page;
-use crate::harness::{
-    Browser, Connection, Response, Site, at_best, eventually, nginx_options, parameter,
-};
+use crate::harness::{Browser, Connection, Response, Site, eventually, nginx_options};
+use crate::sign_in_floods::sign_in_begun;
 
 const TOKEN: &str = "/application/o/token/";
 const SERVER: &str = "authentik_provider wiki; location / { proxy_pass http://app; }";
@@ -23,7 +17,7 @@ fn a_sign_in_older_than_ten_minutes_is_refused_as_state_expired() {
     let site = Site::start(SERVER);
     // What the module itself would have sent that long ago, with the same key.
     for (age, reason) in [(11 * 60, "state-expired"), (9 * 60, "code-rejected")] {
-        let (state, cookie) = sign_in_begun(&site, age);
+        let (state, cookie) = sign_in_begun(&site, age, 7);
         let callback = "/outpost.goauthentik.io/callback?X-authentik-auth-callback=true";
         let request = site.navigate(&format!("{callback}&code=made-up&state={state}"));
 
@@ -55,42 +49,6 @@ fn a_state_of_another_key_is_refused_as_state_foreign() {
     assert_reason(&site, &response, "state-foreign");
     assert_eq!(site.sso.requests().len(), 0, "authentik is not asked");
     assert_eq!(site.app.hits(), 0);
-}
-
-#[test]
-fn when_too_many_sign_ins_wait_the_next_is_refused_as_overloaded() {
-    let site = Site::builder().workers(1).server(SERVER).start();
-    let alice = site.signed_in();
-    let (browser, callback) = ready_to_come_back(&site);
-    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(5)));
-    let request = browser.get(&callback).navigation().to_bytes();
-
-    // The threads of a provider and the queue; the same callback again and again is enough. And as
-    // many as may be asked for until all have come: each thread has time for two.
-    let waiting: Vec<Connection> = (0..3 * 24 + 1_024)
-        .map(|_| {
-            let mut connection = Connection::open(site.address());
-            connection.send(&request);
-            connection
-        })
-        .collect();
-    let mut refused = browser.get(&callback).navigation().send();
-    eventually("the queue is full", || {
-        refused.status() == 503 || {
-            refused = browser.get(&callback).navigation().send();
-            false
-        }
-    });
-
-    assert_reason(&site, &refused, "overloaded");
-    assert!(refused.header("Retry-After").is_some());
-    at_best(Duration::from_secs(1), "known visitors notice nothing", || {
-        let started = Instant::now();
-        assert_eq!(alice.get("/").status(), 200);
-        started.elapsed()
-    });
-    drop(waiting);
-    site.sso.clear_faults();
 }
 
 #[test]
@@ -165,37 +123,15 @@ fn event_methods() -> Vec<&'static str> {
     ["epoll"].into_iter().chain(extra).collect()
 }
 
-/// State and cookie of a sign-in that began `age` seconds ago.
-fn sign_in_begun(site: &Site, age: u64) -> (String, String) {
-    let settings = Settings {
-        name: "wiki".into(),
-        issuer: format!("{}/application/o/wiki/", site.sso.url()),
-        client_id: WIKI_CLIENT_ID.into(),
-        client_secret: Some(Secret::new(WIKI_CLIENT_SECRET)),
-        external_host: site.url(),
-        ..Settings::default()
-    };
-    let provider = Provider::new(settings).expect("the site's provider");
-    let target = RedirectTarget::external_root(&provider);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let entropy = Entropy::new(&[7; 48]).expect("48 bytes");
-    let start = Start::new(&provider, &target, entropy, UnixTime(now - age), 0, &[]);
-    let start = start.expect("a sign-in");
-    let url = start.authorize_url("http://sso.test/").expect("a URL");
-    let state = parameter(&url, "state").expect("a state");
-    let cookie = start.set_cookies.first().and_then(|cookie| cookie.split(';').next());
-    (state, cookie.expect("a cookie").to_owned())
-}
-
 /// A browser that authentik has just sent back, and where to.
-fn ready_to_come_back(site: &Site) -> (Browser, String) {
+pub(crate) fn ready_to_come_back(site: &Site) -> (Browser, String) {
     let mut browser = site.browser();
     let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
     (browser, trail.page().location().to_owned())
 }
 
 /// The page and the log say why.
-fn assert_reason(site: &Site, response: &Response, reason: &str) {
+pub(crate) fn assert_reason(site: &Site, response: &Response, reason: &str) {
     assert_error_page(response);
     assert!(response.text().contains(reason), "{reason}: {}", response.text());
     let lines = site.error_log().lines_with(&format!("reason: {reason}"));

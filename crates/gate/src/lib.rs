@@ -19,6 +19,7 @@ pub mod live;
 pub mod login;
 #[cfg(test)]
 mod mutations;
+pub mod network;
 pub mod outpost;
 pub mod page;
 pub mod paths;

@@ -1,17 +1,19 @@
-//! The threads of one worker: a bounded queue, fair between providers, that never blocks the loop.
+//! The threads of one worker: a bounded queue, fair between providers and between those who cause the
+//! jobs, that never blocks the loop.
 
+mod cancel;
 mod queue;
 mod thread;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 use std::time::Instant;
 
 use authentik_gate::http::TransportError;
 
 use crate::client::Client;
+pub use cancel::Cancel;
 use thread::Shared;
 
 /// Threads, started one by one when jobs need them, and the queue before them.
@@ -30,7 +32,10 @@ pub struct PoolSettings {
     pub threads: usize,
     /// Jobs that may wait for a thread.
     pub queue: usize,
-    /// Jobs of one key that may run at once; held below `threads` where there are two or more.
+    /// Of them, how many one sender may have there.
+    pub per_sender: usize,
+    /// Jobs of one key that may run at once; held below `threads` where there are two or more. Of
+    /// one sender somewhat fewer.
     pub per_key: usize,
     /// Name of the threads as the kernel shows it, at most 15 bytes without NUL.
     pub name: &'static str,
@@ -46,7 +51,14 @@ pub type Spawner = fn(Builder, Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { threads: 8, queue: 1024, per_key: 6, name: "authentik", spawn: spawn_plainly }
+        Self {
+            threads: 8,
+            queue: 1024,
+            per_sender: 1024,
+            per_key: 6,
+            name: "authentik",
+            spawn: spawn_plainly,
+        }
     }
 }
 
@@ -54,11 +66,14 @@ impl Default for PoolSettings {
 pub struct Job<T> {
     /// Whose job it is, for fairness: the provider.
     pub key: u64,
+    /// Who caused it, for fairness: the client's address. `None` is nobody in particular, to whom no
+    /// limit applies.
+    pub sender: Option<u64>,
     /// Comes back with the outcome.
     pub ticket: u64,
     /// The job is not begun after this, and its fetches end by then.
     pub deadline: Instant,
-    /// Set when nobody waits for the outcome any more.
+    /// Says when nobody waits for the outcome any more.
     pub cancelled: Cancel,
     /// What the thread does. It owns all its data: configuration memory dies before threads do.
     pub work: Work<T>,
@@ -67,25 +82,6 @@ pub struct Job<T> {
 /// What a thread does, given the client and the job's deadline.
 pub type Work<T> = Box<dyn FnOnce(&Client, Instant) -> T + Send>;
 
-/// Says that nobody waits for a job any more; all clones are one flag.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// The job is dropped unless a thread has begun it; a job that has begun runs to its end and
-    /// reports.
-    pub fn cancel(&self) {
-        // Relaxed: the flag guards no other data, and being seen late only costs a wasted job.
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether nobody waits any more.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<T> {
@@ -93,11 +89,13 @@ pub enum Outcome<T> {
     Done(T),
     /// The deadline passed before a thread took the job.
     Expired,
+    /// The queue was full, and the job gave way to one of somebody who had fewer in it.
+    Displaced,
     /// The work panicked.
     Panicked,
 }
 
-/// The queue is full, no thread could be started, or the pool was stopped.
+/// The queue is full, or of jobs of this sender; no thread could be started, or the pool was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overloaded;
 
@@ -117,7 +115,7 @@ impl<T: Send + 'static> Pool<T> {
         let threads = settings.threads.max(1);
         let per_key = settings.per_key.min(threads - 1).max(1);
         let settings = PoolSettings { threads, per_key, ..settings };
-        let shared = Arc::new(Shared::new(settings.queue, per_key, Box::new(on_done)));
+        let shared = Arc::new(Shared::new(&settings, Box::new(on_done)));
         Self { shared, settings }
     }
 

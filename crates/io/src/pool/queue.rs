@@ -1,37 +1,89 @@
-//! Which job is next: the oldest whose key has a place left.
+//! Which job is next: the oldest of whoever has the fewest running, whose key has a place left.
+//!
+//! A sender can fill neither the queue nor the threads: a part of both is kept from each. If many
+//! together fill the queue, who has most in it gives way to who has less.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use super::{Job, Overloaded};
+use super::{Job, Overloaded, PoolSettings};
 
-/// Jobs that wait, and the keys of those that run.
+/// Jobs that wait, and the keys and senders of those that run.
 pub(super) struct Queue<T> {
     waiting: VecDeque<Job<T>>,
-    running: Vec<u64>,
+    running: Vec<(u64, Option<u64>)>,
     limit: usize,
+    per_sender: usize,
     per_key: usize,
+    /// Of them, those of one sender.
+    per_key_and_sender: usize,
+    running_per_sender: usize,
 }
 
+/// One of this many places that a key has is kept from each sender.
+const KEPT_OF_KEY: usize = 6;
+/// One of this many threads is kept from each sender, whatever the keys.
+const KEPT_OF_THREADS: usize = 8;
+
 impl<T> Queue<T> {
-    pub(super) fn new(limit: usize, per_key: usize) -> Self {
-        Self { waiting: VecDeque::new(), running: Vec::new(), limit, per_key }
+    pub(super) fn new(settings: &PoolSettings) -> Self {
+        let PoolSettings { threads, queue: limit, per_sender, per_key, .. } = *settings;
+        Self {
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            limit,
+            per_sender,
+            per_key,
+            per_key_and_sender: per_key - per_key / KEPT_OF_KEY,
+            running_per_sender: threads - threads / KEPT_OF_THREADS,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Appends a job. Only live jobs count as queued when the queue seems full.
-    pub(super) fn push(&mut self, job: Job<T>) -> Result<(), Overloaded> {
-        if self.waiting.len() >= self.limit {
+    /// Appends a job. Only live jobs count as queued when there seems to be no room. The job that
+    /// had to give way, for the caller to report and drop.
+    pub(super) fn push(&mut self, job: Job<T>) -> Result<Option<Job<T>>, Overloaded> {
+        if !self.has_room(job.sender) {
             self.waiting.retain(|job| !job.cancelled.is_cancelled());
         }
-        if self.waiting.len() >= self.limit {
+        if self.of_sender(job.sender) >= self.per_sender {
             return Err(Overloaded);
         }
+        let mut displaced = None;
+        if self.waiting.len() >= self.limit {
+            let at = self.displaceable(job.sender).ok_or(Overloaded)?;
+            displaced = self.waiting.remove(at);
+        }
         self.waiting.push_back(job);
-        Ok(())
+        Ok(displaced)
+    }
+
+    fn has_room(&self, sender: Option<u64>) -> bool {
+        self.waiting.len() < self.limit && self.of_sender(sender) < self.per_sender
+    }
+
+    /// How many of a sender's jobs wait. Of nobody's none do.
+    fn of_sender(&self, sender: Option<u64>) -> usize {
+        if sender.is_none() {
+            return 0;
+        }
+        self.waiting.iter().filter(|job| job.sender == sender).count()
+    }
+
+    /// The newest job of the sender who has most, if that is at least two more than this one has:
+    /// with one more they would only take turns.
+    fn displaceable(&self, sender: Option<u64>) -> Option<usize> {
+        let mut counts: HashMap<u64, usize> = HashMap::new();
+        for sender in self.waiting.iter().filter_map(|job| job.sender) {
+            *counts.entry(sender).or_default() += 1;
+        }
+        let own = sender.and_then(|sender| counts.get(&sender)).copied().unwrap_or(0);
+        let (most, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        let newest = || self.waiting.iter().rposition(|job| job.sender == Some(most));
+        if count >= own + 2 { newest() } else { None }
     }
 
     /// Drops the jobs for which nobody waits; tickets of those whose deadline passed.
@@ -50,20 +102,52 @@ impl<T> Queue<T> {
         expired
     }
 
-    /// Takes the oldest job whose key runs fewer than `per_key`: jobs of a busy key are overtaken
-    /// by those of others, never by their own.
+    /// Takes the next job and marks it as begun. Jobs of a busy key, and of a sender who has many
+    /// running, are overtaken by others, never by their own.
     pub(super) fn take(&mut self) -> Option<Job<T>> {
-        let (running, per_key) = (&self.running, self.per_key);
-        let busy = |key| running.iter().filter(|&&other| other == key).count() >= per_key;
-        let next = self.waiting.iter().position(|job| !busy(job.key))?;
-        let job = self.waiting.remove(next)?;
-        self.running.push(job.key);
-        Some(job)
+        loop {
+            let job = self.waiting.remove(self.next()?)?;
+            if job.cancelled.begin() {
+                self.running.push((job.key, job.sender));
+                return Some(job);
+            }
+        }
+    }
+
+    fn next(&self) -> Option<usize> {
+        let mut best = None;
+        for (at, job) in self.waiting.iter().enumerate() {
+            let [of_key, of_sender, of_both] = self.running_beside(job);
+            if of_key >= self.per_key
+                || of_both >= self.per_key_and_sender
+                || of_sender >= self.running_per_sender
+            {
+                continue;
+            }
+            if of_sender == 0 {
+                return Some(at);
+            }
+            if best.is_none_or(|(fewest, _)| of_sender < fewest) {
+                best = Some((of_sender, at));
+            }
+        }
+        best.map(|(_, at)| at)
+    }
+
+    /// How many run of its key, of its sender, and of both. Of nobody none do.
+    fn running_beside(&self, job: &Job<T>) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for (key, sender) in &self.running {
+            let same_sender = job.sender.is_some() && *sender == job.sender;
+            let same = [*key == job.key, same_sender, *key == job.key && same_sender];
+            counts.iter_mut().zip(same).for_each(|(count, same)| *count += usize::from(same));
+        }
+        counts
     }
 
     /// A job that was taken has ended.
-    pub(super) fn ended(&mut self, key: u64) {
-        if let Some(at) = self.running.iter().position(|&other| other == key) {
+    pub(super) fn ended(&mut self, key: u64, sender: Option<u64>) {
+        if let Some(at) = self.running.iter().position(|other| *other == (key, sender)) {
             self.running.swap_remove(at);
         }
     }
@@ -75,63 +159,4 @@ impl<T> Queue<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::super::Cancel;
-    use super::*;
-
-    fn job(key: u64, ticket: u64, deadline: Instant) -> Job<()> {
-        Job { key, ticket, deadline, cancelled: Cancel::default(), work: Box::new(|_, _| ()) }
-    }
-
-    fn tickets(queue: &mut Queue<()>) -> Vec<u64> {
-        std::iter::from_fn(|| queue.take()).map(|job| job.ticket).collect()
-    }
-
-    #[test]
-    fn jobs_of_a_key_at_its_limit_are_overtaken_and_keep_their_order() {
-        let later = Instant::now() + Duration::from_secs(9);
-        let mut queue = Queue::new(9, 2);
-        for (key, ticket) in [(7, 1), (7, 2), (7, 3), (7, 4), (8, 5)] {
-            queue.push(job(key, ticket, later)).unwrap();
-        }
-        assert_eq!(tickets(&mut queue), [1, 2, 5]);
-        queue.ended(7);
-        assert_eq!(tickets(&mut queue), [3]);
-        queue.ended(8);
-        assert_eq!(tickets(&mut queue), [0; 0], "a place of another key is none");
-        queue.ended(7);
-        assert_eq!(tickets(&mut queue), [4]);
-    }
-
-    #[test]
-    fn a_full_queue_makes_room_only_of_what_was_cancelled() {
-        let later = Instant::now() + Duration::from_secs(9);
-        let mut queue = Queue::new(2, 1);
-        let abandoned = job(7, 1, later);
-        let cancel = abandoned.cancelled.clone();
-        queue.push(abandoned).unwrap();
-        queue.push(job(7, 2, later)).unwrap();
-        assert_eq!(queue.push(job(7, 3, later)), Err(Overloaded));
-        cancel.cancel();
-        assert_eq!(queue.push(job(7, 4, later)), Ok(()));
-        assert_eq!(queue.push(job(7, 5, later)), Err(Overloaded));
-    }
-
-    #[test]
-    fn sweeping_reports_the_expired_and_forgets_the_cancelled() {
-        let now = Instant::now();
-        let mut queue = Queue::new(9, 1);
-        let both = job(7, 2, now);
-        both.cancelled.cancel();
-        let cancelled = job(7, 3, now + Duration::from_secs(1));
-        cancelled.cancelled.cancel();
-        queue.push(job(7, 1, now)).unwrap();
-        queue.push(both).unwrap();
-        queue.push(cancelled).unwrap();
-        queue.push(job(7, 4, now + Duration::from_secs(1))).unwrap();
-        assert_eq!(queue.sweep(now), [1]);
-        assert_eq!(tickets(&mut queue), [4]);
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::queue::Queue;
-use super::{Job, Outcome, Overloaded};
+use super::{Job, Outcome, Overloaded, PoolSettings};
 use crate::client::Client;
 
 /// Shared by the loop and the threads.
@@ -25,8 +25,8 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(queue: usize, per_key: usize, on_done: Box<dyn Fn() + Send + Sync>) -> Self {
-        let queue = Queue::new(queue, per_key);
+    pub(super) fn new(settings: &PoolSettings, on_done: Box<dyn Fn() + Send + Sync>) -> Self {
+        let queue = Queue::new(settings);
         Self {
             state: Mutex::new(State { queue, threads: 0, idle: 0, stopped: false }),
             job_queued: Condvar::new(),
@@ -38,12 +38,12 @@ impl<T> Shared<T> {
 
     /// The body of a thread: one job after the other until the pool is stopped.
     pub(super) fn serve(&self) {
-        while let Some(Job { key, ticket, deadline, work, .. }) = self.next_job() {
+        while let Some(Job { key, sender, ticket, deadline, work, .. }) = self.next_job() {
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&self.client, deadline)))
                 .map_or(Outcome::Panicked, Outcome::Done);
             let stopped = {
                 let mut state = lock(&self.state);
-                state.queue.ended(key);
+                state.queue.ended(key, sender);
                 state.stopped
             };
             if !stopped {
@@ -105,9 +105,12 @@ impl<T> Shared<T> {
         if state.stopped {
             return Err(Overloaded);
         }
-        state.queue.push(job)?;
+        let displaced = state.queue.push(job)?;
         drop(state);
         self.job_queued.notify_one();
+        if let Some(displaced) = displaced {
+            self.report([(displaced.ticket, Outcome::Displaced)]);
+        }
         Ok(())
     }
 

@@ -52,7 +52,7 @@ impl<T: Send + 'static> Rig<T> {
 fn job<T>(key: u64, ticket: u64, work: impl FnOnce() -> T + Send + 'static) -> Job<T> {
     let work: Work<T> = Box::new(move |_, _| work());
     let deadline = Instant::now() + PATIENCE;
-    Job { key, ticket, deadline, cancelled: Cancel::default(), work }
+    Job { key, sender: None, ticket, deadline, cancelled: Cancel::default(), work }
 }
 
 /// Work that says it has begun and ends when the gate is dropped.
@@ -278,7 +278,7 @@ fn a_job_fetches_with_the_clients_and_its_own_deadline() {
         assert_eq!(until, deadline);
         client.fetch(&get("http://127.0.0.1:1/".into()), &Trust::System, until).map(|r| r.status)
     });
-    let job = Job { key: 7, ticket: 1, deadline, cancelled: Cancel::default(), work };
+    let job = Job { key: 7, sender: None, ticket: 1, deadline, cancelled: Cancel::default(), work };
     rig.pool.submit(job).unwrap();
     let refused = Err(TransportError::Unreachable("connection refused".into()));
     assert_eq!(rig.outcomes(1), [(1, Outcome::Done(refused))]);
