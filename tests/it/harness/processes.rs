@@ -10,8 +10,12 @@ pub(super) fn signal(pid: u32, name: &str) {
     let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
 }
 
-/// Anonymous memory of a process that is resident, in KiB (proc_pid_status(5)).
+/// Anonymous memory of a process that is resident, in KiB (proc_pid_status(5)); 0 where sizes say
+/// nothing of the module (ci/asan.sh).
 pub(super) fn private_memory(pid: u32) -> u64 {
+    if std::env::var_os("AUTHENTIK_UNMEASURED").is_some() {
+        return 0;
+    }
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
