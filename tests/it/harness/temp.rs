@@ -1,6 +1,7 @@
 //! The directory that one nginx lives in.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +16,16 @@ impl TempDir {
     /// Makes one that nginx workers of another user may enter.
     pub(crate) fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!(
-            "nginx-authentik-it-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).expect("a temporary directory");
+        let path = loop {
+            let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(format!("nginx-authentik-it-{process}-{count}"));
+            match fs::create_dir(&path) {
+                Ok(()) => break path,
+                // Of an earlier run that failed.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("no temporary directory: {error}"),
+            }
+        };
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its permissions");
         Self { path }
     }
