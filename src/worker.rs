@@ -7,20 +7,16 @@ mod round_trip;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use authentik_io::client::Client;
 use authentik_io::pool::{Cancel, Job, Outcome, Pool, spawn_plainly};
 use gate::http::TransportError;
-use gate::identity::{BasicAttributes, Rendered, render};
-use gate::provider::{Provider, ProviderKey};
+use gate::identity::Rendered;
+use gate::provider::ProviderKey;
 use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
-use gate::secret::Secret;
-use gate::time::UnixTime;
-use gate::token::{Expected, Keys, TokenFlaw, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::conf::MainConf;
@@ -166,7 +162,7 @@ pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
 /// `Err` inside: why nobody takes it.
 pub(crate) fn ask(
     r: &mut Request<'_>,
-    provider: &Arc<Provider>,
+    provider: &ProviderKey,
     sign_in: SignIn,
     work: impl FnOnce(&Client, Instant) -> Answer + Send + 'static,
 ) -> Result<Result<(), Reason>, Fault> {
@@ -188,7 +184,7 @@ pub(crate) fn ask(
     let cancel = Cancel::default();
     let work = Box::new(move |client: &Client, deadline| Message::Answer(work(client, deadline)));
     let job = Job {
-        key: fairness_key(&provider.key),
+        key: fairness_key(provider),
         sender: r.sender(),
         ticket: ticket.0,
         deadline: Instant::now() + DEADLINE,
@@ -308,28 +304,6 @@ fn wake(ticket: Ticket, answer: Option<Answer>) {
 
 fn overloaded() -> Answer {
     Answer::Failed(CoreError::Unreachable(TransportError::Overloaded))
-}
-
-/// What the tokens prove, if the key is at hand.
-pub(crate) fn judged(
-    provider: &Provider,
-    tokens: Tokens,
-    nonce: &Secret,
-    keys: &Keys,
-    now: UnixTime,
-) -> Answer {
-    // Always expected: an unreadable nonce of ours matches none.
-    let expected = Expected::of(provider, Some(nonce.expose_str().unwrap_or_default()));
-    let token = tokens.access_token.expose();
-    match verify(token, &expected, keys, now) {
-        Ok(claims) => {
-            let basic = provider.basic_auth.as_ref();
-            let basic = basic.map(|(user, password)| BasicAttributes { user, password });
-            Answer::SignedIn(render(&claims, provider, token, basic))
-        }
-        Err(TokenFlaw::UnknownKey) => Answer::UnknownKey(tokens),
-        Err(flaw) => Answer::Failed(flaw.into()),
-    }
 }
 
 fn fairness_key(provider: &ProviderKey) -> u64 {

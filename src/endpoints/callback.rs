@@ -7,13 +7,13 @@ use gate::identity::Rendered;
 use gate::login::{Callback, LoginTrail, Opened, Restart, StateFlaw, Trail};
 use gate::provider::Provider;
 use gate::query::CallbackQuery;
-use gate::question::Question;
 use gate::reason::Reason;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::secret::Secret;
 use gate::status::Status;
 
+use super::exchange::{Exchange, judge};
 use super::sign_in;
 use crate::core_server::{self, Unknown};
 use crate::flights::SignIn;
@@ -147,26 +147,23 @@ fn exchange(
         Ok(known) => known,
         Err(unknown) => return not_known(r, provider, unknown, "", opened),
     };
-    let question = Question::ExchangeCode { code: code.clone(), verifier: opened.verifier.clone() };
-    let (subject, nonce, time) = (Arc::clone(provider), opened.nonce.clone(), now());
+    let exchange = Exchange {
+        provider: Arc::clone(provider),
+        endpoints,
+        keys,
+        code: code.clone(),
+        verifier: opened.verifier.clone(),
+        nonce: opened.nonce.clone(),
+        time: now(),
+    };
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
     let sign_in = SignIn::new(state, code);
     #[cfg(feature = "suspend-all")]
     let breaks = crate::defect::is_wanted(r, "thread");
-    let asked = worker::ask(r, provider, sign_in, move |client, deadline| {
+    let asked = worker::ask(r, &provider.key, sign_in, move |client, deadline| {
         #[cfg(feature = "suspend-all")]
         assert!(!breaks, "on purpose, in a thread");
-        let tokens = question.to_http(&subject, Some(&endpoints)).and_then(|request| {
-            let response = client.fetch(&request, &subject.trust, deadline);
-            question.read(&subject, response.as_ref(), time)
-        });
-        match tokens {
-            Ok(gate::question::Answer::Tokens(tokens)) => {
-                worker::judged(&subject, tokens, &nonce, &keys, time)
-            }
-            Ok(_) => Answer::Lost,
-            Err(error) => Answer::Failed(error),
-        }
+        exchange.carry_out(client, deadline)
     })?;
     waiting_or_failed(r, provider, asked, opened)
 }
@@ -191,7 +188,7 @@ fn with_new_keys(
     let Some(tokens) = r.state()?.tokens.take() else {
         return failed_sign_in(r, provider, Reason::Internal, "", opened);
     };
-    match worker::judged(provider, *tokens, &opened.nonce, &keys, now()) {
+    match judge(provider, *tokens, &opened.nonce, &keys, now()) {
         Answer::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
         Answer::Failed(error) => {
             let reason = Reason::from(&error);

@@ -1,6 +1,7 @@
 //! `/outpost.goauthentik.io/…`: answered in post-read, whichever location would match.
 
 pub(crate) mod callback;
+mod exchange;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 mod start;

@@ -1,0 +1,64 @@
+//! The exchange of a code for tokens, and what they prove: on a thread of the client.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use authentik_io::client::Client;
+use gate::identity::{BasicAttributes, render};
+use gate::provider::Provider;
+use gate::question::{self, CoreError, Endpoints, Question, Tokens};
+use gate::secret::Secret;
+use gate::time::UnixTime;
+use gate::token::{Expected, Keys, TokenFlaw, verify};
+
+use crate::worker::Answer;
+
+/// All that is needed away from the request.
+pub(super) struct Exchange {
+    pub(super) provider: Arc<Provider>,
+    pub(super) endpoints: Endpoints,
+    pub(super) keys: Keys,
+    pub(super) code: Secret,
+    pub(super) verifier: Secret,
+    pub(super) nonce: Secret,
+    pub(super) time: UnixTime,
+}
+
+impl Exchange {
+    /// Asks authentik who has signed in, and verifies what it says.
+    pub(super) fn carry_out(self, client: &Client, deadline: Instant) -> Answer {
+        let Self { provider, endpoints, keys, code, verifier, nonce, time } = self;
+        let question = Question::ExchangeCode { code, verifier };
+        let tokens = question.to_http(&provider, Some(&endpoints)).and_then(|request| {
+            let response = client.fetch(&request, &provider.trust, deadline);
+            question.read(&provider, response.as_ref(), time)
+        });
+        match tokens {
+            Ok(question::Answer::Tokens(tokens)) => judge(&provider, tokens, &nonce, &keys, time),
+            Ok(_) => Answer::Lost,
+            Err(error) => Answer::Failed(error),
+        }
+    }
+}
+
+/// What the tokens prove, if the key is at hand.
+pub(super) fn judge(
+    provider: &Provider,
+    tokens: Tokens,
+    nonce: &Secret,
+    keys: &Keys,
+    time: UnixTime,
+) -> Answer {
+    // Always expected: an unreadable nonce of ours matches none.
+    let expected = Expected::of(provider, Some(nonce.expose_str().unwrap_or_default()));
+    let token = tokens.access_token.expose();
+    match verify(token, &expected, keys, time) {
+        Ok(claims) => {
+            let basic = provider.basic_auth.as_ref();
+            let basic = basic.map(|(user, password)| BasicAttributes { user, password });
+            Answer::SignedIn(render(&claims, provider, token, basic))
+        }
+        Err(TokenFlaw::UnknownKey) => Answer::UnknownKey(tokens),
+        Err(flaw) => Answer::Failed(CoreError::from(flaw)),
+    }
+}
