@@ -47,6 +47,7 @@ invite() {
   open to everyone        $site_url/public/
   another application     $notes_url/, whose provider is written in nginx-conf/demo.conf
   change a provider       $core_url/-/standin/, live in nginx without a reload
+  how the module is       $site_url/authentik-status
   sign out                $site_url/outpost.goauthentik.io/sign_out
   what nginx says         $site/logs/error.log
   from another computer   ssh -L $site_port:127.0.0.1:$site_port -L $core_port:127.0.0.1:$core_port THIS_HOST

@@ -25,6 +25,7 @@ def while_authentik_is_away():
 def visit():
     with Browser() as browser:
         sign_in(browser)
+        status(browser)
         sign_out(browser)
         broken_callback(browser)
     with Browser(phone=True) as browser:
@@ -58,6 +59,16 @@ def sign_in(browser):
     browser.click("#call")
     browser.wait_for("200 OK")
     browser.picture("application")
+
+
+def status(browser):
+    browser.open("/authentik-status")
+    browser.wait_for("Connected to authentik")
+    words = " ".join(browser.text().split())
+    check("sessions 1 " in words.lower(), "the visitor's session is counted")
+    browser.picture("status")
+    browser.open("/")
+    browser.wait_for("Hello, Alice Plain")
 
 
 def sign_out(browser):

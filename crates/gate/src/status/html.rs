@@ -76,20 +76,19 @@ fn tiles(report: &Report) -> String {
     tiles.push(tile("Signed in", &of(Status::SignedIn), "sign-ins that ended well"));
     tiles.push(tile("Failed", &of(Status::Failed), "sign-ins that did not"));
     if let Some(zone) = &report.zone {
-        tiles.push(tile("Sessions", &zone.sessions.to_string(), "in the shared zone"));
         tiles.push(zone_tile(zone));
     }
     format!("<ul class=\"tiles\">\n{}</ul>\n", tiles.concat())
 }
 
 fn zone_tile(zone: &ZoneReport) -> String {
-    let ZoneReport { fill_percent: percent, records, .. } = zone;
+    let ZoneReport { fill_percent: percent, sessions, .. } = zone;
     let meter = format!(
         "<meter min=\"0\" max=\"100\" low=\"70\" high=\"80\" optimum=\"0\" value=\"{percent}\">\
          {percent} %</meter>"
     );
     format!(
-        "<li><span>Shared zone</span><b>{percent} %</b>{meter}<small>{records} records</small></li>\n"
+        "<li><span>Sessions</span><b>{sessions}</b>{meter}<small>the zone is {percent} % full</small></li>\n"
     )
 }
 
@@ -171,6 +170,7 @@ fn details(report: &Report) -> String {
     if let Some(zone) = &report.zone {
         let (used, size) = (kilobytes(zone.used_bytes), kilobytes(zone.size_bytes));
         row("Shared zone", format!("{used} of {size} used"));
+        row("Records in it", zone.records.to_string());
         row("Records evicted", zone.evicted.to_string());
     }
     let longest = &report.event_loop;
