@@ -139,8 +139,10 @@ fn end_session(sid: &[u8; 16], live: Live<'static>, when: &str) {
     let ended = sessions::end_all_of_sid(zone, sid);
     live.add(Fact::EndedByCore, u64::from(ended));
     if ended > 0 {
-        let text = format_args!("authentik ended a session ({when}), ended here: {ended}");
-        log::cycle(Level::Info, text);
+        log::cycle(
+            Level::Info,
+            format_args!("authentik ended a session ({when}), ended here: {ended}"),
+        );
     }
 }
 

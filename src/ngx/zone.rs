@@ -115,8 +115,7 @@ unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_in
         // SAFETY: nginx passes both; `format` wrote the head of every zone of this kind.
         let found = unsafe { shared_memory::find(zone, old, |head, bytes| format(head, bytes)) };
         found.map(drop).ok_or_else(|| {
-            let text = format_args!("the shared zone has no room for a table");
-            log::cycle(Level::Crit, text);
+            log::cycle(Level::Crit, format_args!("the shared zone has no room for a table"));
         })
     })
 }
