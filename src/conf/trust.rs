@@ -31,7 +31,7 @@ impl TrustKeys {
         let path = cf.full_path(path)?;
         let wrong = |what: String| Mistake::Said(format!("{key}: \"{path}\" {what}"));
         let pem = fs::read(&path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        authentik_io::client::check_authorities(&pem).map_err(wrong)?;
+        authentik_io::tls::check_authorities(&pem).map_err(wrong)?;
         self.authorities = Some(pem.into());
         Ok(())
     }

@@ -1,17 +1,18 @@
 //! authentik behind TLS: its certificate is checked before anything is told or believed.
 
 use crate::error_pages::assert_error_page;
-use crate::harness::{Site, TempDir, certificate};
+use crate::harness::{Site, TempDir, certificate, eventually};
 
 #[test]
 fn authentiks_certificate_is_checked_unless_it_is_switched_off() {
+    let given = |file| format!("ssl_trusted_certificate %%PREFIX%%/{file};");
     for (what, trust, works) in [
-        ("an unknown certificate", "", false),
-        ("the authority is given", "ssl_trusted_certificate %%PREFIX%%/cert.pem;", true),
-        ("another authority is given", "ssl_trusted_certificate %%PREFIX%%/other.pem;", false),
-        ("not checked, as the administrator wants", "ssl_verify off;", true),
+        ("an unknown certificate", String::new(), false),
+        ("the certificate itself is given (openssl req -x509: CA:TRUE)", given("cert.pem"), true),
+        ("another certificate is given", given("other.pem"), false),
+        ("not checked, as the administrator wants", "ssl_verify off;".to_owned(), true),
     ] {
-        let site = behind_tls("sso.test", "127.0.0.1", trust);
+        let site = behind_tls("sso.test", "127.0.0.1", &trust);
         let mut browser = site.browser();
         let trail = browser.step("/page");
 
@@ -22,6 +23,7 @@ fn authentiks_certificate_is_checked_unless_it_is_switched_off() {
             assert_eq!(trail.status(), 503, "{what}: {trail:#?}");
             assert_error_page(&trail);
             assert_eq!(site.sso.requests().len(), 0, "{what}: nothing was told");
+            assert_logged(&site, "in ssl_trusted_certificate");
         }
         assert_eq!(site.app.hits(), 0, "{what}");
     }
@@ -35,6 +37,12 @@ fn a_certificate_of_another_name_is_refused() {
     assert_eq!(site.browser().step("/page").status(), 503);
 
     assert_eq!(site.sso.requests().len(), 0);
+    assert_logged(&site, "is for sso.test, 127.0.0.9 and not for 127.0.0.1");
+}
+
+/// The page is sent before its reason is logged.
+fn assert_logged(site: &Site, text: &str) {
+    eventually(text, || !site.error_log().lines_with(text).is_empty());
 }
 
 /// The stand-in behind an nginx that speaks TLS with a certificate for this name and address.

@@ -77,7 +77,7 @@ impl fmt::Display for TransportError {
                 write!(f, "authentik cannot be reached: {}", loggable(why, 200))
             }
             Self::Tls(why) => {
-                write!(f, "no TLS connection to authentik: {}", loggable(why, 200))
+                write!(f, "no TLS connection to authentik: {}", loggable(why, 300))
             }
             Self::TooLarge => f.write_str("authentik's answer is too long"),
             Self::Protocol(why) => {

@@ -9,3 +9,4 @@
 pub mod client;
 pub mod outpost;
 pub mod pool;
+pub mod tls;

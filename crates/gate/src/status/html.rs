@@ -22,7 +22,7 @@ pub(super) const STYLE: &str = include_str!("style.css");
 
 pub(super) fn render(report: &Report) -> String {
     let (class, state) = state(report.outpost.as_ref());
-    let time = super::moment::utc(report.time);
+    let time = crate::time::utc(report.time);
     let name = report.outpost.as_ref().map(|outpost| outpost.name.as_str()).unwrap_or_default();
     let title = if name.is_empty() { "authentik in nginx" } else { name };
     let title = escaped(title);

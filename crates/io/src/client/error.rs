@@ -6,6 +6,8 @@ use std::time::Instant;
 use authentik_gate::http::TransportError;
 use ureq::{Error, Timeout};
 
+use crate::tls::flaw;
+
 /// Sorts an error of ureq. Its own text is used only where it cannot hold what was sent or
 /// received. What was cut short because the deadline came is a timeout, whatever it was about.
 #[expect(clippy::wildcard_enum_match_arm, reason = "ureq::Error is non-exhaustive")]
@@ -17,7 +19,7 @@ pub(super) fn transport_error(error: Error, deadline: Instant) -> TransportError
         Error::Timeout(_) => TransportError::Timeout,
         Error::HostNotFound => unreachable("its name has no address"),
         Error::ConnectionFailed => unreachable("no connection was made"),
-        Error::Rustls(error) => tls(&error),
+        Error::Rustls(error) => TransportError::Tls(flaw::words(&error)),
         Error::Tls(what) => TransportError::Tls(plain(what)),
         Error::TlsRequired => TransportError::Tls("the connection is not encrypted".to_owned()),
         Error::Io(error) => io_error(&error),
@@ -33,7 +35,7 @@ pub(crate) fn io_error(error: &io::Error) -> TransportError {
     use io::ErrorKind as Kind;
     // rustls reports a failed handshake through the io::Error of the socket.
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return tls(error);
+        return TransportError::Tls(flaw::words(error));
     }
     match error.kind() {
         Kind::ConnectionRefused => unreachable("connection refused"),
@@ -48,16 +50,6 @@ pub(crate) fn io_error(error: &io::Error) -> TransportError {
     }
 }
 
-fn tls(error: &rustls::Error) -> TransportError {
-    use rustls::{CertificateError::UnknownIssuer, Error::InvalidCertificate};
-    if matches!(error, InvalidCertificate(UnknownIssuer)) {
-        let cure = "its certificate is signed by an unknown authority; name that authority in \
-                    ssl_trusted_certificate";
-        return TransportError::Tls(cure.to_owned());
-    }
-    TransportError::Tls(plain(&error.to_string()))
-}
-
 fn unreachable(why: &str) -> TransportError {
     TransportError::Unreachable(why.to_owned())
 }
@@ -67,12 +59,12 @@ fn protocol(why: &str) -> TransportError {
 }
 
 /// One printable line of bounded length: names in a certificate are the peer's to choose.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
     text.chars().take(MAX_TEXT).map(printable).collect()
 }
 
-const MAX_TEXT: usize = 200;
+const MAX_TEXT: usize = 300;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! One request to authentik, one answer, on a connection of its own.
 
+mod agent;
 pub(crate) mod error;
-pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::io::Read;
@@ -13,8 +13,6 @@ use authentik_gate::provider::Trust;
 use authentik_gate::secret::Secret;
 use ureq::http::{Request, Response};
 use ureq::{Agent, AsSendBody, Body};
-
-pub use tls::check_authorities;
 
 /// The HTTP client that all threads of a worker share.
 ///
@@ -69,7 +67,7 @@ impl Client {
         if let Some((_, agent)) = agents.iter().find(|(known, _)| known == trust) {
             return Ok(agent.clone());
         }
-        let agent = tls::agent(trust).map_err(TransportError::Tls)?;
+        let agent = agent::agent(trust).map_err(TransportError::Tls)?;
         agents.push((trust.clone(), agent.clone()));
         Ok(agent)
     }

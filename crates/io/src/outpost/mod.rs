@@ -11,7 +11,6 @@ mod refresh;
 mod refresher;
 mod shared;
 mod stream;
-mod tls;
 
 use std::io;
 use std::sync::Arc;

@@ -11,8 +11,8 @@ use rustls::{ClientConnection, StreamOwned};
 use url::{Host, Url};
 
 use super::connection::LOOK;
-use super::tls;
 use crate::client::error::io_error;
+use crate::tls;
 
 /// A connection whose reads end after [`LOOK`] at most, with `WouldBlock`.
 pub(super) enum Stream {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use authentik_gate::http::TransportError;
 use authentik_gate::provider::Trust;
-use authentik_io::client::{Client, check_authorities};
+use authentik_io::client::Client;
+use authentik_io::tls::check_authorities;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -34,7 +35,7 @@ impl Authority {
     }
 
     pub(crate) fn trusted(&self) -> Trust {
-        Trust::Authorities(self.pem().into_bytes().into())
+        trust(&self.certificate)
     }
 
     /// A TLS peer with a certificate for `name`; it hears how each connection began.
@@ -50,13 +51,47 @@ impl Authority {
         params.not_after = rcgen::date_time_ymd(years.end, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.certificate, &self.key).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        Arc::new(config)
+        server_config(&certificate, &key)
     }
+}
+
+/// A server's own certificate that nobody else has signed, as `openssl req -x509` makes it.
+struct Own {
+    certificate: Certificate,
+    key: KeyPair,
+}
+
+impl Own {
+    fn new(name: &str, is_ca: IsCa, years: std::ops::Range<i32>) -> Self {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        params.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        Self { certificate: params.self_signed(&key).unwrap(), key }
+    }
+
+    fn trusted(&self) -> Trust {
+        trust(&self.certificate)
+    }
+
+    fn peer(&self) -> Peer {
+        let config = server_config(&self.certificate, &self.key);
+        Peer::start(move |stream| answer(config.clone(), stream))
+    }
+}
+
+fn trust(certificate: &Certificate) -> Trust {
+    Trust::Authorities(pem("CERTIFICATE", certificate.der()).into_bytes().into())
+}
+
+fn server_config(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    Arc::new(config)
 }
 
 fn answer(config: Arc<ServerConfig>, mut socket: TcpStream) -> String {
@@ -103,6 +138,67 @@ fn only_a_certificate_of_the_given_authorities_for_this_name_and_time_is_accepte
             Err(error) => panic!("{what}: {error:?}"),
         }
     }
+}
+
+#[test]
+fn a_trusted_certificate_is_accepted_as_the_servers_own_if_name_and_dates_are_right() {
+    let authority = IsCa::Ca(BasicConstraints::Unconstrained);
+    let own = |is_ca: &IsCa, name, years| Own::new(name, is_ca.clone(), years);
+    for is_ca in [authority.clone(), IsCa::ExplicitNoCa, IsCa::NoCa] {
+        let right = own(&is_ca, "localhost", VALID);
+        assert!(ask(&right.peer(), &right.trusted()).is_ok(), "{is_ca:?}");
+        for (named, wrong) in [
+            ("not for localhost", own(&is_ca, "sso.example.com", VALID)),
+            ("expired on 2021-01-01", own(&is_ca, "localhost", 2020..2021)),
+            ("not valid before 2110-01-01", own(&is_ca, "localhost", 2110..2120)),
+        ] {
+            refused(&wrong.peer(), &wrong.trusted(), named);
+        }
+    }
+    // Another one of the same kind is trusted: the name of the issuer is the same, the key is not.
+    let (ours, other) = (own(&authority, "localhost", VALID), own(&authority, "localhost", VALID));
+    refused(&ours.peer(), &other.trusted(), "(CA:TRUE)");
+    let (ours, other) =
+        (own(&IsCa::NoCa, "localhost", VALID), own(&IsCa::NoCa, "localhost", VALID));
+    refused(&ours.peer(), &other.trusted(), "not signed by the authority");
+}
+
+#[test]
+fn a_servers_certificate_can_be_trusted_without_its_authority() {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "localhost");
+    let (authority, key) = (Authority::new(), KeyPair::generate().unwrap());
+    let certificate = params.signed_by(&key, &authority.certificate, &authority.key).unwrap();
+    let pinned = Own { certificate, key };
+    assert!(ask(&pinned.peer(), &pinned.trusted()).is_ok());
+    refused(&authority.peer("localhost", VALID), &pinned.trusted(), "unknown authority");
+}
+
+#[test]
+fn what_is_no_tls_of_today_is_named() {
+    let web = Peer::start(|mut stream| {
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").unwrap();
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        String::new()
+    });
+    assert_said(&ask(&web, &Trust::Anything), "plain http");
+    // An alert "protocol_version" (RFC 8446 section 6).
+    let old = Peer::start(|mut stream| {
+        stream.write_all(&[0x15, 3, 1, 0, 2, 2, 70]).unwrap();
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        String::new()
+    });
+    assert_said(&ask(&old, &Trust::Anything), "TLS 1.2");
+}
+
+fn refused(peer: &Peer, trust: &Trust, named: &str) {
+    assert_said(&ask(peer, trust), named);
+    assert_eq!(peer.heard(1), ["refused"], "{named}: nothing was sent");
+}
+
+fn assert_said(answer: &Answer, named: &str) {
+    let said = matches!(answer, Err(TransportError::Tls(why)) if why.contains(named));
+    assert!(said, "{named}: {answer:?}");
 }
 
 #[test]
@@ -156,7 +252,7 @@ fn a_bundle_of_authorities_is_counted_or_its_mistake_named() {
         (format!("# ours\n{one}\n{key}{two}"), Ok(2)),
         (String::new(), Err("holds no certificate")),
         ("not PEM at all".into(), Err("holds no certificate")),
-        (key, Err("holds no certificate")),
+        (key, Err("holds a private key and no certificate")),
         (one.clone() + &pem("CERTIFICATE", b"junk"), Err("certificate 2 is not a certificate")),
         (
             one.clone() + "-----BEGIN CERTIFICATE-----\nAAAA\n",

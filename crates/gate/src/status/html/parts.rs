@@ -1,7 +1,8 @@
 //! The pieces of the page. Cells are HTML already: who makes one escapes what it was given.
 
-use super::super::moment::{age, utc};
+use super::super::moment::age;
 use crate::page::escaped;
+use crate::time::utc;
 
 /// Cells of a row.
 pub(super) struct Row(pub(super) Vec<String>);
