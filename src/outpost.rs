@@ -75,7 +75,7 @@ fn at_hand(outpost: &OutpostConf, live: Live<'static>) -> (u64, Option<Arc<Direc
         Some((number, None)) => number,
         None => 0,
     };
-    match state_file::read(outpost) {
+    match state_file::read(outpost.state.as_deref(), &outpost.settings) {
         Ok(snapshot) => (number, snapshot.and_then(ready)),
         Err(why) => {
             log::cycle(Level::Warn, format_args!("state_path: {why}"));

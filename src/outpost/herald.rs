@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use authentik_io::outpost::Events;
 use gate::live::{Fact, Live};
-use gate::outpost::{Candidate, Directory, Gap, Origin, RefreshError, Snapshot, TooLarge};
+use gate::outpost::{
+    Candidate, Directory, Gap, Origin, OutpostSettings, RefreshError, Snapshot, TooLarge,
+};
 use gate::secret::Secret;
 use gate::time::UnixTime;
 
@@ -23,7 +25,7 @@ pub(super) struct Herald {
     me: Candidate,
     mailbox: Arc<Mailbox>,
     state: Option<PathBuf>,
-    token: Secret,
+    settings: OutpostSettings,
     origin: Origin,
     /// Number of the publication that was put on the disk last, 0 = none by this process.
     stored: AtomicU64,
@@ -56,7 +58,7 @@ impl Herald {
             me,
             mailbox,
             state: conf.state.clone(),
-            token: conf.settings.token.clone(),
+            settings: conf.settings.clone(),
             origin: Origin::of(&conf.settings),
             stored: AtomicU64::new(0),
             gap: Gap::default(),
@@ -114,6 +116,14 @@ impl Herald {
         }
     }
 
+    /// What is served now: published, or after a restart from the disk.
+    fn previous(&self) -> Option<Snapshot> {
+        let published =
+            keeper::published(self.live, &self.origin).and_then(|(_, snapshot)| snapshot);
+        let on_disk = || state_file::read(self.state.as_deref(), &self.settings).ok().flatten();
+        published.or_else(on_disk)
+    }
+
     /// The number under which the board has the document now.
     fn post(&self, document: &Secret) -> Option<u64> {
         let board = self.live.board()?;
@@ -145,7 +155,7 @@ impl Herald {
         if self.stored.load(Ordering::Relaxed) == number {
             return;
         }
-        match state_file::write(directory, document, &self.token) {
+        match state_file::write(directory, document, &self.settings.token) {
             Ok(()) => {
                 self.stored.store(number, Ordering::Relaxed);
                 self.relieved(Trouble::State);
@@ -181,7 +191,7 @@ impl Events for Herald {
         if !self.is_holder() {
             return;
         }
-        if let Some((_, Some(previous))) = keeper::published(self.live, &self.origin) {
+        if let Some(previous) = self.previous() {
             snapshot.succeed(&previous, UnixTime(now()));
         }
         self.publish(&snapshot);

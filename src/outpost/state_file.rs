@@ -5,11 +5,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use gate::outpost::{Origin, Snapshot, vault};
+use gate::outpost::{Origin, OutpostSettings, Snapshot, vault};
 use gate::secret::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
-
-use crate::conf::OutpostConf;
 
 const NAME: &str = "outpost.settings";
 /// Longest file that is read, in bytes.
@@ -19,8 +17,11 @@ const LONGEST: u64 = 64 << 20;
 ///
 /// # Errors
 /// Why what is there cannot be used, as a sentence without a final stop.
-pub(super) fn read(outpost: &OutpostConf) -> Result<Option<Snapshot>, String> {
-    let Some(directory) = &outpost.state else { return Ok(None) };
+pub(super) fn read(
+    directory: Option<&Path>,
+    settings: &OutpostSettings,
+) -> Result<Option<Snapshot>, String> {
+    let Some(directory) = directory else { return Ok(None) };
     let path = directory.join(NAME);
     let wrong = |what: &str| format!("\"{}\" {what}", path.display());
     let mut sealed = Vec::new();
@@ -29,9 +30,9 @@ pub(super) fn read(outpost: &OutpostConf) -> Result<Option<Snapshot>, String> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(&format!("cannot be read: {error}"))),
     }
-    let opened = vault::open(&sealed, &outpost.settings.token)
+    let opened = vault::open(&sealed, &settings.token)
         .ok_or_else(|| wrong("was not written with this token, or is damaged; it is not used"))?;
-    let document = Origin::of(&outpost.settings).unmark(opened.expose());
+    let document = Origin::of(settings).unmark(opened.expose());
     let document = document.ok_or_else(|| wrong("is of another authentik; it is not used"))?;
     Snapshot::from_json(document)
         .map(Some)

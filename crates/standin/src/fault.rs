@@ -91,6 +91,8 @@ pub enum Fault {
     Status(u16),
     /// A body of so many bytes: valid JSON with a long member.
     HugeBody(usize),
+    /// An API list that holds nothing: what a token without permissions sees.
+    NoOutposts,
     /// Authorize: back to the redirect URI with this error.
     ErrorRedirect(String),
 

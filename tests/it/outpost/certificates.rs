@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use authentik_standin::{CertificateSettings, Mode, ProviderSettings};
+use authentik_standin::{CertificateSettings, Endpoint, Fault, Mode, ProviderSettings};
 
 use super::{CONNECTED, connected, started};
 use crate::harness::{Builder, Curl, Site, TempDir, certificate, eventually, handshake, within};
@@ -121,6 +121,44 @@ fn a_renewed_certificate_is_shown_without_a_reload() {
     assert_eq!(shown(&site, "any.example.test"), Ok(domain.0));
     assert_eq!(site.worker_pids(), workers);
     assert_not_logged(&site, &renewed);
+}
+
+#[test]
+fn a_certificate_that_is_not_granted_yet_leaves_the_former_one_in_place() {
+    const RENEWED: &str = "33333333-3333-4333-8333-333333333333";
+    let (files, domain) = (pair("files.test"), pair("*.example.test"));
+    let site = site(&files, &domain);
+    site.sso.await_connections(1, Duration::from_secs(10));
+    let renewed = pair("files.test");
+    let (certificate_pem, key_pem) = renewed.clone();
+    site.sso.change(|settings| {
+        let (pk, name) = (RENEWED.to_owned(), "renewed".to_owned());
+        settings.certificates.push(CertificateSettings { pk, name, certificate_pem, key_pem });
+    });
+
+    // It tells of a certificate before it grants it, and forgets what it had granted for the moment.
+    site.sso.fault(Endpoint::Certificates, Fault::Status(404));
+    site.sso.update_provider("files", |files| {
+        files.proxy.certificate = Some(RENEWED.to_owned());
+    });
+    let remark = format!("certificate {RENEWED}");
+    eventually("the log names it", || {
+        let lines = site.error_log().lines_with(&remark);
+        lines.iter().any(|line| line.contains("the former one is still shown"))
+    });
+    for round in 0..2 {
+        for _ in 0..10 {
+            assert_eq!(shown(&site, "files.test"), Ok(files.0.clone()), "round {round}");
+            assert_eq!(shown(&site, "any.example.test"), Ok(domain.0.clone()), "round {round}");
+        }
+        site.reload();
+    }
+
+    site.sso.clear_faults();
+    within(Duration::from_secs(60), "every worker shows the new one", || {
+        (0..10).all(|_| shown(&site, "files.test").as_ref() == Ok(&renewed.0))
+    });
+    assert_eq!(shown(&site, "any.example.test"), Ok(domain.0));
 }
 
 #[test]

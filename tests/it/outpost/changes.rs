@@ -6,7 +6,7 @@ use std::time::Duration;
 use authentik_standin::ProviderSettings;
 
 use super::{all_workers_say, connected, connected_for_all_hosts, started};
-use crate::harness::{at_best, eventually};
+use crate::harness::{at_best, eventually, within};
 
 /// A change must be live in all workers within this time.
 const LIVE: Duration = Duration::from_secs(3);
@@ -46,6 +46,31 @@ fn a_provider_that_is_new_or_gone_is_so_in_all_workers() {
         came.max(eventually("it is gone", || all_workers_say(&site, &new, 400)))
     });
     assert_eq!(site.get("/").send().status(), 401, "the other one stays");
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn a_change_is_live_although_authentik_refused_the_token_a_moment_before() {
+    use authentik_standin::{Endpoint, Fault};
+
+    let site = started(connected());
+    site.sso.await_connections(1, Duration::from_secs(10));
+    let request = site.get("/");
+    for fault in [Fault::NoOutposts, Fault::Status(403)] {
+        // Refused so often that it would be minutes to the next attempt by time.
+        site.sso.fault(Endpoint::Instances, fault.clone());
+        for _ in 0..4 {
+            let asked = site.sso.count("/api/v3/outposts/instances/");
+            site.sso.push_update();
+            eventually("it is asked", || site.sso.count("/api/v3/outposts/instances/") > asked);
+        }
+        assert_eq!(request.send().status(), 401, "{fault:?}: the former settings stay");
+        site.sso.clear_faults();
+        site.sso.update_provider("wiki", |wiki| wiki.proxy.has_application = false);
+        within(LIVE * 3, "the provider is gone", || all_workers_say(&site, &request, 400));
+        site.sso.update_provider("wiki", |wiki| wiki.proxy.has_application = true);
+        within(LIVE * 3, "and back", || all_workers_say(&site, &request, 401));
+    }
     assert_eq!(site.app.hits(), 0);
 }
 

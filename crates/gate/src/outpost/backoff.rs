@@ -61,13 +61,23 @@ pub struct Schedule {
     ended: Option<Duration>,
     failures: u32,
     denied: bool,
+    /// authentik let us in or told us something, and no refresh has followed yet.
+    heard: bool,
+    /// Successes in a row that left something out.
+    incomplete: u32,
 }
 
 impl Schedule {
     /// An update was pushed.
     pub fn pushed(&mut self, now: Duration) {
-        self.ask(now);
+        self.connected(now);
         self.settling = Some(now);
+    }
+
+    /// The WebSocket is open: updates may have been missed, and the token is good.
+    pub fn connected(&mut self, now: Duration) {
+        self.ask(now);
+        self.heard = true;
     }
 
     /// Something else calls for a refresh: updates may have been missed.
@@ -78,8 +88,9 @@ impl Schedule {
     /// When the next refresh is due; in the past: now.
     #[must_use]
     pub fn due(&self) -> Duration {
-        // Nobody but an administrator can help, and then nginx is reloaded: no hurry.
-        if self.denied {
+        // Nobody but an administrator can help, and then nginx is reloaded: no hurry. Unless
+        // authentik itself speaks to us: then it was wrong for a moment.
+        if self.denied && !self.heard {
             return self.by_time;
         }
         let called =
@@ -93,21 +104,31 @@ impl Schedule {
         self.began = now;
         self.asked = None;
         self.settling = self.settling.filter(|&pushed| pushed + SETTLED > now);
+        self.heard = self.settling.is_some();
     }
 
-    /// It brought something; the next is due after `interval`.
+    /// It brought all there is; the next is due after `interval`.
     pub fn succeeded(&mut self, now: Duration, interval: Duration) {
         self.failures = 0;
         self.denied = false;
+        self.incomplete = 0;
         self.ended = Some(now);
         self.by_time = now + interval;
     }
 
-    /// It did not. How long until it is tried again: 3, 6, 12, 24, 30 s, or ten times as long
-    /// when only an administrator can help.
+    /// It brought what can be used, and authentik did not hand out something that belongs to it: the
+    /// next is due after 3, 6, 12 … s, and `interval` at most.
+    pub fn succeeded_in_part(&mut self, now: Duration, interval: Duration) {
+        let so_far = self.incomplete;
+        self.succeeded(now, doubled(so_far).min(interval));
+        self.incomplete = so_far.saturating_add(1);
+    }
+
+    /// It did not. How long until it is tried again: 3, 6, 12, 24, 30 s, or on to 300 s when only an
+    /// administrator can help.
     pub fn failed(&mut self, now: Duration, needs_administrator: bool) -> Duration {
-        let delay = FIRST_RETRY.saturating_mul(1 << self.failures.min(9)).min(LONGEST_RETRY);
-        let delay = if needs_administrator { delay * 10 } else { delay };
+        let longest = if needs_administrator { LONGEST_DELAY } else { LONGEST_RETRY };
+        let delay = doubled(self.failures).min(longest);
         self.failures = self.failures.saturating_add(1);
         self.denied = needs_administrator;
         self.ended = Some(now);
@@ -117,10 +138,15 @@ impl Schedule {
 
     /// When authentik has had a rest from the last refresh: as long as that took.
     fn rested(&self) -> Duration {
+        let shortest = if self.denied { FIRST_RETRY } else { SHORTEST_REST };
         self.ended.map_or(Duration::ZERO, |ended| {
-            ended + ended.saturating_sub(self.began).clamp(SHORTEST_REST, LONGEST_RETRY)
+            ended + ended.saturating_sub(self.began).clamp(shortest, LONGEST_RETRY)
         })
     }
+}
+
+fn doubled(times: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << times.min(9))
 }
 
 /// A connection that lived so long was a good one.

@@ -65,8 +65,8 @@ impl Directory {
                     convert(&config, &directory.outpost.name, trust, &mut library).map(Arc::new)
                 }
             };
-            let certificate = config.certificate.as_deref();
-            let certificate = certificate.and_then(|pk| certificates.get(pk)).map(Arc::clone);
+            let named = config.certificates();
+            let certificate = named.filter_map(|pk| certificates.get(pk)).next().map(Arc::clone);
             match made {
                 Ok(made) => directory.add(Entry { config, made, certificate }),
                 Err(why) => {

@@ -51,6 +51,7 @@ fn read(listed: &Value, browser: Option<&str>) -> Result<ProviderConfig, String>
         scopes_to_request: from.sorted_list("scopes_to_request")?,
         assigned_application_slug: from.required("assigned_application_slug")?,
         former_login_key: None,
+        former_certificate: None,
     })
 }
 

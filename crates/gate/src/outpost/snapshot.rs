@@ -4,7 +4,8 @@
 //! (authentik-outpost.md §1.5, §1.6). Lists are sorted where authentik's order means nothing, so
 //! that the same settings are the same bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::iter;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,10 @@ pub struct ProviderConfig {
     /// those that are started later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_login_key: Option<FormerKey>,
+    /// Not authentik's: UUID of the [`Certificate`] that is shown until authentik hands out the one
+    /// that is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_certificate: Option<String>,
 }
 
 /// The members of `oidc_configuration` that are used, after `browser_url` was applied.
@@ -153,6 +158,11 @@ impl ProviderConfig {
         self.cookie_secret().unwrap_or(&self.client_secret)
     }
 
+    /// UUIDs of the certificates that may be shown: the first of them that is there.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &str> {
+        [&self.certificate, &self.former_certificate].into_iter().flatten().map(String::as_str)
+    }
+
     fn succeed(&mut self, previous: &Self, now: UnixTime) {
         let material = previous.key_material();
         let is_same = material == self.key_material();
@@ -173,6 +183,47 @@ impl Snapshot {
                 config.succeed(previous, now);
             }
         }
+        self.keep_certificates(previous);
+    }
+
+    /// Whether a certificate is named that authentik did not hand out.
+    #[must_use]
+    pub fn lacks_certificates(&self) -> bool {
+        let named = self.providers.iter().filter_map(|config| config.certificate.as_deref());
+        let there: HashSet<&str> = self.certificates.iter().map(|pair| pair.pk.as_str()).collect();
+        named.into_iter().any(|pk| !there.contains(pk))
+    }
+
+    /// A pair that was good is shown until authentik hands out the one that takes its place: it tells
+    /// of a certificate seconds before it grants it.
+    fn keep_certificates(&mut self, previous: &Self) {
+        let pair = |pair: &'_ Certificate| (pair.pk.clone(), pair.clone());
+        let mut there: HashSet<String> =
+            self.certificates.iter().map(|pair| pair.pk.clone()).collect();
+        let former: HashMap<String, Certificate> = previous.certificates.iter().map(pair).collect();
+        let of_client = |config| (ProviderConfig::identity(config), config);
+        let before: HashMap<_, _> = previous.providers.iter().map(of_client).collect();
+        for config in &mut self.providers {
+            let Some(named) = config.certificate.as_deref().filter(|pk| !there.contains(*pk))
+            else {
+                continue;
+            };
+            let shown = before.get(&config.identity()).map(|before| before.certificates());
+            let mut candidates = iter::once(named).chain(shown.into_iter().flatten());
+            let Some(kept) = candidates.find_map(|pk| former.get(pk)) else { continue };
+            let remark = format!("certificate {named}");
+            for unusable in self.unusable.iter_mut().filter(|unusable| unusable.name == remark) {
+                unusable.why.push_str(FORMER_STAYS);
+            }
+            if kept.pk != named {
+                config.former_certificate = Some(kept.pk.clone());
+            }
+            if there.insert(kept.pk.clone()) {
+                self.certificates.push(kept.clone());
+            }
+        }
+        // The same settings are the same bytes.
+        self.certificates.sort_unstable_by(|one, other| one.pk.cmp(&other.pk));
     }
 
     /// As it is published and stored. Holds secrets.
@@ -191,6 +242,9 @@ impl Snapshot {
         serde_json::from_slice(json)
     }
 }
+
+/// What a remark ends with.
+const FORMER_STAYS: &str = "; the former one is still shown";
 
 #[cfg(test)]
 mod tests {
@@ -275,5 +329,72 @@ mod tests {
         assert_eq!(after(&changed, moved, NOW), None);
         // Deleted, and made anew.
         assert_eq!(after(&Snapshot::default(), same(), NOW), None);
+    }
+
+    fn showing(pk: &str, former: Option<&str>) -> ProviderConfig {
+        let former_certificate = former.map(str::to_owned);
+        let certificate = Some(pk.to_owned());
+        ProviderConfig { certificate, former_certificate, ..listed("client", "cookie") }
+    }
+
+    fn with_pairs(config: ProviderConfig, pairs: &[(&str, &str)]) -> Snapshot {
+        let pair = |&(pk, key): &(&str, &str)| Certificate {
+            pk: pk.to_owned(),
+            key: Secret::new(key),
+            ..Certificate::default()
+        };
+        let certificates = pairs.iter().map(pair).collect();
+        Snapshot { certificates, ..snapshot(config) }
+    }
+
+    #[test]
+    fn a_certificate_stays_until_authentik_hands_out_the_one_that_replaces_it() {
+        let old = with_pairs(showing("old", None), &[("old", "1")]);
+        for (named, handed_out, previous, expected) in [
+            // The same one, not granted for a moment.
+            ("old", None, &old, with_pairs(showing("old", None), &[("old", "1")])),
+            ("old", Some("2"), &old, with_pairs(showing("old", None), &[("old", "2")])),
+            // Another one.
+            ("new", None, &old, with_pairs(showing("new", Some("old")), &[("old", "1")])),
+            ("new", Some("2"), &old, with_pairs(showing("new", None), &[("new", "2")])),
+            // Still not there when it is asked for again, and then there.
+            (
+                "new",
+                None,
+                &with_pairs(showing("new", Some("old")), &[("old", "1")]),
+                with_pairs(showing("new", Some("old")), &[("old", "1")]),
+            ),
+            (
+                "new",
+                Some("2"),
+                &with_pairs(showing("new", Some("old")), &[("old", "1")]),
+                with_pairs(showing("new", None), &[("new", "2")]),
+            ),
+            // Nobody had one.
+            ("new", None, &Snapshot::default(), with_pairs(showing("new", None), &[])),
+        ] {
+            let pairs: Vec<_> = handed_out.map(|key| (named, key)).into_iter().collect();
+            let mut next = with_pairs(showing(named, None), &pairs);
+            assert_eq!(next.lacks_certificates(), handed_out.is_none());
+            next.succeed(previous, NOW);
+            assert_eq!(next, expected, "{named} {handed_out:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_stays_is_named_and_goes_when_none_is_wanted() {
+        let old = with_pairs(showing("old", None), &[("old", "1")]);
+        let mut next = with_pairs(showing("new", None), &[]);
+        next.unusable = vec![Unusable::new("certificate new".into(), "404".into())];
+        next.succeed(&old, NOW);
+        assert_eq!(next.unusable[0].why, "404; the former one is still shown");
+
+        let mut without = snapshot(listed("client", "cookie"));
+        without.succeed(&old, NOW);
+        assert_eq!(without, snapshot(listed("client", "cookie")));
+        let client_id = "another".to_owned();
+        let mut other = with_pairs(ProviderConfig { client_id, ..showing("new", None) }, &[]);
+        other.succeed(&old, NOW);
+        assert_eq!(other.certificates, [], "of another provider");
     }
 }

@@ -31,8 +31,7 @@ fn attempt(shared: &Shared, outpost: &str, attempt: u32) -> (String, Duration) {
     };
     let opened = Instant::now();
     shared.events.connected(attempt);
-    // What was pushed before we listened is lost (authentik-outpost.md §2.3).
-    shared.ask_for_refresh();
+    shared.connected();
     let why = connection.listen();
     (why, opened.elapsed())
 }

@@ -91,7 +91,7 @@ impl Agent {
     }
 
     /// Calls for a refresh: it begins within a second or so of the last one's end, and not before
-    /// the next retry while authentik refuses the token.
+    /// the next retry while authentik refuses the token, which only authentik itself can hasten.
     pub fn refresh_now(&self) {
         self.shared.ask_for_refresh();
     }

@@ -52,7 +52,8 @@ impl<'a> Refresh<'a> {
     }
 
     /// A certificate that authentik does not hand out keeps no provider from being served: its
-    /// permissions come seconds after the provider was saved, and most nginx have their own.
+    /// permissions come seconds after the provider was saved, and most nginx have their own. It is
+    /// asked for again soon ([`Snapshot::lacks_certificates`]).
     fn add_certificates(&mut self, to: &mut Snapshot) -> Result<(), RefreshError> {
         for uuid in named_certificates(&to.providers) {
             match self.certificate(&uuid) {

@@ -96,6 +96,12 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// The WebSocket is open. What was pushed before is lost (authentik-outpost.md §2.3).
+    pub(super) fn connected(&self) {
+        self.lock().schedule.connected(self.now());
+        self.changed.notify_all();
+    }
+
     pub(super) fn ask_for_refresh(&self) {
         self.lock().schedule.ask(self.now());
         self.changed.notify_all();
@@ -105,7 +111,11 @@ impl Shared {
     pub(super) fn refreshed(&self, snapshot: Snapshot) {
         let interval = refresh_interval(snapshot.outpost.refresh_interval_s);
         let mut state = self.lock();
-        state.schedule.succeeded(self.now(), interval);
+        if snapshot.lacks_certificates() {
+            state.schedule.succeeded_in_part(self.now(), interval);
+        } else {
+            state.schedule.succeeded(self.now(), interval);
+        }
         state.outpost = Some(snapshot.outpost.pk.clone());
         drop(state);
         self.changed.notify_all();

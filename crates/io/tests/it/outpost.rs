@@ -111,7 +111,29 @@ fn a_wrong_token_is_explained_and_authentik_is_left_alone() {
         agent.refresh_now();
         std::thread::sleep(Duration::from_millis(200));
     }
-    assert_eq!(standin.requests().len(), 1, "neither retries nor web sockets");
+    // Three seconds after the first, and six after that.
+    let asked = standin.requests().len();
+    assert!(asked <= 2, "asked {asked} times: only by time, and no web sockets");
+}
+
+#[test]
+fn an_update_is_followed_although_authentik_refused_the_token_for_a_moment() {
+    let standin = Standin::start(Settings::default());
+    let (_agent, diary) = start(&standin);
+    settled(&diary);
+    for fault in [Fault::Status(403), Fault::NoOutposts] {
+        // Long enough refused for the next attempt by time to be far.
+        standin.fault(Endpoint::Instances, fault.clone());
+        for _ in 0..4 {
+            let from = diary.len();
+            standin.push_update();
+            assert!(diary.failure(from).needs_administrator(), "{fault:?}");
+        }
+        standin.clear_faults();
+        let from = diary.len();
+        standin.update_provider("wiki", |wiki| wiki.proxy.skip_path_regex = format!("{fault:?}"));
+        diary.snapshot_where(from, |new| new.providers[0].skip_path_regex == format!("{fault:?}"));
+    }
 }
 
 const PAIR: &str = "bd1be30d-caa4-40d6-8a08-419a42b720cb";
@@ -160,6 +182,17 @@ fn a_certificate_that_is_not_handed_out_keeps_no_provider_from_being_served() {
     let snapshot = diary.snapshot(0);
     assert_eq!((snapshot.providers.len(), snapshot.certificates.len()), (1, 0));
     assert_eq!(snapshot.unusable[0].name, format!("certificate {PAIR}"));
+}
+
+#[test]
+fn a_certificate_that_is_not_granted_yet_is_asked_for_again_soon_without_an_update() {
+    let standin = with_certificate(key_pair());
+    standin.fault_times(Endpoint::Certificates, Fault::Status(404), 2);
+    let (_agent, diary) = start(&standin);
+    assert_eq!(diary.snapshot(0).certificates.len(), 0);
+    // The refresh after the connection is the second without it, the next one by time has it.
+    let later = diary.snapshot_where(0, |snapshot| !snapshot.certificates.is_empty());
+    assert_eq!(later.unusable, []);
 }
 
 #[test]

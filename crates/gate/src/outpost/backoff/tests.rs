@@ -127,13 +127,56 @@ fn an_update_cuts_the_wait_after_a_failure_short() {
 #[test]
 fn a_wrong_token_is_not_tried_more_often_whatever_calls_for_it() {
     let mut schedule = Schedule::default();
-    for delay in [30, 60, 120, 240, 300, 300] {
+    for delay in [3, 6, 12, 24, 48, 96, 192, 300, 300] {
         schedule.begins(Duration::ZERO);
         assert_eq!(schedule.failed(Duration::ZERO, true), Duration::from_secs(delay));
-        schedule.pushed(seconds(1.0));
         schedule.ask(seconds(1.0));
         assert_eq!(schedule.due(), Duration::from_secs(delay));
     }
+}
+
+#[test]
+fn what_authentik_says_on_the_socket_is_followed_although_it_refused_the_token() {
+    let refused_again_and_again = || {
+        let mut schedule = Schedule::default();
+        for _ in 0..8 {
+            schedule.failed(seconds(10.0), true);
+        }
+        assert_eq!(schedule.due(), seconds(310.0));
+        schedule
+    };
+    let mut schedule = refused_again_and_again();
+    schedule.connected(seconds(20.0));
+    assert_eq!(schedule.due(), seconds(20.2));
+
+    let mut schedule = refused_again_and_again();
+    schedule.pushed(seconds(20.0));
+    assert_eq!(schedule.due(), seconds(20.2));
+    // Refused once more, while updates keep coming: one question in three seconds.
+    for at in [20.0, 23.0, 26.0] {
+        schedule.begins(seconds(at + 0.2));
+        schedule.failed(seconds(at + 0.3), true);
+        schedule.pushed(seconds(at + 0.4));
+        assert_eq!(schedule.due(), seconds(at + 3.3));
+    }
+    // The last one is followed when it has settled, too, and then it is over.
+    schedule.begins(seconds(29.3));
+    schedule.failed(seconds(29.4), true);
+    assert_eq!(schedule.due(), seconds(329.4));
+}
+
+#[test]
+fn what_is_left_out_is_asked_for_again_soon() {
+    let (mut schedule, interval) = (Schedule::default(), seconds(60.0));
+    for delay in [3, 6, 12, 24, 48, 60, 60] {
+        schedule.begins(seconds(9.0));
+        schedule.succeeded_in_part(seconds(10.0), interval);
+        assert_eq!(schedule.due(), Duration::from_secs(10 + delay));
+    }
+    schedule.succeeded(seconds(10.0), interval);
+    assert_eq!(schedule.due(), seconds(70.0));
+    schedule.succeeded_in_part(seconds(10.0), interval);
+    assert_eq!(schedule.due(), seconds(13.0), "from the start again");
 }
 
 #[test]
