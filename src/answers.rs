@@ -3,9 +3,9 @@
 use gate::page::{self, Action, Page};
 use gate::provider::Provider;
 use gate::reason::{Reason, Reply};
-use gate::request::Sender;
 use gate::require::Rule;
 use gate::response::Response;
+use gate::sender::Sender;
 use gate::status::Status;
 
 use crate::ngx::log::printable;

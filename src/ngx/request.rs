@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
 
-use gate::request::SenderHints;
+use gate::sender::SenderHints;
 use ngx::ffi::{
     NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_OK, ngx_connection_local_sockaddr, ngx_hash_key,
     ngx_http_get_variable, ngx_http_request_t, ngx_inet_get_port, ngx_int_t, ngx_list_part_t,
@@ -132,19 +132,7 @@ impl<'r> Request<'r> {
 
     /// What tells a navigation from a program, gathered in one walk over the headers.
     pub(crate) fn sender_hints(&self) -> SenderHints<'r> {
-        let mut hints =
-            SenderHints { safe_method: self.is_safe_method(), ..SenderHints::default() };
-        for (name, value) in self.headers() {
-            match name {
-                b"upgrade" => hints.upgrade = true,
-                b"x-requested-with" => hints.requested_with = true,
-                b"sec-fetch-mode" => hints.fetch_mode = Some(value),
-                b"sec-fetch-dest" => hints.fetch_dest = Some(value),
-                b"accept" => hints.accept = Some(value),
-                _ => {}
-            }
-        }
-        hints
+        SenderHints::gather(self.is_safe_method(), self.headers())
     }
 
     /// Lower-case name and value of each request header, in the order they came.

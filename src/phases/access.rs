@@ -5,7 +5,8 @@ use gate::identity::{HEADERS, ProviderHeaders, SessionView, folds_to};
 use gate::paths::{PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
-use gate::request::{RequestFacts, Sender, authority};
+use gate::request::{RequestFacts, authority};
+use gate::sender::Sender;
 use gate::status::Status;
 use gate::upstream;
 

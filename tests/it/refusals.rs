@@ -166,6 +166,15 @@ type Visitor = (&'static str, &'static str, &'static [(&'static str, &'static st
 const VISITORS: &[Visitor] = &[
     ("a person opens a page in Chrome", "GET", &[HTML, MODE_NAVIGATE, DEST_DOCUMENT], 302),
     ("an old browser without Sec-Fetch", "GET", &[HTML], 302),
+    (
+        "a page that a service worker loads",
+        "GET",
+        &[HTML, ("Service-Worker-Navigation-Preload", "true"), MODE_NAVIGATE, DEST_EMPTY],
+        302,
+    ),
+    ("an Android WebView", "GET", &[HTML, MODE_NAVIGATE, DEST_DOCUMENT, OF_AN_APP], 302),
+    ("an old Android WebView", "GET", &[HTML, OF_AN_APP], 302),
+    ("a WebView that hides its app", "GET", &[HTML, ("X-Requested-With", "")], 302),
     ("curl", "GET", &[("Accept", "*/*")], 401),
     ("a script without Accept", "GET", &[], 401),
     ("an API client", "GET", &[("Accept", "application/json")], 401),
@@ -173,6 +182,7 @@ const VISITORS: &[Visitor] = &[
     ("fetch() that asks for HTML", "GET", &[HTML, MODE_CORS, DEST_EMPTY], 401),
     ("fetch() of the same origin", "GET", &[HTML, ("Sec-Fetch-Mode", "same-origin")], 401),
     ("XMLHttpRequest of jQuery", "GET", &[HTML, ("X-Requested-With", "XMLHttpRequest")], 401),
+    ("XMLHttpRequest in any case", "GET", &[HTML, ("X-Requested-With", "xmlhttprequest")], 401),
     ("an image", "GET", &[("Accept", "image/*"), MODE_NO_CORS, ("Sec-Fetch-Dest", "image")], 401),
     ("a script tag", "GET", &[("Accept", "*/*"), MODE_NO_CORS, ("Sec-Fetch-Dest", "script")], 401),
     ("a style sheet", "GET", &[("Accept", "text/css,*/*;q=0.1"), MODE_NO_CORS], 401),
@@ -213,3 +223,4 @@ const MODE_CORS: (&str, &str) = ("Sec-Fetch-Mode", "cors");
 const MODE_NO_CORS: (&str, &str) = ("Sec-Fetch-Mode", "no-cors");
 const DEST_DOCUMENT: (&str, &str) = ("Sec-Fetch-Dest", "document");
 const DEST_EMPTY: (&str, &str) = ("Sec-Fetch-Dest", "empty");
+const OF_AN_APP: (&str, &str) = ("X-Requested-With", "com.example.app");

@@ -3,8 +3,9 @@
 use crate::identity::SessionView;
 use crate::paths::UnauthPaths;
 use crate::reason::Reason;
-use crate::request::{RequestFacts, Sender};
+use crate::request::RequestFacts;
 use crate::require::{Requirements, Rule};
+use crate::sender::Sender;
 
 /// What a location asks of a visitor. Borrowed from configuration and provider.
 #[derive(Clone, Copy, Debug)]

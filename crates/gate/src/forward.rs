@@ -11,7 +11,8 @@ mod tests;
 
 use crate::paths::{PathFacts, Subject};
 use crate::provider::{Mode, Provider};
-use crate::request::{RequestFacts, Sender, authority};
+use crate::request::{RequestFacts, authority};
+use crate::sender::Sender;
 
 pub use url::{Asked, ForwardFlaw, ForwardUrl, Forwarded, Said};
 

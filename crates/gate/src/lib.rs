@@ -32,6 +32,7 @@ pub mod request;
 pub mod require;
 pub mod response;
 pub mod secret;
+pub mod sender;
 pub mod server_names;
 pub mod status;
 pub mod store;
