@@ -11,6 +11,7 @@ use ngx::ffi::{
     ngx_table_elt_t, ngx_uint_t,
 };
 
+use super::bits;
 use super::bytes::{self, Kept, Room};
 use super::guard::Fault;
 use super::log::{self, Level};
@@ -46,7 +47,8 @@ impl<'r> Request<'r> {
     /// `X-Accel-Redirect`, `rewrite`. Such a request may have been through a location before, and
     /// one that nginx found faulty while it read it (400, 494 to 497) has seen no phase at all.
     pub(crate) fn is_internal(&self) -> bool {
-        self.fields().internal() != 0
+        // SAFETY: live for the callback.
+        unsafe { bits::is_internal(self.raw) }
     }
 
     /// The path nginx serves: decoded, merged, without dot segments and query.
@@ -81,13 +83,10 @@ impl<'r> Request<'r> {
     /// The server name of a TLS handshake that is under way, as the client wrote it. `None` when
     /// it is over, so for every request that a client can send, and when no name was given.
     pub(crate) fn handshake_name(&self) -> Option<&'r [u8]> {
-        // SAFETY: a request has a live connection; `ssl` is NULL or lives as long as that. In a
-        // handshake the request is one that nginx made for the variables of certificates only
-        // (`ngx_http_ssl_certificate`, ngx_http_request.c).
-        let shakes_hands = unsafe {
-            let ssl = (*self.fields().connection).ssl;
-            !ssl.is_null() && (*ssl).handshaked() == 0
-        };
+        // SAFETY: a request has a live connection. In a handshake the request is one that nginx
+        // made for the variables of certificates only (`ngx_http_ssl_certificate`,
+        // ngx_http_request.c).
+        let shakes_hands = unsafe { bits::shakes_hands(self.fields().connection) };
         shakes_hands.then(|| self.variable(b"ssl_server_name")).flatten()
     }
 
@@ -98,10 +97,11 @@ impl<'r> Request<'r> {
         unsafe {
             let key = ngx_hash_key(name.as_ptr().cast_mut(), name.len());
             let value = ngx_http_get_variable(self.raw, &raw mut text, key);
-            if value.is_null() || (*value).not_found() != 0 || (*value).data.is_null() {
+            if value.is_null() {
                 return None;
             }
-            Some(core::slice::from_raw_parts((*value).data, (*value).len() as usize))
+            let length = bits::value_length(value)?;
+            Some(core::slice::from_raw_parts((*value).data, length))
         }
     }
 

@@ -8,6 +8,7 @@ use ngx::ffi::{
 };
 
 use super::Request;
+use super::bits;
 use super::bytes;
 use super::guard::{FINALIZED, Fault};
 use super::header_list::NewHeader;
@@ -68,7 +69,7 @@ fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fau
         (*request.raw).err_status = 0;
         // As in nginx's own refusals: "100 Continue" would invite a body that nobody reads
         // (RFC 9110 section 10.1.1).
-        (*request.raw).set_expect_tested(1);
+        bits::set_expect_tested(request.raw);
         Ok(ngx_http_send_response(request.raw, status, &raw mut content_type, &raw mut text))
     }
 }
@@ -136,7 +137,7 @@ fn has_error_page(request: &Request<'_>, status: u16) -> bool {
         let core = (*(*raw).loc_conf.add(index)).cast::<ngx::ffi::ngx_http_core_loc_conf_t>();
         // nginx ignores error_page while it serves one, unless recursive_error_pages.
         if (*core).error_pages.is_null()
-            || ((*raw).error_page() != 0 && (*core).recursive_error_pages == 0)
+            || (bits::is_error_page(raw) && (*core).recursive_error_pages == 0)
         {
             return false;
         }

@@ -7,6 +7,7 @@ use ngx::ffi::{
     ngx_http_script_regex_code_t, ngx_http_script_regex_start_code, ngx_http_script_return_code,
 };
 
+use super::bits;
 use super::bytes;
 use super::conf::Conf;
 
@@ -78,5 +79,5 @@ fn redirects(code: &[usize]) -> bool {
         return false;
     }
     // SAFETY: codes are aligned to words, this one is whole, and its first field says what it is.
-    unsafe { (*code.as_ptr().cast::<ngx_http_script_regex_code_t>()).redirect() != 0 }
+    unsafe { bits::redirects(code.as_ptr().cast()) }
 }

@@ -5,6 +5,7 @@ use core::ptr;
 
 use ngx::ffi::{ngx_http_request_t, ngx_pool_cleanup_add};
 
+use super::bits;
 use super::guard::Fault;
 use super::module::ctx_index;
 use crate::state::RequestState;
@@ -46,7 +47,7 @@ pub(super) unsafe fn existing<'r>(r: *mut ngx_http_request_t) -> Option<&'r Requ
         if !state.is_null() {
             return Some(&*state);
         }
-        if (*r).internal() == 0 {
+        if !bits::is_internal(r) {
             return None;
         }
         let mut cleanup = (*(*r).pool).cleanup;

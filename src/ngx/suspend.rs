@@ -11,13 +11,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ngx::ffi::{
-    NGX_OK, ngx_add_timer, ngx_del_timer, ngx_event_t, ngx_handle_read_event,
-    ngx_http_block_reading, ngx_http_core_run_phases, ngx_http_log_ctx_t, ngx_http_post_request,
-    ngx_http_request_t, ngx_http_run_posted_requests, ngx_http_test_reading, ngx_int_t, ngx_msec_t,
-    ngx_pool_cleanup_add, ngx_post_event, ngx_posted_events,
+    NGX_OK, ngx_event_t, ngx_handle_read_event, ngx_http_block_reading, ngx_http_core_run_phases,
+    ngx_http_log_ctx_t, ngx_http_post_request, ngx_http_request_t, ngx_http_run_posted_requests,
+    ngx_http_test_reading, ngx_int_t, ngx_msec_t, ngx_pool_cleanup_add,
 };
 
 use super::Request;
+use super::bits;
 use super::guard::{self, Fault};
 use crate::state::RequestState;
 
@@ -64,14 +64,14 @@ impl Request<'_> {
             (*r).read_event_handler = Some(ngx_http_test_reading);
             (*r).write_event_handler = Some(ngx_http_core_run_phases);
             let read = (*(*r).connection).read;
-            if (*read).ready() != 0 {
-                ngx_post_event(read, &raw mut ngx_posted_events);
+            if bits::is_ready(read) {
+                bits::post_event(read);
             } else if ngx_handle_read_event(read, 0) != NGX_OK as ngx_int_t {
                 end_wait(suspension);
                 return Err(Fault::Nginx("to watch the client"));
             }
             let milliseconds = ngx_msec_t::try_from(longest.as_millis()).unwrap_or(60_000);
-            ngx_add_timer(&raw mut (*suspension).timer, milliseconds);
+            bits::add_timer(&raw mut (*suspension).timer, milliseconds);
         }
         Ok(ticket)
     }
@@ -153,14 +153,12 @@ unsafe fn resume(suspension: *mut Suspension) {
 /// # Safety
 /// The suspension is live.
 unsafe fn end_wait(suspension: *mut Suspension) {
-    // SAFETY: by this function's contract; the timer is only touched while it is set.
+    // SAFETY: by this function's contract.
     unsafe {
         if let Some(ticket) = (*suspension).pending.take() {
             WAITING.with_borrow_mut(|waiting| waiting.remove(&ticket));
         }
-        if (*suspension).timer.timer_set() != 0 {
-            ngx_del_timer(&raw mut (*suspension).timer);
-        }
+        bits::del_timer(&raw mut (*suspension).timer);
     }
 }
 

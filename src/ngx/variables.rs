@@ -5,7 +5,7 @@ use ngx::ffi::{
     ngx_http_request_t, ngx_http_variable_value_t, ngx_int_t, ngx_uint_t,
 };
 
-use super::{Request, bytes, guard};
+use super::{Request, bits, bytes, guard};
 use crate::variables::{self, Variable};
 
 /// # Safety
@@ -40,12 +40,7 @@ unsafe extern "C" fn get(
             let request = Request::new((*r).main);
             let text =
                 variables::TABLE.get(index).map_or(&b""[..], |v: &Variable| (v.value)(&request));
-            let value = &mut *value;
-            value.data = text.as_ptr().cast_mut();
-            value.set_len(text.len() as u32);
-            value.set_valid(1);
-            value.set_no_cacheable(0);
-            value.set_not_found(0);
+            bits::set_value(value, text);
             result = NGX_OK as ngx_int_t;
         }
     });

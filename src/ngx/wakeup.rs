@@ -12,7 +12,7 @@ use ngx::ffi::{
     ngx_handle_read_event, ngx_int_t,
 };
 
-use super::guard;
+use super::{bits, guard};
 
 /// The loop's end. Dropped in `exit_process`.
 pub(crate) struct Wakeup {
@@ -64,8 +64,8 @@ impl Wakeup {
             (*read).handler = Some(on_signal);
             (*read).log = (*ngx_cycle).log;
             // Not a client: nginx must not count it as an open connection at shutdown.
-            (*read).set_channel(1);
-            (*(*connection).write).set_channel(1);
+            bits::set_channel(read);
+            bits::set_channel((*connection).write);
             if ngx_handle_read_event(read, 0) != NGX_OK as ngx_int_t {
                 ngx_close_connection(connection);
                 return Err(io::Error::other("the event loop does not take an eventfd"));
@@ -97,7 +97,7 @@ unsafe extern "C" fn on_signal(event: *mut ngx_event_t) {
             libc::read((*connection).fd, counter.as_mut_ptr().cast(), counter.len());
             // All is read. To level-triggered methods (select, poll) `ready` means that data is left,
             // and `ngx_handle_read_event` then stops watching; epoll does not mind.
-            (*event).set_ready(0);
+            bits::clear_ready(event);
             ngx_handle_read_event(event, 0);
         }
         crate::worker::deliver();

@@ -1,0 +1,117 @@
+/*
+ * Bit-fields of nginx's structures, and nginx's macros and inline functions that use them.
+ *
+ * Compiled by build.rs with the headers and the flags of the nginx that the module is built for. Only
+ * the C compiler knows where a bit-field lies; bindgen guesses, and has been wrong (nginx 1.29.3,
+ * rust-bindgen #3384). What Rust sees of this file is declared in bits.rs.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+
+ngx_uint_t
+ngx_http_authentik_is_internal(const ngx_http_request_t *r)
+{
+    return r->internal;
+}
+
+
+ngx_uint_t
+ngx_http_authentik_is_error_page(const ngx_http_request_t *r)
+{
+    return r->error_page;
+}
+
+
+void
+ngx_http_authentik_set_expect_tested(ngx_http_request_t *r)
+{
+    r->expect_tested = 1;
+}
+
+
+/* A connection that is not TLS, or whose handshake is over, says 0. */
+ngx_uint_t
+ngx_http_authentik_shakes_hands(const ngx_connection_t *c)
+{
+#if (NGX_HTTP_SSL)
+    return c->ssl != NULL && !c->ssl->handshaked;
+#else
+    return 0;
+#endif
+}
+
+
+/* The length of a value, or -1 when there is none. */
+ngx_int_t
+ngx_http_authentik_value_length(const ngx_http_variable_value_t *v)
+{
+    return v->not_found || v->data == NULL ? -1 : (ngx_int_t) v->len;
+}
+
+
+void
+ngx_http_authentik_set_value(ngx_http_variable_value_t *v, u_char *data, size_t len)
+{
+    v->len = (unsigned) len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    v->data = data;
+}
+
+
+ngx_uint_t
+ngx_http_authentik_is_ready(const ngx_event_t *ev)
+{
+    return ev->ready;
+}
+
+
+void
+ngx_http_authentik_clear_ready(ngx_event_t *ev)
+{
+    ev->ready = 0;
+}
+
+
+void
+ngx_http_authentik_set_channel(ngx_event_t *ev)
+{
+    ev->channel = 1;
+}
+
+
+void
+ngx_http_authentik_add_timer(ngx_event_t *ev, ngx_msec_t timer)
+{
+    ngx_add_timer(ev, timer);
+}
+
+
+/* Nothing happens when it is not set. */
+void
+ngx_http_authentik_del_timer(ngx_event_t *ev)
+{
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+}
+
+
+void
+ngx_http_authentik_post_event(ngx_event_t *ev)
+{
+    ngx_post_event(ev, &ngx_posted_events);
+}
+
+
+/* The code of a "rewrite": whether it ends in a redirect. */
+ngx_uint_t
+ngx_http_authentik_redirects(const ngx_http_script_regex_code_t *code)
+{
+    return code->redirect;
+}

@@ -1,0 +1,143 @@
+//! Bit-fields of nginx's structures: read and written by C, see bits.c.
+//!
+//! bindgen's own accessors for them are not used, since they touch other bits than nginx does in
+//! some versions of nginx; `make check` refuses them.
+
+use ngx::ffi::{
+    ngx_connection_t, ngx_event_t, ngx_http_request_t, ngx_http_script_regex_code_t,
+    ngx_http_variable_value_t, ngx_int_t, ngx_msec_t, ngx_uint_t,
+};
+
+unsafe extern "C" {
+    fn ngx_http_authentik_is_internal(r: *const ngx_http_request_t) -> ngx_uint_t;
+    fn ngx_http_authentik_is_error_page(r: *const ngx_http_request_t) -> ngx_uint_t;
+    fn ngx_http_authentik_set_expect_tested(r: *mut ngx_http_request_t);
+    fn ngx_http_authentik_shakes_hands(c: *const ngx_connection_t) -> ngx_uint_t;
+    fn ngx_http_authentik_value_length(v: *const ngx_http_variable_value_t) -> ngx_int_t;
+    fn ngx_http_authentik_set_value(v: *mut ngx_http_variable_value_t, data: *mut u8, len: usize);
+    fn ngx_http_authentik_is_ready(ev: *const ngx_event_t) -> ngx_uint_t;
+    fn ngx_http_authentik_clear_ready(ev: *mut ngx_event_t);
+    fn ngx_http_authentik_set_channel(ev: *mut ngx_event_t);
+    fn ngx_http_authentik_add_timer(ev: *mut ngx_event_t, timer: ngx_msec_t);
+    fn ngx_http_authentik_del_timer(ev: *mut ngx_event_t);
+    fn ngx_http_authentik_post_event(ev: *mut ngx_event_t);
+    fn ngx_http_authentik_redirects(code: *const ngx_http_script_regex_code_t) -> ngx_uint_t;
+}
+
+/// Whether nginx itself sent the request to where it is.
+///
+/// # Safety
+/// `r` is live.
+pub(super) unsafe fn is_internal(r: *const ngx_http_request_t) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_is_internal(r) != 0 }
+}
+
+/// Whether an `error_page` is being served.
+///
+/// # Safety
+/// `r` is live.
+pub(super) unsafe fn is_error_page(r: *const ngx_http_request_t) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_is_error_page(r) != 0 }
+}
+
+/// Keeps nginx from answering `Expect: 100-continue`.
+///
+/// # Safety
+/// `r` is live.
+pub(super) unsafe fn set_expect_tested(r: *mut ngx_http_request_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_set_expect_tested(r) };
+}
+
+/// Whether a TLS handshake is under way.
+///
+/// # Safety
+/// `c` is live.
+pub(super) unsafe fn shakes_hands(c: *const ngx_connection_t) -> bool {
+    // SAFETY: by this function's contract; `ssl` is NULL or lives as long as the connection.
+    unsafe { ngx_http_authentik_shakes_hands(c) != 0 }
+}
+
+/// Length of a variable's value; `None` when it has none.
+///
+/// # Safety
+/// `value` is one that nginx has filled.
+pub(super) unsafe fn value_length(value: *const ngx_http_variable_value_t) -> Option<usize> {
+    // SAFETY: by this function's contract.
+    usize::try_from(unsafe { ngx_http_authentik_value_length(value) }).ok()
+}
+
+/// Makes `text` the value of a variable, for this one time.
+///
+/// # Safety
+/// `value` is nginx's to be filled; `text` lives as long as the request.
+pub(super) unsafe fn set_value(value: *mut ngx_http_variable_value_t, text: &[u8]) {
+    // SAFETY: by this function's contract; nginx never writes through the pointer.
+    unsafe { ngx_http_authentik_set_value(value, text.as_ptr().cast_mut(), text.len()) };
+}
+
+/// Whether there may be something to read.
+///
+/// # Safety
+/// `event` is a live read event.
+pub(super) unsafe fn is_ready(event: *const ngx_event_t) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_is_ready(event) != 0 }
+}
+
+/// Says that all was read.
+///
+/// # Safety
+/// `event` is a live read event.
+pub(super) unsafe fn clear_ready(event: *mut ngx_event_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_clear_ready(event) };
+}
+
+/// Says that the event's connection is none of a client: nginx does not count it as open at
+/// shutdown.
+///
+/// # Safety
+/// `event` is live.
+pub(super) unsafe fn set_channel(event: *mut ngx_event_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_set_channel(event) };
+}
+
+/// Sets the timer of an event, also when it is set already.
+///
+/// # Safety
+/// `event` is live, has a handler and a log, and stays where it is until the timer is deleted.
+pub(super) unsafe fn add_timer(event: *mut ngx_event_t, milliseconds: ngx_msec_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_add_timer(event, milliseconds) };
+}
+
+/// Deletes the timer of an event, if it is set.
+///
+/// # Safety
+/// `event` is live.
+pub(super) unsafe fn del_timer(event: *mut ngx_event_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_del_timer(event) };
+}
+
+/// Has an event handled in this turn of the event loop.
+///
+/// # Safety
+/// `event` is live and stays so until it was handled.
+pub(super) unsafe fn post_event(event: *mut ngx_event_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_post_event(event) };
+}
+
+/// Whether a `rewrite` ends in a redirect.
+///
+/// # Safety
+/// `code` is a whole one.
+pub(super) unsafe fn redirects(code: *const ngx_http_script_regex_code_t) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_redirects(code) != 0 }
+}
