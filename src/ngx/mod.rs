@@ -19,6 +19,7 @@ pub(crate) mod directive;
 pub(crate) mod guard;
 pub(crate) mod header_list;
 mod known_headers;
+mod layout;
 pub(crate) mod lifecycle;
 pub(crate) mod live;
 pub(crate) mod log;

@@ -1,0 +1,49 @@
+//! The C compiler, with the headers and the flags that nginx is compiled with.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Ready for a file.
+pub(crate) fn compiler() -> Result<cc::Build, Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed=DEP_NGINX_BUILD_DIR");
+    let makefile = Path::new(&env::var("DEP_NGINX_BUILD_DIR")?).join("Makefile");
+    println!("cargo::rerun-if-changed={}", makefile.display());
+
+    let mut compiler = cc::Build::new();
+    compiler
+        // nginx's flags only.
+        .no_default_flags(true)
+        .flags(flags(&fs::read_to_string(makefile)?)?)
+        .includes(header_directories()?)
+        // A newer compiler than nginx's may warn of nginx's own headers; link-time optimization is not
+        // rustc's.
+        .flags(["-O2", "-fPIC", "-Wno-error", "-fno-lto"]);
+    Ok(compiler)
+}
+
+/// Where nginx's headers are, in the order that nginx looks for them.
+pub(crate) fn header_directories() -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed=DEP_NGINX_INCLUDE");
+    Ok(env::split_paths(&env::var("DEP_NGINX_INCLUDE")?).collect())
+}
+
+/// The words of `CFLAGS` in nginx's Makefile, without the directories of headers, which nginx-sys has
+/// made absolute.
+fn flags(makefile: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    let line = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix("CFLAGS")?.trim_start().strip_prefix('='))
+        .ok_or("nginx's Makefile has no line CFLAGS")?;
+    let mut flags = Vec::new();
+    let mut words = shlex::Shlex::new(line);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-I" => drop(words.next()),
+            directory if directory.starts_with("-I") => {}
+            _ => flags.push(word),
+        }
+    }
+    Ok(flags)
+}

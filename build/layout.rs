@@ -1,0 +1,191 @@
+//! Everything that the fence (src/ngx) reads or writes of nginx's structures, uses of its constants
+//! and of its variables. The C compiler is asked about each row, and the bindings must agree.
+//!
+//! What is missing here cannot be used: see ci/fence. Bit-fields have no row, since only C code
+//! touches them (src/ngx/bits.c).
+
+/// A structure as Rust calls it, and its fields. nginx has them under the same names, but for the `_`
+/// behind a word that Rust reserves.
+pub(crate) type Structure = (&'static str, &'static [&'static str]);
+
+/// In every nginx.
+pub(crate) const STRUCTURES: &[Structure] = &[
+    // Core.
+    ("ngx_str_t", &["len", "data"]),
+    ("ngx_array_t", &["elts", "nelts", "size", "nalloc", "pool"]),
+    ("ngx_list_part_t", &["elts", "nelts", "next"]),
+    ("ngx_list_t", &["last", "part", "nalloc", "pool"]),
+    ("ngx_table_elt_t", &["hash", "key", "value", "lowcase_key"]),
+    ("ngx_pool_t", &["cleanup"]),
+    ("ngx_pool_cleanup_t", &["handler", "data", "next"]),
+    ("ngx_time_t", &["sec"]),
+    ("ngx_log_t", &["log_level", "data"]),
+    ("ngx_file_t", &["name"]),
+    ("ngx_path_t", &["name"]),
+    ("ngx_cidr_t", &["family", "u", "u.in_.mask", "u.in6.mask"]),
+    ("sockaddr", &["sa_family"]),
+    ("ngx_variable_value_t", &["data"]),
+    // A module, a cycle, a configuration.
+    (
+        "ngx_module_t",
+        &[
+            "ctx_index",
+            "index",
+            "name",
+            "spare0",
+            "spare1",
+            "version",
+            "signature",
+            "ctx",
+            "commands",
+            "type_",
+            "init_master",
+            "init_module",
+            "init_process",
+            "init_thread",
+            "exit_thread",
+            "exit_process",
+            "exit_master",
+            "spare_hook0",
+            "spare_hook1",
+            "spare_hook2",
+            "spare_hook3",
+            "spare_hook4",
+            "spare_hook5",
+            "spare_hook6",
+            "spare_hook7",
+        ],
+    ),
+    ("ngx_command_t", &["name", "type_", "set", "conf", "offset", "post"]),
+    ("ngx_cycle_t", &["conf_ctx", "log", "modules"]),
+    (
+        "ngx_conf_t",
+        &["args", "cycle", "pool", "conf_file", "log", "ctx", "handler", "handler_conf"],
+    ),
+    ("ngx_conf_file_t", &["file", "line"]),
+    // Shared memory.
+    ("ngx_shm_t", &["addr", "exists"]),
+    ("ngx_shm_zone_t", &["data", "shm", "init"]),
+    ("ngx_slab_pool_t", &["mutex", "pfree", "data"]),
+    // Events.
+    ("ngx_event_t", &["data", "handler", "log"]),
+    (
+        "ngx_connection_t",
+        &["data", "read", "write", "fd", "log", "sockaddr", "addr_text", "local_sockaddr"],
+    ),
+    // HTTP.
+    (
+        "ngx_http_module_t",
+        &[
+            "preconfiguration",
+            "postconfiguration",
+            "create_main_conf",
+            "init_main_conf",
+            "create_srv_conf",
+            "merge_srv_conf",
+            "create_loc_conf",
+            "merge_loc_conf",
+        ],
+    ),
+    ("ngx_http_conf_ctx_t", &["main_conf", "srv_conf", "loc_conf"]),
+    ("ngx_http_phase_t", &["handlers"]),
+    ("ngx_http_core_main_conf_t", &["phases"]),
+    ("ngx_http_core_srv_conf_t", &["server_names"]),
+    ("ngx_http_server_name_t", &["regex", "name"]),
+    (
+        "ngx_http_core_loc_conf_t",
+        &["name", "handler", "satisfy", "recursive_error_pages", "error_pages"],
+    ),
+    ("ngx_http_err_page_t", &["status"]),
+    ("ngx_http_complex_value_t", &["value"]),
+    ("ngx_http_script_regex_code_t", &["code"]),
+    ("ngx_http_variable_t", &["get_handler", "data"]),
+    ("ngx_http_log_ctx_t", &["current_request"]),
+    ("ngx_http_header_t", &["name", "offset"]),
+    ("ngx_http_headers_in_t", &["headers", "host", "server"]),
+    ("ngx_http_headers_out_t", &["headers", "location"]),
+    (
+        "ngx_http_request_t",
+        &[
+            "connection",
+            "ctx",
+            "main_conf",
+            "srv_conf",
+            "loc_conf",
+            "read_event_handler",
+            "write_event_handler",
+            "pool",
+            "headers_in",
+            "headers_out",
+            "method",
+            "request_line",
+            "uri",
+            "args",
+            "unparsed_uri",
+            "method_name",
+            "http_protocol",
+            "main",
+            "err_status",
+        ],
+    ),
+];
+
+/// Since 1.23.0, where header elements of one name are linked.
+pub(crate) const WITH_LINKED_HEADERS: &[Structure] =
+    &[("ngx_table_elt_t", &["next"]), ("ngx_http_headers_in_t", &["cookie"])];
+
+/// Before.
+pub(crate) const WITH_HEADER_ARRAYS: &[Structure] = &[("ngx_http_headers_in_t", &["cookies"])];
+
+/// Constants, as nginx and the system call them.
+pub(crate) const CONSTANTS: &[&str] = &[
+    "NGX_OK",
+    "NGX_ERROR",
+    "NGX_AGAIN",
+    "NGX_DONE",
+    "NGX_DECLINED",
+    "NGX_LOG_EMERG",
+    "NGX_LOG_ALERT",
+    "NGX_LOG_CRIT",
+    "NGX_LOG_ERR",
+    "NGX_LOG_WARN",
+    "NGX_LOG_NOTICE",
+    "NGX_LOG_INFO",
+    "NGX_PROCESS_SINGLE",
+    "NGX_PROCESS_WORKER",
+    "NGX_CONF_NOARGS",
+    "NGX_CONF_TAKE1",
+    "NGX_CONF_TAKE12",
+    "NGX_CONF_1MORE",
+    "NGX_CONF_BLOCK",
+    "NGX_CONF_FLAG",
+    "NGX_HTTP_MODULE",
+    "NGX_HTTP_MAIN_CONF",
+    "NGX_HTTP_SRV_CONF",
+    "NGX_HTTP_LOC_CONF",
+    "NGX_HTTP_LIF_CONF",
+    "NGX_HTTP_SATISFY_ANY",
+    "NGX_HTTP_GET",
+    "NGX_HTTP_HEAD",
+    "NGX_HTTP_VAR_NOCACHEABLE",
+    "AF_INET",
+    "AF_INET6",
+    "AF_UNIX",
+    "nginx_version",
+];
+
+/// Constants of `ngx_http_phases`; the bindings put the name of the enumeration in front.
+pub(crate) const PHASES: &[&str] =
+    &["NGX_HTTP_POST_READ_PHASE", "NGX_HTTP_PREACCESS_PHASE", "NGX_HTTP_ACCESS_PHASE"];
+
+/// Variables of nginx.
+pub(crate) const VARIABLES: &[&str] = &[
+    "ngx_cycle",
+    "ngx_process",
+    "ngx_worker",
+    "ngx_exiting",
+    "ngx_pagesize",
+    "ngx_cached_time",
+    "ngx_http_module",
+    "ngx_http_core_module",
+];
