@@ -25,13 +25,21 @@ packages() {
         case $purpose in
             demo) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
-            test) packages demo; echo caddy ;;
+            test) packages demo; echo caddy "$(http3_client)" ;;
             bench) packages test; echo wrk valgrind python3 ;;
             valgrind) packages test; echo valgrind ;;
             browser) packages demo; echo chromium-driver python3 ;;
             *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
         esac
     done
+}
+
+# What ci/http3.sh needs: aioquic, which Debian has from 13 on.
+http3_client() {
+    case $(. /etc/os-release && echo "${VERSION_ID-}") in
+        12) echo python3-venv ;;
+        *) echo python3-aioquic ;;
+    esac
 }
 
 only_missing() {
@@ -104,6 +112,6 @@ if command -v apt-get >/dev/null; then
     main "$@"
 else
     echo "not Debian: nothing installed; needed are nginx with its sources, libclang, a C compiler," \
-        "curl, openssl, caddy, and the headers of pcre2, openssl and zlib" >&2
+        "curl, openssl, caddy, Python with aioquic, and the headers of pcre2, openssl and zlib" >&2
     require_rust
 fi

@@ -30,6 +30,15 @@ export AUTHENTIK_NGINX AUTHENTIK_NGINX_VERSION AUTHENTIK_MODULE AUTHENTIK_MODULE
     AUTHENTIK_FOREIGN_MODULE
 unset NGINX_SOURCE_DIR NGINX_BUILD_DIR
 
+# HTTP/3 came with nginx 1.25.0. From there on every nginx that is tested must speak it; the tests are
+# left out below.
+if [ "$(printf '%s\n' 1.25.0 "$AUTHENTIK_NGINX_VERSION" | sort -V | head -n 1)" = 1.25.0 ]; then
+    AUTHENTIK_HTTP3_PYTHON=$(ci/http3.sh)
+    export AUTHENTIK_HTTP3_PYTHON
+else
+    set -- "$@" --skip http3::
+fi
+
 # A test fills the queue of sign-ins with connections.
 files=$(ulimit -n)
 [ "$files" = unlimited ] || [ "$files" -ge 4096 ] || ulimit -n 4096

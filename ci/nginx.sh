@@ -59,7 +59,7 @@ configure_debian() {
 }
 
 # What the tests use, nothing else.
-modules='http_ssl http_v2 http_auth_request http_stub_status http_realip http_sub http_addition
+modules='http_ssl http_v2 http_v3 http_auth_request http_stub_status http_realip http_sub http_addition
     http_slice'
 
 # Every allocation of a pool is one of malloc's, so that the sanitizer knows where it ends; what the

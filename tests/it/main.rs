@@ -25,6 +25,7 @@ mod foreign_module;
 mod header_auth;
 mod headers;
 mod hostile;
+mod http3;
 mod living_together;
 mod malformed;
 mod migrating;

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::cookies::{Cookie, Jar};
 use super::http::{Request, Response};
+use super::http3::Http3;
 
 /// A browser that knows every host name as 127.0.0.1.
 #[derive(Clone, Debug)]
@@ -14,6 +15,7 @@ pub(crate) struct Browser {
     home: Url,
     jar: Jar,
     refuses: fn(&str) -> bool,
+    https: Option<Http3>,
 }
 
 /// The responses of one navigation, redirects first.
@@ -29,7 +31,13 @@ impl Browser {
             home: Url::parse(home).expect("the site's URL"),
             jar: Jar::default(),
             refuses: |_| false,
+            https: None,
         }
+    }
+
+    /// From now on https goes this way.
+    pub(crate) fn speak_http3(&mut self, client: &Http3) {
+        self.https = Some(client.clone());
     }
 
     /// Opens a page as a person does, and follows all redirects.
@@ -148,7 +156,10 @@ impl Browser {
     }
 
     fn exchange(&mut self, url: &Url, request: &Request) -> Response {
-        let response = request.send();
+        let response = match &self.https {
+            Some(client) if url.scheme() == "https" => client.send(request),
+            Some(_) | None => request.send(),
+        };
         self.store_cookies(url, &response);
         response
     }

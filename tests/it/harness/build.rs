@@ -26,6 +26,14 @@ pub(crate) fn foreign_module() -> PathBuf {
     required("AUTHENTIK_FOREIGN_MODULE", "the module built for another nginx version")
 }
 
+/// A Python that has aioquic.
+pub(crate) fn http3_python() -> PathBuf {
+    let Some(path) = std::env::var_os("AUTHENTIK_HTTP3_PYTHON") else {
+        panic!("AUTHENTIK_HTTP3_PYTHON is not set: a Python with aioquic; ci/it.sh sets it");
+    };
+    path.into()
+}
+
 /// The version of the nginx under test: `(1, 22, 1)`.
 pub(crate) fn nginx_version() -> (u32, u32, u32) {
     let output = Command::new(nginx()).arg("-v").output().expect("nginx -v");

@@ -119,6 +119,35 @@ impl Request {
         bytes.extend_from_slice(self.body.as_deref().unwrap_or_default());
         bytes
     }
+
+    /// The fields of HTTP/2 and HTTP/3, for https, and the body. There is no `Host`, and cookies go one
+    /// by one, as browsers send them.
+    pub(crate) fn to_fields(&self) -> (Vec<(String, Vec<u8>)>, &[u8]) {
+        let pseudo = [
+            (":method", self.method.as_str()),
+            (":scheme", "https"),
+            (":authority", &self.host),
+            (":path", &self.target),
+        ];
+        let mut fields =
+            pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
+        for (name, value) in &self.headers {
+            let name = name.to_ascii_lowercase();
+            if name == "cookie" {
+                let value = String::from_utf8_lossy(value);
+                fields
+                    .extend(value.split("; ").map(|pair| (name.clone(), pair.as_bytes().to_vec())));
+            } else {
+                fields.push((name, value.clone()));
+            }
+        }
+        let body = self.body.as_deref().unwrap_or_default();
+        let announced = fields.iter().any(|(name, _)| name == "content-length");
+        if self.body.is_some() && !announced {
+            fields.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+        }
+        (fields, body)
+    }
 }
 
 /// One keep-alive connection.
@@ -272,6 +301,10 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    pub(super) fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+        Self { status, headers, body }
+    }
+
     /// Status code.
     pub(crate) fn status(&self) -> u16 {
         self.status
