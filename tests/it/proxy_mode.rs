@@ -67,7 +67,14 @@ fn a_user_may_have_a_backend_and_a_host_of_their_own() {
 
 #[test]
 fn a_backend_that_is_none_is_nobody_elses_backend() {
-    for bad in ["ftp://other", "http://", "unix:/run/app.sock", "http://a b/"] {
+    for bad in [
+        "ftp://other",
+        "http://",
+        "unix:/run/app.sock",
+        "http://a b/",
+        "http://h:",
+        "http://h:99999",
+    ] {
         let site = proxied()
             .settings(move |settings, _| {
                 settings.providers[0].backend_override = Some(bad.to_owned());

@@ -60,6 +60,8 @@ fn a_token_that_is_not_right_opens_no_session_and_its_page_says_why() {
         (claim("sub", None), 502, "token-malformed"),
         (claim("groups", Some(json!("admins"))), 502, "token-malformed"),
         (claim("preferred_username", Some(json!("admin\u{1}"))), 502, "token-malformed"),
+        (claim("preferred_username", Some(json!("admin\u{a0}"))), 502, "token-malformed"),
+        (claim("groups", Some(json!(["\u{200b}admins"]))), 502, "token-malformed"),
         (claim("email", Some(json!("ceo@example.test "))), 502, "token-malformed"),
         (claim("groups", Some(json!(["admins\n"]))), 502, "token-malformed"),
         (claim("entitlements", Some(json!([" write"]))), 502, "token-malformed"),

@@ -1,4 +1,4 @@
-//! Text from outside, made fit for a log line.
+//! Text from outside: made fit for a log line, and characters that are not what they seem.
 
 /// What may stand in a log: printable ASCII, at most `max` characters; the rest shows as `?`, `…`.
 pub(crate) fn loggable(text: &str, max: usize) -> String {
@@ -10,9 +10,53 @@ pub(crate) fn loggable(text: &str, max: usize) -> String {
     kept
 }
 
+/// Whether a character acts on others instead of standing for itself: the control characters of ASCII
+/// and of Latin-1 (U+0080 to U+009F), and what Unicode shows as nothing or uses to turn the line
+/// (general category Cf, line and paragraph separators). The two joiners are left out: words of
+/// Persian, Hindi and emoji are written with them.
+pub(crate) fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
+            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// Whether a character shows as a space or as nothing, so that it is not seen at the end of a name.
+pub(crate) fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || is_control(c)
+        || matches!(
+            c,
+            '\u{34F}'
+                | '\u{115F}'
+                | '\u{1160}'
+                | '\u{17B4}'
+                | '\u{17B5}'
+                | '\u{200C}'
+                | '\u{200D}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{FFA0}'
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_blank_and_what_is_written_is_not() {
+        for c in ['\0', '\n', '\u{7f}', '\u{85}', '\u{9f}', '\u{200b}', '\u{202e}', '\u{feff}'] {
+            assert!(is_control(c) && is_blank(c), "{c:?}");
+        }
+        for c in [' ', '\u{a0}', '\u{1680}', '\u{2003}', '\u{202f}', '\u{3000}', '\u{200d}'] {
+            assert!(is_blank(c) && !is_control(c), "{c:?}");
+        }
+        for c in ['a', '.', 'ü', '名', '😀', '\u{301}', '\u{e000}'] {
+            assert!(!is_blank(c) && !is_control(c), "{c:?}");
+        }
+    }
 
     #[test]
     fn a_log_line_cannot_be_forged_or_flooded() {

@@ -1,5 +1,7 @@
 //! Proxy mode: where a request goes, and under which name (authentik-outpost.md §9).
 
+use std::net::Ipv6Addr;
+
 use crate::identity::SessionView;
 use crate::provider::Provider;
 
@@ -44,10 +46,31 @@ fn is_backend(url: &[u8]) -> bool {
         && !rest.iter().any(|byte| b"?#@\\\"<>^`{|}$;".contains(byte))
 }
 
-/// `name`, `name:port`, `[address]:port`.
+/// `name`, `name:port`, `[address]`, `[address]:port`. nginx would answer 500 to a port that is none.
 fn is_host(host: &[u8]) -> bool {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte);
-    !host.is_empty() && host.iter().all(plain) && !host.starts_with(b":")
+    let (name, port) = match host.strip_prefix(b"[") {
+        Some(rest) => {
+            let end = rest.iter().position(|byte| *byte == b']').unwrap_or(rest.len());
+            let (address, behind) = rest.split_at(end);
+            let is_address =
+                std::str::from_utf8(address).is_ok_and(|a| a.parse::<Ipv6Addr>().is_ok());
+            (is_address, behind.strip_prefix(b"]").unwrap_or(b"?"))
+        }
+        None => {
+            let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
+            let (name, behind) = host.split_at(end);
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+            (!name.is_empty() && name.iter().all(plain), behind)
+        }
+    };
+    name && (port.is_empty() || is_port(port))
+}
+
+/// A colon and a number that a TCP port may have.
+fn is_port(port: &[u8]) -> bool {
+    let Some(digits) = port.strip_prefix(b":") else { return false };
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u16>().ok());
+    digits.iter().all(u8::is_ascii_digit) && number.is_some_and(|port| port != 0)
 }
 
 fn without_final_slashes(mut url: &[u8]) -> &[u8] {
@@ -74,6 +97,21 @@ mod tests {
             ("http://", false),
             ("http:///x", false),
             ("http://:80", false),
+            ("http://h:", false),
+            ("http://h:/x", false),
+            ("http://h:0", false),
+            ("http://h:65535", true),
+            ("http://h:65536", false),
+            ("http://h:99999", false),
+            ("http://h:+80", false),
+            ("http://h:8a", false),
+            ("http://h:80:80", false),
+            ("http://[::1]", true),
+            ("http://[::1", false),
+            ("http://[::1]x", false),
+            ("http://[::1]:", false),
+            ("http://[h]:80", false),
+            ("http://::1", false),
             ("ftp://other", false),
             ("unix:/run/other.sock", false),
             ("http://unix:/run/other.sock:", false),
@@ -99,7 +137,7 @@ mod tests {
     #[test]
     fn a_host_header_that_is_none_is_not_sent() {
         assert!(is_host(b"internal.example:8080"));
-        for bad in [&b""[..], b"a b", b"a\r\nX: y", b"a/b", b":80"] {
+        for bad in [&b""[..], b"a b", b"a\r\nX: y", b"a/b", b":80", b"a:", b"a:99999"] {
             assert!(!is_host(bad));
         }
     }

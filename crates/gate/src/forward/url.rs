@@ -105,11 +105,11 @@ impl<'r> ForwardUrl<'r> {
     pub fn of(asked: &Asked<'r>) -> Result<Self, ForwardFlaw> {
         let Asked { front_end, host, target, forwarded } = *asked;
         match front_end {
-            FrontEnd::Nginx => absolute(once(forwarded.original_url, ORIGINAL_URL)?, ORIGINAL_URL),
+            FrontEnd::Nginx => absolute(one(forwarded.original_url, ORIGINAL_URL)?, ORIGINAL_URL),
             FrontEnd::Traefik | FrontEnd::Caddy => {
                 let scheme = scheme(once(forwarded.proto, PROTO)?, PROTO)?;
                 let host = once(forwarded.host, HOST)?;
-                let uri = once(forwarded.uri, URI)?;
+                let uri = one(forwarded.uri, URI)?;
                 Self::new(scheme, (host, HOST), (Cow::Borrowed(uri), URI))
             }
             FrontEnd::Envoy => {
@@ -212,6 +212,29 @@ fn absolute<'r>(url: &'r [u8], name: &'static str) -> Result<ForwardUrl<'r>, For
     ForwardUrl::new(scheme(before, name)?, (authority, name), (Cow::Borrowed(target), name))
 }
 
+/// A URL or path, where a proxy on the way may have made a list of two headers.
+fn one<'r>(said: Said<'r>, name: &'static str) -> Result<&'r [u8], ForwardFlaw> {
+    let value = once(said, name)?;
+    if is_list(value) { Err(ForwardFlaw::Repeated(name)) } else { Ok(value) }
+}
+
+/// Whether it may be several values that a proxy on the way has joined (RFC 9110 section 5.3): a comma,
+/// then perhaps a space, then what begins a path or a URL. Which of them was asked for is anybody's
+/// guess, and a visitor may have written all but the last.
+fn is_list(target: &[u8]) -> bool {
+    let mut parts = target.split(|byte| *byte == b',').skip(1);
+    parts.any(|part| {
+        let part = part.trim_ascii_start();
+        part.starts_with(b"/") || starts_with_scheme(part)
+    })
+}
+
+fn starts_with_scheme(text: &[u8]) -> bool {
+    let colon = text.windows(3).position(|part| part == b"://");
+    let name = colon.and_then(|colon| text.get(..colon));
+    name.is_some_and(|name| scheme(name, "").is_ok())
+}
+
 fn scheme(text: &[u8], name: &'static str) -> Result<&'static str, ForwardFlaw> {
     // Traefik says `ws` and `wss` of a WebSocket.
     match text.to_ascii_lowercase().as_slice() {
@@ -263,7 +286,7 @@ impl fmt::Display for ForwardFlaw {
         match self {
             Self::Untrusted => f.write_str("the proxy that asks is not trusted"),
             Self::Missing(what) => write!(f, "{what} is missing"),
-            Self::Repeated(what) => write!(f, "{what} stands there twice"),
+            Self::Repeated(what) => write!(f, "{what} holds two values"),
             Self::Malformed(what) => write!(f, "{what} cannot be read"),
             Self::TwoProviders => {
                 f.write_str("Host and X-Original-URL name hosts of different providers")

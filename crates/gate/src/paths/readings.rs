@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::{PathFacts, Subject};
+use crate::text::{is_blank, is_control};
 
 /// Longest text that is matched, in bytes: it bounds the time of a search. nginx takes request lines
 /// up to this by default (`large_client_header_buffers`).
@@ -74,12 +75,18 @@ fn reads_the_same_everywhere(decoded: &[u8], sent: &[u8]) -> bool {
         && !decoded.split(|byte| *byte == b'/').any(means_directory)
         && slashes(decoded) == slashes(sent)
         && !overlong(decoded)
-        && !decoded.utf8_chunks().any(|part| part.valid().contains(compatible_with_delimiter))
+        && !decoded.utf8_chunks().any(|part| {
+            part.valid().contains(|c: char| is_control(c) || compatible_with_delimiter(c))
+        })
 }
 
-/// `.` and `..`, and what Windows shortens to them: it drops dots and spaces at the end of a name.
+/// `.` and `..`, and what Windows shortens to them: it drops dots and spaces at the end of a name. A
+/// framework that trims names drops every space that Unicode knows.
 fn means_directory(segment: &[u8]) -> bool {
-    segment.contains(&b'.') && segment.iter().all(|byte| matches!(byte, b'.' | b' '))
+    segment.contains(&b'.')
+        && segment.utf8_chunks().all(|part| {
+            part.invalid().is_empty() && part.valid().chars().all(|c| c == '.' || is_blank(c))
+        })
 }
 
 /// Whether a lenient decoder finds ASCII in what is no UTF-8: `%c0%ae` is `.` to it.

@@ -122,8 +122,8 @@ impl fmt::Display for TokenFlaw {
             Self::WrongType(claim) => write!(f, "the token's {claim} is not as it should be"),
             Self::Unsendable(claim) => write!(
                 f,
-                "the token's {claim} has a control character, or a space at an end, which a header \
-                 cannot carry; rename it in authentik"
+                "the token's {claim} has a character that is not seen, or a space at an end, which a \
+                 header cannot carry as it is; rename it in authentik"
             ),
             Self::Expired { seconds_ago } => {
                 write!(f, "the token expired {seconds_ago} s ago; compare the clocks")

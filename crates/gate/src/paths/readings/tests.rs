@@ -55,6 +55,21 @@ const TABLE: &[(&str, &[Row])] = &[
         ],
     ),
     (
+        "the same with the spaces of Unicode, which frameworks trim too, and characters not seen",
+        &[
+            ("/public/..%C2%A0/admin", "/public/..\u{a0}/admin", false),
+            ("/public/..%E3%80%80/admin", "/public/..\u{3000}/admin", false),
+            ("/public/%E2%80%8B../admin", "/public/\u{200b}../admin", false),
+            ("/public/..%C2%85/admin", "/public/..\u{85}/admin", false),
+            ("/public/a%C2%85/b", "/public/a\u{85}/b", false),
+            ("/public/a%C2%9B/b", "/public/a\u{9b}/b", false),
+            ("/public/a%E2%80%8Bb", "/public/a\u{200b}b", false),
+            ("/public/a%E2%80%AEb", "/public/a\u{202e}b", false),
+            ("/public/a%C2%A0b", "/public/a\u{a0}b", true),
+            ("/public/%E3%80%80", "/public/\u{3000}", true),
+        ],
+    ),
+    (
         "names of dots and spaces: Windows drops them at the end, `.. ` is the parent there",
         &[
             ("/public/.../admin", "/public/.../admin", false),
