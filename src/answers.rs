@@ -1,21 +1,28 @@
 //! Refusals and error pages, each with its one log line.
 
+use std::cell::Cell;
+
 use gate::page::{self, Action, Page};
+use gate::paths::Effort;
 use gate::provider::Provider;
 use gate::reason::{Reason, Reply};
 use gate::require::Rule;
 use gate::response::Response;
 use gate::sender::Sender;
 use gate::status::Status;
+use gate::time::UnixTime;
 
-use crate::ngx::log::printable;
-use crate::ngx::{Fault, Flow, Request};
+use crate::ngx::log::{Level, printable};
+use crate::ngx::{Fault, Flow, Request, now};
 use crate::providers;
 use crate::state::Decided;
 use crate::status;
 
 /// What clients are told to wait before they try again, in seconds.
 const RETRY_AFTER: &str = "5";
+
+/// A pattern that takes too long is not complained of again for this long, in seconds.
+const PATTERN_AGAIN: u64 = 60;
 
 /// Remembers how the request was decided, for `$authentik_status` and `$authentik_reason`, and
 /// counts it.
@@ -36,6 +43,28 @@ pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
     r.log(
         level.into(),
         format_args!("{status}, reason: {code}, provider: \"{provider}\"{separator}{detail}"),
+    );
+}
+
+/// Says which pattern makes open paths cost too much, if one does; once in [`PATTERN_AGAIN`] seconds.
+pub(crate) fn warn_of_pattern(r: &Request<'_>, effort: &Effort<'_>) {
+    thread_local! {
+        // Used on the event-loop thread only.
+        static NEXT: Cell<UnixTime> = const { Cell::new(UnixTime(0)) };
+    }
+    let Some(pattern) = effort.gave_up_at() else { return };
+    let time = now();
+    if time < NEXT.get() {
+        return;
+    }
+    NEXT.set(time.plus(PATTERN_AGAIN));
+    let pattern = printable(pattern.as_bytes());
+    r.log(
+        Level::Warn,
+        format_args!(
+            "open paths: the pattern \"{pattern}\" takes too long for a path of this kind, which counts \
+             as not open; repeat less with {{n}} or list the names"
+        ),
     );
 }
 

@@ -10,6 +10,7 @@ use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, d
 use gate::forward::{
     Asked, ForwardFlaw, ForwardRequest, ForwardUrl, Forwarded, FrontEnd, OPEN_DIRECTORY, climbs_out,
 };
+use gate::paths::Effort;
 use gate::provider::{Mode, Provider};
 use gate::query::{Signature, signature};
 use gate::reason::Reason;
@@ -107,7 +108,10 @@ fn judge<'r>(
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };
     let request = ForwardRequest::new(url, provider, front_end, r.server_name());
-    match decide(&policy, Facts { request: &request, session }) {
+    let effort = Effort::default();
+    let verdict = decide(&policy, Facts { request: &request, session, effort: &effort });
+    answers::warn_of_pattern(r, &effort);
+    match verdict {
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => {
             let target = RedirectTarget::of_request(provider, url.authority(), url.target());

@@ -2,7 +2,7 @@
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
 use gate::identity::{HEADERS, ProviderHeaders, SessionView, folds_to};
-use gate::paths::{PathFacts, Subject};
+use gate::paths::{Effort, PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
 use gate::request::{RequestFacts, authority};
@@ -43,8 +43,11 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
     let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
-    let facts = Facts { request: &Judged { r, provider }, session };
-    match decide(&policy(location, provider), facts) {
+    let effort = Effort::default();
+    let facts = Facts { request: &Judged { r, provider }, session, effort: &effort };
+    let verdict = decide(&policy(location, provider), facts);
+    answers::warn_of_pattern(r, &effort);
+    match verdict {
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => sign_in::of_page(r, provider, reason),
         Verdict::Refuse(reason) => answers::refuse(r, reason),

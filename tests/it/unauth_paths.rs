@@ -137,3 +137,31 @@ fn a_stale_or_forged_cookie_does_not_close_an_unauthenticated_path() {
     assert_eq!(site.get("/public/").header("Cookie", stale).status(), 200);
     assert_eq!(site.app.last().identity_headers(), []);
 }
+
+#[test]
+fn a_pattern_that_explodes_costs_a_bounded_time_and_is_named() {
+    let explosive = ["[ab]*a[ab]{900}X"; 16].join("|");
+    let site = Site::builder()
+        .workers(1)
+        .server(&format!(
+            "authentik_provider wiki;
+             authentik_unauth_paths \"{explosive}\" ^/public/;
+             location / {{ proxy_pass http://app; }}"
+        ))
+        .start();
+    let mut seed = 1_u32;
+    let letters = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if seed >> 31 == 0 { 'a' } else { 'b' }
+    });
+    let hostile: String = letters.take(7_900).collect();
+    for _ in 0..3 {
+        assert_eq!(site.get(&format!("/{hostile}")).status(), 401);
+    }
+    assert_eq!(site.app.hits(), 0);
+    // The request after them is served, and what costs little is open.
+    assert_eq!(site.get("/public/page").status(), 200);
+    let said = site.error_log().lines_with("takes too long for a path of this kind");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("[warn]") && said[0].contains("[ab]*a[ab]{900}X|"), "{said:?}");
+}

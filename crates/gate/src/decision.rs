@@ -1,7 +1,7 @@
 //! The whole policy of a location, as one pure function.
 
 use crate::identity::SessionView;
-use crate::paths::UnauthPaths;
+use crate::paths::{Effort, UnauthPaths};
 use crate::reason::Reason;
 use crate::request::RequestFacts;
 use crate::require::{Requirements, Rule};
@@ -44,6 +44,8 @@ pub struct Facts<'q, 'a, R: RequestFacts> {
     pub request: &'q R,
     /// Its session, or why there is none.
     pub session: Result<SessionView<'a>, Reason>,
+    /// What patterns may cost.
+    pub effort: &'q Effort<'a>,
 }
 
 /// The answer.
@@ -94,12 +96,12 @@ impl<'a> Permit<'a> {
 /// The policy, in the order it applies.
 #[must_use]
 pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) -> Verdict<'a> {
-    let Facts { request, session } = facts;
+    let Facts { request, session, effort } = facts;
     let is_open = || {
         let path = request.path();
         // A location names no host: its patterns see the path in every mode.
-        let location_covers = |paths: &UnauthPaths| paths.cover(&path.path_only());
-        policy.provider_paths.cover(&path)
+        let location_covers = |paths: &'a UnauthPaths| paths.cover(&path.path_only(), effort);
+        policy.provider_paths.cover(&path, effort)
             || policy.location_paths.is_some_and(location_covers)
             || policy.open_directory.is_some_and(|directory| path.is_under(directory))
     };
@@ -191,7 +193,8 @@ mod tests {
             open_directory: None,
         };
         let session = session.map(|record| SessionView::over(record).unwrap());
-        match decide(&policy, Facts { request: &Visit { path, sender }, session }) {
+        let (request, effort) = (&Visit { path, sender }, &Effort::default());
+        match decide(&policy, Facts { request, session, effort }) {
             Verdict::Admit(permit) => match permit.identity() {
                 Ok(session) => format!("admit {}", String::from_utf8_lossy(session.username())),
                 Err(grounds) => format!("admit {grounds:?}"),

@@ -6,13 +6,16 @@
 //! known to read differently is not covered (S05, S09, S13 of the threat list). For administrators:
 //! docs/unauthenticated-paths.md.
 
+mod automaton;
 mod dialect;
+mod effort;
 mod normal;
 mod pattern;
 mod readings;
 
 use std::sync::Arc;
 
+pub use effort::Effort;
 pub use normal::normalize;
 use pattern::Pattern;
 pub use pattern::{Library, PatternError};
@@ -150,18 +153,21 @@ impl UnauthPaths {
     }
 
     fn open_all_paths(&self, subject: Subject<'_>) -> bool {
-        let opens = |path: &[u8]| self.cover(&PathFacts { normalized: path, raw: path, subject });
+        let opens = |path: &[u8]| {
+            self.cover(&PathFacts { normalized: path, raw: path, subject }, &Effort::default())
+        };
         opens(b"/") && opens(b"/Qx7") && opens(b"/zk-0/_.W")
     }
 
-    /// Whether one pattern matches every reading of the path, and nobody can read it otherwise.
+    /// Whether one pattern matches every reading of the path, and nobody can read it otherwise. No,
+    /// once the effort is spent.
     #[must_use]
-    pub fn cover(&self, path: &PathFacts<'_>) -> bool {
+    pub fn cover<'a>(&'a self, path: &PathFacts<'_>, effort: &Effort<'a>) -> bool {
         if self.is_empty() {
             return false;
         }
         let Some(readings) = Readings::of(path) else { return false };
-        self.patterns.iter().any(|pattern| readings.all_match(|text| pattern.matches(text)))
+        self.patterns.iter().any(|pattern| readings.all_match(|text| pattern.matches(text, effort)))
     }
 }
 

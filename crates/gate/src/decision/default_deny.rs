@@ -36,7 +36,8 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
                     intercept_header_auth,
                     open_directory: None,
                 };
-                let facts = Facts { request: &Closed(sender), session: Err(present) };
+                let (request, effort) = (&Closed(sender), &Effort::default());
+                let facts = Facts { request, session: Err(present), effort };
                 let verdict = decide(&policy, facts);
                 let refused = matches!(verdict, Verdict::Refuse(_) | Verdict::SignIn(_));
                 assert!(refused, "{present:?} {unauthenticated:?} {sender:?}: {verdict:?}");

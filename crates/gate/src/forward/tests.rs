@@ -1,6 +1,6 @@
 use super::*;
 use crate::decision::{Facts, Policy, Unauthenticated, Verdict, decide};
-use crate::paths::UnauthPaths;
+use crate::paths::{Effort, UnauthPaths};
 use crate::reason::Reason;
 use crate::testing;
 
@@ -220,7 +220,8 @@ fn open(provider: &Provider, paths: &UnauthPaths, url: &'static str, host: &str)
         intercept_header_auth: false,
         open_directory: Some(OPEN_DIRECTORY),
     };
-    let facts = Facts { request: &request, session: Err(Reason::NoSession) };
+    let effort = &Effort::default();
+    let facts = Facts { request: &request, session: Err(Reason::NoSession), effort };
     matches!(decide(&policy, facts), Verdict::Admit(_))
 }
 

@@ -8,16 +8,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use regex::{Regex, RegexBuilder};
-
+use super::automaton::{Automaton, MAX_COMPILED};
 use super::dialect::{self, Translated};
+use super::effort::Effort;
 
 /// Longest pattern, in bytes.
 pub(super) const MAX_PATTERN: usize = 4096;
-
-/// Most memory that one compiled pattern may take, in bytes. It bounds the time as well: a search
-/// takes at most a step per byte of the path and state of the pattern, 0.1 s for the worst of both.
-const MAX_COMPILED: usize = 1024 * 1024;
 
 /// What compiling costs however short a pattern is, in microseconds; each character adds one to four.
 const BASE_COST: u32 = 64;
@@ -30,7 +26,7 @@ pub(super) struct Pattern {
     shortest: u32,
     cost: u32,
     /// `None` inside: it could not be compiled after all, and matches nothing.
-    compiled: OnceLock<Option<Regex>>,
+    compiled: OnceLock<Option<Automaton>>,
 }
 
 impl Pattern {
@@ -50,15 +46,19 @@ impl Pattern {
         Self::compile(line)
     }
 
-    fn new(line: &str, translated: &Translated, compiled: OnceLock<Option<Regex>>) -> Self {
+    fn new(line: &str, translated: &Translated, compiled: OnceLock<Option<Automaton>>) -> Self {
         let Translated { shortest, unrolled, .. } = *translated;
         Self { line: line.into(), shortest, cost: unrolled.saturating_add(BASE_COST), compiled }
     }
 
-    /// Whether it is found in the text.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    /// Whether it is found in the text. No, once the effort is spent.
+    pub(super) fn matches<'a>(&'a self, text: &str, effort: &Effort<'a>) -> bool {
         // Also what spares the question whether a pattern opens everything from compiling it.
-        self.may_match(text.len()) && self.prepare().is_some_and(|regex| regex.is_match(text))
+        if !self.may_match(text.len()) {
+            return false;
+        }
+        let Some(automaton) = self.prepare() else { return false };
+        effort.of_pattern(&self.line, || automaton.finds(text, effort))
     }
 
     fn may_match(&self, length: usize) -> bool {
@@ -66,7 +66,7 @@ impl Pattern {
     }
 
     /// Compiles it unless that was done. Other threads wait for the one that does.
-    pub(super) fn prepare(&self) -> Option<&Regex> {
+    pub(super) fn prepare(&self) -> Option<&Automaton> {
         let compile = || build(&read(&self.line).ok()?).ok();
         self.compiled.get_or_init(compile).as_ref()
     }
@@ -125,22 +125,8 @@ fn read(line: &str) -> Result<Translated, PatternError> {
     dialect::translate(line).map_err(|cause| PatternError::new(line, cause))
 }
 
-fn build(translated: &Translated) -> Result<Regex, String> {
-    RegexBuilder::new(&translated.text)
-        .size_limit(MAX_COMPILED)
-        .dfa_size_limit(MAX_COMPILED)
-        .build()
-        .map_err(|error| cause_of(&error))
-}
-
-fn cause_of(error: &regex::Error) -> String {
-    if let regex::Error::CompiledTooBig(limit) = error {
-        return format!("takes more than {limit} bytes compiled");
-    }
-    // The library draws the pattern with a caret over several lines; the last one says what is wrong.
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()
+fn build(translated: &Translated) -> Result<Automaton, String> {
+    Automaton::build(&translated.text, MAX_COMPILED)
 }
 
 /// A pattern that does not compile. `Display` is one line, for `nginx -t`.

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::super::effort::Effort;
 use super::super::pattern::{Library, Pattern};
 use super::super::readings::text;
 
@@ -39,11 +40,15 @@ fn compile(pattern: &str) -> Result<Arc<Pattern>, String> {
     checked
 }
 
+fn is_found(pattern: &Pattern, text: &str) -> bool {
+    pattern.matches(text, &Effort::default())
+}
+
 fn verdict(row: &Row) -> &'static str {
     let pattern = std::str::from_utf8(&row.pattern).unwrap();
     match compile(pattern) {
         Err(_) => "refused",
-        Ok(pattern) if pattern.matches(&text((&row.path[..]).into())) => "yes",
+        Ok(pattern) if is_found(&pattern, &text((&row.path[..]).into())) => "yes",
         Ok(_) => "no",
     }
 }

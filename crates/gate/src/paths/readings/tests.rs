@@ -1,9 +1,9 @@
-use super::super::{PathFacts, Subject, UnauthPaths};
+use super::super::{Effort, PathFacts, Subject, UnauthPaths};
 
 fn covers(patterns: &[&str], raw: &[u8], normalized: &[u8]) -> bool {
     let patterns: Vec<String> = patterns.iter().map(|p| (*p).to_owned()).collect();
     let facts = PathFacts { normalized, raw, subject: Subject::Path };
-    UnauthPaths::compile(&patterns).unwrap().cover(&facts)
+    UnauthPaths::compile(&patterns).unwrap().cover(&facts, &Effort::default())
 }
 
 /// Raw path, normalised path, covered.

@@ -1,0 +1,103 @@
+use std::time::{Duration, Instant};
+
+use super::super::{PathFacts, Subject, UnauthPaths};
+use super::*;
+
+/// 271 bytes: sixteen of what no DFA has room for.
+fn explosive() -> String {
+    ["[ab]*a[ab]{900}X"; 16].join("|")
+}
+
+/// A path that leads such a pattern to a new state with each byte.
+fn hostile(length: usize) -> String {
+    let mut seed = 1_u32;
+    let letters = (1..length).map(|_| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if seed >> 31 == 0 { 'a' } else { 'b' }
+    });
+    std::iter::once('/').chain(letters).collect()
+}
+
+fn rules(patterns: &[String]) -> UnauthPaths {
+    UnauthPaths::compile(patterns).unwrap()
+}
+
+fn asked<'a>(rules: &'a UnauthPaths, path: &str, effort: &Effort<'a>) -> bool {
+    let path = path.as_bytes();
+    rules.cover(&PathFacts { normalized: path, raw: path, subject: Subject::Path }, effort)
+}
+
+/// What is asked, what it took and the pattern at which it was given up, if it was.
+fn effort_of(rules: &UnauthPaths, path: &str) -> (bool, u64, Option<String>) {
+    let effort = Effort::default();
+    let covered = asked(rules, path, &effort);
+    (covered, effort.spent(), effort.gave_up_at().map(str::to_owned))
+}
+
+#[test]
+fn no_list_costs_a_request_more_than_its_steps_and_what_costs_more_is_closed() {
+    let harmless = "^/public/".to_owned();
+    let hostile = hostile(8000);
+    let one = "[ab]*a[ab]{900}X".to_owned();
+    for costly in [vec![explosive(); 3], vec![one.clone()], vec![one; 40]] {
+        let rules = rules(&[costly.clone(), vec![harmless.clone()]].concat());
+        // The first search and the later ones, which find what it has left behind.
+        for _ in 0..2 {
+            let (covered, spent, at) = effort_of(&rules, &hostile);
+            assert!(!covered && spent <= MAX_STEPS, "{spent}");
+            assert_eq!(at.as_deref(), Some(&*costly[0]), "the costly one is named");
+        }
+        // What is in front of it, and a path on which it costs little, is as open as ever.
+        assert!(effort_of(&rules, "/public/x").0);
+        assert_eq!(
+            effort_of(&self::rules(&[vec![harmless.clone()], costly].concat()), "/public/x").2,
+            None
+        );
+    }
+}
+
+#[test]
+fn lists_of_a_request_share_its_steps() {
+    let (costly, harmless) = (rules(&[explosive()]), rules(&["^/".to_owned()]));
+    let (effort, hostile) = (Effort::default(), hostile(8000));
+    assert!(asked(&harmless, &hostile, &effort));
+    assert!(!asked(&costly, &hostile, &effort));
+    assert!(!asked(&harmless, &hostile, &effort), "and then nothing is open");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test of how long it takes")]
+fn what_is_given_up_takes_no_longer_than_anything_may() {
+    let rules = rules(&vec![explosive(); 3]);
+    let begun = Instant::now();
+    assert!(!effort_of(&rules, &hostile(8000)).0);
+    // Twenty milliseconds as it is shipped; more than ten seconds without the bound, as tests are.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_longest_list_of_usual_patterns_is_no_trouble_for_the_longest_path() {
+    let usual = |n| match n % 4 {
+        0 => format!(r"^/static/v{n}/.*\.(css|js|png)$"),
+        1 => format!("^/api/v[0-9]+/hook{n}/[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}$"),
+        2 => format!("(?i)/share/{n}/[^/]+$"),
+        _ => format!("^/public{n}/"),
+    };
+    let patterns: Vec<String> = (0..255).map(usual).chain(["^/files/".to_owned()]).collect();
+    let rules = rules(&patterns);
+    for path in [format!("/files{}", hostile(600)), format!("/files/{}", "share/".repeat(1300))] {
+        let (covered, spent, gave_up) = effort_of(&rules, &path);
+        assert!(covered && gave_up.is_none(), "{spent} {}", path.len());
+    }
+}
+
+#[test]
+fn a_step_is_a_byte_once_the_ways_are_known() {
+    let rules = rules(&[r"/static/.*\.(css|js)$".to_owned()]);
+    let path = format!("/static/{}.css", "a".repeat(1000));
+    let (covered, cold, _) = effort_of(&rules, &path);
+    let warm = effort_of(&rules, &path).1;
+    assert!(covered && cold > warm, "{cold} {warm}");
+    // It is searched as sent and as served.
+    assert_eq!(warm, 2 * u64::try_from(path.len()).unwrap());
+}
