@@ -137,8 +137,7 @@ fn set_identity_headers<'r>(
         r.add_headers(NAMES.len(), the_twelve(session, provider))?;
     } else {
         // The client's own of these names too.
-        let overrides = |name: &[u8]| session.extra_headers().any(|e| folds_to(name, e.lowercase));
-        r.remove_headers(|name, _| overrides(name))?;
+        r.remove_headers(|name, _| session.overrides(name))?;
         r.add_headers(NAMES.len() + extras, identity_headers(session, provider))?;
     }
     r.state()?.headers_set.set(true);
@@ -154,9 +153,7 @@ pub(crate) fn identity_headers<'r>(
     provider: &'r ProviderHeaders,
 ) -> impl Iterator<Item = NewHeader<'r>> {
     let session = *session;
-    let overridden = move |header: &NewHeader<'_>| {
-        session.extra_headers().any(|extra| folds_to(header.name.lowercase(), extra.lowercase))
-    };
+    let overridden = move |header: &NewHeader<'_>| session.overrides(header.name.lowercase());
     let extra = session.extra_headers().map(|extra| NewHeader {
         name: HeaderName::of_any(extra.name, extra.lowercase),
         value: extra.value,

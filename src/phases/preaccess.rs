@@ -1,7 +1,7 @@
 //! Preaccess: runs for every location a request comes to, whatever admits it later.
 
 use gate::cookie::{Stripped, without_own};
-use gate::identity::{SessionView, folds_to};
+use gate::identity::SessionView;
 
 use crate::ngx::{Fault, Flow, Request};
 use crate::sessions;
@@ -34,10 +34,10 @@ fn forget_visitor(r: &mut Request<'_>) -> Result<(), Fault> {
         return Ok(());
     }
     let view = record.and_then(|record| SessionView::over(r.recall(record)));
-    for extra in view.iter().flat_map(|view| view.extra_headers()) {
-        r.remove_headers(|name, _| folds_to(name, extra.lowercase))?;
+    match view.filter(SessionView::has_extra_headers) {
+        Some(view) => r.remove_headers(|name, _| view.overrides(name)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {

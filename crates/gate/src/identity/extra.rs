@@ -1,5 +1,7 @@
 //! Headers beyond the twelve: HTTP Basic to the application and the user's `additionalHeaders`.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -20,6 +22,9 @@ pub struct BasicAttributes<'p> {
 
 /// Longest name of an additional header.
 const MAX_NAME: usize = 256;
+
+/// Most additional headers. Each request compares its own with all of them.
+pub(super) const MAX_EXTRAS: usize = 128;
 
 /// Headers that say where a message goes and where it ends. nginx decides that; set from outside,
 /// they would make the application read another request than nginx sent (RFC 9112 §11.2).
@@ -42,20 +47,27 @@ pub(super) struct Extra {
     pub(super) value: Vec<u8>,
 }
 
-/// What is to be set after the twelve; no name twice.
+/// What is to be set after the twelve; no name twice, and no more than [`MAX_EXTRAS`], the first in
+/// the order of their names.
 pub(super) fn extra_headers(claims: &Claims, basic: Option<BasicAttributes<'_>>) -> Vec<Extra> {
-    let mut extras: Vec<Extra> = Vec::new();
-    extras.extend(basic.and_then(|attributes| basic_header(claims, attributes)));
+    let basic = basic.and_then(|attributes| basic_header(claims, attributes));
     let additional = claims.proxy.user_attributes.get("additionalHeaders");
-    for (name, value) in additional.and_then(Value::as_object).into_iter().flatten() {
-        if !may_be_set(name) {
-            continue;
-        }
+    let additional = additional.and_then(Value::as_object).into_iter().flatten();
+    let wanted = additional
+        .filter(|(name, _)| may_be_set(name))
+        .map(|(name, value)| Extra { name: name.clone(), value: value_of(value) });
+    let mut extras: Vec<Option<Extra>> = Vec::new();
+    let mut places = HashMap::new();
+    for extra in basic.into_iter().chain(wanted) {
         // The later one replaces: an additional `Authorization` wins over HTTP Basic.
-        extras.retain(|extra| !extra.name.eq_ignore_ascii_case(name));
-        extras.push(Extra { name: name.clone(), value: value_of(value) });
+        if let Some(place) = places.insert(extra.name.to_ascii_lowercase(), extras.len()) {
+            if let Some(former) = extras.get_mut(place) {
+                *former = None;
+            }
+        }
+        extras.push(Some(extra));
     }
-    extras
+    extras.into_iter().flatten().take(MAX_EXTRAS).collect()
 }
 
 /// authentik-outpost.md §8.3. Attribute names are flat, without paths.

@@ -17,7 +17,7 @@
 //! A list is, per item, its length as u32 and its bytes. An extra header is the lengths of name
 //! and value as u32, then name, name in lower case and value, each with its NUL.
 
-use super::headers::USER_HEADERS;
+use super::headers::{USER_HEADERS, folds_to};
 use crate::provider::ProviderKey;
 use crate::time::UnixTime;
 
@@ -137,6 +137,19 @@ impl<'r> SessionView<'r> {
                 value: take_text(&mut rest, value_length)?,
             })
         })
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_extra_headers(&self) -> bool {
+        !self.slot(Slot::Extras).is_empty()
+    }
+
+    /// Whether an application could take this name for that of one of them. Of the few whose length
+    /// fits the bytes are looked at.
+    #[must_use]
+    pub fn overrides(self, name: &[u8]) -> bool {
+        self.extra_headers().any(|extra| folds_to(name, extra.lowercase))
     }
 
     /// User name.

@@ -202,6 +202,18 @@ fn an_additional_header_may_replace_an_identity_header_but_not_be_doubled() {
 }
 
 #[test]
+fn of_thousands_of_additional_headers_the_first_are_set() {
+    // As many as a token has room for, two spellings of each.
+    let many: serde_json::Map<String, Value> = (0..3_500)
+        .flat_map(|n| [(format!("X-{n:05}"), json!("1")), (format!("x-{n:05}"), json!("2"))])
+        .collect();
+    let record = record(&with_headers(many.into()), None);
+    let kept = extras(&record);
+    assert_eq!(kept.len(), extra::MAX_EXTRAS);
+    assert_eq!((kept[0].as_str(), kept[127].as_str()), ("x-00000: 2", "x-00127: 2"));
+}
+
+#[test]
 fn basic_credentials_are_sent_when_there_is_a_password() {
     // Vectors: authentik-outpost.md §8.3.
     let with = |attributes: Value| {
