@@ -27,8 +27,10 @@ const FRESH: u64 = 3600;
 const KEPT: u64 = 24 * 3600;
 /// A failure is not tried again for this long, in seconds: between one and two.
 const FAILURE_KEPT: u64 = 2;
-/// Keys are fetched anew for unknown key ids once in this time, in seconds (advisory S42).
+/// Keys that do not fit are fetched anew once in this time, in seconds (advisory S42).
 const REFETCH: u64 = 60;
+/// When a document was fetched that is known to be outdated.
+const OUTDATED: UnixTime = UnixTime(0);
 
 /// What a request learns when it needs a document.
 pub(crate) type Known<T> = Result<T, Unknown>;
@@ -46,6 +48,16 @@ pub(crate) struct Fetched {
     document: Document,
     provider: Arc<Provider>,
     body: Result<Secret, CoreError>,
+}
+
+/// Who found that keys do not fit. Each has a share of its own, so that a client with a password does
+/// not use up what sign-ins need. Others have none: their tokens are authentik's to judge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cause {
+    /// A sign-in: authentik itself delivered the token.
+    SignIn,
+    /// A password that authentik accepted.
+    Credentials,
 }
 
 /// Which document.
@@ -77,61 +89,52 @@ pub(crate) fn endpoints_and_keys(
         Ok(endpoints) => endpoints,
         Err(unknown) => return Ok(Err(unknown)),
     };
-    let keys = signing_keys(r, provider, &endpoints, false)?;
+    let keys = signing_keys(r, provider, &endpoints)?;
     Ok(keys.map(|keys| (endpoints, keys)))
 }
 
-/// What tokens of the provider are signed with; see [`keys`] for `unknown_key`.
-pub(crate) fn signing_keys(
+/// What tokens of the provider are signed with.
+fn signing_keys(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     endpoints: &Endpoints,
-    unknown_key: bool,
 ) -> Result<Known<Keys>, Fault> {
     let shared = || Keys::Shared(provider.client_secret.clone());
     Ok(match endpoints.signing {
         Signing::ClientSecret => Ok(shared()),
         // `{}` is what authentik publishes for a provider without signing key: its tokens are
         // signed with the client secret, also where `jwks_uri` was given by hand.
-        Signing::PublishedKeys => keys(r, provider, endpoints, unknown_key)?
+        Signing::PublishedKeys => keys(r, provider, endpoints)?
             .map(|keys| if keys.is_empty() { shared() } else { Keys::Public(keys) }),
     })
 }
 
-/// The published keys of a provider; with `unknown_key`, fetched anew unless that was tried lately.
+/// The published keys of a provider.
 fn keys(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     endpoints: &Endpoints,
-    unknown_key: bool,
 ) -> Result<Known<KeySet>, Fault> {
-    if unknown_key && !drop_keys(r, provider) {
-        return failed(Reason::TokenSignature);
-    }
     let endpoints = Some(endpoints.clone());
     let known = document(r, provider, Document::Keys, Question::FetchKeys, endpoints)?;
     let garbage = |_| Unknown::Failed(Reason::CoreGarbage);
     Ok(known.and_then(|body| KeySet::parse(body.expose()).map_err(garbage)))
 }
 
-/// Drops the keys in the zone, so that they are fetched anew; says no when that was done less than
-/// [`REFETCH`] seconds ago.
-fn drop_keys(r: &Request<'_>, provider: &Provider) -> bool {
-    let Some(zone) = r.main_conf().zone() else { return false };
-    let once = Entry::Refetch.key(Document::Keys, provider);
-    let time = now();
-    let Ok(mark) = Record::new(once, Owner::NOBODY, kind::LEASE, time.plus(REFETCH), &[]) else {
-        return false;
-    };
-    let stored = Entry::Body.key(Document::Keys, provider);
-    let allowed = zone.with(|table| {
-        let first = table.insert_if_absent(&mark, time)?;
-        if first {
-            table.remove(&stored)?;
+/// What authentik signed does not fit what is known of its keys: whoever needs them next fetches
+/// them anew, unless that was done for the same [`Cause`] less than [`REFETCH`] seconds ago. What is
+/// known stays until there is something better.
+pub(crate) fn outdate(zone: Zone, provider: &Provider, cause: Cause) {
+    if single_flight::take(zone, Entry::Outdated(cause).key(Document::Keys, provider), REFETCH) {
+        for document in [Document::Discovery, Document::Keys] {
+            let key = Entry::Body.key(document, provider);
+            let known = read(zone, key).filter(|(fetched, _)| *fetched != OUTDATED);
+            if let Some((fetched, body)) = known {
+                let body = Secret::new([&OUTDATED.0.to_le_bytes(), body.expose()].concat());
+                store(zone, key, now(), fetched.plus(KEPT), body.expose());
+            }
         }
-        Ok::<_, gate::store::Damaged>(first)
-    });
-    matches!(allowed, Some(Ok(true)))
+    }
 }
 
 /// A document from the zone, or from authentik by way of the zone.
@@ -251,8 +254,8 @@ enum Entry {
     Failure,
     /// Somebody is fetching it.
     Lease,
-    /// It was fetched anew for an unknown key lately.
-    Refetch,
+    /// Keys that did not fit were fetched anew lately.
+    Outdated(Cause),
 }
 
 impl Entry {
@@ -270,7 +273,14 @@ impl Entry {
         ];
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(b"authentik document v1");
-        context.update(&[self as u8, document as u8]);
+        let entry = match self {
+            Self::Body => 0,
+            Self::Failure => 1,
+            Self::Lease => 2,
+            Self::Outdated(Cause::SignIn) => 3,
+            Self::Outdated(Cause::Credentials) => 4,
+        };
+        context.update(&[entry, document as u8]);
         context.update(&provider.key.0);
         for setting in settings {
             let setting = setting.map(String::as_bytes).unwrap_or_default();

@@ -18,7 +18,7 @@ use gate::store::{Damaged, Key, Owner, Record, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
-use crate::core_server::{self, Unknown};
+use crate::core_server::{self, Cause, Unknown};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions;
@@ -237,6 +237,11 @@ pub(crate) fn publish(judged: Judged) {
             (rendered.expires.min(time.plus(YES_KEPT)), owner, rendered.record)
         }
         Err(error) => {
+            // The next one asks with the keys of today.
+            let outdated = error.is_about_keys();
+            if outdated {
+                core_server::outdate(zone, &provider, Cause::Credentials);
+            }
             let away = error.cure() == Cure::Later;
             let reason = if away { Reason::from(&error) } else { Reason::CredentialsRejected };
             let level = if away { Level::Error } else { Level::Info };
@@ -245,7 +250,7 @@ pub(crate) fn publish(judged: Judged) {
                 level,
                 format_args!("credentials not accepted, provider: \"{name}\": {error}"),
             );
-            let kept = if away { AWAY_KEPT } else { NO_KEPT };
+            let kept = if away || outdated { AWAY_KEPT } else { NO_KEPT };
             (time.plus(kept), Owner::NOBODY, Secret::new(reason.code()))
         }
     };

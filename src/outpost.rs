@@ -10,7 +10,7 @@ mod mailbox;
 mod recheck;
 mod state_file;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -38,11 +38,38 @@ thread_local! {
     // Used on the event-loop thread only.
     static POST: RefCell<Option<Post>> = const { RefCell::new(None) };
     static DIRECTORY: RefCell<Option<Arc<Directory>>> = const { RefCell::new(None) };
+    /// Number of the publication that it was made of.
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
 }
+
+/// A call for the settings: authentik does not tell of each change.
+#[derive(Clone, Copy)]
+pub(crate) struct Called(u64);
 
 /// The outpost's providers. `None` while nothing is known of them.
 pub(crate) fn directory() -> Option<Arc<Directory>> {
     DIRECTORY.with_borrow(Option::clone)
+}
+
+/// Calls for the settings, whichever process holds the connection. `None` without an outpost.
+pub(crate) fn call() -> Option<Called> {
+    let live = POST.with_borrow(|post| post.as_ref().map(|post| post.live))?;
+    Some(Called(live.count(Fact::SettingsAsked)))
+}
+
+/// The last call, by whichever worker.
+pub(crate) fn last_call() -> Option<Called> {
+    let live = POST.with_borrow(|post| post.as_ref().map(|post| post.live))?;
+    Some(Called(live.get(Fact::SettingsAsked)))
+}
+
+/// Whether the call was answered, perhaps in vain, and [`directory`] has what it brought.
+pub(crate) fn has_answered(Called(call): Called) -> bool {
+    POST.with_borrow(|post| {
+        let Some(Post { live, .. }) = post else { return true };
+        let newest = live.board().map_or(0, |board| board.newest());
+        live.get(Fact::SettingsAnswered) >= call && newest == NUMBER.get()
+    })
 }
 
 /// Called once per worker process. Settings that are at hand are ready before the first request.
@@ -53,6 +80,7 @@ pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
     };
     let (published, directory) = at_hand(outpost, live);
     DIRECTORY.set(directory.clone());
+    NUMBER.set(published);
     let mailbox = Arc::new(Mailbox::new(wakeup.clone()));
     let rechecking = Arc::<AtomicBool>::default();
     let recheck = Recheck::new(wakeup, Arc::clone(&rechecking));
@@ -108,7 +136,10 @@ pub(crate) fn deliver() {
 impl Post {
     fn handle(&mut self, mail: Mail) {
         match mail {
-            Mail::Directory(directory) => exchange(directory, self.live),
+            Mail::Directory(number, directory) => {
+                NUMBER.set(number);
+                exchange(directory, self.live);
+            }
             Mail::SessionEnded(session_id) => {
                 end_session(&sessions::sid(session_id.as_bytes()), self.live, "now");
             }

@@ -98,6 +98,11 @@ fn chosen(of_host: Option<&OfHost>, auto: Auto, by_name: bool) -> Chosen<'_> {
     found.or(single).map_or(Chosen::Nobody, Chosen::Provider)
 }
 
+/// Whether the provider is one of the outpost's, rather than written in this server's configuration.
+pub(crate) fn is_of_outpost(r: &Request<'_>, provider: &Provider) -> bool {
+    !r.server().providers.iter().any(|own| own.key == provider.key)
+}
+
 /// The provider this request is about: at an endpoint the one it works for, else the location's; as
 /// far as it is known without looking anything up.
 pub(crate) fn known<'r>(r: &Request<'r>) -> Option<&'r Arc<Provider>> {

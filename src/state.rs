@@ -5,11 +5,11 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use gate::cookie::MAX_CANDIDATES;
 use gate::provider::ProviderKey;
-use gate::question::Tokens;
 use gate::reason::Reason;
 use gate::status::Status;
 use gate::store::Key;
 
+use crate::endpoints::renewal::Renewal;
 use crate::flights::Place;
 use crate::ngx::bytes::Kept;
 use crate::ngx::suspend::Suspension;
@@ -33,10 +33,8 @@ pub(crate) struct RequestState {
     pub(crate) decided: Cell<Decided>,
     /// What a thread answered to this request's question.
     pub(crate) answer: RefCell<Option<Box<Answer>>>,
-    /// Tokens whose key is not known yet.
-    pub(crate) tokens: RefCell<Option<Box<Tokens>>>,
-    /// Keys were fetched anew for them.
-    pub(crate) keys_renewed: Cell<bool>,
+    /// authentik has changed since this sign-in began, it seems.
+    pub(crate) renewal: RefCell<Option<Box<Renewal>>>,
     /// The provider whose visitor was signed out.
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
     /// The outpost's provider for the host.

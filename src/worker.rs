@@ -17,6 +17,7 @@ use gate::identity::Rendered;
 use gate::provider::ProviderKey;
 use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
+use gate::token::TokenFlaw;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::conf::MainConf;
@@ -54,8 +55,8 @@ pub(crate) enum Message {
 pub(crate) enum Answer {
     /// A sign-in: the session to store.
     SignedIn(Rendered),
-    /// Tokens came, but the key that signed them is not known here.
-    UnknownKey(Tokens),
+    /// Tokens came, but they are not signed with what is known of the provider's keys.
+    OtherKeys(Tokens, TokenFlaw),
     /// There is none.
     Failed(CoreError),
     /// The thread panicked.

@@ -13,7 +13,8 @@ use gate::response::Response;
 use gate::secret::Secret;
 use gate::status::Status;
 
-use super::exchange::{Exchange, judge};
+use super::exchange::Exchange;
+use super::renewal::{self, Renewed};
 use super::sign_in;
 use crate::core_server::{self, Unknown};
 use crate::flights::SignIn;
@@ -31,15 +32,8 @@ enum Step {
     Done(Response),
     /// The request waits.
     Waiting,
-}
-
-impl From<Step> for Flow {
-    fn from(step: Step) -> Self {
-        match step {
-            Step::Done(response) => Self::Answer(response),
-            Step::Waiting => Self::Suspended,
-        }
-    }
+    /// The provider is another one now.
+    Anew,
 }
 
 /// Runs again from the top each time the request is woken: all it is told is in the request.
@@ -52,17 +46,28 @@ pub(crate) fn callback<'r>(
         Ok(query) => query,
         Err(flaw) => {
             let reason = Reason::StateMalformed;
-            return failed(r, default, reason, &flaw.to_string(), None).map(Flow::from);
+            return failed(r, default, reason, &flaw.to_string(), None).map(Flow::Answer);
         }
     };
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
     let provider = super::provider_of_state(r, state, default)?;
     super::works_for(r, provider)?;
-    let cookies = sessions::cookies(r)?;
-    match Callback::open(provider, state, &cookies, now()) {
-        Ok(opened) => come_back(r, provider, &query, &opened).map(Flow::from),
-        Err(flaw) => cannot_open(r, provider, flaw),
+    // Once at most: what is newer than that makes no difference to this sign-in.
+    for _ in 0..2 {
+        let newer = renewal::newer(r);
+        let provider = newer.as_ref().unwrap_or(provider);
+        let cookies = sessions::cookies(r)?;
+        let step = match Callback::open(provider, state, &cookies, now()) {
+            Ok(opened) => come_back(r, provider, &query, &opened)?,
+            Err(flaw) => return cannot_open(r, provider, flaw),
+        };
+        match step {
+            Step::Done(response) => return Ok(Flow::Answer(response)),
+            Step::Waiting => return Ok(Flow::Suspended),
+            Step::Anew => {}
+        }
     }
+    failed(r, provider, Reason::Internal, "", None).map(Flow::Answer)
 }
 
 fn cannot_open(
@@ -79,12 +84,12 @@ fn cannot_open(
         }
         StateFlaw::NoCookie(Restart { target, .. })
         | StateFlaw::Expired(Restart { target, .. }) => {
-            failed(r, provider, reason, "", Some(&target)).map(Flow::from)
+            failed(r, provider, reason, "", Some(&target)).map(Flow::Answer)
         }
         StateFlaw::Malformed
         | StateFlaw::ForeignProvider
         | StateFlaw::BadSeal
-        | StateFlaw::CookieMismatch => failed(r, provider, reason, "", None).map(Flow::from),
+        | StateFlaw::CookieMismatch => failed(r, provider, reason, "", None).map(Flow::Answer),
     }
 }
 
@@ -98,12 +103,16 @@ fn come_back(
         return no_code(r, provider, query, opened);
     };
     match worker::asked(r)? {
+        Asked::NotYet if renewal::is_under_way(r) => renew(r, provider, opened),
         Asked::NotYet => exchange(r, provider, query, code, opened),
         Asked::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
         Asked::Answered(Answer::SignedIn(rendered)) => signed_in(r, provider, &rendered, opened),
-        Asked::Answered(Answer::UnknownKey(tokens)) => {
-            r.state()?.tokens.replace(Some(Box::new(tokens)));
-            with_new_keys(r, provider, opened)
+        Asked::Answered(Answer::OtherKeys(tokens, flaw)) => {
+            renewal::of_keys(r, provider, tokens, flaw.into())?;
+            renew(r, provider, opened)
+        }
+        Asked::Answered(Answer::Failed(error)) if renewal::of_client(r, provider, &error)? => {
+            renew(r, provider, opened)
         }
         Asked::Answered(Answer::Failed(error)) => {
             let reason = Reason::from(&error);
@@ -140,12 +149,9 @@ fn exchange(
     code: &Secret,
     opened: &Opened,
 ) -> Result<Step, Fault> {
-    if r.state()?.tokens.borrow().is_some() {
-        return with_new_keys(r, provider, opened);
-    }
     let (endpoints, keys) = match core_server::endpoints_and_keys(r, provider)? {
         Ok(known) => known,
-        Err(unknown) => return not_known(r, provider, unknown, "", opened),
+        Err(unknown) => return not_known(r, provider, unknown, opened),
     };
     let exchange = Exchange {
         provider: Arc::clone(provider),
@@ -168,37 +174,19 @@ fn exchange(
     waiting_or_failed(r, provider, asked, opened)
 }
 
-/// The token names a key that is not among those known: keys may have changed.
-fn with_new_keys(
-    r: &mut Request<'_>,
-    provider: &Arc<Provider>,
-    opened: &Opened,
-) -> Result<Step, Fault> {
-    const UNKNOWN: &str = "the token's key is not among authentik's keys";
-    let endpoints = match core_server::endpoints(r, provider)? {
-        Ok(endpoints) => endpoints,
-        Err(unknown) => return not_known(r, provider, unknown, "", opened),
-    };
-    // Thrown away once per request: while it waits for the new ones it comes by here again.
-    let throw_away = !r.state()?.keys_renewed.replace(true);
-    let keys = match core_server::signing_keys(r, provider, &endpoints, throw_away)? {
-        Ok(keys) => keys,
-        Err(unknown) => return not_known(r, provider, unknown, UNKNOWN, opened),
-    };
-    let Some(tokens) = r.state()?.tokens.take() else {
-        return failed_sign_in(r, provider, Reason::Internal, "", opened);
-    };
-    match judge(provider, *tokens, &opened.nonce, &keys, now()) {
-        Answer::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
-        Answer::Failed(error) => {
+/// authentik has changed, it seems: its keys, or the client's secret.
+fn renew(r: &mut Request<'_>, provider: &Arc<Provider>, opened: &Opened) -> Result<Step, Fault> {
+    match renewal::go_on(r, provider, &opened.nonce)? {
+        Renewed::Waiting => Ok(Step::Waiting),
+        Renewed::Provider => Ok(Step::Anew),
+        Renewed::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
+        Renewed::Failed(error) => {
             let reason = Reason::from(&error);
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }
-        Answer::UnknownKey(_) | Answer::Lost => {
-            failed_sign_in(r, provider, Reason::TokenSignature, UNKNOWN, opened)
+        Renewed::Unknown(reason) => {
+            failed_sign_in(r, provider, reason, "the token's key is not known", opened)
         }
-        #[cfg(feature = "suspend-all")]
-        Answer::Nothing => failed_sign_in(r, provider, Reason::Internal, "", opened),
     }
 }
 
@@ -206,12 +194,11 @@ fn not_known(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     unknown: Unknown,
-    detail: &str,
     opened: &Opened,
 ) -> Result<Step, Fault> {
     match unknown {
         Unknown::Waiting => Ok(Step::Waiting),
-        Unknown::Failed(reason) => failed_sign_in(r, provider, reason, detail, opened),
+        Unknown::Failed(reason) => failed_sign_in(r, provider, reason, "", opened),
     }
 }
 
@@ -257,11 +244,8 @@ fn failed_sign_in(
     detail: &str,
     opened: &Opened,
 ) -> Result<Step, Fault> {
-    let step = failed(r, provider, reason, detail, Some(&opened.target))?;
-    Ok(match step {
-        Step::Done(page) => Step::Done(page.with_cookies(opened.clear_cookies.iter().cloned())),
-        Step::Waiting => Step::Waiting,
-    })
+    let page = failed(r, provider, reason, detail, Some(&opened.target))?;
+    Ok(Step::Done(page.with_cookies(opened.clear_cookies.iter().cloned())))
 }
 
 /// Shows why, and counts: the third failure in a row stops.
@@ -271,7 +255,7 @@ fn failed(
     reason: Reason,
     detail: &str,
     target: Option<&RedirectTarget>,
-) -> Result<Step, Fault> {
+) -> Result<Response, Fault> {
     let time = now();
     let trail = LoginTrail::read(provider, &sessions::cookies(r)?, time).failed(time);
     let root = RedirectTarget::external_root(provider);
@@ -279,10 +263,10 @@ fn failed(
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
     // A core that is away is no loop: who waits and tries again is right to do so.
     if page.status == 503 {
-        return Ok(Step::Done(page));
+        return Ok(page);
     }
     if trail.next() == Trail::Stop {
-        return sign_in::stop(r, provider).map(Step::Done);
+        return sign_in::stop(r, provider);
     }
-    Ok(Step::Done(page.with("Set-Cookie", trail.set_cookie(provider, time))))
+    Ok(page.with("Set-Cookie", trail.set_cookie(provider, time)))
 }

@@ -9,7 +9,7 @@ use gate::provider::Provider;
 use gate::question::{self, CoreError, Endpoints, Question, Tokens};
 use gate::secret::Secret;
 use gate::time::UnixTime;
-use gate::token::{Expected, Keys, TokenFlaw, verify};
+use gate::token::{Expected, Keys, verify};
 
 use crate::worker::Answer;
 
@@ -58,7 +58,7 @@ pub(super) fn judge(
             let basic = basic.map(|(user, password)| BasicAttributes { user, password });
             Answer::SignedIn(render(&claims, provider, token, basic))
         }
-        Err(TokenFlaw::UnknownKey) => Answer::UnknownKey(tokens),
+        Err(flaw) if flaw.is_about_keys() => Answer::OtherKeys(tokens, flaw),
         Err(flaw) => Answer::Failed(CoreError::from(flaw)),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod callback;
 mod exchange;
+pub(crate) mod renewal;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 mod start;

@@ -30,6 +30,8 @@ pub(super) struct Herald {
     /// Number of the publication that was put on the disk last, 0 = none by this process.
     stored: AtomicU64,
     gap: Gap,
+    /// The calls for settings that the refresh under way answers.
+    calls: AtomicU64,
     /// What was said last of each kind of trouble, so that it is not said again and again.
     troubles: Mutex<Vec<(Trouble, String)>>,
 }
@@ -62,6 +64,7 @@ impl Herald {
             origin: Origin::of(&conf.settings),
             stored: AtomicU64::new(0),
             gap: Gap::default(),
+            calls: AtomicU64::new(0),
             troubles: Mutex::default(),
         }
     }
@@ -164,6 +167,11 @@ impl Herald {
         }
     }
 
+    /// Who called for settings before they were asked for need not wait any more.
+    fn answer_calls(&self) {
+        self.live.raise(Fact::SettingsAnswered, self.calls.load(Ordering::Relaxed));
+    }
+
     /// Whether sessions are to be compared with authentik now, by the settings on the board.
     pub(super) fn has_gap_to_close(&self) -> bool {
         self.gap.is_to_be_closed()
@@ -183,6 +191,7 @@ impl Herald {
 
 impl Events for Herald {
     fn refresh_begins(&self) {
+        self.calls.store(self.live.get(Fact::SettingsAsked), Ordering::Relaxed);
         self.gap.refresh_begins();
     }
 
@@ -201,6 +210,7 @@ impl Events for Herald {
             return;
         }
         self.gap.refreshed();
+        self.answer_calls();
         self.live.set(Fact::LastRefresh, now());
         if self.relieved(Trouble::Refresh) {
             self.log(Level::Notice, "outpost: authentik answers again".to_owned());
@@ -208,6 +218,7 @@ impl Events for Herald {
     }
 
     fn refresh_failed(&self, error: &RefreshError) {
+        self.answer_calls();
         self.live.set(Fact::LastFailure, now());
         self.live.add(Fact::RefreshFailures, 1);
         let text = format!("outpost: settings were not read: {error}; the former ones stay");

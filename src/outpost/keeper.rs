@@ -53,6 +53,8 @@ struct Watch {
     /// Number of the newest publication that is known, and what was made of it.
     seen: u64,
     directory: Option<Arc<Directory>>,
+    /// The last call for the settings that was passed on.
+    called: u64,
     /// Former ones that the event loop, or a request, may still have.
     retired: Vec<Arc<Directory>>,
 }
@@ -80,6 +82,7 @@ impl Keeper {
             rechecking,
             seen,
             directory,
+            called: 0,
             retired: Vec::new(),
         };
         let builder = Builder::new().name("authentik-watch".to_owned());
@@ -159,7 +162,7 @@ impl Watch {
         let is_ours = self.look_at_board(leads);
         if let Some(agent) = course.agent.as_ref().filter(|_| leads) {
             // What we have to say was replaced, so it is said again.
-            if self.live.take(Fact::Overwritten) != 0 || !is_ours {
+            if self.live.take(Fact::Overwritten) != 0 || !is_ours || self.is_called() {
                 agent.refresh_now();
             }
         }
@@ -174,6 +177,14 @@ impl Watch {
             course.pulsed = Some(sent);
             self.mailbox.put(Mail::Pulse(sent));
         }
+    }
+
+    /// Whether a worker has called for the settings; says it once for each call.
+    fn is_called(&mut self) -> bool {
+        let asked = self.live.get(Fact::SettingsAsked);
+        let is_new = asked > self.live.get(Fact::SettingsAnswered) && asked != self.called;
+        self.called = asked;
+        is_new
     }
 
     /// A worker that is leaving gives the tenure up: it would wait for ever for the end of a
@@ -241,7 +252,7 @@ impl Watch {
         }
         let former = self.directory.replace(Arc::clone(&next));
         self.retired.extend(former);
-        self.mailbox.put(Mail::Directory(next));
+        self.mailbox.put(Mail::Directory(number, next));
         true
     }
 }

@@ -10,8 +10,8 @@ use crate::ngx::wakeup::Sender;
 
 /// One thing to do on the event loop.
 pub(super) enum Mail {
-    /// Use these providers from now on.
-    Directory(Arc<Directory>),
+    /// Use these providers from now on, made of the publication of this number.
+    Directory(u64, Arc<Directory>),
     /// authentik ended this session.
     SessionEnded(String),
     /// Ends of sessions may have been missed: look for them.

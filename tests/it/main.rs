@@ -16,6 +16,7 @@ mod harness;
 mod attacks;
 mod authentik_server;
 mod caches;
+mod changed_keys;
 mod config_errors;
 mod defects;
 mod domain_level;

@@ -8,6 +8,7 @@ mod frozen;
 mod hosts;
 mod many;
 mod replaced;
+mod secrets;
 mod status;
 
 use crate::harness::{Builder, Request, Site, eventually};

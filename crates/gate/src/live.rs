@@ -40,6 +40,10 @@ pub enum Fact {
     Unchecked,
     /// Who published last had lost the tenure meanwhile.
     Overwritten,
+    /// How often a worker has called for the settings.
+    SettingsAsked,
+    /// How many of these calls have been answered, with settings or in vain.
+    SettingsAnswered,
 }
 
 impl Fact {
@@ -167,6 +171,12 @@ impl<'m> Live<'m> {
         }
     }
 
+    /// Counts one more; gives their number.
+    #[must_use]
+    pub fn count(&self, fact: Fact) -> u64 {
+        self.fact(fact).map_or(0, |word| word.fetch_add(1, Ordering::AcqRel) + 1)
+    }
+
     /// What was said last, 0 at first.
     #[must_use]
     pub fn get(&self, fact: Fact) -> u64 {
@@ -269,5 +279,7 @@ mod tests {
         live.clear(Fact::ConnectedBy, 7);
         assert_eq!(live.get(Fact::ConnectedBy), 0);
         assert_eq!((live.take(Fact::EndedByCore), live.take(Fact::EndedByCore)), (8, 0));
+        assert_eq!((live.count(Fact::SettingsAsked), live.count(Fact::SettingsAsked)), (1, 2));
+        assert_eq!((live.get(Fact::SettingsAsked), live.get(Fact::SettingsAnswered)), (2, 0));
     }
 }

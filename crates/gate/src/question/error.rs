@@ -72,6 +72,19 @@ impl CoreError {
         }
     }
 
+    /// Whether what identifies us as the client may have changed in authentik. The code is good still
+    /// (recordings number 8).
+    #[must_use]
+    pub fn is_about_client(&self) -> bool {
+        matches!(self, Self::Rejected { error, .. } if error == "invalid_client")
+    }
+
+    /// Whether the keys of tokens may have changed in authentik.
+    #[must_use]
+    pub fn is_about_keys(&self) -> bool {
+        matches!(self, Self::BadToken(flaw) if flaw.is_about_keys())
+    }
+
     pub(super) fn rejected(error: &str, description: &str) -> Self {
         Self::Rejected { error: loggable(error, 64), description: loggable(description, 200) }
     }

@@ -21,7 +21,7 @@ pub enum TokenFlaw {
         /// What the token claims.
         found: String,
     },
-    /// No key has the token's `kid`: worth one look at a fresh key set.
+    /// No key has the token's `kid`.
     UnknownKey,
     /// Several keys fit.
     AmbiguousKey,
@@ -67,6 +67,29 @@ impl TokenFlaw {
 
     pub(super) fn algorithm(found: &str) -> Self {
         Self::Algorithm { found: loggable(found, 16) }
+    }
+
+    /// Whether the keys may have changed: worth one look at those of today.
+    #[must_use]
+    pub fn is_about_keys(&self) -> bool {
+        match self {
+            Self::Algorithm { .. } | Self::UnknownKey | Self::AmbiguousKey | Self::Signature => {
+                true
+            }
+            Self::TooLong
+            | Self::Malformed(_)
+            | Self::Encrypted
+            | Self::UnknownKind
+            | Self::Issuer { .. }
+            | Self::Audience
+            | Self::Nonce
+            | Self::Missing(_)
+            | Self::WrongType(_)
+            | Self::Unsendable(_)
+            | Self::Expired { .. }
+            | Self::NotYetValid { .. }
+            | Self::Inactive => false,
+        }
     }
 
     /// Whether signing in once more can help without anybody changing a setting or a clock.

@@ -1,0 +1,215 @@
+//! authentik has changed since a sign-in began: the keys of its tokens, or the secret of its client.
+//!
+//! Nobody is told of it (recordings number 3). So what does not fit is a reason to look once more, and
+//! the visitor waits meanwhile: first for the published keys, then, at an outpost, for its settings. Only
+//! what authentik itself has answered to an exchange is such a reason, and each look is taken once a
+//! minute for a provider, over all workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate::identity::Rendered;
+use gate::provider::Provider;
+use gate::question::{CoreError, Tokens};
+use gate::reason::Reason;
+use gate::secret::Secret;
+use gate::store::Key;
+use gate::time::UnixTime;
+use ring::digest;
+
+use super::exchange::judge;
+use crate::core_server::{self, Cause, Unknown};
+use crate::ngx::{Fault, Request, now};
+use crate::outpost::{self, Called};
+use crate::providers;
+use crate::single_flight;
+use crate::worker::Answer;
+
+/// For one provider settings are called for once in this time, in seconds.
+const CALL: u64 = 60;
+/// How often a request looks whether they have come.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long it waits for them, in seconds: the code is good for a minute.
+const WAIT: u64 = 30;
+
+/// What was found to be outdated by one sign-in.
+pub(crate) struct Renewal {
+    stage: Stage,
+    /// What could not be verified. Without them the code is good still.
+    tokens: Option<Tokens>,
+    /// What there is to say if nothing helps.
+    error: CoreError,
+    /// The provider as authentik has it now.
+    newer: Option<Arc<Provider>>,
+}
+
+enum Stage {
+    /// The keys were outdated.
+    Keys,
+    /// The settings were called for.
+    Settings(Called, UnixTime),
+    /// Everything is as new as it gets.
+    Done,
+}
+
+/// How a renewal goes on.
+pub(super) enum Renewed {
+    /// The request waits.
+    Waiting,
+    /// The tokens are good: the session to store.
+    SignedIn(Rendered),
+    /// The keys are not known, and will not be soon.
+    Unknown(Reason),
+    /// The provider is another one now: the callback begins anew with it.
+    Provider,
+    /// The tokens are bad, or nothing has helped.
+    Failed(CoreError),
+}
+
+/// The provider that the callback goes on with, if it is newer than the one it began with.
+pub(super) fn newer(r: &Request<'_>) -> Option<Arc<Provider>> {
+    r.existing_state()?.renewal.borrow().as_ref()?.newer.clone()
+}
+
+/// Whether this sign-in is at something that was outdated. With the newer provider and the code it is
+/// exchanged as any other.
+pub(super) fn is_under_way(r: &Request<'_>) -> bool {
+    let Some(state) = r.existing_state() else { return false };
+    let renewal = state.renewal.borrow();
+    renewal.as_ref().is_some_and(|renewal| renewal.tokens.is_some() || renewal.newer.is_none())
+}
+
+/// Tokens came that are not signed with what is known of the provider's keys.
+pub(super) fn of_keys(
+    r: &Request<'_>,
+    provider: &Provider,
+    tokens: Tokens,
+    error: CoreError,
+) -> Result<(), Fault> {
+    if let Some(zone) = r.main_conf().zone() {
+        core_server::outdate(zone, provider, Cause::SignIn);
+    }
+    begin(r, Stage::Keys, Some(tokens), error)
+}
+
+/// Whether the client's secret may be another one now: `error` says so, and authentik can be asked. It
+/// is tried once.
+pub(super) fn of_client(
+    r: &Request<'_>,
+    provider: &Arc<Provider>,
+    error: &CoreError,
+) -> Result<bool, Fault> {
+    if !error.is_about_client() || r.state()?.renewal.borrow().is_some() {
+        return Ok(false);
+    }
+    let stage = settings(r, provider);
+    let can_be_asked = !matches!(stage, Stage::Done) || is_replaced(r, provider).is_some();
+    if can_be_asked {
+        begin(r, stage, None, error.clone())?;
+    }
+    Ok(can_be_asked)
+}
+
+fn begin(
+    r: &Request<'_>,
+    stage: Stage,
+    tokens: Option<Tokens>,
+    error: CoreError,
+) -> Result<(), Fault> {
+    let newer = newer(r);
+    r.state()?.renewal.replace(Some(Box::new(Renewal { stage, tokens, error, newer })));
+    Ok(())
+}
+
+/// Goes on as far as it gets. To be called again whenever the request was woken.
+pub(super) fn go_on(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    nonce: &Secret,
+) -> Result<Renewed, Fault> {
+    let Some(mut renewal) = r.state()?.renewal.take() else {
+        return Err(Fault::Nginx("to renew what is outdated"));
+    };
+    let renewed = step(r, provider, nonce, &mut renewal)?;
+    r.state()?.renewal.replace(Some(renewal));
+    Ok(renewed)
+}
+
+fn step(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    nonce: &Secret,
+    renewal: &mut Renewal,
+) -> Result<Renewed, Fault> {
+    if let Stage::Keys | Stage::Done = renewal.stage {
+        if let Some(tokens) = renewal.tokens.take() {
+            match core_server::endpoints_and_keys(r, provider)? {
+                Ok((_, keys)) => match judge(provider, tokens, nonce, &keys, now()) {
+                    Answer::OtherKeys(tokens, flaw) => {
+                        renewal.error = flaw.into();
+                        renewal.tokens = Some(tokens);
+                    }
+                    Answer::SignedIn(rendered) => return Ok(Renewed::SignedIn(rendered)),
+                    Answer::Failed(error) => return Ok(Renewed::Failed(error)),
+                    Answer::Lost => return Ok(Renewed::Unknown(Reason::Internal)),
+                    #[cfg(feature = "suspend-all")]
+                    Answer::Nothing => return Ok(Renewed::Unknown(Reason::Internal)),
+                },
+                Err(unknown) => {
+                    renewal.tokens = Some(tokens);
+                    return Ok(match unknown {
+                        Unknown::Waiting => Renewed::Waiting,
+                        Unknown::Failed(reason) => Renewed::Unknown(reason),
+                    });
+                }
+            }
+        }
+    }
+    if let Stage::Keys = renewal.stage {
+        renewal.stage = settings(r, provider);
+    }
+    if let Stage::Settings(called, until) = renewal.stage {
+        if !outpost::has_answered(called) && now() < until {
+            r.suspend(LOOK)?;
+            return Ok(Renewed::Waiting);
+        }
+        renewal.stage = Stage::Done;
+    }
+    if let (None, Some(newer)) = (&renewal.newer, is_replaced(r, provider)) {
+        renewal.newer = Some(newer);
+        return Ok(Renewed::Provider);
+    }
+    Ok(Renewed::Failed(renewal.error.clone()))
+}
+
+/// Calls for the settings, or waits for those that another sign-in has called for.
+fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
+    if !providers::is_of_outpost(r, provider) || is_replaced(r, provider).is_some() {
+        return Stage::Done;
+    }
+    let Some(zone) = r.main_conf().zone() else { return Stage::Done };
+    let called = match single_flight::take(zone, call_key(provider), CALL) {
+        true => outpost::call(),
+        false => outpost::last_call(),
+    };
+    called.map_or(Stage::Done, |called| Stage::Settings(called, now().plus(WAIT)))
+}
+
+/// The provider as it is now, if that differs from the one at hand.
+fn is_replaced(r: &Request<'_>, provider: &Arc<Provider>) -> Option<Arc<Provider>> {
+    if !providers::is_of_outpost(r, provider) {
+        return None;
+    }
+    let directory = outpost::directory()?;
+    let newest = directory.by_key(provider.key)?;
+    (!Arc::ptr_eq(newest, provider)).then(|| Arc::clone(newest))
+}
+
+fn call_key(provider: &Provider) -> Key {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"authentik call for settings v1");
+    context.update(&provider.key.0);
+    let mut key = [0; 32];
+    key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    key
+}

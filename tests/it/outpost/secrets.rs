@@ -1,0 +1,80 @@
+//! authentik tells nobody of a new client secret or signing key: sign-ins find it, and go on.
+
+use std::thread;
+use std::time::Duration;
+
+use authentik_standin::{Endpoint, Fault, Signing};
+
+use super::{connected, started};
+use crate::harness::Site;
+
+const TOKEN: &str = "/application/o/token/";
+const PROVIDERS: &str = "/api/v3/outposts/proxy/";
+
+/// A site that has read all it was told to read.
+fn settled() -> Site {
+    let site = started(connected());
+    site.sso.await_connections(1, Duration::from_secs(10));
+    thread::sleep(Duration::from_secs(3));
+    site
+}
+
+fn sign_in_many(site: &Site) {
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let trail = site.browser().open("/page");
+                assert_eq!(trail.status(), 200, "{trail:#?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_client_secret_that_is_new_in_authentik_is_noticed_by_nobody() {
+    let site = settled();
+    let mut browser = site.browser();
+    let callback = browser.open_until_callback("/begun");
+    let (exchanges, read) = (site.sso.count(TOKEN), site.sso.count(PROVIDERS));
+    site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
+    assert_eq!(browser.open(&callback).status(), 200, "begun before");
+    assert_eq!(site.sso.count(TOKEN), exchanges + 2, "the code is good still");
+    sign_in_many(&site);
+    assert!(site.sso.count(PROVIDERS) <= read + 1, "read once");
+    assert!(site.error_log().lines_with("client-rejected").is_empty());
+}
+
+#[test]
+fn a_signing_key_that_is_new_or_gone_in_authentik_is_noticed_by_nobody() {
+    for (before, after) in [(Signing::Hs256, Signing::Rs256), (Signing::Rs256, Signing::Hs256)] {
+        let builder = connected().settings(move |settings, _| {
+            settings.providers[0].signing = before;
+        });
+        let site = started(builder);
+        site.signed_in();
+        site.sso.change(|settings| settings.providers[0].signing = after);
+        let exchanges = site.sso.count(TOKEN);
+        sign_in_many(&site);
+        assert_eq!(site.sso.count(TOKEN), exchanges + 8, "each code is exchanged once");
+        assert!(site.error_log().lines_with("token-signature").is_empty());
+    }
+}
+
+#[test]
+fn a_client_that_authentik_rejects_all_the_same_makes_nobody_ask_more_than_once_a_minute() {
+    let site = settled();
+    let read = site.sso.count(PROVIDERS);
+    site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
+    // What is new cannot be read.
+    site.sso.fault(Endpoint::Providers, Fault::Status(500));
+    for _ in 0..6 {
+        let trail = site.browser().open("/page");
+        assert_eq!(trail.status(), 502, "{trail:#?}");
+        assert!(trail.page().text().contains("client-rejected"), "{}", trail.page().text());
+    }
+    assert!(site.sso.count(PROVIDERS) <= read + 5, "by time and by one call");
+    assert_eq!(site.app.hits(), 0);
+    site.sso.clear_faults();
+    site.sso.push_update();
+    crate::harness::eventually("sign-ins work", || site.browser().open("/page").status() == 200);
+}
