@@ -126,6 +126,9 @@ pub(crate) const STRUCTURES: &[Structure] = &[
             "http_protocol",
             "main",
             "err_status",
+            "http_version",
+            "host_start",
+            "host_end",
         ],
     ),
 ];
@@ -167,6 +170,7 @@ pub(crate) const CONSTANTS: &[&str] = &[
     "NGX_HTTP_SATISFY_ANY",
     "NGX_HTTP_GET",
     "NGX_HTTP_HEAD",
+    "NGX_HTTP_VERSION_20",
     "NGX_HTTP_VAR_NOCACHEABLE",
     "AF_INET",
     "AF_INET6",

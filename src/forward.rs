@@ -78,7 +78,12 @@ fn url_of<'r>(
         return Err(ForwardFlaw::Untrusted);
     }
     let forwarded = Forwarded::gather(r.headers());
-    ForwardUrl::of(&Asked { front_end, host: r.host(), target: r.raw_target(), forwarded })
+    ForwardUrl::of(&Asked {
+        front_end,
+        host: r.asked().written(),
+        target: r.raw_target(),
+        forwarded,
+    })
 }
 
 /// Whether `Host` belongs to another of the outpost's providers than the URL that nginx tells: its
@@ -107,7 +112,7 @@ fn judge<'r>(
         intercept_header_auth: false,
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };
-    let request = ForwardRequest::new(url, provider, front_end, r.server_name());
+    let request = ForwardRequest::new(url, provider, front_end, r.host());
     let effort = Effort::default();
     let verdict = decide(&policy, Facts { request: &request, session, effort: &effort });
     answers::warn_of_pattern(r, &effort);

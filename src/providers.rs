@@ -51,14 +51,15 @@ pub(crate) fn of_host<'r>(r: &Request<'r>, auto: Auto) -> Result<Chosen<'r>, Fau
     look_up(r, auto, !r.server().asked_by_proxies)
 }
 
-/// Only `Host` counts, no header beside it. What a server answers by default, because no `server_name`
+/// Only the host that was asked for counts, no header beside it. What a server answers by default, because no `server_name`
 /// fits, belongs to nobody: else visitors of any provider could have what is behind this one.
 fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>, Fault> {
     let state = r.state()?;
     if state.of_host.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let host = r.server_name();
-        let found = directory.find(host, port(r.host()), || r.local_port()).cloned();
+        let asked = r.asked();
+        let host = asked.host();
+        let found = directory.find(host, asked.port(), || r.local_port()).cloned();
         let is_named = r.server().names.cover(host);
         let only = directory.only().cloned();
         let _ = state.of_host.set(OfHost { found, only, is_named });
@@ -76,10 +77,11 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
     let of_forwarded = &r.state()?.of_forwarded;
     if of_forwarded.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let found = directory.find(url.host(), url.port(), || None).cloned();
+        let found = directory.find_told(url.host(), url.port()).cloned();
         let of_url = OfHost { found, only: directory.only().cloned(), is_named: true };
         // `Host $host` has no port.
-        let asked_at = directory.find(r.server_name(), port(r.host()).or(url.port()), || None);
+        let asked = r.asked();
+        let asked_at = directory.find_told(asked.host(), asked.port().or(url.port()));
         let asked_at = asked_at.map(|provider| provider.key);
         let _ = of_forwarded.set(Box::new(OfForwarded { of_url, asked_at }));
     }
@@ -122,12 +124,4 @@ pub(crate) fn known<'r>(r: &Request<'r>) -> Option<&'r Arc<Provider>> {
         },
         (Protection::Off | Protection::Auto(_), _) => None,
     }
-}
-
-/// The port in a `Host` header that nginx accepted; `None` where there is none.
-fn port(host: &[u8]) -> Option<u16> {
-    let at = host.iter().rposition(|byte| *byte == b':')?;
-    let digits = host.get(at + 1..)?;
-    // "[::1]" ends in no digits.
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -57,7 +57,8 @@ fn upstream<'r>(r: &Request<'r>) -> &'r [u8] {
 }
 
 fn upstream_host<'r>(r: &Request<'r>) -> &'r [u8] {
-    gate::upstream::host(admitted(r).as_ref(), r.host())
+    let provider = providers::known(r).map(|provider| &**provider);
+    gate::upstream::host(provider, admitted(r).as_ref(), r.authority().unwrap_or_default())
 }
 
 fn provider<'r>(r: &Request<'r>) -> &'r [u8] {

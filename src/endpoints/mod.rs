@@ -31,7 +31,7 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Addressed::To(endpoint, provider) => (endpoint, provider),
         Addressed::Elsewhere => return Ok(Flow::Next),
         Addressed::Ping => return Ok(Flow::Answer(Response::empty(204))),
-        Addressed::Nobody => return answers::unknown_host(r, r.host()).map(Flow::Answer),
+        Addressed::Nobody => return answers::unknown_host(r, r.authority()?).map(Flow::Answer),
         Addressed::NotYet => return answers::refusal(r, Reason::NoSettings).map(Flow::Answer),
     };
     if r.existing_state().is_none_or(|state| state.query.get().is_none()) {

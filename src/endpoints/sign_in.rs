@@ -36,7 +36,7 @@ pub(crate) fn of_page(
     provider: &Arc<Provider>,
     reason: Reason,
 ) -> Result<Flow, Fault> {
-    let target = RedirectTarget::of_request(provider, r.host(), r.raw_target());
+    let target = RedirectTarget::of_request(provider, r.authority()?, r.raw_target());
     to(r, provider, reason, &target)
 }
 

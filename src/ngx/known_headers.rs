@@ -30,7 +30,8 @@ pub(super) unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt
 /// modules see what the application will.
 ///
 /// The handler that nginx has for a name is not run: it judges what a client sent, and may end the
-/// request. `Host`, which it chooses the server by, is never added (`gate::identity`).
+/// request. `Host`, which it chooses the server by, is added by [`Request::settle_host`] alone, when it
+/// has chosen.
 ///
 /// # Safety
 /// `r` is live and `added` will be one of its header elements, called as none of those it has.

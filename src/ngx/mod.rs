@@ -18,6 +18,7 @@ pub(crate) mod content;
 pub(crate) mod directive;
 pub(crate) mod guard;
 pub(crate) mod header_list;
+mod host;
 mod known_headers;
 mod layout;
 pub(crate) mod lifecycle;

@@ -33,7 +33,7 @@ impl<'r> Request<'r> {
         Self { raw, callback: PhantomData }
     }
 
-    fn fields(&self) -> &'r ngx_http_request_t {
+    pub(super) fn fields(&self) -> &'r ngx_http_request_t {
         // SAFETY: live for the callback; nobody else runs on this thread meanwhile.
         unsafe { &*self.raw }
     }
@@ -69,12 +69,6 @@ impl<'r> Request<'r> {
         unsafe { bytes::slice(&self.fields().args) }
     }
 
-    /// The host nginx chose the server by: validated, lower case, without port.
-    pub(crate) fn server_name(&self) -> &'r [u8] {
-        // SAFETY: parsed by nginx, in the request's pool.
-        unsafe { bytes::slice(&self.fields().headers_in.server) }
-    }
-
     /// `http` or `https`, as `$scheme` has it: that of this hop.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.variable(b"scheme") == Some(b"https") { "https" } else { "http" }
@@ -103,13 +97,6 @@ impl<'r> Request<'r> {
             let length = bits::value_length(value)?;
             Some(core::slice::from_raw_parts((*value).data, length))
         }
-    }
-
-    /// The host that was asked for, as it was sent, with its port.
-    pub(crate) fn host(&self) -> &'r [u8] {
-        let host = self.fields().headers_in.host;
-        // SAFETY: NULL, or a header element of this request.
-        if host.is_null() { &[] } else { unsafe { bytes::slice(&(*host).value) } }
     }
 
     /// The port that the client connected to; `None` where that was no port, or is not known.

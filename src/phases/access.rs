@@ -5,7 +5,7 @@ use gate::identity::{HEADERS, ProviderHeaders, SessionView, folds_to};
 use gate::paths::{Effort, PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
-use gate::request::{RequestFacts, authority};
+use gate::request::{RequestFacts, of_domain};
 use gate::sender::Sender;
 use gate::status::Status;
 use gate::upstream;
@@ -39,7 +39,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let provider = match providers::of_location(r)? {
         Chosen::Provider(provider) => provider,
         Chosen::Off => return Ok(Flow::Next),
-        Chosen::Nobody => return answers::unknown_host(r, r.host()).map(Flow::Refuse),
+        Chosen::Nobody => return answers::unknown_host(r, r.authority()?).map(Flow::Refuse),
         Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
     let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
@@ -86,7 +86,8 @@ impl RequestFacts for Judged<'_, '_> {
                 let scheme = self.r.scheme();
                 // Empty where it is none of the domain's, and then no pattern covers it: which
                 // server answers is decided by nginx, which host is claimed by the client.
-                let host = authority(self.provider, scheme, self.r.server_name(), self.r.host());
+                let asked = self.r.asked();
+                let host = of_domain(self.provider, scheme, asked.host(), asked.port());
                 let host = self.r.keep(&host).map(|kept| self.r.recall(kept)).unwrap_or_default();
                 Subject::Url { scheme, host, query }
             }
@@ -105,7 +106,7 @@ fn admit<'r>(
         if upstream::backend(provider, permit.identity().ok()).is_err() {
             return answers::refuse(r, Reason::BackendOverride);
         }
-        say_which_host(r)?;
+        say_which_host(r, provider)?;
     }
     match permit.identity() {
         Ok(session) => {
@@ -118,12 +119,12 @@ fn admit<'r>(
     Ok(Flow::Admit)
 }
 
-/// `X-Forwarded-Host`: the host as the client asked for it, whatever it claims of another one
+/// `X-Forwarded-Host`: the host that was asked for, whatever the client claims of another one
 /// (authentik-outpost.md §9).
-fn say_which_host(r: &mut Request<'_>) -> Result<(), Fault> {
+fn say_which_host<'r>(r: &mut Request<'r>, provider: &'r Provider) -> Result<(), Fault> {
     const NAME: HeaderName<'static> = HeaderName::new(b"X-Forwarded-Host", b"x-forwarded-host");
     r.remove_headers(|name, _| folds_to(name, b"x-forwarded-host"))?;
-    let value = r.host();
+    let value = upstream::forwarded_host(provider, r.authority()?);
     r.add_headers(1, std::iter::once(NewHeader { name: NAME, value }))
 }
 

@@ -4,7 +4,7 @@ use crate::endpoints;
 use crate::forward;
 use crate::ngx::{Fault, Flow, Request};
 
-/// Strips what clients claim, then hands over requests to the module's own endpoints.
+/// Strips what clients claim, makes `Host` say what is judged, then hands over requests to the module's own endpoints.
 ///
 /// Stripped here and nowhere else: with `satisfy any` nginx skips our access handler once another
 /// module admits, and rewrite rules read headers earlier still.
@@ -19,6 +19,7 @@ pub(crate) fn post_read(r: &mut Request<'_>) -> Result<Flow, Fault> {
     #[cfg(feature = "suspend-all")]
     crate::defect::at(r, "post-read");
     r.remove_claimed_headers(&server.identity_headers)?;
+    r.settle_host()?;
     if server.asked_by_proxies {
         if let Some(refusal) = forward::refuse_climbing(r)? {
             return Ok(refusal);

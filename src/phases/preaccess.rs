@@ -19,6 +19,8 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
         // Also when nobody set any: an error page of a request that nginx could not even read (400,
         // 494 to 497) comes here without post-read, with whatever the client claimed.
         r.remove_claimed_headers(&server.identity_headers)?;
+        r.drop_further_hosts()?;
+        r.settle_host()?;
     }
     if r.location().strips_cookie() {
         hide_own_cookies(r)?;

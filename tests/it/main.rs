@@ -13,6 +13,7 @@
 mod grpc;
 mod harness;
 
+mod asked_host;
 mod attacks;
 mod authentik_server;
 mod caches;

@@ -11,7 +11,7 @@ mod tests;
 
 use crate::paths::{PathFacts, Subject};
 use crate::provider::{Mode, Provider};
-use crate::request::{RequestFacts, authority};
+use crate::request::{RequestFacts, of_domain};
 use crate::sender::Sender;
 
 pub use url::{Asked, ForwardFlaw, ForwardUrl, Forwarded, Said};
@@ -104,12 +104,12 @@ impl<'u> ForwardRequest<'u> {
         front_end: FrontEnd,
         host: &[u8],
     ) -> Self {
-        let of = |name: &[u8], requested: &[u8]| authority(provider, url.scheme(), name, requested);
+        let of = |host: &[u8], port| of_domain(provider, url.scheme(), host, port);
         // The recipe for nginx has `Host $host` and `X-Original-URL …$http_host…`. They differ when a
         // visitor sends the absolute form, and then who knows which of them is served.
         let ambiguous =
-            front_end == FrontEnd::Nginx && host != url.host() && !of(host, host).is_empty();
-        let site = if ambiguous { Vec::new() } else { of(url.host(), url.authority()) };
+            front_end == FrontEnd::Nginx && host != url.host() && !of(host, None).is_empty();
+        let site = if ambiguous { Vec::new() } else { of(url.host(), url.port()) };
         Self { url, mode: provider.mode, site }
     }
 }

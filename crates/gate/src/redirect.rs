@@ -101,7 +101,10 @@ impl RedirectTarget {
     }
 
     fn from_request(provider: &Provider, host: &[u8], raw_request_uri: &[u8]) -> Option<Self> {
-        if !raw_request_uri.starts_with(b"/") || raw_request_uri.len() > MAX_TARGET {
+        // "http://host?query", an empty path, is how the absolute form may ask for the root.
+        let root: &[u8] = if raw_request_uri.starts_with(b"?") { b"/" } else { b"" };
+        let begins = raw_request_uri.starts_with(b"/") || !root.is_empty();
+        if !begins || raw_request_uri.len() > MAX_TARGET {
             return None;
         }
         let mut target = match provider.mode {
@@ -111,7 +114,7 @@ impl RedirectTarget {
                 format!("{}://{host}", provider.external.url.scheme())
             }
         };
-        for byte in raw_request_uri {
+        for byte in root.iter().chain(raw_request_uri) {
             match byte {
                 // A byte that is no character stays that byte: the application may use Latin-1.
                 b'!'..=b'~' => target.push(char::from(*byte)),

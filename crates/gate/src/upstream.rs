@@ -25,12 +25,28 @@ pub fn backend<'a>(
     }
 }
 
-/// The `Host` to send: `host_header` of the user, else the one the client sent.
+/// The `Host` to send: `host_header` of the user, else the host that was judged.
 #[must_use]
-pub fn host<'a>(session: Option<&SessionView<'a>>, requested: &'a [u8]) -> &'a [u8] {
-    match session.map(|session| session.host_header()) {
-        Some(host) if is_host(host) => host,
-        _ => requested,
+pub fn host<'a>(
+    provider: Option<&'a Provider>,
+    session: Option<&SessionView<'a>>,
+    asked: &'a [u8],
+) -> &'a [u8] {
+    match (session.map(|session| session.host_header()), provider) {
+        (Some(host), _) if is_host(host) => host,
+        (_, Some(provider)) => forwarded_host(provider, asked),
+        (_, None) => asked,
+    }
+}
+
+/// `X-Forwarded-Host`: the host that was judged. Of a client that names none (HTTP/1.0) the
+/// provider's own, which it was judged by.
+#[must_use]
+pub fn forwarded_host<'a>(provider: &'a Provider, asked: &'a [u8]) -> &'a [u8] {
+    let origin = &provider.external.origin;
+    match (asked, origin.split_once("://")) {
+        (b"", Some((_, own))) => own.as_bytes(),
+        _ => asked,
     }
 }
 

@@ -47,10 +47,26 @@ impl Browser {
 
     /// Like [`Browser::open`], but stops in front of the first address that `halt` knows.
     pub(crate) fn open_until(&mut self, address: &str, halt: impl Fn(&Url) -> bool) -> Trail {
-        let mut url = self.home.join(address).expect("an address");
+        let url = self.home.join(address).expect("an address");
+        let response = self.navigate(&url);
+        self.follow_until(url, response, halt)
+    }
+
+    /// Goes on from an answer to a request of the test's own making.
+    pub(crate) fn follow(&mut self, address: &str, response: Response) -> Trail {
+        let url = self.home.join(address).expect("an address");
+        self.store_cookies(&url, &response);
+        self.follow_until(url, response, |_| false)
+    }
+
+    fn follow_until(
+        &mut self,
+        mut url: Url,
+        mut response: Response,
+        halt: impl Fn(&Url) -> bool,
+    ) -> Trail {
         let mut trail = Trail { steps: Vec::new() };
         for _ in 0..MOST_REDIRECTS {
-            let response = self.navigate(&url);
             let next = matches!(response.status(), 301 | 302 | 303 | 307 | 308)
                 .then(|| url.join(response.location()).expect("a Location that is a URL"));
             trail.steps.push((url, response));
@@ -58,6 +74,7 @@ impl Browser {
                 Some(next) if !halt(&next) => url = next,
                 _ => return trail,
             }
+            response = self.navigate(&url);
         }
         panic!("more than {MOST_REDIRECTS} redirects: {:#?}", trail.addresses());
     }

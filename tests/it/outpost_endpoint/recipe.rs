@@ -170,10 +170,17 @@ pub(super) fn is_nobody(told: &str) -> bool {
 #[test]
 fn the_auth_request_recipe_works_unchanged_for_one_application() {
     let site = outpost(false);
-    let _front = Front::start(&site, &recipe("$ak_http_host", ""));
-    let mut browser = visit(&site, "wiki.test");
-    sign_out(&site, &mut browser);
-    open_paths(&site, "wiki.test");
+    let with_host = recipe("$ak_http_host", "");
+    // As docs/outpost-for-others.md has it.
+    let safe = recipe("$host:$server_port", "")
+        .replace("$scheme://$http_host", "$scheme://$host:$server_port");
+    for recipe in [with_host, safe] {
+        let _front = Front::start(&site, &recipe);
+        let mut browser = visit(&site, "wiki.test");
+        sign_out(&site, &mut browser);
+        open_paths(&site, "wiki.test");
+        site.app.forget();
+    }
 }
 
 #[test]

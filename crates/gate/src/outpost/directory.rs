@@ -181,9 +181,13 @@ impl Directory {
 
     /// The provider of a host (authentik-outpost.md §3.2, boundary and port rules of §14.2 REC).
     ///
-    /// `host` as nginx validated it: lower case, no port. `port` as the client wrote it into `Host`,
-    /// and therefore any; `own_port` is the one it connected to. The provider whose `external_host`
-    /// it is; for a host that is none's, the domain-level one with the longest domain that covers it.
+    /// `host` as nginx validated it: lower case, no port. `port` as the client wrote it beside the
+    /// host, and therefore any; `own_port` is the one it connected to. The provider whose
+    /// `external_host` it is; for a host that is none's, the domain-level one with the longest domain
+    /// that covers it.
+    ///
+    /// Where ports tell providers apart, the one that nginx sees decides, and must be the one that is
+    /// claimed. Where nginx listens on neither, nothing that can be trusted tells them apart.
     #[must_use]
     pub fn find(
         &self,
@@ -191,10 +195,25 @@ impl Directory {
         port: Option<u16>,
         own_port: impl FnOnce() -> Option<u16>,
     ) -> Option<&Arc<Provider>> {
-        let entry = match self.hosts.get(host) {
-            Some(sites) => self.exact(sites, port, own_port),
-            None => None,
-        };
+        let is_here = |site: &Site| Some(site.port.unwrap_or(site.default_port)) == own_port();
+        self.by_host(host, |sites| {
+            exact(sites, port).filter(|site| sites.len() == 1 || is_here(site))
+        })
+    }
+
+    /// The same for a host and a port that somebody who is believed tells.
+    #[must_use]
+    pub fn find_told(&self, host: &[u8], port: Option<u16>) -> Option<&Arc<Provider>> {
+        self.by_host(host, |sites| exact(sites, port))
+    }
+
+    fn by_host(
+        &self,
+        host: &[u8],
+        choose: impl FnOnce(&[Site]) -> Option<&Site>,
+    ) -> Option<&Arc<Provider>> {
+        let site = self.hosts.get(host).and_then(|sites| choose(sites));
+        let entry = site.and_then(|site| self.entries.get(site.entry));
         let entry = entry.or_else(|| self.covering(host).filter(|_| !self.is_taken(host)));
         entry.map(|entry| &entry.made.provider)
     }
@@ -206,30 +225,6 @@ impl Directory {
             entry.is_some_and(|entry| entry.made.provider.mode == Mode::ForwardDomain)
         };
         self.hosts.get(host).is_some_and(|sites| !sites.iter().any(is_of_domain))
-    }
-
-    fn exact(
-        &self,
-        sites: &[Site],
-        port: Option<u16>,
-        own_port: impl FnOnce() -> Option<u16>,
-    ) -> Option<&Entry> {
-        let site = sites.iter().find(|site| match (site.port, port) {
-            (Some(own), Some(asked)) => own == asked,
-            (None, Some(asked)) => site.default_port == asked,
-            (None, None) => true,
-            (Some(_), None) => false,
-        })?;
-        // Where ports tell providers apart, the one that nginx sees outdoes the one that is claimed.
-        // It may be none of theirs: something in front of nginx has them then.
-        if sites.len() > 1 {
-            let own = own_port();
-            let is_here = |site: &Site| Some(site.port.unwrap_or(site.default_port)) == own;
-            if !is_here(site) && sites.iter().any(is_here) {
-                return None;
-            }
-        }
-        self.entries.get(site.entry)
     }
 
     /// Each step takes a label off, so that a domain begins at a dot.
@@ -274,6 +269,16 @@ impl Directory {
             sites.filter_map(|site| self.entries.get(site.entry)?.certificate.as_ref());
         of_host.next().or_else(|| self.covering(name)?.certificate.as_ref())
     }
+}
+
+/// The provider of a host that has this port, which may be left out where it is the default one.
+fn exact(sites: &[Site], port: Option<u16>) -> Option<&Site> {
+    sites.iter().find(|site| match (site.port, port) {
+        (Some(own), Some(asked)) => own == asked,
+        (None, Some(asked)) => site.default_port == asked,
+        (None, None) => true,
+        (Some(_), None) => false,
+    })
 }
 
 /// Bytes of a DNS name (RFC 1035 §2.3.4).

@@ -113,7 +113,7 @@ fn a_protected_page_is_returned_to_with_its_query() {
         (b"https://ext.example/p", root),
         (b"*", root),
         (b"", root),
-        (b"?q", root),
+        (b"?q", "https://ext.example/?q"),
         (b"/outpost.goauthentik.io/sign_out", root),
     ] {
         let target = RedirectTarget::of_request(&provider(), b"ignored.example", uri);

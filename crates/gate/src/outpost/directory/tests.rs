@@ -74,7 +74,7 @@ fn a_host_leads_to_its_provider() {
         ("com", None, ""),
         ("", None, ""),
     ] {
-        let found = directory.find(host.as_bytes(), port, || None);
+        let found = directory.find(host.as_bytes(), port, || port.or(Some(443)));
         assert_eq!(found.map_or("", |found| &found.name), expected, "{host} {port:?}");
     }
     assert_eq!(directory.skipped().len(), 1);
@@ -94,14 +94,21 @@ fn of_two_ports_of_a_host_the_one_that_was_connected_to_counts() {
         ("wiki.example.com", None, 8443, ""),
         ("wiki.example.com", Some(443), 8443, ""),
         ("wiki.example.com", Some(8443), 443, ""),
-        // Behind something that has the ports.
-        ("wiki.example.com", None, 10443, "wiki"),
-        ("wiki.example.com", Some(8443), 10443, "alt"),
+        // Behind something that has the ports: the client alone says which, so neither.
+        ("wiki.example.com", None, 10443, ""),
+        ("wiki.example.com", Some(443), 10443, ""),
+        ("wiki.example.com", Some(8443), 10443, ""),
         ("only.example.com", None, 10443, "only"),
     ] {
         let found = directory.find(host.as_bytes(), claimed, || Some(own));
         let found = found.map_or("", |found| &found.name);
         assert_eq!(found, expected, "{host} {claimed:?} at {own}");
+    }
+    // A proxy that is believed saw the port itself; a socket has none.
+    for (told, expected) in [(None, "wiki"), (Some(443), "wiki"), (Some(8443), "alt")] {
+        let found = directory.find_told(b"wiki.example.com", told);
+        assert_eq!(found.map_or("", |found| &found.name), expected, "{told:?}");
+        assert!(directory.find(b"wiki.example.com", told, || None).is_none(), "{told:?}");
     }
 }
 
