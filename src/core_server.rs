@@ -17,7 +17,7 @@ use ring::digest;
 
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::sessions::copy_out;
+use crate::sessions::{self, copy_out};
 use crate::single_flight::{self, LEASE, LOOK};
 use crate::worker;
 
@@ -231,7 +231,7 @@ pub(crate) fn publish(fetched: Fetched) {
 /// Whether the zone has it now.
 fn store(zone: Zone, key: Key, time: UnixTime, expires: UnixTime, payload: &[u8]) -> bool {
     Record::new(key, Owner::NOBODY, kind::DOCUMENT, expires, payload)
-        .is_ok_and(|record| matches!(zone.with(|table| table.insert(&record, time)), Some(Ok(_))))
+        .is_ok_and(|record| sessions::put(zone, &record, time))
 }
 
 impl Document {

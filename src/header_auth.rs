@@ -14,7 +14,7 @@ use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Damaged, Key, Owner, Record, kind};
+use gate::store::{Key, Record, TooBig, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
@@ -23,7 +23,6 @@ use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions;
 use crate::single_flight::{self, LEASE, LOOK};
-use crate::status;
 use crate::worker;
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
@@ -46,6 +45,7 @@ enum Checked<'r> {
 
 /// What a thread brings back.
 pub(crate) struct Judged {
+    sender: Option<u64>,
     answer: Key,
     lease: Key,
     provider: Arc<Provider>,
@@ -92,7 +92,7 @@ fn check<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Result<Checked
         return Ok(Checked::Rejected(Reason::CoreTimeout));
     }
     let lease = zone_key(provider, b"lease", header);
-    if !single_flight::take(zone, lease, LEASE) {
+    if !single_flight::take_for_stranger(zone, lease, r.sender(), LEASE) {
         r.suspend(LOOK)?;
         return Ok(Checked::Waiting);
     }
@@ -156,12 +156,12 @@ fn ask<'r>(
         Err(Unknown::Failed(reason)) => return give_up(Checked::Rejected(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
-    let (subject, time) = (Arc::clone(provider), now());
+    let (subject, time, sender) = (Arc::clone(provider), now(), r.sender());
     let taken =
-        worker::check_credentials(ticket, r.sender(), &provider.key, move |client, deadline| {
+        worker::check_credentials(ticket, sender, &provider.key, move |client, deadline| {
             let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };
             let result = judge.all(client, &credentials, deadline);
-            Judged { answer, lease, provider: subject, result }
+            Judged { sender, answer, lease, provider: subject, result }
         });
     if taken {
         r.state()?.asked_credentials.set(true);
@@ -228,13 +228,19 @@ impl Judge<'_> {
 
 /// Puts what authentik said where every worker finds it. On the event loop.
 pub(crate) fn publish(judged: Judged) {
-    let Judged { answer, lease, provider, result } = judged;
+    let Judged { sender, answer, lease, provider, result } = judged;
     let Some(zone) = worker::zone() else { return };
     let time = now();
-    let (expires, owner, payload) = match result {
-        Ok(rendered) => {
-            let owner = sessions::owner_of(rendered.record.expose());
-            (rendered.expires.min(time.plus(YES_KEPT)), owner, rendered.record)
+    let put = |record: Result<Record<'_>, TooBig>| {
+        if let Ok(record) = record {
+            sessions::put(zone, &record, time);
+        }
+    };
+    match result {
+        Ok(Rendered { record, expires }) => {
+            let (expires, record) = (expires.min(time.plus(YES_KEPT)), record.expose());
+            let owner = sessions::owner_of(record);
+            put(Record::new(answer, owner, kind::CREDENTIALS, expires, record));
         }
         Err(error) => {
             // The next one asks with the keys of today.
@@ -250,17 +256,12 @@ pub(crate) fn publish(judged: Judged) {
                 level,
                 format_args!("credentials not accepted, provider: \"{name}\": {error}"),
             );
-            let kept = if away || outdated { AWAY_KEPT } else { NO_KEPT };
-            (time.plus(kept), Owner::NOBODY, Secret::new(reason.code()))
+            let expires = time.plus(if away || outdated { AWAY_KEPT } else { NO_KEPT });
+            put(Record::of_stranger(answer, sender, expires, reason.code().as_bytes()));
         }
-    };
-    let record = Record::new(answer, owner, kind::CREDENTIALS, expires, payload.expose());
-    let evicted = zone.with(|table| {
-        let inserted = record.as_ref().ok().map(|record| table.insert(record, time)).transpose()?;
-        table.remove(&lease)?;
-        Ok::<_, Damaged>(inserted.map_or(0, |inserted| inserted.evicted_live))
-    });
-    status::count_evicted(evicted.and_then(Result::ok).unwrap_or(0));
+    }
+    // Last: who waits for it looks for the answer, and asks again where there is none.
+    zone.with(|table| table.remove(&lease));
 }
 
 fn reason_of(code: &[u8]) -> Reason {

@@ -8,13 +8,13 @@ use gate::identity::{Rendered, SessionView};
 use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Fill, Key, Owner, Record, kind};
+use gate::store::{Inserted, Key, Owner, Record, kind};
+use gate::time::UnixTime;
 use ring::digest;
 
 use crate::ngx::bytes::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::status;
 
 /// A zone this full is worth a warning, in percent.
 const WARN_AT: u32 = 80;
@@ -161,8 +161,7 @@ pub(crate) fn open(
         })
         .ok_or(Reason::Internal)?
         .map_err(|_| Reason::ZoneFull)?;
-    status::count_evicted(inserted.evicted_live);
-    warn_if_full(inserted.fill, inserted.evicted_live);
+    warn_if_full(&inserted);
     Ok(id)
 }
 
@@ -233,19 +232,27 @@ fn owner_hash(label: &[u8], value: &[u8]) -> [u8; 16] {
     hash
 }
 
-fn warn_if_full(fill: Fill, evicted: u32) {
+/// Puts a record into the zone: whether it is there now.
+pub(crate) fn put(zone: Zone, record: &Record<'_>, time: UnixTime) -> bool {
+    let inserted = zone.with(|table| table.insert(record, time)).and_then(Result::ok);
+    inserted.as_ref().map(warn_if_full).is_some()
+}
+
+/// To be called after each insertion, whatever it was of.
+pub(crate) fn warn_if_full(inserted: &Inserted) {
     thread_local! {
         static WARNED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     }
     const PAUSE: u64 = 60;
-    let percent = fill.percent();
+    let percent = inserted.fill.percent();
     let time = now().0;
     if percent < WARN_AT || time < WARNED.get() + PAUSE {
         return;
     }
     WARNED.set(time);
-    let records = fill.records;
-    let evicted = if evicted > 0 { ", sessions in use are being evicted" } else { "" };
+    let records = inserted.fill.records;
+    let evicted =
+        if inserted.evicted_sessions > 0 { ", sessions in use are being evicted" } else { "" };
     log::cycle(
         Level::Warn,
         format_args!(

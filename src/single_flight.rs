@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use gate::store::{Key, Owner, Record, kind};
+use gate::store::{Key, Owner, Record, TooBig, kind};
+use gate::time::UnixTime;
 
 use crate::ngx::{Fault, Request, Zone, now};
+use crate::sessions;
 
 /// How long one question may take until another worker may ask, in seconds.
 pub(crate) const LEASE: u64 = 12;
@@ -15,11 +17,25 @@ const WAIT: u64 = 15;
 
 /// Takes what only one may have, for `life` seconds. `false`: somebody has it.
 pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
+    take_as(zone, life, |expires| Record::new(key, Owner::NOBODY, kind::LEASE, expires, &[]))
+}
+
+/// The same for a question that a client without an account causes, whose sender it is.
+pub(crate) fn take_for_stranger(zone: Zone, key: Key, sender: Option<u64>, life: u64) -> bool {
+    take_as(zone, life, |expires| Record::of_stranger(key, sender, expires, &[]))
+}
+
+fn take_as(
+    zone: Zone,
+    life: u64,
+    lease: impl FnOnce(UnixTime) -> Result<Record<'static>, TooBig>,
+) -> bool {
     let time = now();
-    let Ok(record) = Record::new(key, Owner::NOBODY, kind::LEASE, time.plus(life), &[]) else {
-        return false;
-    };
-    matches!(zone.with(|table| table.insert_if_absent(&record, time)), Some(Ok(true)))
+    let Ok(lease) = lease(time.plus(life)) else { return false };
+    let taken = zone.with(|table| table.insert_if_absent(&lease, time));
+    let Some(Ok(Some(inserted))) = taken else { return false };
+    sessions::warn_if_full(&inserted);
+    true
 }
 
 /// Whether the request has waited as long as it may; the first call starts the clock.

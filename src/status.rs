@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 
-use gate::live::{Fact, Live};
 use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::response::Response;
@@ -17,27 +16,18 @@ use crate::outpost;
 thread_local! {
     // This worker's; used on the event-loop thread only.
     static COUNTERS: Cell<&'static [AtomicU64]> = const { Cell::new(&[]) };
-    static LIVE: Cell<Option<Live<'static>>> = const { Cell::new(None) };
 }
 
 /// Called once per worker process.
 pub(crate) fn start(conf: &MainConf) {
     if let Some(live) = conf.live().and_then(|zone| zone.get()) {
         COUNTERS.set(live.counters(worker_number()));
-        LIVE.set(Some(live));
     }
 }
 
 /// Counts how a request was decided.
 pub(crate) fn count(status: Status, reason: Option<Reason>) {
     status::count(COUNTERS.get(), status, reason);
-}
-
-/// Counts records in use that had to go for new ones.
-pub(crate) fn count_evicted(evicted: u32) {
-    if let Some(live) = LIVE.get() {
-        live.add(Fact::Evicted, u64::from(evicted));
-    }
 }
 
 /// Content handler of a location with `authentik_status`.

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::Site;
+use crate::harness::{Connection, Site};
+use crate::status::status;
 
 #[test]
 fn in_a_full_zone_the_session_that_was_not_used_longest_gives_way() {
@@ -55,6 +56,48 @@ fn strangers_leave_nothing_in_the_zone() {
 
     assert_eq!(alice.get("/").status(), 200, "nobody pushed the session out");
     assert_eq!(site.error_log().lines_with("[warn]"), [""; 0]);
+}
+
+#[test]
+fn thousands_of_wrong_credentials_cost_nobody_a_session() {
+    let site = Site::builder()
+        .http("authentik_shared_zone zone=small:1m;")
+        .server(
+            "authentik_provider wiki;
+             location / { proxy_pass http://app; }
+             location = /status.json { authentik_provider off; authentik_status format=json; }",
+        )
+        .start();
+    let sessions: Vec<_> = (0..150).map(|_| site.signed_in()).collect();
+    site.app.forget();
+
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let site = &site;
+            scope.spawn(move || {
+                for round in 0..4 {
+                    let mut connection = Connection::open(site.address());
+                    for number in 0..250 {
+                        let wrong = format!("Bearer {thread}-{round}-{number}");
+                        let request = site.get("/").header("Authorization", wrong);
+                        let status = connection.request(&request).status();
+                        assert!(matches!(status, 401 | 503), "{status}");
+                    }
+                }
+            });
+        }
+    });
+
+    assert_eq!(site.app.hits(), 0);
+    let zone = &status(&site)["zone"];
+    assert_eq!(zone["sessions"], 150, "{zone}");
+    assert_eq!(zone["evicted_by_kind"]["sessions"], 0, "{zone}");
+    let strangers = zone["evicted_by_kind"]["strangers"].as_u64();
+    assert!(strangers > Some(1_000), "they were as many as their share does not hold: {zone}");
+    assert_eq!(zone["evicted"].as_u64(), strangers, "{zone}");
+    // A 32nd of the zone for strangers, and a few documents of authentik.
+    assert!(zone["records"].as_u64() < Some(150 + 62 + 8), "{zone}");
+    assert_eq!(sessions.iter().filter(|one| one.get("/").status() == 200).count(), 150);
 }
 
 #[test]

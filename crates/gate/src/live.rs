@@ -34,8 +34,6 @@ pub enum Fact {
     RefreshFailures,
     /// How often the WebSocket was lost.
     Disconnects,
-    /// Records in use that had to go for new ones.
-    Evicted,
     /// Ends of sessions may have been missed, and not all sessions were compared with authentik yet.
     Unchecked,
     /// Who published last had lost the tenure meanwhile.

@@ -171,7 +171,10 @@ fn details(report: &Report) -> String {
         let (used, size) = (kilobytes(zone.used_bytes), kilobytes(zone.size_bytes));
         row("Shared zone", format!("{used} of {size} used"));
         row("Records in it", zone.records.to_string());
-        row("Records evicted", zone.evicted.to_string());
+        let kinds = zone.evicted_by_kind.iter();
+        let kinds: Vec<String> =
+            kinds.map(|kind| format!("{} {}", kind.count, kind.word)).collect();
+        row("Evicted", kinds.join(", "));
     }
     let longest = &report.event_loop;
     row("Longest pause of an event loop", millis(longest.longest_pause_us));

@@ -7,7 +7,7 @@ use crate::live::{Fact, Live};
 use crate::outpost::{Directory, Unusable};
 use crate::provider::{Mode, Provider};
 use crate::reason::Reason;
-use crate::store::Fill;
+use crate::store::{Evicted, Fill};
 use crate::time::UnixTime;
 
 /// Where a report comes from.
@@ -116,6 +116,9 @@ pub struct ZoneReport {
     pub fill_percent: u32,
     /// Records in use that had to go for new ones.
     pub evicted: u64,
+    /// The same by what they were, all kinds, also those at 0.
+    #[serde(serialize_with = "super::json::as_map")]
+    pub evicted_by_kind: Vec<Tally>,
 }
 
 /// The longest there was since nginx was started, in microseconds. Measured where an outpost is
@@ -131,7 +134,7 @@ pub struct EventLoopReport {
 /// A counter.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// What is counted: word of a [`Status`] or code of a [`Reason`].
+    /// What is counted: word of a [`Status`], code of a [`Reason`], kind of a record.
     pub word: &'static str,
     /// How often it was, over all workers, since nginx was started.
     pub count: u64,
@@ -187,13 +190,21 @@ impl Source<'_> {
     }
 
     fn of_zone(&self, fill: &Fill) -> ZoneReport {
+        let Evicted { sessions, credentials, documents, strangers } = fill.evicted;
+        let tally = |word, count| Tally { word, count };
         ZoneReport {
             sessions: fill.sessions,
             records: fill.records,
             used_bytes: fill.bytes_used(),
             size_bytes: fill.bytes_total(),
             fill_percent: fill.percent(),
-            evicted: self.fact(Fact::Evicted),
+            evicted: fill.evicted.total(),
+            evicted_by_kind: vec![
+                tally("sessions", sessions),
+                tally("credentials", credentials),
+                tally("documents", documents),
+                tally("strangers", strangers),
+            ],
         }
     }
 

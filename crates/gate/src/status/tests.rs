@@ -11,7 +11,7 @@ use crate::live::{COUNTERS, Fact, Live, WORDS};
 use crate::outpost::{Directory, Outpost, Snapshot, Unusable};
 use crate::provider::Trust;
 use crate::reason::Reason;
-use crate::store::Fill;
+use crate::store::{Evicted, Fill};
 use crate::time::UnixTime;
 
 const NOW: u64 = 1_795_366_194;
@@ -26,7 +26,13 @@ fn source<'s>(live: Option<Live<'s>>, directory: Option<&'s Directory>) -> Sourc
         module_version: "0.1.0",
         nginx_version: "1.28.0",
         live,
-        fill: Some(Fill { records: 3, sessions: 2, blocks_used: 6, blocks_total: 24 }),
+        fill: Some(Fill {
+            records: 3,
+            sessions: 2,
+            blocks_used: 6,
+            blocks_total: 24,
+            evicted: Evicted { sessions: 4, credentials: 3, documents: 2, strangers: 1 },
+        }),
         outpost: directory.is_some().then_some("https://sso.example.com/"),
         directory,
         written: Vec::new(),
@@ -57,7 +63,6 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
         (Fact::RefreshFailures, 2),
         (Fact::Disconnects, 1),
         (Fact::EndedByCore, 5),
-        (Fact::Evicted, 9),
         (Fact::LongestPause, 1_234_567),
         (Fact::LongestExchange, 42),
     ] {
@@ -160,7 +165,8 @@ fn json_says_everything_under_stable_keys() {
             "used_bytes": 3072,
             "size_bytes": 12288,
             "fill_percent": 25,
-            "evicted": 9,
+            "evicted": 10,
+            "evicted_by_kind": { "sessions": 4, "credentials": 3, "documents": 2, "strangers": 1 },
         },
         "requests": null,
         "reasons": null,
@@ -194,7 +200,8 @@ fn prometheus_gets_upstreams_names_and_our_own() {
         "authentik_zone_records 3",
         "authentik_zone_used_bytes 3072",
         "authentik_zone_size_bytes 12288",
-        "authentik_zone_evicted_total 9",
+        "authentik_zone_evicted_total{kind=\"sessions\"} 4",
+        "authentik_zone_evicted_total{kind=\"strangers\"} 1",
         "authentik_sessions_ended_total 5",
         "authentik_event_loop_longest_pause_seconds 1.234567",
         "authentik_event_loop_longest_exchange_seconds 0.000042",

@@ -10,11 +10,6 @@ impl Memory<'_> {
         high_water.checked_sub(self.u32_at(header::FREE)?).ok_or(Damaged)
     }
 
-    /// Blocks that a new record can have.
-    pub(super) fn available(&self) -> Result<u32, Damaged> {
-        self.geometry.blocks.checked_sub(self.used()?).ok_or(Damaged)
-    }
-
     fn take_block(&mut self) -> Result<u32, Damaged> {
         let free = self.u32_at(header::FIRST_FREE)?;
         if free == NONE {

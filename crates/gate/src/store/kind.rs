@@ -1,10 +1,13 @@
-//! What a record is.
+//! What a record is. It also says whose share of the zone it takes: see `shares.rs`.
 
 /// A visitor's session.
 pub const SESSION: u8 = 1;
 /// A document of an authentik server.
 pub const DOCUMENT: u8 = 2;
-/// Somebody is asking authentik.
+/// Somebody is fetching a document.
 pub const LEASE: u8 = 3;
-/// What authentik said of an `Authorization` header.
+/// An `Authorization` header that authentik knows, and who it is.
 pub const CREDENTIALS: u8 = 4;
+/// What a client without an account caused: a question about an `Authorization` header, or authentik's
+/// "no". Made by [`super::Record::of_stranger`].
+pub(super) const STRANGER: u8 = 5;

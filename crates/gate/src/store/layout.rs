@@ -6,7 +6,7 @@
 /// First bytes of a zone that holds a table.
 pub(super) const MAGIC: [u8; 8] = *b"authntk\0";
 /// Version of this layout.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// No block.
 pub(super) const NONE: u32 = 0;
@@ -31,13 +31,24 @@ pub(super) mod header {
     /// Blocks in the free list; those above the high-water mark are not in it.
     pub(in super::super) const FREE: usize = 24;
     pub(in super::super) const RECORDS: usize = 28;
-    pub(in super::super) const NEWEST: usize = 32;
-    pub(in super::super) const OLDEST: usize = 36;
-    /// The block that the sweep looked at last.
-    pub(in super::super) const SWEPT: usize = 40;
     /// Of the records, those that are sessions.
-    pub(in super::super) const SESSIONS: usize = 44;
-    pub(in super::super) const SIZE: usize = 64;
+    pub(in super::super) const SESSIONS: usize = 32;
+    /// The block that the sweep looked at last.
+    pub(in super::super) const SWEPT: usize = 36;
+    /// How many live records had to go, by four kinds, 8 bytes each. No recovery can derive them.
+    pub(in super::super) const EVICTED: usize = 40;
+    /// What each share holds.
+    pub(in super::super) const SHARES: usize = 128;
+    pub(in super::super) const SIZE: usize = SHARES + super::share::COUNT * super::share::SIZE;
+}
+
+/// A share: its records in the order of their use, and their blocks.
+pub(super) mod share {
+    pub(in super::super) const NEWEST: usize = 0;
+    pub(in super::super) const OLDEST: usize = 4;
+    pub(in super::super) const BLOCKS: usize = 8;
+    pub(in super::super) const SIZE: usize = 16;
+    pub(in super::super) const COUNT: usize = 64;
 }
 
 /// What each block begins with.
@@ -68,6 +79,7 @@ pub(super) mod head {
     pub(in super::super) const SID_PREV: usize = 124;
     pub(in super::super) const CHECKSUM: usize = 128;
     pub(in super::super) const LENGTH: usize = 136;
+    /// Its kind, and the lane of the stranger who caused it: a byte each.
     pub(in super::super) const KIND: usize = 140;
     pub(in super::super) const PAYLOAD: usize = 144;
 }
@@ -110,10 +122,12 @@ impl Geometry {
         let buckets = 1_u32 << log2;
         let area = (header::SIZE + INDEXES * buckets as usize * 4).next_multiple_of(64);
         let blocks = u32::try_from(length.saturating_sub(area) / BLOCK).unwrap_or(u32::MAX - 1);
-        if blocks < blocks_for(MAX_PAYLOAD) {
+        let geometry = Self { bucket_mask: buckets - 1, blocks, area };
+        let shared_out = geometry.of_strangers() + geometry.of_upkeep();
+        if blocks < blocks_for(MAX_PAYLOAD) + shared_out {
             return Err(TooSmall);
         }
-        Ok(Self { bucket_mask: buckets - 1, blocks, area })
+        Ok(geometry)
     }
 
     /// Where bucket `value` (any number, reduced here) of index `nth` is.
@@ -153,7 +167,7 @@ mod tests {
 
     #[test]
     fn blocks_and_buckets_fit_into_any_length() {
-        for length in (280_000..400_000).step_by(97).chain([16 << 20, 100 << 20, 5 << 30]) {
+        for length in (310_000..400_000).step_by(97).chain([16 << 20, 100 << 20, 5 << 30]) {
             let geometry = Geometry::of(length).unwrap();
             let end = geometry.area + geometry.blocks as usize * BLOCK;
             assert!(end <= length && length - end < BLOCK, "{length}");
@@ -163,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_zone_that_cannot_hold_the_greatest_record_is_too_small() {
-        for length in [0, 1, 511, 512, 100_000, 529 * BLOCK] {
+        for length in [0, 1, 511, 512, 100_000, 529 * BLOCK, 561 * BLOCK] {
             assert_eq!(Geometry::of(length).err(), Some(TooSmall), "{length}");
         }
     }

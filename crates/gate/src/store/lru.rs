@@ -1,56 +1,72 @@
-//! The order of use: one doubly linked list of all records, newest first.
+//! The order of use: for each share one doubly linked list of its records, newest first.
 
-use super::layout::{NONE, head, header};
+use super::layout::{NONE, head};
 use super::memory::{Damaged, Memory};
+use super::shares::Share;
 use crate::time::UnixTime;
 
 impl Memory<'_> {
-    /// Puts a record that is in no order yet in front, as used at `now`.
+    /// Puts a record that is in no order yet in front of its share, as used at `now`.
     pub(super) fn add_newest(&mut self, record: u32, now: UnixTime) -> Result<(), Damaged> {
-        let newest = self.u32_at(header::NEWEST)?;
+        let share = self.share_of(record)?;
+        let newest = self.u32_at(share.newest())?;
         self.set(record, head::USED, &now.0.to_le_bytes())?;
         self.set_u32(record, head::NEWER, NONE)?;
         self.set_u32(record, head::OLDER, newest)?;
-        self.set_newer(newest, record)?;
-        self.set_u32_at(header::NEWEST, record)
+        self.set_newer(share, newest, record)?;
+        self.set_u32_at(share.newest(), record)
     }
 
     /// Takes a record out of the order.
     pub(super) fn leave_order(&mut self, record: u32) -> Result<(), Damaged> {
+        let share = self.share_of(record)?;
         let newer = self.u32_of(record, head::NEWER)?;
         let older = self.u32_of(record, head::OLDER)?;
         if newer == NONE {
-            self.expect(self.u32_at(header::NEWEST)?, record)?;
-            self.set_u32_at(header::NEWEST, older)?;
+            self.expect(self.u32_at(share.newest())?, record)?;
+            self.set_u32_at(share.newest(), older)?;
         } else {
             self.expect(self.u32_of(newer, head::OLDER)?, record)?;
             self.set_u32(newer, head::OLDER, older)?;
         }
         let back = match older {
-            NONE => self.u32_at(header::OLDEST)?,
+            NONE => self.u32_at(share.oldest())?,
             older => self.u32_of(older, head::NEWER)?,
         };
         self.expect(back, record)?;
-        self.set_newer(older, newer)
+        self.set_newer(share, older, newer)
     }
 
     // What is newer than nothing is the oldest.
-    fn set_newer(&mut self, record: u32, newer: u32) -> Result<(), Damaged> {
+    fn set_newer(&mut self, share: Share, record: u32, newer: u32) -> Result<(), Damaged> {
         match record {
-            NONE => self.set_u32_at(header::OLDEST, newer),
+            NONE => self.set_u32_at(share.oldest(), newer),
             record => self.set_u32(record, head::NEWER, newer),
         }
     }
 
-    /// Makes `sorted` (linked by `OLDER` alone) the order of use.
+    /// Makes `sorted` (all records, linked by `OLDER` alone) the order of use of each share, which
+    /// have none yet.
     pub(super) fn adopt_order(&mut self, sorted: u32) -> Result<(), Damaged> {
-        self.set_u32_at(header::NEWEST, sorted)?;
-        let (mut newer, mut record) = (NONE, sorted);
+        let mut record = sorted;
         while record != NONE {
-            self.set_u32(record, head::NEWER, newer)?;
-            (newer, record) = (record, self.u32_of(record, head::OLDER)?);
+            let next = self.u32_of(record, head::OLDER)?;
+            self.add_oldest(record)?;
+            record = next;
         }
-        self.set_u32_at(header::OLDEST, newer)
+        Ok(())
+    }
+
+    fn add_oldest(&mut self, record: u32) -> Result<(), Damaged> {
+        let share = self.share_of(record)?;
+        let oldest = self.u32_at(share.oldest())?;
+        self.set_u32(record, head::NEWER, oldest)?;
+        self.set_u32(record, head::OLDER, NONE)?;
+        match oldest {
+            NONE => self.set_u32_at(share.newest(), record)?,
+            oldest => self.set_u32(oldest, head::OLDER, record)?,
+        }
+        self.set_u32_at(share.oldest(), record)
     }
 }
 

@@ -33,6 +33,13 @@ impl<'m> Memory<'m> {
         Ok(kind)
     }
 
+    /// The lane of the stranger who caused it, if one did.
+    #[inline]
+    pub(super) fn lane_of(&self, record: u32) -> Result<u8, Damaged> {
+        let [_, lane, ..] = self.u32_of(record, head::KIND)?.to_le_bytes();
+        Ok(lane)
+    }
+
     #[inline]
     pub(super) fn u64_of(&self, block: u32, field: usize) -> Result<u64, Damaged> {
         self.array_of(block, field).map(u64::from_le_bytes)
@@ -97,7 +104,7 @@ impl<'m> Memory<'m> {
         self.set_u32_at(at, counted)
     }
 
-    /// Empties all that is derived: buckets, order of use, free list, counters.
+    /// Empties all that is derived: buckets, shares and their order of use, free list, counters.
     pub(super) fn clear_derived(&mut self) -> Result<(), Damaged> {
         const ZEROS: [u8; 4096] = [0; 4096];
         for at in (header::SIZE..self.geometry.area).step_by(ZEROS.len()) {
@@ -107,10 +114,8 @@ impl<'m> Memory<'m> {
         for at in [header::FREE, header::RECORDS, header::SESSIONS, header::SWEPT] {
             self.set_u32_at(at, 0)?;
         }
-        for at in [header::FIRST_FREE, header::NEWEST, header::OLDEST] {
-            self.set_u32_at(at, NONE)?;
-        }
-        Ok(())
+        self.set_u32_at(header::FIRST_FREE, NONE)?;
+        self.write(header::SHARES, &[0; header::SIZE - header::SHARES])
     }
 
     #[inline]

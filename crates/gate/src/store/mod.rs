@@ -6,11 +6,13 @@
 //! map them elsewhere, so everything inside is a block number, never a pointer.
 //!
 //! ```text
-//! header │ buckets by key │ by subject │ by sid │ block 1 │ block 2 │ … (512 bytes each)
+//! header, shares │ buckets by key │ by subject │ by sid │ block 1 │ block 2 │ … (512 bytes each)
 //! ```
 //!
 //! A record is a head block (fields, links, the first 368 bytes) and as many further blocks as its
 //! payload needs, anywhere: nothing fragments, and a record fits while enough blocks are free.
+//!
+//! Who gives way when the zone is full: see `shares.rs`.
 //!
 //! # A worker may be killed at any instruction
 //!
@@ -31,6 +33,7 @@ mod memory;
 mod record;
 mod records;
 mod recover;
+mod shares;
 mod table;
 
 pub use found::Found;
@@ -38,7 +41,8 @@ pub use layout::{MAX_PAYLOAD, TooSmall};
 pub use memory::Damaged;
 pub use record::{Key, Owner, Record, TooBig};
 pub use recover::Recovery;
-pub use table::{Fill, Foreign, Inserted, Region, Table};
+pub use shares::Evicted;
+pub use table::{Fill, Foreign, Inserted, Region, Table, Unstored};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,9 @@
 //! A record on its way into the table, and the checksum by which recovery knows it again.
 
+use super::kind;
 use super::layout::MAX_PAYLOAD;
+use super::memory::Damaged;
+use super::shares::Share;
 use crate::time::UnixTime;
 
 /// Key of a record: a SHA-256, so evenly distributed. Who makes it separates the kinds of records.
@@ -41,14 +44,35 @@ impl<'a> Record<'a> {
         expires: UnixTime,
         payload: &'a [u8],
     ) -> Result<Self, TooBig> {
+        Self::with(Fields { key, owner, kind, lane: 0, expires, length: 0 }, payload)
+    }
+
+    /// One that a client without an account caused: it takes of the strangers' share of the zone, of
+    /// that of its address (see [`crate::network::client_network`]), and belongs to nobody.
+    pub fn of_stranger(
+        key: Key,
+        sender: Option<u64>,
+        expires: UnixTime,
+        payload: &'a [u8],
+    ) -> Result<Self, TooBig> {
+        let (owner, kind, lane) = (Owner::NOBODY, kind::STRANGER, Share::lane_of(sender));
+        Self::with(Fields { key, owner, kind, lane, expires, length: 0 }, payload)
+    }
+
+    fn with(fields: Fields, payload: &'a [u8]) -> Result<Self, TooBig> {
         if payload.len() > MAX_PAYLOAD {
             return Err(TooBig);
         }
         let length = u32::try_from(payload.len()).map_err(|_| TooBig)?;
-        let fields = Fields { key, owner, kind, expires, length };
+        let fields = Fields { length, ..fields };
         let mut checksum = Checksum::of(&fields);
         checksum.add(payload);
         Ok(Self { fields, payload, checksum: checksum.0 })
+    }
+
+    /// Whose room it takes.
+    pub(super) fn share(&self) -> Result<Share, Damaged> {
+        Share::of(self.fields.kind, self.fields.lane)
     }
 }
 
@@ -58,6 +82,7 @@ pub(super) struct Fields {
     pub(super) key: Key,
     pub(super) owner: Owner,
     pub(super) kind: u8,
+    pub(super) lane: u8,
     pub(super) expires: UnixTime,
     pub(super) length: u32,
 }
@@ -71,13 +96,13 @@ pub(super) struct Checksum(pub(super) u64);
 impl Checksum {
     /// The checksum of the fields, to which the payload is then added.
     pub(super) fn of(fields: &Fields) -> Self {
-        let Fields { key, owner: Owner { subject, sid }, kind, expires, length } = fields;
+        let Fields { key, owner: Owner { subject, sid }, kind, lane, expires, length } = fields;
         let mut checksum = Self(0x243f_6a88_85a3_08d3);
         checksum.add(key);
         checksum.add(subject);
         checksum.add(sid);
         checksum.word(expires.0);
-        checksum.word(u64::from(*kind) << 32 | u64::from(*length));
+        checksum.word(u64::from(*lane) << 40 | u64::from(*kind) << 32 | u64::from(*length));
         checksum
     }
 

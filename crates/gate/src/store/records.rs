@@ -1,10 +1,11 @@
-//! Records as wholes: placing, removing, making room. All of it inside one change of the table.
+//! Records as wholes: placing, removing, sweeping. All of it inside one change of the table.
 
 use super::index::{BY_KEY, BY_SID, BY_SUBJECT, Index};
 use super::kind;
 use super::layout::{NONE, block, blocks_for, head, header, mark};
 use super::memory::{Damaged, Memory};
 use super::record::{Key, Owner, Record};
+use super::shares::GaveWay;
 use crate::time::UnixTime;
 
 impl Memory<'_> {
@@ -15,20 +16,22 @@ impl Memory<'_> {
         if record == NONE || self.has_expired(record, now)? { Ok(NONE) } else { Ok(record) }
     }
 
-    /// Places a record whose key is not in the table. Gives the number of live ones that had to go.
+    /// Places a record whose key is not in the table. Says which live ones had to go, `None` if there
+    /// is no room however many go.
     pub(super) fn place_record(
         &mut self,
         record: &Record<'_>,
         now: UnixTime,
-    ) -> Result<u32, Damaged> {
-        let evicted = self.make_room(blocks_for(record.payload.len()), now)?;
+    ) -> Result<Option<GaveWay>, Damaged> {
+        let blocks = blocks_for(record.payload.len());
+        let Some(gone) = self.make_room(record.share()?, blocks, now)? else { return Ok(None) };
         let placed = self.write_chain(record.payload)?;
         self.write_fields(placed, record)?;
         // From here on the record is complete: recovery would keep it.
         self.set_u32(placed, block::MARK, mark::HEAD)?;
         self.link_record(placed)?;
         self.add_newest(placed, now)?;
-        Ok(evicted)
+        Ok(Some(gone))
     }
 
     fn write_fields(&mut self, placed: u32, record: &Record<'_>) -> Result<(), Damaged> {
@@ -38,7 +41,8 @@ impl Memory<'_> {
         self.set(placed, head::SUBJECT, subject)?;
         self.set(placed, head::SID, sid)?;
         self.set(placed, head::EXPIRES, &fields.expires.0.to_le_bytes())?;
-        self.set_u32(placed, head::KIND, u32::from(fields.kind))?;
+        let kind = u32::from_le_bytes([fields.kind, fields.lane, 0, 0]);
+        self.set_u32(placed, head::KIND, kind)?;
         self.set_u32(placed, head::LENGTH, fields.length)?;
         self.set(placed, head::CHECKSUM, &record.checksum.to_le_bytes())
     }
@@ -48,14 +52,18 @@ impl Memory<'_> {
         self.link(BY_KEY, record)?;
         self.link(BY_SUBJECT, record)?;
         self.link(BY_SID, record)?;
-        self.count_record(self.kind_of(record)?, 1)
+        self.count_record(record, 1)
     }
 
-    fn count_record(&mut self, kind: u8, change: i32) -> Result<(), Damaged> {
-        if kind == kind::SESSION {
-            self.count(header::SESSIONS, change)?;
+    /// `sign` is 1 for one more, -1 for one less.
+    fn count_record(&mut self, record: u32, sign: i32) -> Result<(), Damaged> {
+        if self.kind_of(record)? == kind::SESSION {
+            self.count(header::SESSIONS, sign)?;
         }
-        self.count(header::RECORDS, change)
+        let blocks = blocks_for(self.u32_of(record, head::LENGTH)? as usize);
+        let blocks = i32::try_from(blocks).map_err(|_| Damaged)?;
+        self.count(self.share_of(record)?.blocks(), sign * blocks)?;
+        self.count(header::RECORDS, sign)
     }
 
     pub(super) fn remove_record(&mut self, record: u32) -> Result<(), Damaged> {
@@ -63,9 +71,8 @@ impl Memory<'_> {
         self.unlink(BY_SUBJECT, record)?;
         self.unlink(BY_SID, record)?;
         self.leave_order(record)?;
-        let kind = self.kind_of(record)?;
-        self.free_chain(record)?;
-        self.count_record(kind, -1)
+        self.count_record(record, -1)?;
+        self.free_chain(record)
     }
 
     /// Removes all records with this value, however many.
@@ -122,29 +129,8 @@ impl Memory<'_> {
         Ok((end < high_water).then_some(end))
     }
 
-    // Expired records first, as far as a bounded look finds them; then what was not used longest.
-    fn make_room(&mut self, blocks: u32, now: UnixTime) -> Result<u32, Damaged> {
-        self.sweep(now, SWEPT_PER_INSERT)?;
-        if self.available()? < blocks {
-            self.sweep(now, SWEPT_WHEN_FULL)?;
-        }
-        let mut evicted = 0;
-        while self.available()? < blocks {
-            let oldest = self.u32_at(header::OLDEST)?;
-            evicted += u32::from(!self.has_expired(oldest, now)?);
-            self.remove_record(oldest)?;
-        }
-        Ok(evicted)
-    }
-
     #[inline]
-    fn has_expired(&self, record: u32, now: UnixTime) -> Result<bool, Damaged> {
+    pub(super) fn has_expired(&self, record: u32, now: UnixTime) -> Result<bool, Damaged> {
         Ok(self.u64_of(record, head::EXPIRES)? <= now.0)
     }
 }
-
-/// With 16 blocks per insert the sweep has been everywhere before a zone is filled three times over
-/// with sessions of five blocks.
-const SWEPT_PER_INSERT: u32 = 16;
-/// Some microseconds of looking before a live record is given up.
-const SWEPT_WHEN_FULL: u32 = 64;

@@ -62,13 +62,14 @@ impl Memory<'_> {
         let fields = self.fields(record)?;
         // Links of the record that are out of range make it one that is not whole.
         let checksum = self.checksum(record, &fields);
-        Ok(checksum == Ok(self.u64_of(record, head::CHECKSUM)?)
+        Ok(self.share_of(record).is_ok()
+            && checksum == Ok(self.u64_of(record, head::CHECKSUM)?)
             // One key, one record.
             && self.first_with(BY_KEY, &fields.key)? == NONE)
     }
 
     fn fields(&self, record: u32) -> Result<Fields, Damaged> {
-        let [kind, ..] = self.u32_of(record, head::KIND)?.to_le_bytes();
+        let [kind, lane, ..] = self.u32_of(record, head::KIND)?.to_le_bytes();
         Ok(Fields {
             key: self.array_of(record, head::KEY)?,
             owner: Owner {
@@ -76,6 +77,7 @@ impl Memory<'_> {
                 sid: self.array_of(record, head::SID)?,
             },
             kind,
+            lane,
             expires: UnixTime(self.u64_of(record, head::EXPIRES)?),
             length: self.u32_of(record, head::LENGTH)?,
         })

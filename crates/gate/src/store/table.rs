@@ -8,6 +8,7 @@ use super::layout::{BLOCK, Geometry, MAGIC, NONE, TooSmall, VERSION, head, heade
 use super::memory::{Damaged, Memory};
 use super::record::{Key, Record};
 use super::recover::Recovery;
+use super::shares::{Evicted, GaveWay};
 use crate::time::UnixTime;
 
 /// The memory of a table: the same bytes in every process, at a multiple of 64 for speed.
@@ -37,8 +38,25 @@ pub struct Foreign;
 pub struct Inserted {
     /// Records that had not expired and were evicted, least recently used first.
     pub evicted_live: u32,
+    /// Sessions among them.
+    pub evicted_sessions: u32,
     /// How full the zone is now.
     pub fill: Fill,
+}
+
+/// Why a record was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unstored {
+    /// The table had to be left to the next recovery.
+    Damaged,
+    /// It does not fit into its share of the zone, whoever gives way.
+    NoRoom,
+}
+
+impl From<Damaged> for Unstored {
+    fn from(Damaged: Damaged) -> Self {
+        Self::Damaged
+    }
 }
 
 /// How full the zone is.
@@ -52,6 +70,8 @@ pub struct Fill {
     pub blocks_used: u32,
     /// All blocks.
     pub blocks_total: u32,
+    /// Records that had to go since the zone was made.
+    pub evicted: Evicted,
 }
 
 impl Fill {
@@ -143,31 +163,33 @@ impl<'m> Table<'m> {
         }
     }
 
-    /// Inserts a record in place of the one with the same key, evicting others if need be.
-    pub fn insert(&mut self, record: &Record<'_>, now: UnixTime) -> Result<Inserted, Damaged> {
+    /// Inserts a record in place of the one with the same key, evicting others of its share if need
+    /// be.
+    pub fn insert(&mut self, record: &Record<'_>, now: UnixTime) -> Result<Inserted, Unstored> {
         // A change of its own: recovery never has to choose between the old one and the new one.
         self.remove(&record.fields.key)?;
-        let evicted_live = self.change(|memory| memory.place_record(record, now))?;
-        Ok(Inserted { evicted_live, fill: self.fill() })
+        let gone = self.change(|memory| memory.place_record(record, now))?;
+        let GaveWay { all, sessions } = gone.ok_or(Unstored::NoRoom)?;
+        Ok(Inserted { evicted_live: all, evicted_sessions: sessions, fill: self.fill() })
     }
 
-    /// Inserts a record unless one with its key is there and live: whether it did.
+    /// Inserts a record unless one with its key is there and live: what came of it if it did.
     ///
-    /// For leases: of all workers, one gets `true`.
+    /// For leases: of all workers, one gets something.
     pub fn insert_if_absent(
         &mut self,
         record: &Record<'_>,
         now: UnixTime,
-    ) -> Result<bool, Damaged> {
+    ) -> Result<Option<Inserted>, Unstored> {
         let key = &record.fields.key;
         let live = match self.memory.live(key, now) {
             Ok(live) => live,
             Err(Damaged) => self.change(|memory| memory.live(key, now))?,
         };
         if live != NONE {
-            return Ok(false);
+            return Ok(None);
         }
-        self.insert(record, now).map(|_| true)
+        self.insert(record, now).map(Some)
     }
 
     /// Removes the record with this key: whether there was one.
@@ -224,6 +246,7 @@ impl<'m> Table<'m> {
             sessions: self.memory.u32_at(header::SESSIONS).unwrap_or(0),
             blocks_used: self.memory.used().unwrap_or(0),
             blocks_total: self.memory.geometry.blocks,
+            evicted: self.memory.evicted(),
         }
     }
 
@@ -259,6 +282,7 @@ fn is_use_to_be_noted(memory: &Memory<'_>, record: u32, now: UnixTime) -> Result
 fn write_header(memory: &mut Memory<'_>) -> Result<(), Damaged> {
     memory.clear_derived()?;
     memory.set_u32_at(header::HIGH_WATER, 0)?;
+    memory.write(header::EVICTED, &[0; header::SHARES - header::EVICTED])?;
     memory.set_u32_at(header::BLOCKS, memory.geometry.blocks)?;
     memory.set_u32_at(header::VERSION, VERSION)?;
     memory.write(header::MAGIC, &MAGIC)

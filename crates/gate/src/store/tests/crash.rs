@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::{Damaged, Key, Owner, Table};
+use super::super::{Key, Owner, Table, Unstored};
 use super::kill::{Mode, at_write};
 use super::zone::{Item, Random, SMALL, Zone, audit, by_key, hash, key};
 use crate::time::UnixTime;
@@ -19,7 +19,7 @@ enum Act {
 }
 
 impl Act {
-    fn carry_out(&self, table: &mut Table<'_>, now: UnixTime) -> Result<(), Damaged> {
+    fn carry_out(&self, table: &mut Table<'_>, now: UnixTime) -> Result<(), Unstored> {
         match self {
             Self::Insert(item) => table.insert(&item.record(), now).map(drop),
             Self::InsertIfAbsent(item) => table.insert_if_absent(&item.record(), now).map(drop),
@@ -27,10 +27,12 @@ impl Act {
                 let _ = table.find(&key(*number), now);
                 Ok(())
             }
-            Self::Remove(number) => table.remove(&key(*number)).map(drop),
-            Self::RemoveBySubject(number) => table.remove_by_subject(&hash(*number)).map(drop),
-            Self::RemoveBySid(number) => table.remove_by_sid(&hash(*number)).map(drop),
-            Self::Sweep => table.sweep(now, 60).map(drop),
+            Self::Remove(number) => Ok(table.remove(&key(*number)).map(drop)?),
+            Self::RemoveBySubject(number) => {
+                Ok(table.remove_by_subject(&hash(*number)).map(drop)?)
+            }
+            Self::RemoveBySid(number) => Ok(table.remove_by_sid(&hash(*number)).map(drop)?),
+            Self::Sweep => Ok(table.sweep(now, 60).map(drop)?),
         }
     }
 
@@ -61,6 +63,9 @@ fn acts() -> Vec<Act> {
         Act::RemoveBySid(50),
         Act::InsertIfAbsent(Item::new(48, 500, 9_000)),
         Act::Insert(Item::new(1_003, 6_000, 9_000)),
+        Act::Insert(Item::document(1_004, 900, 9_000)),
+        Act::Insert(Item::of_stranger(1_005, Some(1), 9_000)),
+        Act::InsertIfAbsent(Item::of_stranger(1_006, Some(99), 9_000)),
     ]
 }
 
@@ -73,7 +78,12 @@ fn full_zone() -> Zone {
         let item = Item { owner, ..Item::new(number, (number as usize * 37) % 1_300, expires) };
         table.insert(&item.record(), UnixTime(1_000 + number)).unwrap();
     }
-    // Filled to the last block, and swept once around.
+    // Every share is filled to its last block, and swept once around.
+    for number in 300..318 {
+        table.insert(&Item::document(number, 10, 9_000).record(), UnixTime(1_290)).unwrap();
+        let item = Item::of_stranger(number + 100, Some(number % 6), 9_000);
+        table.insert(&item.record(), UnixTime(1_290)).unwrap();
+    }
     while table.fill().blocks_used < table.fill().blocks_total {
         let number = 500 + u64::from(table.fill().blocks_used);
         table.insert(&Item::new(number, 10, 9_000).record(), UnixTime(1_300)).unwrap();

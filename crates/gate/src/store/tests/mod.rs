@@ -6,4 +6,5 @@ mod expiry;
 mod garbage;
 pub(super) mod kill;
 mod model;
+mod shares;
 mod zone;

@@ -1,5 +1,10 @@
 //! Random operations on the table and on a model that is too simple to be wrong.
 
+use std::collections::HashSet;
+
+use super::super::Table;
+use super::super::kind;
+use super::super::shares::Share;
 use super::super::table::USE_NOTED_EVERY;
 use super::zone::{Item, Random, SMALL, Zone, audit, hash, key, payload_of};
 use crate::time::UnixTime;
@@ -24,10 +29,32 @@ impl Model {
         Some(self.0[at].1.payload.clone())
     }
 
-    fn insert(&mut self, item: &Item, evicted_live: u32, now: u64) {
+    /// What gave way to `item` is what the table has no more: records of its share, or of any stranger for
+    /// a stranger's, and of each share the oldest.
+    fn insert(&mut self, item: &Item, evicted_live: u32, now: u64, table: &Table<'_>) {
         self.0.retain(|(_, other)| other.key != item.key && other.expires.0 > now);
-        self.0.truncate(self.0.len() - evicted_live as usize);
+        if evicted_live > 0 {
+            self.let_go(item, evicted_live, &audit(table));
+        }
         self.0.insert(0, (now, item.clone()));
+    }
+
+    fn let_go(&mut self, item: &Item, evicted_live: u32, kept: &[(u64, Item)]) {
+        let kept: HashSet<_> = kept.iter().map(|(_, item)| item.key).collect();
+        let before = self.0.len();
+        let mut gave_way = Vec::new();
+        self.0.retain(|(_, other)| {
+            let share = other.share();
+            if kept.contains(&other.key) {
+                assert!(!gave_way.contains(&share), "{share:?}: an older one stayed");
+                return true;
+            }
+            let strangers = [item.kind, other.kind] == [kind::STRANGER; 2];
+            assert!(share == item.share() || strangers, "{share:?} gave way to {:?}", item.share());
+            gave_way.push(share);
+            false
+        });
+        assert_eq!(before - self.0.len(), evicted_live as usize);
     }
 
     fn remove(&mut self, is_gone: impl Fn(&Item) -> bool) {
@@ -58,25 +85,19 @@ impl Run {
             45..85 => {
                 let length = self.random.below(4) * self.random.below(1_000);
                 let expires = now + 1 + self.random.below(self.lifetime);
-                let item = Item::new(number, length as usize, expires);
+                let item = Item::any(number, length as usize, expires);
                 let inserted = table.insert(&item.record(), UnixTime(now)).unwrap();
-                model.insert(&item, inserted.evicted_live, now);
+                model.insert(&item, inserted.evicted_live, now, &table);
                 self.evicted += inserted.evicted_live;
             }
             85..90 => {
-                let item = Item::new(number, 10, now + 30);
+                let item = Item::any(number, 10, now + 30);
                 let was_absent = model.at(number, now).is_none();
-                let before = audit(&table).len();
-                assert_eq!(table.insert_if_absent(&item.record(), UnixTime(now)), Ok(was_absent));
-                if was_absent {
-                    let evicted = (before + 1).saturating_sub(audit(&table).len());
-                    // Expired ones may be among them: the comparison below tells.
-                    model.insert(&item, 0, now);
-                    let kept = audit(&table);
-                    let gone = |item: &Item| !kept.iter().any(|(_, other)| other == item);
-                    let missing = model.0.iter().filter(|(_, item)| gone(item)).count();
-                    assert!(missing <= evicted);
-                    model.0.truncate(model.0.len() - missing);
+                let inserted = table.insert_if_absent(&item.record(), UnixTime(now)).unwrap();
+                assert_eq!(inserted.is_some(), was_absent);
+                if let Some(inserted) = inserted {
+                    model.insert(&item, inserted.evicted_live, now, &table);
+                    self.evicted += inserted.evicted_live;
                 }
             }
             90..95 => {
@@ -107,7 +128,11 @@ impl Run {
         let mut kept = audit(&table);
         kept.retain(|(_, item)| item.expires.0 > now);
         self.model.0.retain(|(_, item)| item.expires.0 > now);
-        assert!(kept == self.model.0, "other records, or another order");
+        let place = |item: &Item| Share::all().position(|share| share == item.share());
+        let mut expected = self.model.0.clone();
+        expected.sort_by_key(|(_, item)| place(item));
+        assert!(kept == expected, "other records, or another order");
+        assert_eq!(table.fill().evicted.total(), u64::from(self.evicted));
     }
 }
 

@@ -5,11 +5,19 @@ use std::sync::atomic::AtomicU32;
 
 use super::super::kind;
 use super::super::layout::{NONE, block, blocks_for, head, header, mark};
+use super::super::shares::Share;
 use super::super::{Key, Owner, Record, Region, Table};
 use crate::time::UnixTime;
 
-/// Length of a zone of 540 blocks, barely more than the least possible.
-pub(super) const SMALL: usize = 540 * 512 + 64 + 3 * 512 * 4;
+/// Blocks of a small zone, barely more than the least possible.
+pub(super) const BLOCKS: u32 = 576;
+/// Those that sessions may take.
+pub(super) const OF_SESSIONS: u32 = 540;
+/// Those that strangers may take, and a single address.
+pub(super) const OF_STRANGERS: u32 = 18;
+pub(super) const OF_SENDER: u32 = 4;
+/// Its length.
+pub(super) const SMALL: usize = BLOCKS as usize * 512 + header::SIZE + 3 * 512 * 4;
 
 pub(super) struct Zone {
     pub(super) dirty: AtomicU32,
@@ -45,12 +53,13 @@ pub(super) struct Item {
     pub(super) key: Key,
     pub(super) owner: Owner,
     pub(super) kind: u8,
+    pub(super) lane: u8,
     pub(super) expires: UnixTime,
     pub(super) payload: Vec<u8>,
 }
 
 impl Item {
-    /// With a payload that no other number and length has.
+    /// A session with a payload that no other number and length has.
     pub(super) fn new(number: u64, length: usize, expires: u64) -> Self {
         let mut random = Random(number.wrapping_mul(977).wrapping_add(length as u64 + 1));
         let payload = (0..length).map(|_| random.next() as u8).collect();
@@ -58,14 +67,50 @@ impl Item {
         Self {
             key: key(number),
             owner,
-            kind: (number % 5) as u8,
+            kind: kind::SESSION,
+            lane: 0,
             expires: UnixTime(expires),
             payload,
         }
     }
 
+    /// A document of authentik.
+    pub(super) fn document(number: u64, length: usize, expires: u64) -> Self {
+        Self { kind: kind::DOCUMENT, ..Self::new(number, length, expires) }
+    }
+
+    /// What a stranger caused.
+    pub(super) fn of_stranger(number: u64, sender: Option<u64>, expires: u64) -> Self {
+        let (owner, kind, lane) = (Owner::NOBODY, kind::STRANGER, Share::lane_of(sender));
+        Self { owner, kind, lane, ..Self::new(number, 20, expires) }
+    }
+
+    /// Of any kind, depending on the number.
+    pub(super) fn any(number: u64, length: usize, expires: u64) -> Self {
+        let kinds = [kind::SESSION, kind::SESSION, kind::CREDENTIALS, kind::DOCUMENT, kind::LEASE];
+        match number % 8 {
+            7 => Self::of_stranger(number, Some(number % 3), expires),
+            other => {
+                let kind = kinds.get(other as usize).copied().unwrap_or(kind::SESSION);
+                Self { kind, ..Self::new(number, length, expires) }
+            }
+        }
+    }
+
+    pub(super) fn share(&self) -> Share {
+        Share::of(self.kind, self.lane).unwrap()
+    }
+
     pub(super) fn record(&self) -> Record<'_> {
-        Record::new(self.key, self.owner, self.kind, self.expires, &self.payload).unwrap()
+        let mut record =
+            Record::new(self.key, self.owner, self.kind, self.expires, &self.payload).unwrap();
+        if self.kind == kind::STRANGER {
+            let sender = (0..1_000).map(Some).chain([None]);
+            let sender = sender.into_iter().find(|sender| Share::lane_of(*sender) == self.lane);
+            record = Record::of_stranger(self.key, sender.unwrap(), self.expires, &self.payload)
+                .unwrap();
+        }
+        record
     }
 
     pub(super) fn blocks(&self) -> u32 {
@@ -114,14 +159,22 @@ impl Random {
     }
 }
 
-/// Checks that all links agree, and gives all records with their time of use, newest first.
+/// Checks that all links agree, and gives all records with their time of use, share by share, newest
+/// first.
 pub(super) fn audit(table: &Table<'_>) -> Vec<(u64, Item)> {
+    let items = Share::all().flat_map(|share| audit_share(table, share)).collect::<Vec<_>>();
+    audit_counts(table, &items);
+    items
+}
+
+fn audit_share(table: &Table<'_>, share: Share) -> Vec<(u64, Item)> {
     let memory = table.memory();
     let mut items = Vec::new();
-    let (mut newer, mut record) = (NONE, memory.u32_at(header::NEWEST).unwrap());
+    let (mut newer, mut record) = (NONE, memory.u32_at(share.newest()).unwrap());
     while record != NONE {
         assert_eq!(memory.u32_of(record, block::MARK), Ok(mark::HEAD));
         assert_eq!(memory.u32_of(record, head::NEWER), Ok(newer));
+        assert_eq!(memory.share_of(record), Ok(share));
         let mut payload = Vec::new();
         let length = memory.u32_of(record, head::LENGTH).unwrap() as usize;
         memory.read_chain(record, length, |part| payload.extend_from_slice(part)).unwrap();
@@ -132,6 +185,7 @@ pub(super) fn audit(table: &Table<'_>) -> Vec<(u64, Item)> {
                 sid: memory.array_of(record, head::SID).unwrap(),
             },
             kind: memory.kind_of(record).unwrap(),
+            lane: memory.lane_of(record).unwrap(),
             expires: UnixTime(memory.u64_of(record, head::EXPIRES).unwrap()),
             payload,
         };
@@ -139,9 +193,10 @@ pub(super) fn audit(table: &Table<'_>) -> Vec<(u64, Item)> {
         items.push((memory.u64_of(record, head::USED).unwrap(), item));
         (newer, record) = (record, memory.u32_of(record, head::OLDER).unwrap());
     }
-    assert_eq!(memory.u32_at(header::OLDEST), Ok(newer));
+    assert_eq!(memory.u32_at(share.oldest()), Ok(newer));
     assert!(items.windows(2).all(|pair| pair[0].0 >= pair[1].0), "newest first");
-    audit_counts(table, &items);
+    let blocks: u32 = items.iter().map(|(_, item)| item.blocks()).sum();
+    assert_eq!(memory.u32_at(share.blocks()), Ok(blocks), "{share:?}");
     items
 }
 

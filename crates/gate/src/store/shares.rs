@@ -1,0 +1,253 @@
+//! Who may take how much of the zone, and who gives way when a share is used up.
+//!
+//! | share | of the blocks | gives way |
+//! |---|---|---|
+//! | sessions, and credentials that authentik knows | all that the others leave | what was not used longest |
+//! | upkeep: documents of authentik, and who fetches them | a 32nd for certain; more while it is free | its own oldest |
+//! | strangers: who asks about credentials, and each "no" | a 32nd | its own oldest |
+//!
+//! So nothing that a client without an account sends ever costs anybody a session. The strangers'
+//! share is divided among their addresses: see [`Share::of_stranger`].
+
+use super::kind;
+use super::layout::{Geometry, NONE, header, share};
+use super::memory::{Damaged, Memory};
+use crate::time::UnixTime;
+
+/// One of the shares; those of strangers are further divided into lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share(u8);
+
+impl Share {
+    pub(super) const SESSIONS: Self = Self(0);
+    pub(super) const UPKEEP: Self = Self(1);
+    const FIRST_LANE: u8 = 2;
+
+    /// The share of a record; `lane` counts for those of strangers only.
+    #[inline]
+    pub(super) fn of(kind: u8, lane: u8) -> Result<Self, Damaged> {
+        match kind {
+            kind::SESSION | kind::CREDENTIALS => Ok(Self::SESSIONS),
+            kind::STRANGER if usize::from(lane) < LANES => Ok(Self(Self::FIRST_LANE + lane)),
+            kind::STRANGER => Err(Damaged),
+            _ => Ok(Self::UPKEEP),
+        }
+    }
+
+    /// Strangers who cannot be told apart have the first lane; addresses have one of the others, each
+    /// its own unless two happen to share.
+    pub(super) fn lane_of(sender: Option<u64>) -> u8 {
+        const OTHERS: u64 = LANES as u64 - 1;
+        // Neighbouring addresses get lanes far apart (splitmix64).
+        let mixed = |sender: u64| {
+            let x = (sender ^ (sender >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            x ^ (x >> 31)
+        };
+        sender.map_or(0, |sender| 1 + u8::try_from(mixed(sender) % OTHERS).unwrap_or(0))
+    }
+
+    #[inline]
+    fn field(self, field: usize) -> usize {
+        header::SHARES + usize::from(self.0) * share::SIZE + field
+    }
+
+    #[inline]
+    pub(super) fn newest(self) -> usize {
+        self.field(share::NEWEST)
+    }
+
+    #[inline]
+    pub(super) fn oldest(self) -> usize {
+        self.field(share::OLDEST)
+    }
+
+    #[inline]
+    pub(super) fn blocks(self) -> usize {
+        self.field(share::BLOCKS)
+    }
+
+    fn lanes() -> impl Iterator<Item = Self> {
+        (Self::FIRST_LANE..).take(LANES).map(Self)
+    }
+
+    #[cfg(test)]
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        [Self::SESSIONS, Self::UPKEEP].into_iter().chain(Self::lanes())
+    }
+}
+
+/// The strangers' share is divided into so many parts.
+const LANES: usize = share::COUNT - Share::FIRST_LANE as usize;
+
+/// Live records that had to go for others since the zone was made, by what they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Evicted {
+    /// Sessions of visitors: the zone is too small.
+    pub sessions: u64,
+    /// Credentials that authentik knows.
+    pub credentials: u64,
+    /// Documents of authentik, and who fetches them.
+    pub documents: u64,
+    /// What strangers caused.
+    pub strangers: u64,
+}
+
+impl Evicted {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self { sessions, credentials, documents, strangers } = *self;
+        sessions.saturating_add(credentials).saturating_add(documents).saturating_add(strangers)
+    }
+}
+
+fn slot_of_evicted(kind: u8) -> usize {
+    header::EVICTED
+        + 8 * match kind {
+            kind::SESSION => 0,
+            kind::CREDENTIALS => 1,
+            kind::STRANGER => 3,
+            _ => 2,
+        }
+}
+
+/// Live records that gave way to one insertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct GaveWay {
+    pub(super) all: u32,
+    pub(super) sessions: u32,
+}
+
+impl Geometry {
+    /// Blocks of all strangers together. No other share takes them.
+    pub(super) fn of_strangers(&self) -> u32 {
+        (self.blocks / 32).clamp(16, 4096)
+    }
+
+    /// Blocks of one of their lanes.
+    fn of_lane(&self, lane: Share) -> u32 {
+        let all = self.of_strangers();
+        if lane.0 == Share::FIRST_LANE { all } else { all / 4 }
+    }
+
+    /// Blocks that sessions never take from the upkeep.
+    pub(super) fn of_upkeep(&self) -> u32 {
+        (self.blocks / 32).clamp(16, 4096)
+    }
+
+    /// Blocks that are not the strangers'.
+    fn of_others(&self) -> u32 {
+        self.blocks.saturating_sub(self.of_strangers())
+    }
+}
+
+impl Memory<'_> {
+    /// The share of the record at this block.
+    #[inline]
+    pub(super) fn share_of(&self, record: u32) -> Result<Share, Damaged> {
+        Share::of(self.kind_of(record)?, self.lane_of(record)?)
+    }
+
+    /// Lets records go until a new one of `blocks` blocks has room in its share. `None`, and nothing
+    /// has gone, when there can be no such room.
+    ///
+    /// Expired records first, as far as a bounded look finds them.
+    pub(super) fn make_room(
+        &mut self,
+        share: Share,
+        blocks: u32,
+        now: UnixTime,
+    ) -> Result<Option<GaveWay>, Damaged> {
+        self.sweep(now, SWEPT_PER_INSERT)?;
+        if self.lacks_room(share, blocks)? {
+            self.sweep(now, SWEPT_WHEN_FULL)?;
+        }
+        if blocks > self.limit(share)? {
+            return Ok(None);
+        }
+        let mut gone = GaveWay::default();
+        while self.lacks_room(share, blocks)? {
+            self.evict_from(share, now, &mut gone)?;
+        }
+        while share.0 >= Share::FIRST_LANE
+            && self.used_by_strangers()?.saturating_add(blocks) > self.geometry.of_strangers()
+        {
+            self.evict_from(self.fullest_lane()?, now, &mut gone)?;
+        }
+        Ok(Some(gone))
+    }
+
+    fn lacks_room(&self, share: Share, blocks: u32) -> Result<bool, Damaged> {
+        Ok(self.u32_at(share.blocks())?.saturating_add(blocks) > self.limit(share)?)
+    }
+
+    /// Blocks that all records of a share may take together, as the zone is now.
+    fn limit(&self, share: Share) -> Result<u32, Damaged> {
+        let (sessions, upkeep) =
+            (self.u32_at(Share::SESSIONS.blocks())?, self.u32_at(Share::UPKEEP.blocks())?);
+        let others = self.geometry.of_others();
+        Ok(match share {
+            Share::SESSIONS => others.saturating_sub(upkeep.max(self.geometry.of_upkeep())),
+            // Never all of it, however many providers there are.
+            Share::UPKEEP => others.saturating_sub(sessions).min(others / 4 * 3),
+            lane => self.geometry.of_lane(lane),
+        })
+    }
+
+    fn used_by_strangers(&self) -> Result<u32, Damaged> {
+        Share::lanes().try_fold(0_u32, |sum, lane| {
+            sum.checked_add(self.u32_at(lane.blocks())?).ok_or(Damaged)
+        })
+    }
+
+    /// Who has most gives way.
+    fn fullest_lane(&self) -> Result<Share, Damaged> {
+        let mut fullest = (Share(Share::FIRST_LANE), 0);
+        for lane in Share::lanes() {
+            let blocks = self.u32_at(lane.blocks())?;
+            if blocks > fullest.1 {
+                fullest = (lane, blocks);
+            }
+        }
+        Ok(fullest.0)
+    }
+
+    fn evict_from(
+        &mut self,
+        share: Share,
+        now: UnixTime,
+        gone: &mut GaveWay,
+    ) -> Result<(), Damaged> {
+        let oldest = self.u32_at(share.oldest())?;
+        if oldest == NONE {
+            return Err(Damaged); // what it is said to take is wrong
+        }
+        if !self.has_expired(oldest, now)? {
+            let kind = self.kind_of(oldest)?;
+            gone.all += 1;
+            gone.sessions += u32::from(kind == kind::SESSION);
+            let slot = slot_of_evicted(kind);
+            let so_far = self.read(slot).map(u64::from_le_bytes)?;
+            self.write(slot, &so_far.wrapping_add(1).to_le_bytes())?;
+        }
+        self.remove_record(oldest)
+    }
+
+    /// What had to go since the zone was made.
+    pub(super) fn evicted(&self) -> Evicted {
+        let of = |kind| self.read(slot_of_evicted(kind)).map_or(0, u64::from_le_bytes);
+        Evicted {
+            sessions: of(kind::SESSION),
+            credentials: of(kind::CREDENTIALS),
+            documents: of(kind::DOCUMENT),
+            strangers: of(kind::STRANGER),
+        }
+    }
+}
+
+/// With 16 blocks per insert the sweep has been everywhere before a zone is filled three times over
+/// with sessions of five blocks.
+const SWEPT_PER_INSERT: u32 = 16;
+/// Some microseconds of looking before a live record is given up.
+const SWEPT_WHEN_FULL: u32 = 64;
