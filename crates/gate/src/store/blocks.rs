@@ -1,6 +1,6 @@
 //! Free blocks, and the chains of blocks that hold payloads.
 
-use super::layout::{HEAD_ROOM, NONE, TAIL_ROOM, block, head, header, mark};
+use super::layout::{BLOCK, HEAD_ROOM, NONE, TAIL_ROOM, block, head, header, mark};
 use super::memory::{Damaged, Memory};
 
 impl Memory<'_> {
@@ -27,9 +27,13 @@ impl Memory<'_> {
         Ok(free)
     }
 
+    /// Frees a block. Of what it held nothing is left: tokens, names, keys.
     pub(super) fn give_back(&mut self, block: u32) -> Result<(), Damaged> {
-        self.set_u32(block, block::MARK, mark::FREE)?;
-        self.set_u32(block, block::NEXT, self.u32_at(header::FIRST_FREE)?)?;
+        const { assert!(mark::FREE == 0) };
+        let mut wiped = [0; BLOCK];
+        let next = self.u32_at(header::FIRST_FREE)?.to_le_bytes();
+        wiped.iter_mut().skip(block::NEXT).zip(next).for_each(|(to, from)| *to = from);
+        self.set(block, block::MARK, &wiped)?;
         self.set_u32_at(header::FIRST_FREE, block)?;
         self.count(header::FREE, 1)
     }

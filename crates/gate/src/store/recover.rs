@@ -7,7 +7,7 @@
 
 use super::blocks::Chain;
 use super::index::BY_KEY;
-use super::layout::{MAX_PAYLOAD, NONE, block, head, header, mark};
+use super::layout::{BLOCK, MAX_PAYLOAD, NONE, block, blocks_for, head, header, mark};
 use super::lru::Sorter;
 use super::memory::{Damaged, Memory};
 use super::record::{Checksum, Fields, Owner};
@@ -55,7 +55,21 @@ impl Memory<'_> {
                 self.give_back(block)?;
             }
         }
+        self.wipe_above(high_water)?;
         Ok(found)
+    }
+
+    /// The one record that was being written when its writer was killed may lie above the mark, if that
+    /// write was lost.
+    fn wipe_above(&mut self, high_water: u32) -> Result<(), Damaged> {
+        let end = high_water.saturating_add(blocks_for(MAX_PAYLOAD)).min(self.geometry.blocks);
+        for block in high_water + 1..=end {
+            // Read first: to write costs memory that was never touched.
+            if self.slice_of(block, 0, BLOCK)?.iter().any(|byte| *byte != 0) {
+                self.set(block, 0, &[0; BLOCK])?;
+            }
+        }
+        Ok(())
     }
 
     fn is_whole(&self, record: u32) -> Result<bool, Damaged> {

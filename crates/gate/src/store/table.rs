@@ -300,4 +300,12 @@ impl<'m> Table<'m> {
     pub(super) fn memory(&self) -> &Memory<'m> {
         &self.memory
     }
+
+    /// Whether anything is written in a block that was never used.
+    pub(super) fn has_bytes_above(&self) -> bool {
+        let from = self.memory.u32_at(header::HIGH_WATER).unwrap() + 1;
+        let blocks = from..=self.memory.geometry.blocks;
+        let is_empty = |block| self.memory.slice_of(block, 0, BLOCK) == Ok(&[0; BLOCK]);
+        !blocks.into_iter().all(is_empty)
+    }
 }

@@ -123,6 +123,7 @@ impl Story {
                 assert_eq!(kept.get(key), Some(item), "{what}: a record was lost");
             }
         }
+        assert!(!table.has_bytes_above(), "{what}: a record lies where none can be");
         self.act.carry_out(&mut table, self.now).unwrap();
         let kept = by_key(audit(&table));
         if let Act::Insert(item) = &self.act {
@@ -186,7 +187,7 @@ fn a_worker_may_be_killed_while_it_recovers() {
     for (number, story) in stories().into_iter().enumerate() {
         let Some(killed) = story.kill_at(12 + number as u32, Mode::Unordered) else { continue };
         for mode in [Mode::Torn, Mode::Unordered] {
-            for nth in (number as u32..).step_by(83) {
+            for nth in (number as u32..).step_by(127) {
                 let mut zone = killed.clone();
                 let log = at_write(nth, mode, || {
                     let _ = zone.open();

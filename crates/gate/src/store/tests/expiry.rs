@@ -1,6 +1,6 @@
 //! What ends records: time, sign-out, replacement; and leases, which live by it.
 
-use super::super::{Owner, Record};
+use super::super::{Owner, Record, Table};
 use super::zone::{Item, SMALL, Zone, audit, hash, key, payload_of};
 use crate::time::UnixTime;
 
@@ -60,6 +60,44 @@ fn signing_out_ends_all_records_of_the_user_and_of_nobody_else() {
     let kept = audit(&table);
     assert_eq!(kept.len(), 80);
     assert!(!kept.iter().any(|(_, i)| i.owner.subject == hash(3) || i.owner.sid == hash(7)));
+}
+
+#[test]
+fn of_a_record_that_ended_no_byte_is_left() {
+    type End = fn(&mut Table<'_>, &Item);
+    let ends: [(&str, End); 6] = [
+        ("removed", |table, item| assert_eq!(table.remove(&item.key), Ok(true))),
+        ("signed out", |table, item| {
+            assert_eq!(table.remove_by_subject(&item.owner.subject), Ok(1));
+        }),
+        ("its session ended", |table, item| {
+            assert_eq!(table.remove_by_sid(&item.owner.sid), Ok(1));
+        }),
+        ("replaced", |table, item| {
+            let other = Item { payload: vec![0; 10], owner: Owner::NOBODY, ..item.clone() };
+            table.insert(&other.record(), NOW).unwrap();
+        }),
+        ("swept", |table, _| assert_eq!(table.sweep(UnixTime(9_000), 1_000), Ok(1))),
+        ("evicted", |table, _| {
+            for number in 100..400 {
+                let other = Item::new(number, 1_500, 99_000);
+                table.insert(&other.record(), NOW).unwrap();
+            }
+        }),
+    ];
+    for (what, end) in ends {
+        let mut zone = Zone::new(SMALL);
+        let item = Item::new(3, 2_150, 9_000);
+        zone.open().insert(&item.record(), NOW).unwrap();
+        let is_left = |zone: &Zone| {
+            let parts = [&item.payload[..300], &item.payload[400..800], &item.payload[2_100..]];
+            parts.map(|part| zone.bytes.windows(part.len()).any(|bytes| bytes == part))
+        };
+        assert_eq!(is_left(&zone), [true; 3], "{what}");
+        end(&mut zone.open(), &item);
+        assert_eq!(is_left(&zone), [false; 3], "{what}");
+        audit(&zone.open());
+    }
 }
 
 #[test]

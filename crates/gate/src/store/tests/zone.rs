@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicU32;
 
 use super::super::kind;
-use super::super::layout::{NONE, block, blocks_for, head, header, mark};
+use super::super::layout::{BLOCK, NONE, block, blocks_for, head, header, mark};
 use super::super::shares::Share;
 use super::super::{Key, Owner, Record, Region, Table};
 use crate::time::UnixTime;
@@ -206,6 +206,8 @@ fn audit_counts(table: &Table<'_>, items: &[(u64, Item)]) {
     let mut block = memory.u32_at(header::FIRST_FREE).unwrap();
     while block != NONE {
         assert_eq!(memory.u32_of(block, block::MARK), Ok(mark::FREE));
+        let rest = memory.slice_of(block, block::OWNER, BLOCK - block::OWNER).unwrap();
+        assert!(rest.iter().all(|byte| *byte == 0), "something is left in a free block");
         free += 1;
         assert!(free <= memory.geometry.blocks, "the free list runs in a circle");
         block = memory.u32_of(block, block::NEXT).unwrap();
