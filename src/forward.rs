@@ -137,7 +137,8 @@ fn admit<'r>(
     match permit.identity() {
         Ok(session) => {
             answers::note(r, Status::Known, None)?;
-            r.add_response_headers(identity_headers(session, &provider.headers))?;
+            let encoding = r.location().header_encoding();
+            r.add_response_headers(identity_headers(session, &provider.headers, encoding))?;
         }
         Err(Grounds::Path) => answers::note(r, Status::UnauthPath, None)?,
         Err(Grounds::Pass) => answers::note(r, Status::Pass, None)?,

@@ -40,8 +40,11 @@ pub(crate) static TABLE: [Variable; 14] = [
 /// Of the seven headers of the user, in the order of `gate::identity::HEADERS`. Only an admitted
 /// visitor has any.
 fn user_header<'r>(r: &Request<'r>, at: usize) -> &'r [u8] {
+    let encoding = r.location().header_encoding();
     let session = admitted(r);
-    session.and_then(|session| session.user_headers().get(at).copied()).unwrap_or_default()
+    session
+        .and_then(|session| session.user_headers_in(encoding).get(at).copied())
+        .unwrap_or_default()
 }
 
 /// The session of an admitted visitor.

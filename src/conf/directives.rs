@@ -34,6 +34,12 @@ pub(crate) static TABLE: &[Row] = &[
         location::set_identity_headers,
     ),
     Row::location(
+        c"authentik_header_encoding",
+        HTTP | SERVER | LOCATION,
+        ONE,
+        location::set_header_encoding,
+    ),
+    Row::location(
         c"authentik_strip_cookie",
         HTTP | SERVER | LOCATION,
         FLAG,

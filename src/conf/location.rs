@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gate::decision::Unauthenticated;
+use gate::identity::HeaderEncoding;
 use gate::paths::UnauthPaths;
 use gate::require::{Requirements, Rule};
 use gate::status::Format;
@@ -22,6 +23,7 @@ pub(crate) struct LocationConf {
     unauthenticated: Option<Unauthenticated>,
     identity_headers: Option<Arc<[Box<[u8]>]>>,
     strip_cookie: Option<bool>,
+    header_encoding: Option<HeaderEncoding>,
     require: Option<Requirements>,
     /// Not inherited, as no directive that answers is.
     pub(super) status: Option<StatusPage>,
@@ -61,6 +63,11 @@ impl LocationConf {
         self.asked_by.as_ref().map(|asked_by| &asked_by.trusted)
     }
 
+    /// `authentik_header_encoding`.
+    pub(crate) fn header_encoding(&self) -> HeaderEncoding {
+        self.header_encoding.unwrap_or_default()
+    }
+
     /// `authentik_strip_cookie`.
     pub(crate) fn strips_cookie(&self) -> bool {
         self.strip_cookie.unwrap_or(true)
@@ -80,6 +87,7 @@ pub(crate) fn merge(
         unauthenticated,
         identity_headers,
         strip_cookie,
+        header_encoding,
         require,
         status,
         asked_by,
@@ -94,6 +102,7 @@ pub(crate) fn merge(
     inherit(unauthenticated, &parent.unauthenticated);
     inherit(identity_headers, &parent.identity_headers);
     inherit(strip_cookie, &parent.strip_cookie);
+    inherit(header_encoding, &parent.header_encoding);
     inherit(require, &parent.require);
     inherit(asked_by, &parent.asked_by);
 
@@ -207,6 +216,21 @@ fn identity_header(name: &str) -> Result<Box<[u8]>, Mistake> {
         return Err(wrong("carries the request itself and cannot be removed from it"));
     }
     Ok(lower.into_bytes().into())
+}
+
+pub(super) fn set_header_encoding(
+    conf: &mut LocationConf,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
+    if conf.header_encoding.is_some() {
+        return Err(duplicate("authentik_header_encoding"));
+    }
+    let value = cf.argument();
+    let encoding = HeaderEncoding::parse(&value).ok_or_else(|| {
+        format!("authentik_header_encoding: \"{value}\" is not one of utf8, percent, latin1")
+    })?;
+    conf.header_encoding = Some(encoding);
+    Ok(())
 }
 
 pub(super) fn set_strip_cookie(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {

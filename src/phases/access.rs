@@ -1,7 +1,7 @@
 //! Access: asks the gate, applies its verdict.
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
-use gate::identity::{HEADERS, ProviderHeaders, SessionView, folds_to};
+use gate::identity::{HEADERS, HeaderEncoding, ProviderHeaders, SessionView, folds_to};
 use gate::paths::{Effort, PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
@@ -133,13 +133,14 @@ fn set_identity_headers<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
 ) -> Result<(), Fault> {
+    let encoding = r.location().header_encoding();
     let extras = session.extra_headers().count();
     if extras == 0 {
-        r.add_headers(NAMES.len(), the_twelve(session, provider))?;
+        r.add_headers(NAMES.len(), the_twelve(session, provider, encoding))?;
     } else {
         // The client's own of these names too.
         r.remove_headers(|name, _| session.overrides(name))?;
-        r.add_headers(NAMES.len() + extras, identity_headers(session, provider))?;
+        r.add_headers(NAMES.len() + extras, identity_headers(session, provider, encoding))?;
     }
     r.state()?.headers_set.set(true);
     #[cfg(feature = "suspend-all")]
@@ -152,21 +153,24 @@ fn set_identity_headers<'r>(
 pub(crate) fn identity_headers<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
+    encoding: HeaderEncoding,
 ) -> impl Iterator<Item = NewHeader<'r>> {
     let session = *session;
     let overridden = move |header: &NewHeader<'_>| session.overrides(header.name.lowercase());
-    let extra = session.extra_headers().map(|extra| NewHeader {
+    let extra = session.extra_headers_in(encoding).map(|extra| NewHeader {
         name: HeaderName::of_any(extra.name, extra.lowercase),
         value: extra.value,
     });
-    the_twelve(&session, provider).filter(move |header| !overridden(header)).chain(extra)
+    the_twelve(&session, provider, encoding).filter(move |header| !overridden(header)).chain(extra)
 }
 
 fn the_twelve<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
+    encoding: HeaderEncoding,
 ) -> impl Iterator<Item = NewHeader<'r>> + use<'r> {
-    let values = session.user_headers().into_iter().chain(provider.values());
+    let user = session.user_headers_in(encoding);
+    let values = user.into_iter().chain(provider.values_in(encoding));
     NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value })
 }
 

@@ -326,6 +326,35 @@ fn nginx_itself_sees_what_is_set_for_the_application_and_routes_by_none_of_it() 
     assert_eq!(site.app.last().all("Authorization"), [""; 0]);
 }
 
+#[test]
+fn names_reach_an_application_in_the_characters_that_it_reads() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }
+         location /percent/ { authentik_header_encoding percent; proxy_pass http://app; }
+         location /latin1/ {
+             authentik_header_encoding latin1;
+             proxy_set_header X-Variable $authentik_name;
+             proxy_pass http://app;
+         }",
+    );
+    let browser = site.signed_in_as("zoe");
+    // The bytes EB and FC are no UTF-8; the stand-in shows them as U+FFFD.
+    for (path, expected) in [
+        ("/", "Zoë Müller 日本語 😀"),
+        ("/percent/", "Zo%C3%AB M%C3%BCller %E6%97%A5%E6%9C%AC%E8%AA%9E %F0%9F%98%80"),
+        ("/latin1/", "Zo\u{fffd} M\u{fffd}ller %E6%97%A5%E6%9C%AC%E8%AA%9E %F0%9F%98%80"),
+    ] {
+        assert_eq!(browser.get(path).status(), 200, "{path}");
+        let told = site.app.last();
+        assert_eq!(told.header("X-authentik-name"), Some(expected), "{path}");
+        assert_eq!(told.identity_headers().len(), 12, "{path}");
+        if path == "/latin1/" {
+            assert_eq!(told.header("X-Variable"), Some(expected));
+        }
+    }
+}
+
 /// Names of the identity headers, sorted, in lower case.
 fn names(received: &Received) -> Vec<String> {
     let mut names: Vec<String> = received

@@ -135,6 +135,8 @@ fn s49_patterns_and_paths_may_be_anything() {
         if let Some(view) = SessionView::over(bytes) {
             let _ = (view.user_headers(), view.sid(), view.is_in_group(b"staff"));
             let _ = (view.has_entitlement(b"e"), view.extra_headers().count(), view.token());
+            let _ = view.user_headers_in(crate::identity::HeaderEncoding::Latin1);
+            let _ = view.extra_headers_in(crate::identity::HeaderEncoding::Percent).count();
         }
     });
 }

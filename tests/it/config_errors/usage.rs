@@ -18,6 +18,13 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "authentik_provider: no provider \"wikki\"; there are wiki",
     ),
     (
+        "an encoding that is none",
+        "%%WIKI%% server { authentik_provider wiki;
+            authentik_header_encoding ascii; # <-
+         }",
+        "authentik_header_encoding: \"ascii\" is not one of utf8, percent, latin1",
+    ),
+    (
         "auto without an outpost",
         "%%WIKI%% server {
             authentik_provider auto; # <-

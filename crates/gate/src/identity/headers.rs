@@ -1,5 +1,6 @@
 //! The identity headers (authentik-outpost.md §8.1): their names, and names that pass for them.
 
+use super::encoding::HeaderEncoding;
 use super::render::push_clean;
 use crate::question::USER_AGENT;
 
@@ -58,6 +59,8 @@ const fn fold(byte: u8) -> u8 {
 pub struct ProviderHeaders {
     /// Each with a NUL byte at its end.
     values: [Vec<u8>; PROVIDER_HEADERS],
+    /// Those that are another text in another encoding, by their place; mostly none.
+    encoded: Vec<(usize, HeaderEncoding, Vec<u8>)>,
 }
 
 impl ProviderHeaders {
@@ -70,23 +73,47 @@ impl ProviderHeaders {
             value.push(0);
             value
         };
-        Self {
-            values: [
-                value(jwks_uri),
-                value(outpost_name),
-                value(provider_name),
-                value(application),
-                value(USER_AGENT),
-            ],
+        let values = [
+            value(jwks_uri),
+            value(outpost_name),
+            value(provider_name),
+            value(application),
+            value(USER_AGENT),
+        ];
+        let mut encoded = Vec::new();
+        for (at, value) in values.iter().enumerate() {
+            for encoding in HeaderEncoding::OTHERS {
+                if let Some(mut value) = encoding.encode(without_nul(value)) {
+                    value.push(0);
+                    encoded.push((at, encoding, value));
+                }
+            }
         }
+        Self { values, encoded }
+    }
+
+    /// [`values`](Self::values) in an encoding.
+    #[must_use]
+    pub fn values_in(&self, encoding: HeaderEncoding) -> [&[u8]; PROVIDER_HEADERS] {
+        let mut values = self.values();
+        for (at, of, value) in &self.encoded {
+            if let Some(plain) = values.get_mut(*at).filter(|_| *of == encoding) {
+                *plain = without_nul(value);
+            }
+        }
+        values
     }
 
     /// The values, in the order of the last [`PROVIDER_HEADERS`] of [`HEADERS`]. The byte behind
     /// each is NUL.
     #[must_use]
     pub fn values(&self) -> [&[u8]; PROVIDER_HEADERS] {
-        self.values.each_ref().map(|value| value.split_last().map_or(&[][..], |(_, text)| text))
+        self.values.each_ref().map(|value| without_nul(value))
     }
+}
+
+fn without_nul(value: &[u8]) -> &[u8] {
+    value.strip_suffix(b"\0").unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -144,5 +171,9 @@ mod tests {
         let expected = ["https://a/jwks/", "edgeö", "p-proxy", "app-proxy", version];
         assert_eq!(headers.values(), expected.map(str::as_bytes));
         assert!(headers.values.iter().all(|value| value.ends_with(b"\0")));
+        assert_eq!(headers.values_in(HeaderEncoding::Utf8), headers.values());
+        assert_eq!(headers.values_in(HeaderEncoding::Percent)[1], b"edge%C3%B6");
+        assert_eq!(headers.values_in(HeaderEncoding::Latin1)[1], b"edge\xF6");
+        assert_eq!(headers.values_in(HeaderEncoding::Latin1)[2], b"p-proxy");
     }
 }

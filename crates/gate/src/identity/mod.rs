@@ -3,11 +3,13 @@
 //! A record is written once, at login ([`render`]), with every header value ready. A request
 //! reads it where it lies ([`SessionView`]): no allocation, no formatting.
 
+mod encoding;
 mod extra;
 mod headers;
 mod record;
 mod render;
 
+pub use encoding::HeaderEncoding;
 pub use extra::BasicAttributes;
 pub use headers::{
     HEADERS, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to, is_identity_header,

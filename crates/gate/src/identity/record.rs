@@ -11,18 +11,21 @@
 //!  32  flags, u32
 //!  36  number of extra headers, u32
 //!  40  per slot: offset u32, length u32
-//! 144  the slots' bytes
+//! 152  the slots' bytes
 //! ```
 //!
 //! A list is, per item, its length as u32 and its bytes. An extra header is the lengths of name
-//! and value as u32, then name, name in lower case and value, each with its NUL.
+//! and value as u32, then name, name in lower case and value, each with its NUL. A value in another
+//! encoding is the number of its header (first the user's, then the extra ones), the encoding and its
+//! length as u32, then the value with its NUL; in the order of the headers, and only where it differs.
 
+use super::encoding::HeaderEncoding;
 use super::headers::{USER_HEADERS, folds_to};
 use crate::provider::ProviderKey;
 use crate::time::UnixTime;
 
 /// Changes with the layout: records of another one are no sessions.
-pub(super) const MAGIC: [u8; 4] = *b"aks1";
+pub(super) const MAGIC: [u8; 4] = *b"aks2";
 
 /// Where the table of slots begins.
 pub(super) const SLOTS_AT: usize = 40;
@@ -49,12 +52,13 @@ pub(super) enum Slot {
     BackendOverride,
     HostHeader,
     Extras,
+    Encoded,
 }
 
 impl Slot {
-    pub(super) const COUNT: usize = Self::Extras as usize + 1;
+    pub(super) const COUNT: usize = Self::Encoded as usize + 1;
 
-    const USER: [Self; USER_HEADERS] = [
+    pub(super) const USER: [Self; USER_HEADERS] = [
         Self::Username,
         Self::Groups,
         Self::Entitlements,
@@ -123,6 +127,52 @@ impl<'r> SessionView<'r> {
     #[must_use]
     pub fn user_headers(self) -> [&'r [u8]; USER_HEADERS] {
         Slot::USER.map(|slot| self.slot(slot))
+    }
+
+    /// The same in an encoding: a value that is plain ASCII is as it is.
+    #[must_use]
+    pub fn user_headers_in(self, encoding: HeaderEncoding) -> [&'r [u8]; USER_HEADERS] {
+        let mut values = self.user_headers();
+        for (number, value) in self.encoded(encoding) {
+            if let Some(plain) = values.get_mut(number) {
+                *plain = value;
+            }
+        }
+        values
+    }
+
+    /// [`extra_headers`](Self::extra_headers) in an encoding.
+    pub fn extra_headers_in(
+        self,
+        encoding: HeaderEncoding,
+    ) -> impl Iterator<Item = ExtraHeader<'r>> {
+        let mut encoded = self.encoded(encoding).peekable();
+        (USER_HEADERS..).zip(self.extra_headers()).map(move |(number, extra)| {
+            while encoded.next_if(|(earlier, _)| *earlier < number).is_some() {}
+            match encoded.next_if(|(same, _)| *same == number) {
+                Some((_, value)) => ExtraHeader { value, ..extra },
+                None => extra,
+            }
+        })
+    }
+
+    /// Numbers and values of the headers that are another text in this encoding.
+    fn encoded(self, encoding: HeaderEncoding) -> impl Iterator<Item = (usize, &'r [u8])> {
+        let mut rest = match encoding {
+            HeaderEncoding::Utf8 => &[][..],
+            HeaderEncoding::Percent | HeaderEncoding::Latin1 => self.slot(Slot::Encoded),
+        };
+        std::iter::from_fn(move || {
+            loop {
+                let number = take_u32(&mut rest)?;
+                let of = take_u32(&mut rest)?;
+                let length = take_u32(&mut rest)?;
+                let value = take_text(&mut rest, length)?;
+                if of == encoding as usize {
+                    return Some((number, value));
+                }
+            }
+        })
     }
 
     /// Headers to set after the twelve.

@@ -1,5 +1,6 @@
 //! Writes a session record: at login, so that no request has to.
 
+use super::encoding::HeaderEncoding;
 use super::extra::{BasicAttributes, Extra, extra_headers};
 use super::record::{DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};
 use crate::provider::Provider;
@@ -48,6 +49,8 @@ pub fn render(
     record.text(Slot::BackendOverride, whole(&claims.proxy.backend_override));
     record.text(Slot::HostHeader, whole(&claims.proxy.host_header));
     record.slot(Slot::Extras, |bytes| extras.iter().for_each(|extra| push_extra(bytes, extra)));
+    let encoded = encoded(&record, &extras);
+    record.slot(Slot::Encoded, |bytes| bytes.extend_from_slice(encoded.expose()));
 
     Rendered { record: record.finish(), expires: claims.exp }
 }
@@ -89,6 +92,17 @@ impl Record {
         self.put(at + 4, number(length));
     }
 
+    /// What was put into a slot before.
+    fn written(&self, slot: Slot) -> &[u8] {
+        let at = SLOTS_AT + 8 * slot as usize;
+        let number = |at: usize| {
+            let bytes = self.bytes.get(at..).and_then(|rest| rest.first_chunk());
+            bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
+        };
+        let (offset, length) = (number(at), number(at + 4));
+        self.bytes.get(offset..).and_then(|rest| rest.get(..length)).unwrap_or_default()
+    }
+
     fn finish(mut self) -> Secret {
         let length = number(self.bytes.len());
         self.put(4, length);
@@ -127,6 +141,26 @@ fn push_list(bytes: &mut Vec<u8>, items: &[String]) {
         bytes.extend_from_slice(&number(item.len()));
         bytes.extend_from_slice(item.as_bytes());
     }
+}
+
+/// The header values in the encodings in which they are another text. All of them, not only those that
+/// some location uses now: a session outlives the configuration, and few values are not plain ASCII.
+fn encoded(record: &Record, extras: &[Extra]) -> Secret {
+    let user = Slot::USER.iter().map(|slot| record.written(*slot));
+    let mut bytes = Vec::new();
+    for (header, value) in user.chain(extras.iter().map(|extra| extra.value.as_slice())).enumerate()
+    {
+        for encoding in HeaderEncoding::OTHERS {
+            if let Some(value) = encoding.encode(value) {
+                bytes.extend_from_slice(&number(header));
+                bytes.extend_from_slice(&number(encoding as usize));
+                bytes.extend_from_slice(&number(value.len()));
+                bytes.extend_from_slice(&value);
+                bytes.push(0);
+            }
+        }
+    }
+    Secret::new(bytes)
 }
 
 fn push_extra(bytes: &mut Vec<u8>, extra: &Extra) {

@@ -108,6 +108,44 @@ fn every_text_has_a_nul_behind_it() {
 }
 
 #[test]
+fn each_encoding_of_the_headers_is_made_at_login() {
+    let claims = claims(json!({
+        "preferred_username": "zo\u{eb}", "groups": ["staff", "\u{10d}"], "name": "Z", "email": "a@b",
+        "ak_proxy": {"user_attributes": {"additionalHeaders":
+            {"X-A": "plain", "X-B": "\u{fc}", "X-C": "5 %", "X-D": "plain"}}},
+    }));
+    let record = record(&claims, None);
+    let view = SessionView::over(record.expose()).unwrap();
+    let shown = |encoding| {
+        let extra = view.extra_headers_in(encoding).map(|extra| extra.value.to_vec());
+        let user = view.user_headers_in(encoding).map(<[u8]>::to_vec);
+        (user[..2].to_vec(), user[4].clone(), extra.collect::<Vec<_>>())
+    };
+    let bytes = |texts: &[&[u8]]| texts.iter().map(|text| text.to_vec()).collect::<Vec<_>>();
+    let z = b"Z".to_vec();
+    for (encoding, user, extra) in [
+        (
+            HeaderEncoding::Utf8,
+            [&b"zo\xC3\xAB"[..], b"staff|\xC4\x8D"],
+            [&b"plain"[..], b"\xC3\xBC", b"5 %", b"plain"],
+        ),
+        (
+            HeaderEncoding::Percent,
+            [b"zo%C3%AB", b"staff|%C4%8D"],
+            [b"plain", b"%C3%BC", b"5 %25", b"plain"],
+        ),
+        (
+            HeaderEncoding::Latin1,
+            [b"zo\xEB", b"staff|%C4%8D"],
+            [b"plain", b"\xFC", b"5 %25", b"plain"],
+        ),
+    ] {
+        assert_eq!(shown(encoding), (bytes(&user), z.clone(), bytes(&extra)), "{encoding:?}");
+    }
+    assert_eq!(view.username(), "zo\u{eb}".as_bytes(), "what rules and logs see stays as it is");
+}
+
+#[test]
 fn a_user_without_anything_has_empty_headers() {
     let record = record(&claims(json!({})), None);
     let view = SessionView::over(record.expose()).unwrap();
