@@ -1,16 +1,17 @@
-# Every action of this repository; the steps themselves are in ci/, a script each.
+# Every action of this repository; the steps themselves are in ci/, a script each. Each target installs
+# what it needs and is not there.
 .DEFAULT_GOAL := help
-.PHONY: help deps nginx build build-all install unit test it-debian it-1.28 check demo demo-stop \
-	bench valgrind asan soak browser clean
+.PHONY: help deps nginx build build-all install unit test it-debian it-1.28 matrix fresh check demo \
+	demo-stop bench valgrind asan soak browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 deps: ## install the Debian packages that are missing (and Rust, if Debian has a recent one)
-	ci/install.sh test
+	ci/install.sh test check
 
 nginx: ## prepare Debian's nginx sources, for editors and plain cargo commands
-	ci/install.sh test
+	ci/install.sh demo
 	ci/nginx.sh debian
 
 build: ## the module for Debian's nginx; the last line is its path
@@ -24,21 +25,35 @@ install: build ## put the module where Debian's nginx finds it (DESTDIR is honou
 	ci/install-module.sh
 
 unit: ## unit tests: gate, io and the stand-in authentik; no nginx needed
+	ci/install.sh unit
 	cargo test --locked -p authentik-gate -p authentik-io -p authentik-standin
 
-test: unit ## all tests: unit, then integration under each nginx
-	ci/matrix.sh $(TEST)
+test: unit ## all tests: unit, then integration under this machine's nginx and 1.28
+	ci/install.sh test
+	ci/test.sh $(TEST)
 
 it-debian: ## integration tests under Debian's nginx (TEST=name selects)
+	ci/install.sh test
 	ci/it.sh debian $(TEST)
 
 it-1.28: ## integration tests under nginx 1.28
+	ci/install.sh test
 	ci/it.sh 1.28 $(TEST)
 
+matrix: ## integration tests in roots of other Debian releases, built there with their own Rust
+	ci/install.sh matrix
+	ci/matrix.sh $(TEST)
+
+fresh: ## the README's two commands from a clone, in Debian 12 and 13 with git and make only
+	ci/install.sh fresh
+	ci/fresh.sh
+
 check: ## format, lints, drift between code and documentation
+	ci/install.sh check
 	ci/check.sh
 
 demo: ## nginx, a stand-in authentik and an application; prints the URL (DEMO_DETACH=1: in the background)
+	ci/install.sh demo
 	ci/demo.sh start
 
 demo-stop: ## end a demo that runs in the background
@@ -65,4 +80,4 @@ browser: ## a sign-in and its error pages in Chromium; pictures in target/browse
 	ci/browser.sh
 
 clean: ## remove everything built
-	rm -rf target
+	rm -rf --one-file-system target

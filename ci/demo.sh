@@ -3,6 +3,7 @@
 #
 #   ci/demo.sh start     until Ctrl-C; with DEMO_DETACH=1 in the background, until:
 #   ci/demo.sh stop
+#   ci/demo.sh visit     at one in the background: signs in and looks at what the application received
 #
 # DEMO_PORT, DEMO_AUTHENTIK_PORT and DEMO_APP_PORT choose other ports than 8080, 9000 and 3000.
 set -eu
@@ -13,7 +14,6 @@ cd "$(dirname "$0")/.."
 running=$target/demo
 
 start() {
-    ci/install.sh demo
     . ci/site.sh
     [ ! -e "$running" ] || fail "a demo runs in the background: make demo-stop"
     site_check_ports
@@ -66,8 +66,28 @@ stop() {
     rm -rf "$site" "$running"
 }
 
+visit() {
+    [ -f "$running" ] || fail "no demo runs in the background"
+    read -r site nginx_pid standin_pid <"$running"
+    . ci/site.sh
+    asked=$site_url/reports/2026?page=2
+    browse "$asked"
+    grep -q 'to continue to <strong>Wiki' "$site/page" || fail "demo: no form to sign in at $at"
+    browse "$at" --data pick=alice
+    [ "$at" = "$asked" ] || fail "demo: the way ended at $at, not at $asked"
+    grep -q 'Hello, Alice' "$site/page" || fail "demo: the application does not know who asks"
+    echo "demo: signed in"
+}
+
+# $1: URL; then more of curl's options. The last page is in $site/page, its URL in $at.
+browse() {
+    at=$(curl -sS -L --max-time 30 -b "$site/jar" -c "$site/jar" -o "$site/page" -w '%{url_effective}' \
+        -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document' -H 'Accept: text/html' "$@")
+}
+
 case ${1-} in
     start) start ;;
     stop) stop ;;
-    *) fail "usage: ci/demo.sh start|stop" ;;
+    visit) visit ;;
+    *) fail "usage: ci/demo.sh start|stop|visit" ;;
 esac

@@ -1,31 +1,36 @@
 #!/bin/sh
 # Installs what this repository needs on Debian, only what is missing, so a second run does nothing.
 #
-#   ci/install.sh [demo|test|bench|valgrind|browser]...      no argument: demo and test
+#   ci/install.sh PURPOSE...
 #
-# demo: build and run; test: everything `make check test` uses; bench, valgrind, browser: what
-# those targets use. Rust is taken from Debian when there is none or when it is too old.
+# demo: build and run; unit, test, check, matrix, fresh, bench, valgrind, browser: what these targets
+# use. Each target asks for its own purpose and needs no other target before it. Rust is taken from
+# Debian when there is none or when it is too old.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
 main() {
-    wanted=$(packages "${@:-test}")
-    missing=$(only_missing $wanted)
-    rust=$(rust_packages)
+    wanted=$(packages "$@")
+    missing=$(only_missing $wanted | sort -u)
+    rust=$(rust_packages "$@")
     if [ -n "$missing$rust" ]; then
         apt_install $missing $rust
     fi
     require_rust
 }
 
-# The packages of each purpose. curl: scripts wait for servers with it.
+# The packages of each purpose. curl: scripts wait for servers with it; procps: the tests use kill(1).
 packages() {
     for purpose; do
         case $purpose in
             demo) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
-            test) packages demo; echo caddy "$(http3_client)" ;;
+            unit) echo gcc libc6-dev ca-certificates ;;
+            test) packages demo unit; echo caddy procps "$(http3_client)" ;;
+            check) packages demo unit ;;
+            matrix) packages demo; echo mmdebstrap ;;
+            fresh) echo git mmdebstrap ;;
             bench) packages test; echo wrk valgrind python3 ;;
             valgrind) packages test; echo valgrind ;;
             browser) packages demo; echo chromium-driver python3 ;;
@@ -52,7 +57,7 @@ only_missing() {
 # Debian 13: cargo. Debian 12: its cargo is from 2022, but the security archive keeps a current
 # compiler for browsers under the names *-web.
 rust_packages() {
-    if rust_is_new_enough; then
+    if rust_is_new_enough && ! lacks_lints "$@"; then
         return
     fi
     as_root apt-get -qq update >&2
@@ -61,6 +66,15 @@ rust_packages() {
     elif debian_has rustc-web; then
         echo cargo-web rustc-web rustfmt-web rust-web-clippy
     fi
+}
+
+# Debian has them in packages of their own.
+lacks_lints() {
+    case " $* " in
+        *" check "*) [ "$(command -v cargo)" = /usr/bin/cargo ] &&
+            ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 ;;
+        *) return 1 ;;
+    esac
 }
 
 debian_has() {
@@ -95,16 +109,6 @@ deny_service_starts() {
         trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
         printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
         as_root chmod 755 $policy
-    fi
-}
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        fail "packages are missing; as root run: ci/install.sh"
     fi
 }
 

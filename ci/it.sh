@@ -1,20 +1,21 @@
 #!/bin/sh
 # The integration tests under one nginx.
 #
-#   ci/it.sh debian|1.28|1.28-asan [FILTER]...     further arguments go to the test binary
+#   ci/it.sh NAME [FILTER]...     a name that ci/nginx.sh knows; further arguments go to the test binary
 #
-# The test binary is the same for each nginx: what differs comes by environment.
+# The test binary is the same for each nginx: what differs comes by environment. A module that this
+# nginx must refuse is built, unless AUTHENTIK_FOREIGN_MODULE names one.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-name=${1:?usage: ci/it.sh debian|1.28|1.28-asan [FILTER]...}
+name=${1:?usage: ci/it.sh NAME [FILTER]...}
 shift
 
 module_suspend_all=$(ci/module.sh "$name" test-module suspend-all)
 module=$(ci/module.sh "$name" test-module)
 case $name in debian) other=1.28 ;; *) other=debian ;; esac
-foreign=$(ci/module.sh $other test-module)
+foreign=${AUTHENTIK_FOREIGN_MODULE:-$(ci/module.sh $other test-module)}
 paths=$(ci/nginx.sh "$name")
 eval "$paths"
 # What .cargo/config.toml points to while the test binary is compiled.
@@ -23,7 +24,6 @@ ci/nginx.sh debian >/dev/null
 AUTHENTIK_NGINX=$AUTHENTIK_NGINX
 AUTHENTIK_NGINX_VERSION=$("$AUTHENTIK_NGINX" -v 2>&1 | sed 's,.*nginx/\([0-9.]*\).*,\1,')
 AUTHENTIK_MODULE=$module
-# Must be refused by this nginx.
 AUTHENTIK_FOREIGN_MODULE=$foreign
 AUTHENTIK_MODULE_SUSPEND_ALL=$module_suspend_all
 export AUTHENTIK_NGINX AUTHENTIK_NGINX_VERSION AUTHENTIK_MODULE AUTHENTIK_MODULE_SUSPEND_ALL \
@@ -43,5 +43,7 @@ fi
 files=$(ulimit -n)
 [ "$files" = unlimited ] || [ "$files" -ge 4096 ] || ulimit -n 4096
 
+# Debian's differ from release to release.
+case $name in debian) name="debian $(. /etc/os-release && echo "${VERSION_CODENAME-}")" ;; esac
 echo "== integration tests, nginx $AUTHENTIK_NGINX_VERSION ($name)"
 cargo test --locked --package nginx-authentik --test it -- "$@"

@@ -6,6 +6,16 @@ fail() {
     exit 1
 }
 
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "only root can do this; there is no sudo: $*"
+    fi
+}
+
 # Where rustup puts cargo; a pipeline's shell may not have it.
 PATH=$PATH:${HOME:-/root}/.cargo/bin
 
