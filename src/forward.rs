@@ -24,7 +24,7 @@ use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request};
 use crate::phases::access::identity_headers;
 use crate::providers::{self, Chosen};
-use crate::{answers, header_auth};
+use crate::{answers, header_auth, sessions};
 
 /// Answers whatever comes to the location. Called again whenever a waiting request is woken.
 pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, Fault> {
@@ -35,9 +35,12 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
     };
     let provider = match providers::of_forwarded(r, &url)? {
         Chosen::Provider(provider) => provider,
+        Chosen::InDoubt(provider) if is_verdict_for_known(r, front_end, &url, provider)? => provider,
         Chosen::Off => return nothing_here(r),
         Chosen::Nobody => return answers::unknown_host(r, url.authority()).map(Flow::Answer),
-        Chosen::NotYet => return answers::refusal(r, Reason::NoSettings).map(Flow::Answer),
+        Chosen::InDoubt(_) | Chosen::NotYet => {
+            return answers::refusal(r, Reason::NoSettings).map(Flow::Answer);
+        }
     };
     if is_of_another(r, front_end, provider) {
         return no_url(r, &ForwardFlaw::TwoProviders);
@@ -55,6 +58,18 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
         }
     }
     judge(r, front_end, &url, provider)
+}
+
+/// Whether the question is about a visitor who is signed in, and no sign-in is to be ended or begun.
+fn is_verdict_for_known(
+    r: &Request<'_>,
+    front_end: FrontEnd,
+    url: &ForwardUrl<'_>,
+    provider: &Provider,
+) -> Result<bool, Fault> {
+    let query = url.query().filter(|_| front_end.tells_signatures());
+    let is_page = query.and_then(signature).is_none();
+    Ok(is_page && sessions::find(r, provider)?.is_ok())
 }
 
 /// Refuses what Envoy asks about a path that leads out of Envoy's endpoint. In post-read: no location

@@ -18,7 +18,7 @@ use std::time::Instant;
 use gate::live::{Fact, Live};
 use gate::outpost::{Directory, Origin};
 
-use self::keeper::Keeper;
+use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
 use self::recheck::Recheck;
 use crate::conf::{MainConf, OutpostConf};
@@ -95,12 +95,14 @@ pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
 
 /// What was published before this worker was started, else what the disk has.
 fn at_hand(outpost: &OutpostConf, live: Live<'static>) -> (u64, Option<Arc<Directory>>) {
-    let ready =
-        |snapshot| Some(Arc::new(Directory::build(snapshot, &outpost.settings.trust, None)));
-    let published = keeper::published(live, &Origin::of(&outpost.settings));
-    let number = match published {
-        Some((number, Some(snapshot))) => return (number, ready(snapshot)),
-        Some((number, None)) => number,
+    let build = |snapshot| Directory::build(snapshot, &outpost.settings.trust, None);
+    let ready = |snapshot| Some(Arc::new(build(snapshot)));
+    let number = match keeper::published(live, &Origin::of(&outpost.settings)) {
+        Some((number, Published::Own(snapshot))) => return (number, ready(snapshot)),
+        Some((number, Published::Doubted(snapshot))) => {
+            return (number, Some(Arc::new(build(snapshot).in_doubt())));
+        }
+        Some((number, Published::Nothing | Published::Foreign)) => number,
         None => 0,
     };
     match state_file::read(outpost.state.as_deref(), &outpost.settings) {
@@ -138,7 +140,11 @@ impl Post {
         match mail {
             Mail::Directory(number, directory) => {
                 NUMBER.set(number);
-                exchange(directory, self.live);
+                exchange(Some(directory), self.live);
+            }
+            Mail::Nothing(number) => {
+                NUMBER.set(number);
+                exchange(None, self.live);
             }
             Mail::SessionEnded(session_id) => {
                 end_session(&sessions::sid(session_id.as_bytes()), self.live, "now");
@@ -158,9 +164,9 @@ impl Post {
 
 /// From here on every new request sees these providers. The keeper has the old ones too, so that
 /// it is not this thread that takes them apart.
-fn exchange(directory: Arc<Directory>, live: Live<'static>) {
+fn exchange(directory: Option<Arc<Directory>>, live: Live<'static>) {
     let begun = Instant::now();
-    DIRECTORY.set(Some(directory));
+    DIRECTORY.set(directory);
     live.raise(Fact::LongestExchange, micros(begun));
 }
 

@@ -15,6 +15,9 @@ pub(crate) enum Chosen<'r> {
     Off,
     /// This provider.
     Provider(&'r Arc<Provider>),
+    /// This provider, if the outpost's new token is of the same outpost, which is not known yet: who is
+    /// signed in goes on, nothing else.
+    InDoubt(&'r Arc<Provider>),
     /// The outpost has none for the host.
     Nobody,
     /// authentik was not reached since nginx was started, so nothing is known of its providers.
@@ -28,6 +31,7 @@ pub(crate) struct OfHost {
     only: Option<Arc<Provider>>,
     /// The server is named for the host, and does not answer by default.
     is_named: bool,
+    is_doubted: bool,
 }
 
 /// The outpost's answer for a host that another proxy asks about, looked up once too.
@@ -61,8 +65,8 @@ fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>,
         let host = asked.host();
         let found = directory.find(host, asked.port(), || r.local_port()).cloned();
         let is_named = r.server().names.cover(host);
-        let only = directory.only().cloned();
-        let _ = state.of_host.set(OfHost { found, only, is_named });
+        let (only, is_doubted) = (directory.only().cloned(), directory.is_doubted());
+        let _ = state.of_host.set(OfHost { found, only, is_named, is_doubted });
     }
     Ok(chosen(state.of_host.get(), auto, by_name))
 }
@@ -78,7 +82,8 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
     if of_forwarded.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
         let found = directory.find_told(url.host(), url.port()).cloned();
-        let of_url = OfHost { found, only: directory.only().cloned(), is_named: true };
+        let (only, is_doubted) = (directory.only().cloned(), directory.is_doubted());
+        let of_url = OfHost { found, only, is_named: true, is_doubted };
         // `Host $host` has no port.
         let asked = r.asked();
         let asked_at = directory.find_told(asked.host(), asked.port().or(url.port()));
@@ -94,10 +99,18 @@ pub(crate) fn asked_at(r: &Request<'_>) -> Option<ProviderKey> {
 }
 
 fn chosen(of_host: Option<&OfHost>, auto: Auto, by_name: bool) -> Chosen<'_> {
-    let Some(OfHost { found, only, is_named }) = of_host else { return Chosen::NotYet };
+    let Some(OfHost { found, only, is_named, is_doubted }) = of_host else {
+        return Chosen::NotYet;
+    };
     let found = found.as_ref().filter(|_| *is_named || !by_name);
     let single = only.as_ref().filter(|_| auto.or_single);
-    found.or(single).map_or(Chosen::Nobody, Chosen::Provider)
+    match (found.or(single), is_doubted) {
+        (Some(provider), false) => Chosen::Provider(provider),
+        (Some(provider), true) => Chosen::InDoubt(provider),
+        (None, false) => Chosen::Nobody,
+        // It may be one that the outpost has got since.
+        (None, true) => Chosen::NotYet,
+    }
 }
 
 /// Whether the provider is one of the outpost's, rather than written in this server's configuration.
@@ -119,7 +132,7 @@ pub(crate) fn known<'r>(r: &Request<'r>) -> Option<&'r Arc<Provider>> {
     match (r.location().protection(), of_host) {
         (Protection::By(provider), _) => Some(provider),
         (Protection::Auto(auto), Some(_)) => match chosen(of_host, *auto, true) {
-            Chosen::Provider(provider) => Some(provider),
+            Chosen::Provider(provider) | Chosen::InDoubt(provider) => Some(provider),
             Chosen::Off | Chosen::Nobody | Chosen::NotYet => None,
         },
         (Protection::Off | Protection::Auto(_), _) => None,

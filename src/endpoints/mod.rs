@@ -15,10 +15,10 @@ use gate::reason::Reason;
 use gate::response::Response;
 use gate::status::Status;
 
-use crate::answers;
 use crate::conf::Auto;
 use crate::ngx::{Fault, Flow, Request};
 use crate::providers::{self, Chosen};
+use crate::{answers, sessions};
 
 /// Answers the request if it is for one of the endpoints.
 pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -90,6 +90,15 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
             Some(endpoint) => Addressed::To(endpoint, provider),
             None => Addressed::Elsewhere,
         },
+        // What may be another outpost's signs nobody in.
+        (Chosen::InDoubt(provider), _) => match at(&provider.external.endpoints_path) {
+            Some(Endpoint::Ping) => Addressed::Ping,
+            Some(Endpoint::SignOut) if sessions::find(r, provider)?.is_ok() => {
+                Addressed::To(Endpoint::SignOut, provider)
+            }
+            Some(Endpoint::SignOut | Endpoint::Start | Endpoint::Callback) => Addressed::NotYet,
+            None => Addressed::Elsewhere,
+        },
         (Chosen::Off, _) | (_, None) => Addressed::Elsewhere,
         (Chosen::Nobody | Chosen::NotYet, Some(Endpoint::Ping)) => Addressed::Ping,
         (Chosen::Nobody, Some(_)) => Addressed::Nobody,
@@ -107,7 +116,7 @@ fn providers_here<'r>(
         None => Chosen::Off,
     };
     let of_host = match of_host {
-        Chosen::Provider(provider) => Some(provider),
+        Chosen::Provider(provider) | Chosen::InDoubt(provider) => Some(provider),
         Chosen::Off | Chosen::Nobody | Chosen::NotYet => None,
     };
     let others = r.server().providers.iter().chain(of_host);

@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime};
 use authentik_io::outpost::Events;
 use gate::live::{Fact, Live};
 use gate::outpost::{
-    Candidate, Directory, Gap, Origin, OutpostSettings, RefreshError, Snapshot, TooLarge,
+    Candidate, Directory, Gap, Origin, Outpost, OutpostSettings, RefreshError, Snapshot, TooLarge,
 };
 use gate::secret::Secret;
 use gate::time::UnixTime;
 
+use super::keeper::Published;
 use super::mailbox::{Mail, Mailbox};
 use super::{keeper, state_file};
 use crate::conf::OutpostConf;
@@ -121,10 +122,31 @@ impl Herald {
 
     /// What is served now: published, or after a restart from the disk.
     fn previous(&self) -> Option<Snapshot> {
-        let published =
-            keeper::published(self.live, &self.origin).and_then(|(_, snapshot)| snapshot);
-        let on_disk = || state_file::read(self.state.as_deref(), &self.settings).ok().flatten();
-        published.or_else(on_disk)
+        match keeper::published(self.live, &self.origin) {
+            Some((_, Published::Own(snapshot))) => Some(snapshot),
+            Some((_, Published::Nothing | Published::Doubted(_) | Published::Foreign)) | None => {
+                state_file::read(self.state.as_deref(), &self.settings).ok().flatten()
+            }
+        }
+    }
+
+    /// What another token has brought is ours, if this one is of the same outpost: `outpost` is what
+    /// authentik says. Else it means nothing any more.
+    fn resolve_doubt(&self, outpost: Option<&Outpost>) {
+        let published = keeper::published(self.live, &self.origin);
+        let Some((_, Published::Doubted(snapshot))) = published.filter(|_| self.is_holder()) else {
+            return;
+        };
+        if outpost.is_some_and(|outpost| outpost.pk == snapshot.outpost.pk) {
+            self.publish(&snapshot);
+            let text = "outpost: the new token is of the same outpost; its settings stay";
+            self.log(Level::Notice, text.to_owned());
+        } else {
+            let _ = self.post(&self.origin.mark(&Secret::default()));
+            let text = "outpost: the new token is of another outpost; what the former one had is \
+                        not served any more";
+            self.log(Level::Notice, text.to_owned());
+        }
     }
 
     /// The number under which the board has the document now.
@@ -195,6 +217,10 @@ impl Events for Herald {
         self.gap.refresh_begins();
     }
 
+    fn outpost_known(&self, outpost: &Outpost) {
+        self.resolve_doubt(Some(outpost));
+    }
+
     fn refreshed(&self, mut snapshot: Snapshot) {
         // A connection that is being handed over may be slower than its successor.
         if !self.is_holder() {
@@ -218,6 +244,9 @@ impl Events for Herald {
     }
 
     fn refresh_failed(&self, error: &RefreshError) {
+        if error.is_of_another() {
+            self.resolve_doubt(None);
+        }
         self.answer_calls();
         self.live.set(Fact::LastFailure, now());
         self.live.add(Fact::RefreshFailures, 1);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use authentik_io::outpost::{Agent, Identity};
 use gate::live::{Fact, Live};
-use gate::outpost::{Candidate, Directory, Origin, OutpostSettings, Snapshot};
+use gate::outpost::{Candidate, Directory, Found, Origin, OutpostSettings, Snapshot};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::herald::Herald;
@@ -105,11 +105,30 @@ impl Keeper {
     }
 }
 
-/// The number of what is on the board, and what it says, if it came from this `origin`.
-pub(super) fn published(live: Live<'static>, origin: &Origin) -> Option<(u64, Option<Snapshot>)> {
+/// What is on the board.
+pub(super) enum Published {
+    /// Settings that came by this very connection.
+    Own(Snapshot),
+    /// Nothing is known, says this very connection.
+    Nothing,
+    /// Settings that came from this authentik by another token.
+    Doubted(Snapshot),
+    /// What means nothing to this connection.
+    Foreign,
+}
+
+/// The number of what is on the board, and what it is to this `origin`.
+pub(super) fn published(live: Live<'static>, origin: &Origin) -> Option<(u64, Published)> {
     let (number, document) = live.board()?.read()?;
-    let snapshot = origin.unmark(&document).and_then(|own| Snapshot::from_json(own).ok());
-    Some((number, snapshot))
+    let published = match origin.unmark(&document) {
+        Found::Own([]) => Published::Nothing,
+        Found::Own(own) => Snapshot::from_json(own).map_or(Published::Foreign, Published::Own),
+        Found::ByOtherToken(other) => {
+            Snapshot::from_json(other).map_or(Published::Foreign, Published::Doubted)
+        }
+        Found::Foreign => Published::Foreign,
+    };
+    Some((number, published))
 }
 
 /// Nobody takes this process for the one that hears what authentik says any more.
@@ -241,10 +260,18 @@ impl Watch {
         if self.live.board().is_none_or(|board| board.newest() == self.seen) {
             return true;
         }
-        let Some((number, snapshot)) = published(self.live, &self.origin) else { return true };
+        let Some((number, published)) = published(self.live, &self.origin) else { return true };
         // Before they are made: what makes us stumble is not tried again and again.
         self.seen = number;
-        let Some(snapshot) = snapshot else { return false };
+        let snapshot = match published {
+            Published::Own(snapshot) => snapshot,
+            Published::Nothing => {
+                self.retired.extend(self.directory.take());
+                self.mailbox.put(Mail::Nothing(number));
+                return true;
+            }
+            Published::Doubted(_) | Published::Foreign => return false,
+        };
         let trust = &self.settings.trust;
         let next = Arc::new(Directory::build(snapshot, trust, self.directory.as_deref()));
         if leads {

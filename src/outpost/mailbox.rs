@@ -12,6 +12,8 @@ use crate::ngx::wakeup::Sender;
 pub(super) enum Mail {
     /// Use these providers from now on, made of the publication of this number.
     Directory(u64, Arc<Directory>),
+    /// Nothing is known any more, says the publication of this number.
+    Nothing(u64),
     /// authentik ended this session.
     SessionEnded(String),
     /// Ends of sessions may have been missed: look for them.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use gate::outpost::{Origin, OutpostSettings, Snapshot, vault};
+use gate::outpost::{Found, Origin, OutpostSettings, Snapshot, vault};
 use gate::secret::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -32,8 +32,9 @@ pub(super) fn read(
     }
     let opened = vault::open(&sealed, &settings.token)
         .ok_or_else(|| wrong("was not written with this token, or is damaged; it is not used"))?;
-    let document = Origin::of(settings).unmark(opened.expose());
-    let document = document.ok_or_else(|| wrong("is of another authentik; it is not used"))?;
+    let Found::Own(document) = Origin::of(settings).unmark(opened.expose()) else {
+        return Err(wrong("is of another authentik; it is not used"));
+    };
     Snapshot::from_json(document)
         .map(Some)
         .map_err(|_| wrong("is of another version; it is not used"))

@@ -16,7 +16,7 @@ use crate::header_auth;
 use crate::ngx::header_list::{HeaderName, NewHeader};
 use crate::ngx::{Fault, Flow, Request};
 use crate::providers::{self, Chosen};
-use crate::{answers, forward};
+use crate::{answers, forward, sessions};
 
 /// Called again whenever a waiting request is woken.
 pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -38,9 +38,10 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     }
     let provider = match providers::of_location(r)? {
         Chosen::Provider(provider) => provider,
+        Chosen::InDoubt(provider) if sessions::find(r, provider)?.is_ok() => provider,
         Chosen::Off => return Ok(Flow::Next),
         Chosen::Nobody => return answers::unknown_host(r, r.authority()?).map(Flow::Refuse),
-        Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
+        Chosen::InDoubt(_) | Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
     let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
     let effort = Effort::default();

@@ -25,7 +25,7 @@ pub use directory::Directory;
 pub use error::RefreshError;
 pub use gap::Gap;
 pub use message::{Message, hello, read_message};
-pub use origin::Origin;
+pub use origin::{Found, Origin};
 pub use rest::{ProviderPage, read_fingerprint, read_instances, read_pem, read_providers};
 pub use settings::{Call, OutpostSettings};
 pub use snapshot::{Certificate, OidcConfiguration, Outpost, ProviderConfig, Snapshot, Unusable};

@@ -3,33 +3,125 @@
 use std::fs;
 use std::time::Duration;
 
+use authentik_standin::{Endpoint, Fault, OutpostSettings};
+
 use super::{AUTO, all_workers_say, connected, started};
-use crate::harness::{Site, eventually};
+use crate::harness::{Browser, Builder, Site, eventually, within};
 
 const WITH_STATE: &str = "authentik_outpost %%SSO%% {
         token_file %%TOKEN%%;
         state_path %%PREFIX%%/state;
     }";
 
-/// The token of another outpost, one that this authentik does not know.
+/// A token that this authentik does not know.
 fn replace_token(site: &Site) {
+    give_token(site, "another-token");
+}
+
+fn give_token(site: &Site, token: &str) {
     let path = site.path("outpost.token");
     fs::remove_file(&path).expect("the old token goes");
-    fs::write(&path, "another-token").expect("a new token");
+    fs::write(&path, token).expect("a new token");
+}
+
+fn with_public_paths() -> Builder {
+    connected().settings(|settings, _| {
+        settings.providers[0].proxy.skip_path_regex = "^/public/".to_owned();
+        settings.outposts.push(OutpostSettings {
+            pk: "22222222-2222-4222-8222-222222222222".to_owned(),
+            token: Some(SECOND_TOKEN.to_owned()),
+            providers: Some(Vec::new()),
+            ..OutpostSettings::default()
+        });
+    })
+}
+
+const SECOND_TOKEN: &str = "standin-second-outpost-token-throwaway";
+
+/// Who is signed in goes on, and nobody else gets anything.
+fn assert_in_doubt(site: &Site, alice: &Browser, callback: &str, begun: &mut Browser) {
+    site.app.forget();
+    for _ in 0..4 {
+        assert_eq!(alice.get("/").status(), 200);
+    }
+    let hits = site.app.hits();
+    for _ in 0..4 {
+        assert_eq!(site.get("/").send().status(), 503);
+        assert_eq!(site.get("/public/page").send().status(), 503);
+        assert_eq!(site.navigate("/").send().status(), 503);
+        assert_eq!(site.navigate("/outpost.goauthentik.io/start").send().status(), 503);
+        assert_eq!(site.navigate("/outpost.goauthentik.io/sign_out").send().status(), 503);
+        let password = "Basic Ym9iOmFwcC1wYXNzd29yZC1ib2Ita2V5LTAxMjM0NTY3ODk=";
+        assert_eq!(site.get("/").header("Authorization", password).status(), 503);
+        assert_eq!(begun.step(callback).status(), 503);
+    }
+    assert_eq!(site.app.hits(), hits);
 }
 
 #[test]
-fn settings_of_another_token_are_not_served_after_a_reload() {
-    let site = started(connected());
+fn with_a_token_that_authentik_refuses_only_those_who_are_signed_in_go_on() {
+    let site = started(with_public_paths());
     let alice = site.signed_in();
+    let mut begun = site.browser();
+    let callback = begun.open_until_callback("/page");
     replace_token(&site);
     site.reload();
-    for _ in 0..20 {
-        assert_eq!(site.get("/").send().status(), 503);
-        assert_eq!(alice.get("/").status(), 503);
-        std::thread::sleep(Duration::from_millis(50));
+    eventually("authentik refuses it", || {
+        let lines = site.error_log().lines_with("settings were not read");
+        lines.iter().any(|line| line.contains("refuses the token"))
+    });
+    assert_in_doubt(&site, &alice, &callback, &mut begun);
+}
+
+#[test]
+fn a_new_token_of_the_same_outpost_serves_on_before_the_settings_are_read_again() {
+    let site = started(with_public_paths());
+    let alice = site.signed_in();
+    let mut begun = site.browser();
+    let callback = begun.open_until_callback("/page");
+    site.sso.change(|settings| settings.outposts[0].token = Some("renewed-token".to_owned()));
+    give_token(&site, "renewed-token");
+    site.sso.fault(Endpoint::Instances, Fault::Hang);
+    site.reload();
+    assert_in_doubt(&site, &alice, &callback, &mut begun);
+
+    // The refresh that hangs is given up, the next one has an answer to its first question.
+    site.sso.clear_faults();
+    site.sso.fault(Endpoint::Providers, Fault::Hang);
+    let request = site.get("/");
+    within(Duration::from_secs(60), "strangers are sent to sign in", || {
+        all_workers_say(&site, &request, 401)
+    });
+    assert_eq!(site.get("/public/page").send().status(), 200);
+    assert_eq!(begun.open(&callback).status(), 200, "begun before");
+    assert_eq!(site.browser().open("/page").status(), 200);
+    assert_eq!(alice.get("/").status(), 200);
+    assert!(!site.error_log().lines_with("is of the same outpost").is_empty());
+}
+
+#[test]
+fn the_token_of_another_outpost_ends_what_the_former_one_had() {
+    let site = started(with_public_paths());
+    let alice = site.signed_in();
+    let mut begun = site.browser();
+    let callback = begun.open_until_callback("/page");
+    give_token(&site, SECOND_TOKEN);
+    site.sso.fault(Endpoint::Instances, Fault::Hang);
+    site.reload();
+    assert_in_doubt(&site, &alice, &callback, &mut begun);
+
+    site.sso.clear_faults();
+    site.sso.fault(Endpoint::Providers, Fault::Hang);
+    within(Duration::from_secs(60), "nobody is served", || {
+        (0..10).all(|_| alice.get("/").status() == 503)
+    });
+    site.app.forget();
+    for page in ["/", "/public/page"] {
+        assert_eq!(site.get(page).send().status(), 503);
     }
+    assert_eq!(begun.step(&callback).status(), 503);
     assert_eq!(site.app.hits(), 0);
+    assert!(!site.error_log().lines_with("is of another outpost").is_empty());
 }
 
 #[test]

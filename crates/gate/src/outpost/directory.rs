@@ -18,6 +18,7 @@ use crate::provider::{Mode, Provider, ProviderKey, Trust};
 #[derive(Debug, Default)]
 pub struct Directory {
     outpost: Outpost,
+    is_doubted: bool,
     unusable: Vec<Unusable>,
     entries: Vec<Entry>,
     /// Without a site: that of providers that cannot be used.
@@ -77,6 +78,18 @@ impl Directory {
         }
         directory.reserve_hosts();
         directory
+    }
+
+    /// It is not known whether they are this outpost's: another token brought them.
+    #[must_use]
+    pub fn in_doubt(self) -> Self {
+        Self { is_doubted: true, ..self }
+    }
+
+    /// Whether it is not known that they are this outpost's.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.is_doubted
     }
 
     fn by_client(&self) -> HashMap<&str, &Entry> {

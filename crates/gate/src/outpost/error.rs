@@ -72,6 +72,22 @@ impl RefreshError {
             | Self::TooMuch => false,
         }
     }
+
+    /// Whether authentik says that the token is not one of a proxy outpost. A refusal does not say so:
+    /// it may be wrong for a moment.
+    #[must_use]
+    pub fn is_of_another(&self) -> bool {
+        match self {
+            Self::SeveralOutposts(_) | Self::NotProxy { .. } => true,
+            Self::Denied { .. }
+            | Self::NoOutpost
+            | Self::Unreachable(_)
+            | Self::Unavailable { .. }
+            | Self::Unexpected { .. }
+            | Self::Garbled { .. }
+            | Self::TooMuch => false,
+        }
+    }
 }
 
 impl From<TransportError> for RefreshError {

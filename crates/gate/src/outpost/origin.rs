@@ -1,7 +1,8 @@
 //! Where settings came from: which authentik, by which token.
 //!
 //! What workers share, and what is on disk, outlives a reload. It must not outlive the outpost that
-//! it came from: with another token or another authentik the former providers mean nothing.
+//! it came from: of another authentik, or another outpost, the former providers mean nothing. With
+//! another token of the same authentik it is in doubt until authentik has said whose token that is.
 
 use ring::hmac;
 
@@ -9,13 +10,27 @@ use super::OutpostSettings;
 use crate::provider::Trust;
 use crate::secret::Secret;
 
-/// Bytes in front of a document.
+/// Bytes of one mark.
 const MARK: usize = 32;
 
-/// The connection that settings came by. Its mark can be made and tested by those who have the
-/// token only, and does not tell it.
+/// The connection that settings came by. Its own mark can be made and tested by those who have the
+/// token only, and does not tell it; behind it stands the mark of the authentik that was asked.
 #[derive(Clone)]
-pub struct Origin([u8; MARK]);
+pub struct Origin {
+    own: [u8; MARK],
+    authentik: [u8; MARK],
+}
+
+/// Whose settings these are, as seen from an [`Origin`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'d> {
+    /// They came by this very connection.
+    Own(&'d [u8]),
+    /// They came from this authentik, by another token: perhaps of the same outpost, perhaps not.
+    ByOtherToken(&'d [u8]),
+    /// From elsewhere.
+    Foreign,
+}
 
 impl Origin {
     /// That of this connection.
@@ -28,26 +43,37 @@ impl Origin {
             Trust::System | Trust::Authorities(_) => 1,
             Trust::Anything => 0,
         };
-        let key = hmac::Key::new(hmac::HMAC_SHA256, settings.token.expose());
-        let mut said = hmac::Context::with_key(&key);
-        said.update(b"ngx_http_authentik_module outpost origin v1\n");
-        said.update(&[is_verified]);
-        said.update(settings.url.as_str().as_bytes());
-        let mut mark = [0; MARK];
-        mark.iter_mut().zip(said.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        Self(mark)
+        let mark = |key: &[u8]| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+            let mut said = hmac::Context::with_key(&key);
+            said.update(b"ngx_http_authentik_module outpost origin v1\n");
+            said.update(&[is_verified]);
+            said.update(settings.url.as_str().as_bytes());
+            let mut mark = [0; MARK];
+            mark.iter_mut().zip(said.sign().as_ref()).for_each(|(to, from)| *to = *from);
+            mark
+        };
+        // No token is empty.
+        Self { own: mark(settings.token.expose()), authentik: mark(b"") }
     }
 
-    /// The document with the mark in front.
+    /// The document with the marks in front.
     #[must_use]
     pub fn mark(&self, document: &Secret) -> Secret {
-        Secret::new([&self.0, document.expose()].concat())
+        Secret::new([&self.own, &self.authentik, document.expose()].concat())
     }
 
-    /// The document, if it came from here.
+    /// The document, and whose it is.
     #[must_use]
-    pub fn unmark<'d>(&self, marked: &'d [u8]) -> Option<&'d [u8]> {
-        marked.strip_prefix(&self.0)
+    pub fn unmark<'d>(&self, marked: &'d [u8]) -> Found<'d> {
+        match marked.split_first_chunk::<MARK>() {
+            Some((own, rest)) => match rest.strip_prefix(&self.authentik) {
+                Some(document) if *own == self.own => Found::Own(document),
+                Some(document) => Found::ByOtherToken(document),
+                None => Found::Foreign,
+            },
+            None => Found::Foreign,
+        }
     }
 }
 
@@ -60,13 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_token_and_the_same_authentik_see_it() {
+    fn the_token_and_the_authentik_are_told_apart() {
         let url = "https://sso.example.com";
         let own = settings(url, "token", Trust::System);
         let document = Secret::new("settings");
         let marked = Origin::of(&own).mark(&document);
-        let seen_by =
-            |other: &OutpostSettings| Origin::of(other).unmark(marked.expose()).map(<[u8]>::to_vec);
+        let seen_by = |other: &OutpostSettings| Origin::of(other).unmark(marked.expose());
         let renewed = Trust::Authorities((*b"PEM").into());
         let browsers = OutpostSettings::new(
             url,
@@ -75,17 +100,21 @@ mod tests {
             Trust::System,
         );
         for same in [own, settings(url, "token", renewed), browsers.unwrap()] {
-            assert_eq!(seen_by(&same).as_deref(), Some(document.expose()));
+            assert_eq!(seen_by(&same), Found::Own(document.expose()));
         }
+        let another = settings(url, "another", Trust::System);
+        assert_eq!(seen_by(&another), Found::ByOtherToken(document.expose()));
         for (url, token, trust) in [
-            (url, "another", Trust::System),
+            (url, "another", Trust::Anything),
             (url, "token", Trust::Anything),
             ("https://sso.example.org", "token", Trust::System),
             ("http://sso.example.com", "token", Trust::System),
             ("https://sso.example.com/path/", "token", Trust::System),
         ] {
-            assert_eq!(seen_by(&settings(url, token, trust)), None, "{url} {token}");
+            assert_eq!(seen_by(&settings(url, token, trust)), Found::Foreign, "{url} {token}");
         }
-        assert_eq!(Origin::of(&settings(url, "token", Trust::System)).unmark(b"settings"), None);
+        for other in [b"settings".as_slice(), &marked.expose()[..63], b""] {
+            assert_eq!(Origin::of(&another).unmark(other), Found::Foreign);
+        }
     }
 }

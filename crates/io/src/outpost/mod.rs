@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
-use authentik_gate::outpost::{OutpostSettings, RefreshError, Snapshot};
+use authentik_gate::outpost::{Outpost, OutpostSettings, RefreshError, Snapshot};
 
 use crate::pool::Spawner;
 use shared::Shared;
@@ -36,6 +36,10 @@ pub struct Identity {
 pub trait Events: Send + Sync {
     /// authentik is about to be asked for the settings.
     fn refresh_begins(&self) {}
+    /// authentik has said which outpost the token is of; the rest of the refresh follows.
+    fn outpost_known(&self, outpost: &Outpost) {
+        let _ = outpost;
+    }
     /// A refresh succeeded, whether or not anything has changed.
     fn refreshed(&self, snapshot: Snapshot);
     /// A refresh failed: what was there stays. The error is fit for the log.

@@ -31,6 +31,7 @@ impl<'a> Refresh<'a> {
     /// A call failed, on whatever page: half of the providers would be worse than the old ones.
     pub(super) fn run(mut self) -> Result<Snapshot, RefreshError> {
         let outpost = read_instances(&self.fetch(Call::Instances)?)?;
+        self.shared.events.outpost_known(&outpost);
         let mut snapshot = Snapshot { outpost, ..Snapshot::default() };
         let mut next = Some(1);
         while let Some(page) = next {
