@@ -4,6 +4,8 @@
 //! Answered in the access phase of a location with `authentik_outpost_endpoint`, so that `allow`,
 //! `deny` and `auth_basic` of that location hold too.
 
+mod misconfiguration;
+
 use std::sync::Arc;
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, decide};
@@ -31,11 +33,16 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
     let Some(front_end) = FrontEnd::of(r.path(), raw_path(r)) else { return nothing_here(r) };
     let url = match url_of(r, front_end, trusted) {
         Ok(url) => url,
-        Err(flaw) => return no_url(r, &flaw),
+        Err(flaw) => {
+            misconfiguration::report(r, front_end, flaw);
+            return no_url(r, &flaw);
+        }
     };
     let provider = match providers::of_forwarded(r, &url)? {
         Chosen::Provider(provider) => provider,
-        Chosen::InDoubt(provider) if is_verdict_for_known(r, front_end, &url, provider)? => provider,
+        Chosen::InDoubt(provider) if is_verdict_for_known(r, front_end, &url, provider)? => {
+            provider
+        }
         Chosen::Off => return nothing_here(r),
         Chosen::Nobody => return answers::unknown_host(r, url.authority()).map(Flow::Answer),
         Chosen::InDoubt(_) | Chosen::NotYet => {

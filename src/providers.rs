@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gate::forward::ForwardUrl;
+use gate::outpost::Directory;
 use gate::provider::{Provider, ProviderKey};
 
 use crate::conf::{Auto, Protection};
@@ -91,6 +92,12 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
         let _ = of_forwarded.set(Box::new(OfForwarded { of_url, asked_at }));
     }
     Ok(chosen(of_forwarded.get().map(|found| &found.of_url), auto, true))
+}
+
+/// The provider whose host the `Host` of a question is, of these.
+pub(crate) fn asked<'d>(r: &Request<'_>, directory: &'d Directory) -> Option<&'d Arc<Provider>> {
+    let asked = r.asked();
+    directory.find_told(asked.host(), asked.port()).or(directory.only())
 }
 
 /// Whose host the `Host` of the question is, once [`of_forwarded`] has looked.

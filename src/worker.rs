@@ -41,6 +41,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// When a waiting request stops to wait: the threads know the deadline too, this is the net below.
 const PATIENCE: Duration = Duration::from_secs(11);
 
+/// Ticket of no request.
+const NOBODY: u64 = 0;
+
 /// What a thread brings back.
 pub(crate) enum Message {
     /// To the request that asked.
@@ -49,6 +52,8 @@ pub(crate) enum Message {
     Document(Fetched),
     /// To all workers, through the zone.
     Credentials(Judged),
+    /// To nobody: something was reported, or why not.
+    Reported(Result<(), String>),
 }
 
 /// What became of a question of one request.
@@ -260,6 +265,22 @@ pub(crate) fn check_credentials(
     worker.is_some_and(|worker| worker.credentials.submit(job).is_ok())
 }
 
+/// Hands a report to a thread; nobody waits for what becomes of it.
+pub(crate) fn report(work: impl FnOnce(&Client, Instant) -> Result<(), String> + Send + 'static) {
+    let job = Job {
+        key: 0,
+        sender: None,
+        ticket: NOBODY,
+        deadline: Instant::now() + DEADLINE,
+        cancelled: Cancel::default(),
+        work: Box::new(move |client: &Client, deadline| Message::Reported(work(client, deadline))),
+    };
+    // Where credentials are checked: sign-ins are not to wait for it.
+    if let Some(worker) = WORKER.with_borrow(Option::clone) {
+        let _ = worker.credentials.submit(job);
+    }
+}
+
 fn submit(job: Job<Message>) -> bool {
     let worker = WORKER.with_borrow(Option::clone);
     worker.is_some_and(|worker| worker.pool.submit(job).is_ok())
@@ -286,6 +307,15 @@ pub(crate) fn deliver() {
             }
             Outcome::Done(Message::Credentials(judged)) => {
                 header_auth::publish(judged);
+                None
+            }
+            Outcome::Done(Message::Reported(done)) => {
+                if let Err(why) = done {
+                    log::cycle(
+                        Level::Info,
+                        format_args!("authentik was not told of a misconfiguration: {why}"),
+                    );
+                }
                 None
             }
             Outcome::Expired | Outcome::Displaced => Some(overloaded()),

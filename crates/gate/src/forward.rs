@@ -60,6 +60,17 @@ impl FrontEnd {
         }
     }
 
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Traefik => "Traefik",
+            Self::Caddy => "Caddy",
+            Self::Envoy => "Envoy",
+        }
+    }
+
     /// Whether it hands redirects on to the browser.
     #[must_use]
     pub const fn redirects(self) -> bool {

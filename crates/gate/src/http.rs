@@ -12,6 +12,8 @@ pub enum Method {
     Get,
     /// `POST` with `application/x-www-form-urlencoded` body.
     PostForm,
+    /// `POST` with `application/json` body.
+    PostJson,
 }
 
 /// One request to authentik. HTTP/1.1, no redirects followed, exactly one `Host` header.
@@ -27,7 +29,7 @@ pub struct HttpRequest {
     pub user_agent: String,
     /// Token for `Authorization: Bearer`, visible ASCII.
     pub bearer: Option<Secret>,
-    /// The form, already encoded; empty for `Get`. Holds the client secret, hence `Secret`.
+    /// The form or JSON, already encoded; empty for `Get`. May hold the client secret, hence `Secret`.
     pub body: Secret,
     /// Longest response body that is read, in bytes; a longer one is `TransportError::TooLarge`.
     pub max_response: usize,

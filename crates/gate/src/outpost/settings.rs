@@ -71,6 +71,14 @@ impl OutpostSettings {
         })
     }
 
+    /// Reports an event, as JSON.
+    #[must_use]
+    pub fn report(&self, event: Secret) -> Option<HttpRequest> {
+        let url = self.url.join("api/v3/events/events/").ok()?.into();
+        let about = self.request(Call::Instances)?;
+        Some(HttpRequest { method: Method::PostJson, url, body: event, ..about })
+    }
+
     /// Where the WebSocket of outpost `pk` is, `attempt` being 0 at first. `None` unless both `pk`
     /// and `instance` are UUIDs.
     #[must_use]

@@ -56,7 +56,9 @@ impl Client {
         let agent = self.agent(trust)?;
         let response = match request.method {
             Method::Get => run(&agent, head, left),
-            Method::PostForm => run(&agent, head.map(|()| request.body.expose()), left),
+            Method::PostForm | Method::PostJson => {
+                run(&agent, head.map(|()| request.body.expose()), left)
+            }
         };
         let response = response.map_err(|error| error::transport_error(error, deadline))?;
         read(response, request.max_response, deadline)

@@ -20,7 +20,7 @@ pub(super) fn head(request: &HttpRequest) -> Result<Request<()>, TransportError>
     let mut head = Request::builder()
         .method(match request.method {
             Method::Get => "GET",
-            Method::PostForm => "POST",
+            Method::PostForm | Method::PostJson => "POST",
         })
         .uri(url.as_str())
         .header(HOST, claimed.map_or(own_host.as_str(), |claimed| &claimed.host))
@@ -35,9 +35,11 @@ pub(super) fn head(request: &HttpRequest) -> Result<Request<()>, TransportError>
     if let Some(token) = &request.bearer {
         head = head.header(AUTHORIZATION, bearer(token)?);
     }
-    if request.method == Method::PostForm {
-        head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    }
+    head = match request.method {
+        Method::Get => head,
+        Method::PostForm => head.header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
+        Method::PostJson => head.header(CONTENT_TYPE, "application/json"),
+    };
     // A line break in a value, or a URL beyond 64 KB.
     head.body(()).map_err(|_| unwritable())
 }

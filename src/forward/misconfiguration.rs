@@ -1,0 +1,48 @@
+//! Tells authentik's administrators that a proxy that asks does not say which page its visitor wants, as
+//! upstream does (authentik-outpost.md §1.8).
+
+use gate::forward::{ForwardFlaw, FrontEnd};
+use gate::outpost::Misconfiguration;
+use gate::store::Key;
+use ring::digest;
+
+use crate::ngx::Request;
+use crate::ngx::log::printable;
+use crate::{outpost, providers, single_flight, worker};
+
+/// One is reported in this time, by all workers together, in seconds.
+const ONCE_IN: u64 = 60;
+
+/// Reports what is wrong with a question, unless one was reported lately. Nobody waits for it.
+pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
+    let (Some(conf), Some(zone)) = (&r.main_conf().outpost, r.main_conf().zone()) else { return };
+    let Some(directory) = outpost::directory().filter(|_| Misconfiguration::is_one(flaw)) else {
+        return;
+    };
+    if !single_flight::take(zone, key(), ONCE_IN) {
+        return;
+    }
+    let provider = providers::asked(r, &directory);
+    let event = Misconfiguration {
+        outpost: &directory.outpost().name,
+        provider: provider.map(|provider| provider.name.as_str()).unwrap_or_default(),
+        front_end,
+        flaw,
+        client: &printable(r.peer()),
+        target: r.raw_target(),
+    };
+    let Some(request) = conf.settings.report(event.to_json(r.headers())) else { return };
+    let trust = conf.settings.trust.clone();
+    worker::report(move |client, deadline| match client.fetch(&request, &trust, deadline) {
+        Ok(response) if matches!(response.status, 200..300) => Ok(()),
+        Ok(response) => Err(format!("authentik answered {}", response.status)),
+        Err(error) => Err(error.to_string()),
+    });
+}
+
+fn key() -> Key {
+    let mut key = [0; 32];
+    let digest = digest::digest(&digest::SHA256, b"authentik misconfiguration event v1");
+    key.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+    key
+}
