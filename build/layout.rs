@@ -64,7 +64,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ),
     ("ngx_conf_file_t", &["file", "line"]),
     // Shared memory.
-    ("ngx_shm_t", &["addr", "exists"]),
+    ("ngx_shm_t", &["addr", "size", "exists"]),
     ("ngx_shm_zone_t", &["data", "shm", "init"]),
     ("ngx_slab_pool_t", &["mutex", "pfree", "data"]),
     // Events.

@@ -9,6 +9,7 @@
 //! | [`forward`] | `/outpost.goauthentik.io/auth/…`: other proxies ask for a verdict |
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`sessions`] | the gate's table, joined to the mapped zone |
+//! | [`sweep`] | expired records go in time |
 //! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
 //! | [`providers`] | which provider a request belongs to |
@@ -41,5 +42,6 @@ mod sessions;
 mod single_flight;
 mod state;
 mod status;
+mod sweep;
 mod variables;
 mod worker;

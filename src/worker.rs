@@ -24,13 +24,15 @@ use crate::conf::MainConf;
 use crate::core_server::{self, Fetched};
 use crate::flights::{self, Found, SignIn};
 use crate::header_auth::{self, Judged};
-use crate::ngx::lifecycle::{give_way, with_signals_blocked};
+use crate::ngx::lifecycle::{give_way, with_signals_blocked, worker_number};
 use crate::ngx::log::{self, Level};
 use crate::ngx::suspend::{self, Ticket};
+use crate::ngx::ticker::Ticker;
 use crate::ngx::wakeup::Wakeup;
 use crate::ngx::{Fault, Request, Zone};
 use crate::outpost;
 use crate::status;
+use crate::sweep;
 use limits::{CREDENTIALS, SIGN_INS};
 #[cfg(feature = "suspend-all")]
 pub(crate) use round_trip::suspend_once;
@@ -91,6 +93,8 @@ struct Worker {
     /// Closed, and with it the eventfd, when the worker exits.
     wakeup: Wakeup,
     random: SystemRandom,
+    /// For what is due without anybody asking. One worker has it.
+    _ticker: Option<Ticker>,
 }
 
 thread_local! {
@@ -113,6 +117,7 @@ pub(crate) fn start(conf: &MainConf) {
                 zone: conf.zone(),
                 wakeup,
                 random: SystemRandom::new(),
+                _ticker: (worker_number() == 0).then(|| Ticker::start(sweep::EVERY)),
             };
             let sender = worker.wakeup.sender();
             WORKER.set(Some(Rc::new(worker)));
@@ -284,6 +289,13 @@ pub(crate) fn report(work: impl FnOnce(&Client, Instant) -> Result<(), String> +
 fn submit(job: Job<Message>) -> bool {
     let worker = WORKER.with_borrow(Option::clone);
     worker.is_some_and(|worker| worker.pool.submit(job).is_ok())
+}
+
+/// Called on the event loop every now and then.
+pub(crate) fn tick() {
+    if let Some(zone) = zone() {
+        sweep::step(zone);
+    }
 }
 
 /// Called on the event loop when threads have something to deliver.

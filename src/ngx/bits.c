@@ -86,6 +86,13 @@ ngx_http_authentik_set_channel(ngx_event_t *ev)
 
 
 void
+ngx_http_authentik_set_cancelable(ngx_event_t *ev)
+{
+    ev->cancelable = 1;
+}
+
+
+void
 ngx_http_authentik_add_timer(ngx_event_t *ev, ngx_msec_t timer)
 {
     ngx_add_timer(ev, timer);

@@ -18,6 +18,7 @@ unsafe extern "C" {
     fn ngx_http_authentik_is_ready(ev: *const ngx_event_t) -> ngx_uint_t;
     fn ngx_http_authentik_clear_ready(ev: *mut ngx_event_t);
     fn ngx_http_authentik_set_channel(ev: *mut ngx_event_t);
+    fn ngx_http_authentik_set_cancelable(ev: *mut ngx_event_t);
     fn ngx_http_authentik_add_timer(ev: *mut ngx_event_t, timer: ngx_msec_t);
     fn ngx_http_authentik_del_timer(ev: *mut ngx_event_t);
     fn ngx_http_authentik_post_event(ev: *mut ngx_event_t);
@@ -104,6 +105,15 @@ pub(super) unsafe fn clear_ready(event: *mut ngx_event_t) {
 pub(super) unsafe fn set_channel(event: *mut ngx_event_t) {
     // SAFETY: by this function's contract.
     unsafe { ngx_http_authentik_set_channel(event) };
+}
+
+/// Says that a worker that shuts down need not wait for the event's timer.
+///
+/// # Safety
+/// `event` is live.
+pub(super) unsafe fn set_cancelable(event: *mut ngx_event_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_set_cancelable(event) };
 }
 
 /// Sets the timer of an event, also when it is set already.

@@ -31,6 +31,7 @@ pub(crate) mod rewrite;
 mod shared_memory;
 mod state;
 pub(crate) mod suspend;
+pub(crate) mod ticker;
 mod variables;
 pub(crate) mod wakeup;
 pub(crate) mod zone;

@@ -44,7 +44,8 @@ pub(super) unsafe fn find<H>(
     format: impl FnOnce(*mut H, usize) -> Option<()>,
 ) -> Option<*mut H> {
     // SAFETY: a mapped zone begins with nginx's slab pool (`ngx_init_zone_pool`); in a fresh one
-    // nobody else uses it yet, and a whole-page allocation is page aligned.
+    // nobody else uses it yet, and a whole-page allocation is page aligned. The advice is for the
+    // whole mapping, which begins at a page, and changes nothing that a process sees.
     unsafe {
         let pool = (*zone).shm.addr.cast::<ngx_slab_pool_t>();
         let head = if !old.is_null() {
@@ -62,6 +63,9 @@ pub(super) unsafe fn find<H>(
             head
         };
         (*zone).data = head.cast();
+        // Sessions and keys are in it: no core dump of any process shall hold them. If the system
+        // does not know how, nothing else depends on it.
+        libc::madvise((*zone).shm.addr.cast(), (*zone).shm.size, libc::MADV_DONTDUMP);
         Some(head)
     }
 }

@@ -28,6 +28,7 @@ mod header_auth;
 mod headers;
 mod hostile;
 mod http3;
+mod leftovers;
 mod living_together;
 mod malformed;
 mod migrating;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::build;
 use super::http::Connection;
 use super::log::ErrorLog;
-use super::processes::{children_of, signal, title_of};
+use super::processes::{SharedMemory, children_of, shared_memory, signal, title_of};
 use super::temp::TempDir;
 use master::Master;
 
@@ -87,6 +87,11 @@ impl Nginx {
     /// Process ids of the workers that accept connections.
     pub(crate) fn workers(&self) -> Vec<u32> {
         workers_of(self.master.id())
+    }
+
+    /// What all its processes share.
+    pub(crate) fn shared_memory(&self) -> Vec<SharedMemory> {
+        shared_memory(self.master.id())
     }
 
     /// A file of nginx's directory.

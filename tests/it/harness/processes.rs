@@ -1,6 +1,7 @@
 //! What /proc tells of nginx's processes, and signals to them.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -19,6 +20,51 @@ pub(super) fn private_memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// A piece of memory that nginx's processes share.
+pub(crate) struct SharedMemory {
+    bytes: Vec<u8>,
+    /// Whether a core dump holds it.
+    pub(crate) is_dumped: bool,
+}
+
+impl SharedMemory {
+    pub(crate) fn holds(&self, wanted: &[u8]) -> bool {
+        let Some(first) = wanted.first() else { return true };
+        let starts = (0..self.bytes.len()).filter(|at| self.bytes[*at] == *first);
+        starts.into_iter().any(|at| self.bytes[at..].starts_with(wanted))
+    }
+}
+
+/// What a process shares with others, as it is now (proc_pid_smaps(5), proc_pid_mem(5)).
+pub(super) fn shared_memory(pid: u32) -> Vec<SharedMemory> {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).expect("smaps");
+    let mut memory = File::open(format!("/proc/{pid}/mem")).expect("the memory of a child");
+    let mut found: Vec<SharedMemory> = Vec::new();
+    let mut is_shared = false;
+    for line in smaps.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            [range, "rw-s", ..] => {
+                let (from, to) = range.split_once('-').expect("a range");
+                let number = |text| u64::from_str_radix(text, 16).expect("an address");
+                let (from, to) = (number(from), number(to));
+                let mut bytes = vec![0; usize::try_from(to - from).expect("a size")];
+                memory.seek(SeekFrom::Start(from)).expect("a place in memory");
+                memory.read_exact(&mut bytes).expect("readable memory");
+                found.push(SharedMemory { bytes, is_dumped: true });
+                is_shared = true;
+            }
+            [range, ..] if range.contains('-') => is_shared = false,
+            ["VmFlags:", flags @ ..] if is_shared => {
+                let last = found.last_mut().expect("the mapping before");
+                last.is_dumped = !flags.contains(&"dd");
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Processes that this one has started and that are there still.

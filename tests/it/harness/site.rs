@@ -13,7 +13,7 @@ use super::http::Request;
 use super::log::ErrorLog;
 use super::nginx::{Nginx, StartError};
 use super::ports::free_port;
-use super::processes::private_memory;
+use super::processes::{SharedMemory, private_memory};
 use super::temp::TempDir;
 
 /// What a test talks to. Dropping it stops nginx and judges its error log.
@@ -131,6 +131,11 @@ impl Site {
     /// What each worker has allocated for itself, in KiB; shared memory is not counted.
     pub(crate) fn private_memory(&self) -> Vec<u64> {
         self.worker_pids().into_iter().map(private_memory).collect()
+    }
+
+    /// What all nginx processes share.
+    pub(crate) fn shared_memory(&self) -> Vec<SharedMemory> {
+        self.nginx.shared_memory()
     }
 
     /// `kill -9`; returns when the master has replaced the worker.

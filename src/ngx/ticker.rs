@@ -1,0 +1,55 @@
+//! A timer that goes off again and again for as long as the worker lives.
+
+use core::ptr::NonNull;
+use std::time::Duration;
+
+use ngx::ffi::{ngx_cycle, ngx_event_t, ngx_msec_t};
+
+use super::{bits, guard};
+
+/// Calls `worker::tick` each time. Dropped in `exit_process`.
+pub(crate) struct Ticker(NonNull<Inner>);
+
+#[repr(C)]
+struct Inner {
+    event: ngx_event_t,
+    every: ngx_msec_t,
+}
+
+impl Ticker {
+    /// Starts it. A worker that shuts down does not wait for it.
+    pub(crate) fn start(every: Duration) -> Self {
+        let every = ngx_msec_t::try_from(every.as_millis()).unwrap_or(60_000);
+        // SAFETY: all-zero is a valid event, as nginx's own `pcalloc` makes them; in `init_process`
+        // the cycle and its log exist. The memory stays where it is until `drop`, which deletes the
+        // timer first. nginx built for debugging takes `data` for a connection and logs a number
+        // from its first bytes, so it points to as many.
+        unsafe {
+            let inner = Box::new(Inner { event: core::mem::zeroed(), every });
+            let inner = NonNull::from(Box::leak(inner));
+            let event = &raw mut (*inner.as_ptr()).event;
+            (*event).data = event.cast();
+            (*event).handler = Some(on_timer);
+            (*event).log = (*ngx_cycle).log;
+            bits::set_cancelable(event);
+            bits::add_timer(event, every);
+            Self(inner)
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        // SAFETY: made by `start`, taken back once, on the event-loop thread.
+        unsafe {
+            bits::del_timer(&raw mut (*self.0.as_ptr()).event);
+            drop(Box::from_raw(self.0.as_ptr()));
+        }
+    }
+}
+
+unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
+    guard::event("timer", crate::worker::tick);
+    // SAFETY: nginx passes the event of a live `Inner`, which begins with it; `tick` drops no ticker.
+    unsafe { bits::add_timer(event, (*event.cast::<Inner>()).every) };
+}
