@@ -12,6 +12,11 @@
 #include <ngx_http.h>
 
 
+/* src/ngx/pool.rs relies on it. */
+typedef char  ngx_http_authentik_pools_align[
+                              NGX_ALIGNMENT >= sizeof(unsigned long) ? 1 : -1];
+
+
 ngx_uint_t
 ngx_http_authentik_is_internal(const ngx_http_request_t *r)
 {

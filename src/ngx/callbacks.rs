@@ -6,11 +6,12 @@ use ngx::ffi::{
     ngx_array_push, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_main_conf_t,
     ngx_http_core_module, ngx_http_handler_pt, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
     ngx_http_phases_NGX_HTTP_POST_READ_PHASE, ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
-    ngx_http_request_t, ngx_int_t, ngx_pool_cleanup_add,
+    ngx_http_request_t, ngx_int_t,
 };
 
 use super::conf::configure;
 use super::guard;
+use super::pool;
 use super::variables;
 use crate::conf::{LocationConf, MainConf, location};
 use crate::phases;
@@ -80,13 +81,9 @@ pub(super) unsafe extern "C" fn create<C: Default>(cf: *mut ngx_conf_t) -> *mut 
     let mut made = core::ptr::null_mut();
     guard::event("configuration", || {
         // SAFETY: `cf` and its pool are live; the cleanup owns the value.
-        unsafe {
-            let cleanup = ngx_pool_cleanup_add((*cf).pool, size_of::<C>());
-            if !cleanup.is_null() {
-                (*cleanup).data.cast::<C>().write(C::default());
-                (*cleanup).handler = Some(drop_conf::<C>);
-                made = (*cleanup).data;
-            }
+        let placed = unsafe { pool::place((*cf).pool, C::default(), drop_conf::<C>) };
+        if let Ok(placed) = placed {
+            made = placed.as_ptr().cast();
         }
     });
     made

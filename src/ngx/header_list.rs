@@ -9,12 +9,13 @@
 use core::ptr;
 
 use gate::identity::{folds_to, is_identity_header};
-use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_palloc, ngx_table_elt_t, ngx_uint_t};
+use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_table_elt_t, ngx_uint_t};
 
 use super::Request;
 use super::bytes;
 use super::guard::Fault;
 use super::known_headers::{forget, introduce};
+use super::pool::allocate;
 
 /// A header to add: name as it goes on the wire, the same in lower case, value.
 ///
@@ -257,15 +258,4 @@ impl Remaining {
         // SAFETY: by this function's contract.
         unsafe { append(self.list, first, count) }
     }
-}
-
-/// # Safety
-/// `pool` is live.
-pub(super) unsafe fn allocate<T>(
-    pool: *mut ngx::ffi::ngx_pool_t,
-    count: usize,
-) -> Result<*mut T, Fault> {
-    // SAFETY: the pool is live; `ngx_palloc` aligns for any of nginx's own types.
-    let memory = unsafe { ngx_palloc(pool, count * size_of::<T>()) }.cast::<T>();
-    if memory.is_null() { Err(Fault::NoMemory) } else { Ok(memory) }
 }

@@ -9,7 +9,7 @@ use ngx::ffi::{ngx_http_request_t, ngx_table_elt_t};
 use super::bytes;
 use super::guard::Fault;
 #[cfg(not(ngx_linked_headers))]
-use super::header_list::allocate;
+use super::pool::allocate;
 
 /// Takes an element out of nginx's known headers, so that `$http_…` and `headers_in.…` do not show
 /// what was removed.

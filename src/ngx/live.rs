@@ -53,6 +53,9 @@ impl LiveZone {
     }
 }
 
+// The words begin where the head ends.
+const _: () = assert!(size_of::<Head>() % align_of::<AtomicU64>() == 0);
+
 /// # Safety
 /// `head` was written by [`init`].
 unsafe fn words<'m>(head: *mut Head) -> &'m [AtomicU64] {

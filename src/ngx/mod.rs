@@ -25,6 +25,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod live;
 pub(crate) mod log;
 mod module;
+mod pool;
 pub(crate) mod request;
 mod respond;
 pub(crate) mod rewrite;

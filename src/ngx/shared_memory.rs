@@ -43,6 +43,8 @@ pub(super) unsafe fn find<H>(
     old: *mut c_void,
     format: impl FnOnce(*mut H, usize) -> Option<()>,
 ) -> Option<*mut H> {
+    // A page has 4,096 bytes or more wherever nginx runs.
+    const { assert!(align_of::<H>() <= 4096, "a page does not align for this") };
     // SAFETY: a mapped zone begins with nginx's slab pool (`ngx_init_zone_pool`); in a fresh one
     // nobody else uses it yet, and a whole-page allocation is page aligned. The advice is for the
     // whole mapping, which begins at a page, and changes nothing that a process sees.

@@ -3,11 +3,12 @@
 use core::ffi::c_void;
 use core::ptr;
 
-use ngx::ffi::{ngx_http_request_t, ngx_pool_cleanup_add};
+use ngx::ffi::ngx_http_request_t;
 
 use super::bits;
 use super::guard::Fault;
 use super::module::ctx_index;
+use super::pool;
 use crate::state::RequestState;
 
 /// The state of `r`, made when there is none.
@@ -15,20 +16,14 @@ use crate::state::RequestState;
 /// # Safety
 /// `r` is live; the state lives as long as its pool and is only borrowed shared.
 pub(super) unsafe fn of<'r>(r: *mut ngx_http_request_t) -> Result<&'r RequestState, Fault> {
-    // SAFETY: by this function's contract; the cleanup's memory is aligned like every `ngx_palloc`.
+    // SAFETY: by this function's contract.
     unsafe {
         if let Some(state) = existing(r) {
             return Ok(state);
         }
-        let cleanup = ngx_pool_cleanup_add((*r).pool, size_of::<RequestState>());
-        if cleanup.is_null() {
-            return Err(Fault::NoMemory);
-        }
-        let state = (*cleanup).data.cast::<RequestState>();
-        state.write(RequestState::default());
-        (*cleanup).handler = Some(DROP_STATE);
-        *(*r).ctx.add(ctx_index()) = state.cast();
-        Ok(&*state)
+        let state = pool::place((*r).pool, RequestState::default(), DROP_STATE)?;
+        *(*r).ctx.add(ctx_index()) = state.as_ptr().cast();
+        Ok(state.as_ref())
     }
 }
 

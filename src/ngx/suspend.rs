@@ -13,12 +13,13 @@ use std::time::Duration;
 use ngx::ffi::{
     NGX_OK, ngx_event_t, ngx_handle_read_event, ngx_http_block_reading, ngx_http_core_run_phases,
     ngx_http_log_ctx_t, ngx_http_post_request, ngx_http_request_t, ngx_http_run_posted_requests,
-    ngx_http_test_reading, ngx_int_t, ngx_msec_t, ngx_pool_cleanup_add,
+    ngx_http_test_reading, ngx_int_t, ngx_msec_t,
 };
 
 use super::Request;
 use super::bits;
 use super::guard::{self, Fault};
+use super::pool;
 use crate::state::RequestState;
 
 /// Names one wait of one request; never used twice in a worker.
@@ -93,21 +94,16 @@ impl Request<'_> {
         if let Some(suspension) = state.suspension.get() {
             return Ok(suspension);
         }
-        // SAFETY: the request is live; the cleanup runs when its pool is destroyed. The memory is
-        // written whole before anybody sees it.
+        // SAFETY: the request is live; the cleanup runs when its pool is destroyed. All-zero is a timer
+        // that is not set.
         let suspension = unsafe {
-            let cleanup = ngx_pool_cleanup_add((*self.raw).pool, size_of::<Suspension>());
-            if cleanup.is_null() {
-                return Err(Fault::NoMemory);
-            }
-            let memory = (*cleanup).data.cast::<Suspension>();
             let mut timer: ngx_event_t = core::mem::zeroed();
-            timer.data = memory.cast();
             timer.handler = Some(on_timer);
             timer.log = (*(*self.raw).connection).log;
-            memory.write(Suspension { timer, request: self.raw, pending: Cell::new(None) });
-            (*cleanup).handler = Some(drop_suspension);
-            NonNull::new(memory).ok_or(Fault::NoMemory)?
+            let made = Suspension { timer, request: self.raw, pending: Cell::new(None) };
+            let placed = pool::place((*self.raw).pool, made, drop_suspension)?;
+            (*placed.as_ptr()).timer.data = placed.as_ptr().cast();
+            placed
         };
         state.suspension.set(Some(suspension));
         Ok(suspension)
