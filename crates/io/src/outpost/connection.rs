@@ -38,7 +38,11 @@ impl<'a> Connection<'a> {
         let url = url.ok_or("the outpost or this nginx is not named by a UUID")?;
         let deadline = Instant::now() + shared.pace.handshake;
         let words = |error: TransportError| error.to_string();
-        let stream = Stream::connect(&url, &shared.settings.trust, deadline).map_err(words)?;
+        let stream = shared
+            .names
+            .addresses(&url, deadline, || shared.is_stopped())
+            .and_then(|found| Stream::connect(&url, &found, &shared.settings.trust, deadline))
+            .map_err(words)?;
         let request = request(&url, shared).map_err(words)?;
         let started = ClientHandshake::start(stream, request, Some(config()));
         let socket = shake_hands(started.map_err(|error| refusal(&error))?, deadline, shared)?;

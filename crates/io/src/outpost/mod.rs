@@ -7,6 +7,7 @@
 mod connection;
 mod key_pair;
 mod listener;
+mod names;
 mod refresh;
 mod refresher;
 mod shared;
@@ -88,7 +89,7 @@ impl Agent {
         pace: Pace,
     ) -> io::Result<Self> {
         // Dropped on failure, which stops the first thread when there is none for the second.
-        let agent = Self { shared: Arc::new(Shared::new(settings, identity, events, pace)) };
+        let agent = Self { shared: Arc::new(Shared::new(settings, identity, events, spawn, pace)) };
         agent.spawn(spawn, "authentik-rest", refresher::run)?;
         agent.spawn(spawn, "authentik-ws", listener::run)?;
         Ok(agent)

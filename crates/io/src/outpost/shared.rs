@@ -9,12 +9,15 @@ use authentik_gate::outpost::{
     OutpostSettings, RefreshError, Schedule, Snapshot, refresh_interval,
 };
 
+use super::names::Names;
 use super::{Events, Identity, Pace};
+use crate::pool::Spawner;
 
 pub(super) struct Shared {
     pub(super) settings: OutpostSettings,
     pub(super) identity: Identity,
     pub(super) events: Arc<dyn Events>,
+    pub(super) names: Names,
     pub(super) pace: Pace,
     started: Instant,
     stopped: AtomicBool,
@@ -34,12 +37,14 @@ impl Shared {
         settings: OutpostSettings,
         identity: Identity,
         events: Arc<dyn Events>,
+        spawn: Spawner,
         pace: Pace,
     ) -> Self {
         Self {
             settings,
             identity,
             events,
+            names: Names::new(spawn),
             pace,
             started: Instant::now(),
             stopped: AtomicBool::new(false),

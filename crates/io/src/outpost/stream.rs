@@ -1,7 +1,7 @@
 //! The bytes below the WebSocket: TCP, or TLS over it.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use authentik_gate::http::TransportError;
@@ -21,13 +21,14 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Connects to the host of a `ws` or `wss` URL. The TLS handshake is done by the first write.
+    /// Connects to the host of a `ws` or `wss` URL at one of these addresses. The TLS handshake is done by the first write.
     pub(super) fn connect(
         url: &Url,
+        addresses: &[SocketAddr],
         trust: &Trust,
         deadline: Instant,
     ) -> Result<Self, TransportError> {
-        let socket = tcp(url, deadline)?;
+        let socket = tcp(addresses, deadline)?;
         if url.scheme() != "wss" {
             return Ok(Self::Plain(socket));
         }
@@ -42,15 +43,14 @@ impl Stream {
 }
 
 /// The first address that answers.
-fn tcp(url: &Url, deadline: Instant) -> Result<TcpStream, TransportError> {
-    let no_address = || TransportError::Unreachable("its name has no address".to_owned());
-    let mut failure = no_address();
-    for address in url.socket_addrs(|| None).map_err(|_| no_address())? {
+fn tcp(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, TransportError> {
+    let mut failure = TransportError::Unreachable("its name has no address".to_owned());
+    for address in addresses {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(TransportError::Timeout);
         }
-        match TcpStream::connect_timeout(&address, left.min(CONNECT_AT_MOST)) {
+        match TcpStream::connect_timeout(address, left.min(CONNECT_AT_MOST)) {
             Ok(socket) => {
                 return prepare(&socket).map(|()| socket).map_err(|error| io_error(&error));
             }
