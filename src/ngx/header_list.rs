@@ -13,6 +13,7 @@ use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_table_elt_t, ngx_uint_t};
 
 use super::Request;
 use super::bytes;
+use super::elements::Element;
 use super::guard::Fault;
 use super::known_headers::{forget, introduce};
 use super::pool::allocate;
@@ -80,8 +81,8 @@ impl<'r> Request<'r> {
         // SAFETY: the list belongs to a live request; elements it gives out are valid.
         unsafe {
             cut(&raw mut (*raw).headers_in.headers, &mut |element| {
-                let name = core::slice::from_raw_parts((*element).lowcase_key, (*element).key.len);
-                let remove = unwanted(name, bytes::slice(&(*element).value));
+                let header = Element::new(element, (*raw).pool);
+                let remove = unwanted(header.name(), header.value());
                 if remove {
                     forget(raw, element);
                 }
@@ -105,17 +106,11 @@ impl<'r> Request<'r> {
         mut edit: impl FnMut(&Self, &'r [u8]) -> Result<Option<&'r [u8]>, Fault>,
     ) -> Result<(), Fault> {
         for element in self.elements() {
-            // SAFETY: elements of a live request; no other borrow of this element exists.
-            let element = unsafe { &mut *element };
-            // SAFETY: nginx fills `lowcase_key` with `key.len` bytes for every request header.
-            let key = unsafe { core::slice::from_raw_parts(element.lowcase_key, element.key.len) };
-            if key != name {
+            if element.name() != name {
                 continue;
             }
-            // SAFETY: header values live in the request's pool.
-            let value = unsafe { bytes::slice(&element.value) };
-            if let Some(edited) = edit(self, value)? {
-                element.value = bytes::borrowed(edited);
+            if let Some(edited) = edit(self, element.value())? {
+                element.set_value(edited);
             }
         }
         Ok(())

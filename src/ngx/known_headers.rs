@@ -7,6 +7,7 @@ use core::ptr;
 use ngx::ffi::{ngx_http_request_t, ngx_table_elt_t};
 
 use super::bytes;
+use super::elements::Element;
 use super::guard::Fault;
 #[cfg(not(ngx_linked_headers))]
 use super::pool::allocate;
@@ -19,7 +20,7 @@ use super::pool::allocate;
 pub(super) unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt_t) {
     // SAFETY: by this function's contract.
     unsafe {
-        let name = core::slice::from_raw_parts((*gone).lowcase_key, (*gone).key.len);
+        let name = Element::new(gone, (*r).pool).name();
         if let Some(field) = known_field(r, name) {
             forget_field(name, field, gone);
         }
@@ -41,7 +42,7 @@ pub(super) unsafe fn introduce(
 ) -> Result<(), Fault> {
     // SAFETY: by this function's contract.
     unsafe {
-        let name = core::slice::from_raw_parts((*added).lowcase_key, (*added).key.len);
+        let name = Element::new(added, (*r).pool).name();
         match known_field(r, name) {
             Some(field) => introduce_field(r, name, field, added),
             None => Ok(()),

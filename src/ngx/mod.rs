@@ -16,6 +16,7 @@ pub(crate) mod cidr;
 pub(crate) mod conf;
 pub(crate) mod content;
 pub(crate) mod directive;
+mod elements;
 pub(crate) mod guard;
 pub(crate) mod header_list;
 mod host;

@@ -7,12 +7,12 @@ use core::ptr;
 use gate::sender::SenderHints;
 use ngx::ffi::{
     NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_OK, ngx_connection_local_sockaddr, ngx_hash_key,
-    ngx_http_get_variable, ngx_http_request_t, ngx_inet_get_port, ngx_int_t, ngx_list_part_t,
-    ngx_table_elt_t, ngx_uint_t,
+    ngx_http_get_variable, ngx_http_request_t, ngx_inet_get_port, ngx_int_t, ngx_uint_t,
 };
 
 use super::bits;
 use super::bytes::{self, Kept, Room};
+use super::elements::Elements;
 use super::guard::Fault;
 use super::log::{self, Level};
 use super::module;
@@ -123,16 +123,8 @@ impl<'r> Request<'r> {
     }
 
     /// Lower-case name and value of each request header, in the order they came.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'r [u8], &'r [u8])> {
-        self.elements().map(|element| {
-            // SAFETY: header elements and what they point to live in the request's pool; nginx
-            // fills `lowcase_key` with `key.len` bytes for every request header.
-            unsafe {
-                let element = &*element;
-                let name = core::slice::from_raw_parts(element.lowcase_key, element.key.len);
-                (name, bytes::slice(&element.value))
-            }
-        })
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r> {
+        self.elements().map(|element| (element.name(), element.value()))
     }
 
     /// The value of a header, by its lower-case name; the first if it is repeated.
@@ -142,8 +134,8 @@ impl<'r> Request<'r> {
 
     /// The elements of the header list, to be read or have their value replaced.
     pub(super) fn elements(&self) -> Elements<'r> {
-        let part = &raw const self.fields().headers_in.headers.part;
-        Elements { part, at: 0, request: PhantomData }
+        // SAFETY: the request is live for `'r`.
+        unsafe { Elements::of(self.raw) }
     }
 
     /// What the module remembers of the request; made on first use, also found again after an
@@ -243,31 +235,4 @@ const HIDDEN: &[u8] = b"?<hidden>";
 fn bytes_of<'a>(text: &ngx::ffi::ngx_str_t) -> &'a [u8] {
     // SAFETY: only called for strings of a live request, see `hide_query`.
     unsafe { bytes::slice(text) }
-}
-
-/// Walks an `ngx_list_t` of headers as nginx's own loops do (ngx_list.h).
-pub(super) struct Elements<'r> {
-    part: *const ngx_list_part_t,
-    at: usize,
-    request: PhantomData<&'r ngx_http_request_t>,
-}
-
-impl Iterator for Elements<'_> {
-    type Item = *mut ngx_table_elt_t;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.part.is_null() {
-            // SAFETY: parts and elements of the list live in the request's pool.
-            let part = unsafe { &*self.part };
-            if self.at < part.nelts {
-                // SAFETY: `at` is inside the part.
-                let element = unsafe { part.elts.cast::<ngx_table_elt_t>().add(self.at) };
-                self.at += 1;
-                return Some(element);
-            }
-            self.part = part.next;
-            self.at = 0;
-        }
-        None
-    }
 }

@@ -1,6 +1,6 @@
 //! Beside nginx's own access modules, error pages, internal redirects, upgrades.
 
-use crate::harness::{Connection, Site, UPGRADE};
+use crate::harness::{Connection, Site, UPGRADE, careless_module};
 
 #[test]
 fn with_satisfy_any_an_allowed_address_needs_no_session() {
@@ -232,4 +232,30 @@ fn a_body_reaches_the_application_whole() {
     let received = site.app.last();
     assert_eq!(received.header("Content-Length"), Some("2000000"));
     assert_eq!(received.header("X-authentik-username"), Some("alice"));
+}
+
+#[test]
+fn a_module_that_adds_headers_without_their_names_in_lower_case_breaks_nothing() {
+    let site = Site::builder()
+        .main(&format!("load_module {};", careless_module().display()))
+        .server(
+            "authentik_provider wiki;
+             authentik_unauth_paths ^/public/;
+             location / { proxy_pass http://app; }",
+        )
+        .start();
+
+    assert_eq!(site.get("/page").header("Authorization", "Bearer x").status(), 401);
+    assert_eq!(site.app.hits(), 0);
+    assert_eq!(site.get("/public/page").status(), 200);
+    assert_eq!(site.app.last().identity_headers(), [], "what it says of visitors is not believed");
+    assert_eq!(site.app.last().header("X-Care"), Some("none"));
+
+    let alice = site.signed_in();
+    assert_eq!(alice.get("/page").header("Cookie", "own=1").status(), 200);
+    let seen = site.app.last();
+    assert_eq!(seen.header("X-Carefulness"), Some("none"));
+    assert_eq!(seen.header("Cookie"), Some("own=1"));
+    assert_ne!(seen.header("X-authentik-groups"), Some("admins"), "{seen:#?}");
+    assert_eq!(seen.header("X-authentik-username"), Some("alice"));
 }

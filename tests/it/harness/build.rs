@@ -26,6 +26,11 @@ pub(crate) fn foreign_module() -> PathBuf {
     required("AUTHENTIK_FOREIGN_MODULE", "the module built for another nginx version")
 }
 
+/// A careless neighbour, built for that nginx.
+pub(crate) fn careless_module() -> PathBuf {
+    required("AUTHENTIK_CARELESS_MODULE", "the module of tests/it/careless, built for that nginx")
+}
+
 /// A Python that has aioquic.
 pub(crate) fn http3_python() -> PathBuf {
     let Some(path) = std::env::var_os("AUTHENTIK_HTTP3_PYTHON") else {

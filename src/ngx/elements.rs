@@ -1,0 +1,98 @@
+//! The elements of a request's header list.
+
+use core::marker::PhantomData;
+
+use ngx::ffi::{ngx_http_request_t, ngx_list_part_t, ngx_pool_t, ngx_table_elt_t};
+
+use super::bytes;
+
+/// One header. It is read and changed through the raw pointer only: no reference to the structure is
+/// ever held, so whoever changes a header may walk the list meanwhile.
+#[derive(Clone, Copy)]
+pub(super) struct Element<'r> {
+    raw: *mut ngx_table_elt_t,
+    pool: *mut ngx_pool_t,
+    request: PhantomData<&'r ngx_http_request_t>,
+}
+
+impl<'r> Element<'r> {
+    /// # Safety
+    /// `raw` is an element of a list of headers of the live request with this pool.
+    pub(super) unsafe fn new(raw: *mut ngx_table_elt_t, pool: *mut ngx_pool_t) -> Self {
+        Self { raw, pool, request: PhantomData }
+    }
+
+    /// The name in lower case. nginx fills `lowcase_key` for every request header; another module may
+    /// have left it out, and then it is made up for.
+    ///
+    /// Is there no memory for that, the header gets a name that nobody but this module may use: it is
+    /// removed with the others of that kind.
+    pub(super) fn name(self) -> &'r [u8] {
+        // SAFETY: header elements and what they point to live in the request's pool; a `lowcase_key`
+        // that is there has `key.len` bytes.
+        unsafe {
+            let length = (*self.raw).key.len;
+            if (*self.raw).lowcase_key.is_null() {
+                let Ok(copy) = bytes::pool_copy(self.pool, bytes::slice(&(*self.raw).key)) else {
+                    return b"x-authentik-";
+                };
+                copy.make_ascii_lowercase();
+                (*self.raw).lowcase_key = copy.as_mut_ptr();
+            }
+            core::slice::from_raw_parts((*self.raw).lowcase_key, length)
+        }
+    }
+
+    /// The value.
+    pub(super) fn value(self) -> &'r [u8] {
+        // SAFETY: as above.
+        unsafe { bytes::slice(&(*self.raw).value) }
+    }
+
+    /// Another value.
+    pub(super) fn set_value(self, value: &'r [u8]) {
+        // SAFETY: the element lives as long as the request, and so does the value.
+        unsafe { (*self.raw).value = bytes::borrowed(value) };
+    }
+}
+
+/// Walks an `ngx_list_t` of headers as nginx's own loops do (ngx_list.h).
+pub(super) struct Elements<'r> {
+    part: *const ngx_list_part_t,
+    at: usize,
+    pool: *mut ngx_pool_t,
+    request: PhantomData<&'r ngx_http_request_t>,
+}
+
+impl Elements<'_> {
+    /// # Safety
+    /// `raw` is a live request, and stays so for the walk.
+    pub(super) unsafe fn of(raw: *mut ngx_http_request_t) -> Self {
+        // SAFETY: by this function's contract.
+        unsafe {
+            let part = &raw const (*raw).headers_in.headers.part;
+            Self { part, at: 0, pool: (*raw).pool, request: PhantomData }
+        }
+    }
+}
+
+impl<'r> Iterator for Elements<'r> {
+    type Item = Element<'r>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.part.is_null() {
+            // SAFETY: parts and elements of the list live in the request's pool; `at` is inside the
+            // part.
+            unsafe {
+                if self.at < (*self.part).nelts {
+                    let element = (*self.part).elts.cast::<ngx_table_elt_t>().add(self.at);
+                    self.at += 1;
+                    return Some(Element::new(element, self.pool));
+                }
+                self.part = (*self.part).next;
+            }
+            self.at = 0;
+        }
+        None
+    }
+}
