@@ -19,6 +19,7 @@ use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
 use crate::core_server::{self, Cause, Unknown};
+use crate::ngx::kept::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions;
@@ -105,15 +106,14 @@ fn known<'r>(
     provider: &Arc<Provider>,
     answer: &Key,
 ) -> Result<Option<Checked<'r>>, Fault> {
-    let Some(record) = sessions::copy(r, answer)? else { return Ok(None) };
-    let bytes = r.recall(record);
+    let Some(bytes) = sessions::copy(r, answer)? else { return Ok(None) };
     let Some(view) = SessionView::over(bytes) else {
         return Ok(Some(Checked::Rejected(reason_of(bytes))));
     };
     if view.provider() != provider.key {
         return Ok(None);
     }
-    r.state()?.record.set(Some(record));
+    r.remember(Kept::Record, bytes)?;
     r.state()?.consumed.set(Some(*answer));
     if r.state()?.asked_credentials.replace(false) {
         begin_session(r, provider, bytes, view.expires())?;

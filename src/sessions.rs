@@ -12,7 +12,7 @@ use gate::store::{Inserted, Key, Owner, Record, kind};
 use gate::time::UnixTime;
 use ring::digest;
 
-use crate::ngx::bytes::Kept;
+use crate::ngx::kept::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 
@@ -21,18 +21,18 @@ const WARN_AT: u32 = 80;
 
 /// Keeps the `Cookie` headers as they came. Says whether there is any.
 pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
-    if let Some(known) = r.existing_state().and_then(|state| state.cookies.get()) {
-        return Ok(known.iter().any(|kept| !kept.is_empty()));
+    if let Some(known) = r.recall_cookies() {
+        return Ok(known.iter().any(|value| !value.is_empty()));
     }
-    let mut kept = [Kept::EMPTY; MAX_CANDIDATES];
+    let mut values = [&[][..]; MAX_CANDIDATES];
     let mut any = false;
     let headers = r.headers().filter(|(name, _)| *name == b"cookie");
-    for (slot, (_, value)) in kept.iter_mut().zip(headers) {
-        *slot = r.remember(value);
+    for (slot, (_, value)) in values.iter_mut().zip(headers) {
+        *slot = value;
         any = true;
     }
     if any {
-        r.state()?.cookies.set(Some(kept));
+        r.remember_cookies(values)?;
     }
     Ok(any)
 }
@@ -40,22 +40,21 @@ pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
 /// The values of the request's `Cookie` headers, as they came.
 pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES], Fault> {
     remember_cookies(r)?;
-    let kept = r.existing_state().and_then(|state| state.cookies.get());
-    Ok(kept.unwrap_or([Kept::EMPTY; MAX_CANDIDATES]).map(|kept| r.recall(kept)))
+    Ok(r.recall_cookies().unwrap_or_default())
 }
 
 /// The session of the request with this provider, or why there is none.
 pub(crate) fn find<'r>(
     r: &Request<'r>,
-    provider: &'r Provider,
+    provider: &Provider,
 ) -> Result<Result<SessionView<'r>, Reason>, Fault> {
     let mut reason = Reason::NoSession;
     for id in cookie::session_ids(cookies(r)?, provider) {
         if let Some(record) = copy(r, &id.zone_key(&provider.key))? {
             // Bound to the provider twice: by the key, and by what the record says.
-            let view = SessionView::over(r.recall(record));
+            let view = SessionView::over(record);
             if let Some(view) = view.filter(|view| view.provider() == provider.key) {
-                r.state()?.record.set(Some(record));
+                r.remember(Kept::Record, record)?;
                 return Ok(Ok(view));
             }
         }
@@ -89,7 +88,7 @@ pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> 
 ///
 /// Room is made before the zone is locked, when its length is not known yet: nothing is allocated
 /// under the lock, and nothing copied twice.
-pub(crate) fn copy(r: &Request<'_>, key: &Key) -> Result<Option<Kept>, Fault> {
+pub(crate) fn copy<'r>(r: &Request<'r>, key: &Key) -> Result<Option<&'r [u8]>, Fault> {
     let Some(zone) = r.main_conf().zone() else { return Ok(None) };
     let time = now();
     let mut room = r.room(USUAL.get())?;
@@ -102,7 +101,7 @@ pub(crate) fn copy(r: &Request<'_>, key: &Key) -> Result<Option<Kept>, Fault> {
         let Some(length) = length.flatten() else { return Ok(None) };
         note_usual(length);
         if room.filled() == length {
-            return Ok(Some(room.kept()));
+            return Ok(Some(room.into_slice()));
         }
         room = r.room(length)?;
     }

@@ -3,7 +3,6 @@
 use core::ptr::NonNull;
 use std::cell::{Cell, OnceCell, RefCell};
 
-use gate::cookie::MAX_CANDIDATES;
 use gate::provider::ProviderKey;
 use gate::reason::Reason;
 use gate::status::Status;
@@ -11,7 +10,7 @@ use gate::store::Key;
 
 use crate::endpoints::renewal::Renewal;
 use crate::flights::Place;
-use crate::ngx::bytes::Kept;
+use crate::ngx::kept::Shelf;
 use crate::ngx::suspend::Suspension;
 use crate::providers::{OfForwarded, OfHost};
 use crate::worker::Answer;
@@ -19,14 +18,11 @@ use crate::worker::Answer;
 /// One per request that needs it. Cells, because nothing of nginx's is exclusive.
 #[derive(Default)]
 pub(crate) struct RequestState {
-    /// The `Cookie` headers as the client sent them; taken before ours are hidden.
-    pub(crate) cookies: Cell<Option<[Kept; MAX_CANDIDATES]>>,
+    /// Slices of the pool, kept by the fence: also the `Cookie` headers as the client sent them, taken
+    /// before ours are hidden.
+    pub(crate) kept: Shelf,
     /// The provider that the endpoint works for.
     pub(crate) endpoint_of: Cell<Option<ProviderKey>>,
-    /// The query of an endpoint, as it was before it was hidden from the logs.
-    pub(crate) query: Cell<Option<Kept>>,
-    /// The session record of the visitor.
-    pub(crate) record: Cell<Option<Kept>>,
     /// Identity headers are on the request.
     pub(crate) headers_set: Cell<bool>,
     /// How the request was decided.

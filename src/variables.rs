@@ -4,6 +4,7 @@ use gate::identity::SessionView;
 use gate::outpost::Certificate;
 
 use crate::ngx::Request;
+use crate::ngx::kept::Kept;
 use crate::outpost;
 use crate::providers;
 
@@ -49,8 +50,8 @@ fn user_header<'r>(r: &Request<'r>, at: usize) -> &'r [u8] {
 
 /// The session of an admitted visitor.
 fn admitted<'r>(r: &Request<'r>) -> Option<SessionView<'r>> {
-    let state = r.existing_state().filter(|state| state.headers_set.get())?;
-    SessionView::over(r.recall(state.record.get()?))
+    r.existing_state().filter(|state| state.headers_set.get())?;
+    SessionView::over(r.recall(Kept::Record)?)
 }
 
 /// Empty where there is no backend, so that nothing is proxied anywhere.
@@ -89,5 +90,5 @@ fn of_key_pair<'r>(r: &Request<'r>, part: fn(&Certificate) -> &[u8]) -> &'r [u8]
     let Some(name) = r.handshake_name() else { return &[] };
     let Some(directory) = outpost::directory() else { return &[] };
     let Some(pair) = directory.certificate(name) else { return &[] };
-    r.keep(part(pair)).map(|kept| r.recall(kept)).unwrap_or_default()
+    r.keep(part(pair)).unwrap_or_default()
 }

@@ -16,6 +16,7 @@ use gate::response::Response;
 use gate::status::Status;
 
 use crate::conf::Auto;
+use crate::ngx::kept::Kept;
 use crate::ngx::{Fault, Flow, Request};
 use crate::providers::{self, Chosen};
 use crate::{answers, sessions};
@@ -23,10 +24,8 @@ use crate::{answers, sessions};
 /// Answers the request if it is for one of the endpoints.
 pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
     // What is remembered counts: the query was hidden when the endpoint was first reached.
-    let query = match r.existing_state().and_then(|state| state.query.get()) {
-        Some(kept) => r.recall(kept),
-        None => r.query(),
-    };
+    let kept = r.recall(Kept::Query);
+    let query = kept.unwrap_or_else(|| r.query());
     let (endpoint, provider) = match addressed(r, query)? {
         Addressed::To(endpoint, provider) => (endpoint, provider),
         Addressed::Elsewhere => return Ok(Flow::Next),
@@ -34,9 +33,9 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Addressed::Nobody => return answers::unknown_host(r, r.authority()?).map(Flow::Answer),
         Addressed::NotYet => return answers::refusal(r, Reason::NoSettings).map(Flow::Answer),
     };
-    if r.existing_state().is_none_or(|state| state.query.get().is_none()) {
+    if kept.is_none() {
         answers::note(r, Status::Endpoint, None)?;
-        r.state()?.query.set(Some(r.remember(query)));
+        r.remember(Kept::Query, query)?;
         r.hide_query()?;
     }
     works_for(r, provider)?;

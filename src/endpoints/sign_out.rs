@@ -13,6 +13,7 @@ use url::form_urlencoded;
 
 use super::{providers_here, sign_in};
 use crate::core_server::{self, Unknown};
+use crate::ngx::kept::Kept;
 use crate::ngx::{Fault, Flow, Request};
 use crate::{answers, sessions};
 
@@ -69,8 +70,7 @@ fn end_sessions<'r>(
 
 /// OpenID Connect RP-Initiated Logout 1.0 §2; the parameters of authentik-outpost.md §10.
 fn end_session_url(r: &Request<'_>, endpoint: &str) -> String {
-    let record = r.existing_state().and_then(|state| state.record.get());
-    let view = record.and_then(|record| gate::identity::SessionView::over(r.recall(record)));
+    let view = r.recall(Kept::Record).and_then(gate::identity::SessionView::over);
     let token = view.map(|view| view.token()).unwrap_or_default();
     // A hint only, which authentik does without (recordings, surprise 13): never worth a URL that
     // the servers on the way refuse for its length.

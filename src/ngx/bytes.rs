@@ -1,6 +1,7 @@
 //! nginx strings as slices, slices as nginx strings.
 
 use core::marker::PhantomData;
+use std::cell::Cell;
 
 use ngx::ffi::{ngx_pnalloc, ngx_pool_t, ngx_str_t};
 
@@ -52,10 +53,10 @@ pub(crate) struct Room<'r> {
     data: *mut u8,
     size: usize,
     filled: usize,
-    request: PhantomData<&'r ()>,
+    request: PhantomData<Cell<&'r ()>>,
 }
 
-impl Room<'_> {
+impl<'r> Room<'r> {
     /// # Errors
     /// `Fault::NoMemory` when the pool cannot grow.
     ///
@@ -93,26 +94,8 @@ impl Room<'_> {
     }
 
     /// What was put there.
-    pub(crate) fn kept(self) -> Kept {
-        Kept { data: self.data, len: self.filled }
-    }
-}
-
-/// A slice kept in pool memory across callbacks, where no lifetime can be written down.
-///
-/// Turned back into a slice by [`super::Request::recall`], whose pool it came from.
-#[derive(Clone, Copy)]
-pub(crate) struct Kept {
-    pub(super) data: *const u8,
-    pub(super) len: usize,
-}
-
-impl Kept {
-    /// Of no bytes.
-    pub(crate) const EMPTY: Self = Self { data: core::ptr::null(), len: 0 };
-
-    /// Whether there is nothing in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+    pub(crate) fn into_slice(self) -> &'r [u8] {
+        // SAFETY: so many bytes were written, and nobody writes there any more.
+        unsafe { core::slice::from_raw_parts(self.data, self.filled) }
     }
 }

@@ -29,7 +29,7 @@ impl<'r> Request<'r> {
         let asked = self.asked();
         match asked.as_written() {
             Some(written) => Ok(written),
-            None => self.keep(&asked.spell()).map(|kept| self.recall(kept)),
+            None => self.keep(&asked.spell()),
         }
     }
 

@@ -20,6 +20,7 @@ mod elements;
 pub(crate) mod guard;
 pub(crate) mod header_list;
 mod host;
+pub(crate) mod kept;
 mod known_headers;
 mod layout;
 pub(crate) mod lifecycle;

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
+use std::cell::Cell;
 
 use gate::sender::SenderHints;
 use ngx::ffi::{
@@ -11,7 +12,7 @@ use ngx::ffi::{
 };
 
 use super::bits;
-use super::bytes::{self, Kept, Room};
+use super::bytes::{self, Room};
 use super::elements::Elements;
 use super::guard::Fault;
 use super::log::{self, Level};
@@ -20,10 +21,10 @@ use crate::conf::{LocationConf, MainConf, ServerConf};
 use crate::state::RequestState;
 
 /// The request of a callback. `'r` is the callback: what is borrowed from the request's pool lives
-/// at least that long.
+/// at least that long. It is invariant: nothing that lives shorter passes for a part of the pool.
 pub(crate) struct Request<'r> {
     pub(super) raw: *mut ngx_http_request_t,
-    callback: PhantomData<&'r mut ngx_http_request_t>,
+    callback: PhantomData<Cell<&'r ngx_http_request_t>>,
 }
 
 impl<'r> Request<'r> {
@@ -170,30 +171,15 @@ impl<'r> Request<'r> {
     }
 
     /// Copies bytes into the request's pool, with a NUL behind.
-    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Kept, Fault> {
+    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<&'r [u8], Fault> {
         // SAFETY: the request's pool is live.
-        let copy = unsafe { bytes::pool_copy(self.fields().pool, bytes)? };
-        Ok(Kept { data: copy.as_ptr(), len: copy.len() })
+        Ok(unsafe { bytes::pool_copy(self.fields().pool, bytes)? })
     }
 
     /// Room for so many bytes in the request's pool.
     pub(crate) fn room(&self, size: usize) -> Result<Room<'r>, Fault> {
         // SAFETY: the request's pool is live, and `'r` is how long it is.
         unsafe { Room::of(self.fields().pool, size) }
-    }
-
-    /// Remembers a slice that lives in the request's pool anyway.
-    pub(crate) fn remember(&self, slice: &'r [u8]) -> Kept {
-        Kept { data: slice.as_ptr(), len: slice.len() }
-    }
-
-    /// What [`keep`](Self::keep) or [`remember`](Self::remember) stored for this request.
-    pub(crate) fn recall(&self, kept: Kept) -> &'r [u8] {
-        if kept.data.is_null() {
-            return &[];
-        }
-        // SAFETY: a `Kept` is made from this request's pool only and stored in its state only.
-        unsafe { core::slice::from_raw_parts(kept.data, kept.len) }
     }
 
     /// Writes a line with the request's context (client, server, host) behind it.

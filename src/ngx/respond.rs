@@ -3,8 +3,8 @@
 use gate::response::Response;
 use ngx::ffi::{
     ngx_http_complex_value_t, ngx_http_core_module, ngx_http_err_page_t, ngx_http_finalize_request,
-    ngx_http_request_t, ngx_http_send_response, ngx_int_t, ngx_list_push, ngx_str_t,
-    ngx_table_elt_t, ngx_uint_t,
+    ngx_http_request_t, ngx_http_send_response, ngx_int_t, ngx_list_push, ngx_table_elt_t,
+    ngx_uint_t,
 };
 
 use super::Request;
@@ -62,7 +62,7 @@ fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fau
     // the content type is static; nginx copies neither but both outlive the request.
     unsafe {
         let mut text: ngx_http_complex_value_t = core::mem::zeroed();
-        text.value = ngx_str_t { len: body.len, data: body.data.cast_mut() };
+        text.value = bytes::borrowed(body);
         let status = ngx_uint_t::from(response.status);
         // In a location that serves an error page nginx would send that error's status instead
         // (`ngx_http_send_header`): `error_page 404 =200 …` must not make a refusal a success.
@@ -88,8 +88,7 @@ impl<'r> Request<'r> {
         name: &'static str,
         value: &str,
     ) -> Result<(), Fault> {
-        let kept = self.keep(value.as_bytes())?;
-        let value = self.recall(kept);
+        let value = self.keep(value.as_bytes())?;
         self.push_response_header(name.as_bytes(), value)
     }
 

@@ -89,7 +89,7 @@ impl RequestFacts for Judged<'_, '_> {
                 // server answers is decided by nginx, which host is claimed by the client.
                 let asked = self.r.asked();
                 let host = of_domain(self.provider, scheme, asked.host(), asked.port());
-                let host = self.r.keep(&host).map(|kept| self.r.recall(kept)).unwrap_or_default();
+                let host = self.r.keep(&host).unwrap_or_default();
                 Subject::Url { scheme, host, query }
             }
         };

@@ -3,6 +3,7 @@
 use gate::cookie::{Stripped, without_own};
 use gate::identity::SessionView;
 
+use crate::ngx::kept::Kept;
 use crate::ngx::{Fault, Flow, Request};
 use crate::sessions;
 
@@ -31,11 +32,11 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
 /// After an internal redirect the new location decides anew.
 fn forget_visitor(r: &mut Request<'_>) -> Result<(), Fault> {
     let Some(state) = r.existing_state() else { return Ok(()) };
-    let record = state.record.take();
+    let record = r.forget(Kept::Record);
     if !state.headers_set.replace(false) {
         return Ok(());
     }
-    let view = record.and_then(|record| SessionView::over(r.recall(record)));
+    let view = record.and_then(SessionView::over);
     match view.filter(SessionView::has_extra_headers) {
         Some(view) => r.remove_headers(|name, _| view.overrides(name)),
         None => Ok(()),
@@ -52,7 +53,7 @@ fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {
             Stripped::Unchanged => Ok(None),
             Stripped::Changed(length) => {
                 let rest = desk.get(..length).unwrap_or_default();
-                Ok(Some(r.recall(r.keep(rest)?)))
+                Ok(Some(r.keep(rest)?))
             }
             Stripped::Empty => {
                 emptied = true;
