@@ -17,11 +17,15 @@ pub struct Effort<'a> {
 
 impl Default for Effort<'_> {
     fn default() -> Self {
-        Self { left: Cell::new(MAX_STEPS), costliest: Cell::new((0, "")), gave_up: Cell::default() }
+        Self::of(MAX_STEPS)
     }
 }
 
 impl<'a> Effort<'a> {
+    fn of(steps: u64) -> Self {
+        Self { left: Cell::new(steps), costliest: Cell::new((0, "")), gave_up: Cell::default() }
+    }
+
     /// The costliest pattern, if all of them together took more than a request may cost. What was not
     /// found by then counts as not open.
     #[must_use]
@@ -50,10 +54,10 @@ impl<'a> Effort<'a> {
         found
     }
 
-    /// Steps taken so far.
+    /// What is left.
     #[cfg(test)]
-    pub(super) fn spent(&self) -> u64 {
-        MAX_STEPS - self.left.get()
+    fn left(&self) -> u64 {
+        self.left.get()
     }
 }
 
