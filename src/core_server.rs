@@ -18,7 +18,7 @@ use ring::digest;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions::{self, copy_out};
-use crate::single_flight::{self, LEASE, LOOK};
+use crate::single_flight::{self, LEASE};
 use crate::worker;
 
 /// A document this old is fetched again by the next sign-in, in seconds.
@@ -150,17 +150,20 @@ fn document(
     let failure = read(zone, Entry::Failure.key(document, provider));
     // What is old is still better than nothing when authentik is away.
     let usable = |fetched: UnixTime| now().since(fetched) < FRESH || failure.is_some();
+    let lease = || Entry::Lease.key(document, provider);
     if let Some((_, body)) = stored.filter(|(fetched, _)| usable(*fetched)) {
+        single_flight::found(r, lease);
         return Ok(Ok(body));
     }
     if let Some((_, reason)) = failure {
+        single_flight::found(r, lease);
         return failed(failure_of(reason.expose()));
     }
     if single_flight::has_waited_enough(r)? {
         return failed(Reason::CoreTimeout);
     }
-    if !single_flight::take(zone, Entry::Lease.key(document, provider), LEASE) {
-        r.suspend(LOOK)?;
+    if !single_flight::take(zone, lease(), LEASE) {
+        single_flight::wait(r, lease())?;
         return Ok(Err(Unknown::Waiting));
     }
     fetch(r, provider, document, question, endpoints)
@@ -186,13 +189,16 @@ fn fetch(
         });
         Fetched { document, provider: subject, body }
     });
+    let lease = Entry::Lease.key(document, provider);
     if taken {
+        single_flight::lead(r, lease)?;
         return Ok(Err(Unknown::Waiting));
     }
     r.resume_now();
     if let Some(zone) = r.main_conf().zone() {
-        zone.with(|table| table.remove(&Entry::Lease.key(document, provider)));
+        zone.with(|table| table.remove(&lease));
     }
+    single_flight::found(r, || lease);
     failed(Reason::Overloaded)
 }
 
@@ -225,7 +231,9 @@ pub(crate) fn publish(fetched: Fetched) {
     if reason.is_some_and(|reason| !put(Entry::Failure, FAILURE_KEPT, reason.code().as_bytes())) {
         document.log_failure(&provider, &"not even that fits into the zone");
     }
-    zone.with(|table| table.remove(&Entry::Lease.key(document, &provider)));
+    let lease = Entry::Lease.key(document, &provider);
+    zone.with(|table| table.remove(&lease));
+    single_flight::answered(&lease);
 }
 
 /// Whether the zone has it now.

@@ -23,7 +23,7 @@ use crate::ngx::kept::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions;
-use crate::single_flight::{self, LEASE, LOOK};
+use crate::single_flight::{self, LEASE};
 use crate::worker;
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
@@ -82,7 +82,9 @@ fn check<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Result<Checked
     let Some(credentials) = Credentials::parse(header) else { return Ok(Checked::Absent) };
     let Some(zone) = r.main_conf().zone() else { return Ok(Checked::Absent) };
     let answer = zone_key(provider, b"answer", header);
+    let lease = || zone_key(provider, b"lease", header);
     if let Some(checked) = known(r, provider, &answer)? {
+        single_flight::found(r, lease);
         return Ok(checked);
     }
     if r.state()?.asked_credentials.get() {
@@ -92,9 +94,9 @@ fn check<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Result<Checked
     if single_flight::has_waited_enough(r)? {
         return Ok(Checked::Rejected(Reason::CoreTimeout));
     }
-    let lease = zone_key(provider, b"lease", header);
+    let lease = lease();
     if !single_flight::take_for_stranger(zone, lease, r.sender(), LEASE) {
-        r.suspend(LOOK)?;
+        single_flight::wait(r, lease)?;
         return Ok(Checked::Waiting);
     }
     ask(r, provider, credentials, answer, lease, zone)
@@ -164,6 +166,7 @@ fn ask<'r>(
             Judged { sender, answer, lease, provider: subject, result }
         });
     if taken {
+        single_flight::lead(r, lease)?;
         r.state()?.asked_credentials.set(true);
         return Ok(Checked::Waiting);
     }
@@ -262,6 +265,7 @@ pub(crate) fn publish(judged: Judged) {
     }
     // Last: who waits for it looks for the answer, and asks again where there is none.
     zone.with(|table| table.remove(&lease));
+    single_flight::answered(&lease);
 }
 
 fn reason_of(code: &[u8]) -> Reason {

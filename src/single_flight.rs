@@ -1,19 +1,59 @@
 //! One question at a time over all workers: a lease in the zone, and patience for everybody else.
+//!
+//! Of all requests of a worker that wait for the same answer one, the scout, looks into the zone every
+//! [`LOOK`]; where a thread of this worker asks, nobody does. The others sleep until the scout has found
+//! the answer or the thread has brought it, and then go on a few at a time. A scout that leaves is
+//! replaced.
 
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use gate::store::{Key, Owner, Record, TooBig, kind};
 use gate::time::UnixTime;
 
+use crate::ngx::suspend::{self, Ticket};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions;
+use crate::worker;
 
 /// How long one question may take until another worker may ask, in seconds.
 pub(crate) const LEASE: u64 = 12;
-/// How often a request looks whether somebody else's question was answered.
-pub(crate) const LOOK: Duration = Duration::from_millis(40);
+/// How often a scout looks whether somebody else's question was answered.
+const LOOK: Duration = Duration::from_millis(40);
 /// How long a request waits for somebody else's question, in seconds.
 const WAIT: u64 = 15;
+/// How many go on in one turn of the event loop: visitors with a session are served in between.
+const AT_ONCE: usize = 32;
+
+/// Those of this worker that wait for the same answer.
+#[derive(Default)]
+struct Queue {
+    /// Number of the scout.
+    scout: Option<u64>,
+    sleepers: VecDeque<Ticket>,
+}
+
+/// Looks for all others. Dropped with its request.
+pub(crate) struct Scout {
+    lease: Key,
+    number: u64,
+}
+
+/// What is done on the next turn of the event loop: the phases of some request are running.
+#[derive(Default)]
+struct Next {
+    awake: VecDeque<Ticket>,
+    /// Leases whose scout has left.
+    scoutless: Vec<Key>,
+}
+
+thread_local! {
+    // Used on the event-loop thread only.
+    static QUEUES: RefCell<HashMap<Key, Queue>> = RefCell::default();
+    static NEXT: RefCell<Next> = RefCell::default();
+    static SCOUTS: Cell<u64> = const { Cell::new(0) };
+}
 
 /// Takes what only one may have, for `life` seconds. `false`: somebody has it.
 pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
@@ -44,4 +84,110 @@ pub(crate) fn has_waited_enough(r: &Request<'_>) -> Result<bool, Fault> {
     let since = state.waits_since.get().unwrap_or(now().0);
     state.waits_since.set(Some(since));
     Ok(now().0.saturating_sub(since) > WAIT)
+}
+
+/// Lets the request wait for who has the lease.
+pub(crate) fn wait(r: &mut Request<'_>, lease: Key) -> Result<(), Fault> {
+    if scouts(r, lease)? {
+        r.suspend(LOOK)?;
+        return Ok(());
+    }
+    let ticket = r.suspend(Duration::from_secs(WAIT + 1))?;
+    QUEUES.with_borrow_mut(|queues| queues.entry(lease).or_default().sleepers.push_back(ticket));
+    Ok(())
+}
+
+/// The request has the lease, and a thread has its question: nobody of this worker needs to look.
+pub(crate) fn lead(r: &Request<'_>, lease: Key) -> Result<(), Fault> {
+    scouts(r, lease).map(drop)
+}
+
+/// Whether the request is the scout; it becomes it if there is none.
+fn scouts(r: &Request<'_>, lease: Key) -> Result<bool, Fault> {
+    let state = r.state()?;
+    let scout = state.scout.take();
+    if scout.as_ref().is_some_and(|scout| scout.lease == lease) {
+        state.scout.set(scout);
+        return Ok(true);
+    }
+    drop(scout);
+    let appointed = QUEUES.with_borrow_mut(|queues| {
+        let queue = queues.entry(lease).or_default();
+        if queue.scout.is_some() {
+            return None;
+        }
+        let number = SCOUTS.get() + 1;
+        SCOUTS.set(number);
+        queue.scout = Some(number);
+        Some(Scout { lease, number })
+    });
+    let scouts = appointed.is_some();
+    state.scout.set(appointed.map(Box::new));
+    Ok(scouts)
+}
+
+/// The request need not wait any more: if it was the scout, the others need not either.
+pub(crate) fn found(r: &Request<'_>, lease: impl FnOnce() -> Key) {
+    let Some(scout) = r.existing_state().and_then(|state| state.scout.take()) else { return };
+    if scout.lease == lease() {
+        answered(&scout.lease);
+    }
+}
+
+/// The answer is in the zone, or there will be none.
+pub(crate) fn answered(lease: &Key) {
+    let queue = QUEUES.with_borrow_mut(|queues| queues.remove(lease));
+    if let Some(queue) = queue.filter(|queue| !queue.sleepers.is_empty()) {
+        NEXT.with_borrow_mut(|next| next.awake.extend(queue.sleepers));
+        worker::come_round();
+    }
+}
+
+/// Called on the event loop, outside of all phases.
+pub(crate) fn deliver() {
+    for lease in NEXT.with_borrow_mut(|next| std::mem::take(&mut next.scoutless)) {
+        replace_scout(&lease);
+    }
+    let awake: Vec<Ticket> = NEXT.with_borrow_mut(|next| {
+        let count = AT_ONCE.min(next.awake.len());
+        next.awake.drain(..count).collect()
+    });
+    for ticket in awake {
+        suspend::wake(ticket, |_| {});
+    }
+    if NEXT.with_borrow(|next| !next.awake.is_empty()) {
+        worker::come_round();
+    }
+}
+
+/// Wakes one that becomes the scout. It may have gone, or have waited enough: then the next.
+fn replace_scout(lease: &Key) {
+    loop {
+        let sleeper = QUEUES.with_borrow_mut(|queues| {
+            let queue = queues.get_mut(lease).filter(|queue| queue.scout.is_none())?;
+            let sleeper = queue.sleepers.pop_front();
+            if sleeper.is_none() {
+                queues.remove(lease);
+            }
+            sleeper
+        });
+        let Some(sleeper) = sleeper else { return };
+        suspend::wake(sleeper, |_| {});
+    }
+}
+
+impl Drop for Scout {
+    fn drop(&mut self) {
+        // Fails at the end of the process only.
+        let _ = QUEUES.try_with(|queues| {
+            let mut queues = queues.borrow_mut();
+            let Some(queue) = queues.get_mut(&self.lease) else { return };
+            if queue.scout != Some(self.number) {
+                return;
+            }
+            queue.scout = None;
+            NEXT.with_borrow_mut(|next| next.scoutless.push(self.lease));
+            worker::come_round();
+        });
+    }
 }

@@ -13,6 +13,7 @@ use crate::flights::Place;
 use crate::ngx::kept::Shelf;
 use crate::ngx::suspend::Suspension;
 use crate::providers::{OfForwarded, OfHost};
+use crate::single_flight::Scout;
 use crate::worker::Answer;
 
 /// One per request that needs it. Cells, because nothing of nginx's is exclusive.
@@ -44,6 +45,8 @@ pub(crate) struct RequestState {
     pub(crate) consumed: Cell<Option<Key>>,
     /// When the request began to wait for somebody else's question, in seconds since 1970.
     pub(crate) waits_since: Cell<Option<u64>>,
+    /// Set while it looks for all that wait for the same.
+    pub(crate) scout: Cell<Option<Box<Scout>>>,
     /// Set while a question of this request alone is under way.
     pub(crate) question: RefCell<Option<Place>>,
     /// It has been through thread and wake-up.

@@ -31,6 +31,7 @@ use crate::ngx::ticker::Ticker;
 use crate::ngx::wakeup::Wakeup;
 use crate::ngx::{Fault, Request, Zone};
 use crate::outpost;
+use crate::single_flight;
 use crate::status;
 use crate::sweep;
 use limits::{CREDENTIALS, SIGN_INS};
@@ -218,6 +219,16 @@ fn displace(ticket: Ticket) {
     }
 }
 
+/// Has [`deliver`] called on the next turn of the loop.
+pub(crate) fn come_round() {
+    // Fails at the end of the process only.
+    let _ = WORKER.try_with(|worker| {
+        if let Some(worker) = worker.borrow().as_ref() {
+            worker.wakeup.sender().signal();
+        }
+    });
+}
+
 /// What came of [`ask`]; an answer is given out once.
 pub(crate) fn asked(r: &Request<'_>) -> Result<Asked, Fault> {
     let state = r.state()?;
@@ -335,6 +346,7 @@ pub(crate) fn deliver() {
         };
         wake(flights::land(ticket), answer);
     }
+    single_flight::deliver();
 }
 
 fn wake(ticket: Ticket, answer: Option<Answer>) {

@@ -19,6 +19,7 @@ mod authentik_server;
 mod caches;
 mod changed_keys;
 mod config_errors;
+mod crowds;
 mod defects;
 mod domain_level;
 mod endpoints;

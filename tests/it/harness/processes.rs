@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 /// Sends a signal by name.
 pub(super) fn signal(pid: u32, name: &str) {
@@ -67,6 +68,16 @@ pub(super) fn shared_memory(pid: u32) -> Vec<SharedMemory> {
     found
 }
 
+/// Processor time that a process and its threads have used.
+pub(crate) fn cpu_time(pid: u32) -> Duration {
+    // In hundredths of a second: USER_HZ of Linux.
+    let ticks = [USER_TIME, SYSTEM_TIME].map(|field| {
+        let field = field_of(pid, field).expect("a process");
+        field.parse::<u64>().expect("a number")
+    });
+    Duration::from_millis(10 * ticks.iter().sum::<u64>())
+}
+
 /// Processes that this one has started and that are there still.
 pub(super) fn children_of(pid: u32) -> Vec<u32> {
     let mut pids: Vec<u32> = fs::read_dir("/proc")
@@ -102,3 +113,5 @@ pub(super) fn title_of(pid: u32) -> String {
 
 const STATE: usize = 0;
 const PARENT: usize = 1;
+const USER_TIME: usize = 11;
+const SYSTEM_TIME: usize = 12;

@@ -1,0 +1,82 @@
+//! Many requests that wait for one answer of authentik's.
+
+use std::time::Duration;
+
+use authentik_standin::{Endpoint, Fault};
+
+use crate::harness::{Connection, Request, Site, cpu_time, eventually};
+
+const DISCOVERY: &str = "/application/o/wiki/.well-known/openid-configuration";
+
+/// More than a page brings, less than what a process may open.
+const MANY: usize = 600;
+
+/// What all workers together may use while that many wait for three seconds. Where each of them looks
+/// 25 times a second, it is a multiple.
+const BOUND: Duration = Duration::from_millis(300);
+
+fn site() -> Site {
+    Site::builder()
+        .workers(2)
+        .events("worker_connections 2000;")
+        .server("authentik_provider wiki; location / { proxy_pass http://app; }")
+        .start()
+}
+
+fn send(site: &Site, request: &Request, count: usize) -> Vec<Connection> {
+    let send = |_| {
+        let mut connection = Connection::open(site.address());
+        connection.send(request.clone().header("Connection", "close").to_bytes());
+        connection
+    };
+    (0..count).map(send).collect()
+}
+
+fn cpu(site: &Site) -> Duration {
+    site.worker_pids().into_iter().map(cpu_time).sum()
+}
+
+fn cpu_while_they_wait(site: &Site) -> Duration {
+    std::thread::sleep(Duration::from_secs(1));
+    let before = cpu(site);
+    std::thread::sleep(Duration::from_secs(3));
+    cpu(site) - before
+}
+
+#[test]
+fn who_waits_for_discovery_looks_at_nothing_and_goes_on_when_it_is_there() {
+    let site = site();
+    site.sso.fault(Endpoint::Discovery, Fault::Slow(Duration::from_secs(9)));
+    let waiting = send(&site, &site.navigate("/page"), MANY);
+    eventually("it is asked for", || site.sso.count(DISCOVERY) == 1);
+
+    let used = cpu_while_they_wait(&site);
+
+    for mut connection in waiting {
+        let answer = connection.read_to_end();
+        assert!(answer.starts_with("HTTP/1.1 302"), "{answer}");
+    }
+    assert_eq!(site.sso.count(DISCOVERY), 1);
+    assert!(used < BOUND, "{used:?}");
+}
+
+#[test]
+fn of_those_who_wait_for_credentials_one_looks_and_is_replaced_when_it_leaves() {
+    let site = site();
+    site.signed_in(); // so that keys and endpoints are known
+    site.sso.fault(Endpoint::Introspect, Fault::Slow(Duration::from_secs(8)));
+    let request = site.get("/api").header("Authorization", "Bearer made-up");
+    let mut waiting = send(&site, &request, MANY);
+    // Whoever asked, or looks, is among the first.
+    let gone = waiting.drain(..MANY / 2).count();
+    assert_eq!(gone, MANY / 2);
+
+    let used = cpu_while_they_wait(&site);
+
+    for mut connection in waiting {
+        let answer = connection.read_to_end();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    assert_eq!(site.app.hits(), 0);
+    assert!(used < BOUND, "{used:?}");
+}
