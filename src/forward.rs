@@ -8,7 +8,7 @@ mod misconfiguration;
 
 use std::sync::Arc;
 
-use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, decide};
+use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, Visitor, decide};
 use gate::forward::{
     Asked, ForwardFlaw, ForwardRequest, ForwardUrl, Forwarded, FrontEnd, OPEN_DIRECTORY, climbs_out,
 };
@@ -120,7 +120,7 @@ fn judge<'r>(
     url: &ForwardUrl<'_>,
     provider: &'r Arc<Provider>,
 ) -> Result<Flow, Fault> {
-    let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
+    let visitor = header_auth::identify(r, provider)?;
     let location = r.location();
     let policy = Policy {
         provider_paths: &provider.unauth_paths,
@@ -135,10 +135,19 @@ fn judge<'r>(
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };
     let request = ForwardRequest::new(url, provider, front_end, r.host());
-    let effort = Effort::default();
-    let verdict = decide(&policy, Facts { request: &request, session, effort: &effort });
-    answers::warn_of_pattern(r, &effort);
+    let judge = |r: &Request<'r>, visitor| {
+        let effort = Effort::default();
+        let verdict = decide(&policy, Facts { request: &request, visitor, effort: &effort });
+        answers::warn_of_pattern(r, &effort);
+        verdict
+    };
+    let mut verdict = judge(r, visitor);
+    if matches!(verdict, Verdict::Ask) {
+        let Some(reason) = header_auth::ask(r, provider)? else { return Ok(Flow::Suspended) };
+        verdict = judge(r, Visitor::Stranger(reason));
+    }
     match verdict {
+        Verdict::Ask => answers::refuse(r, Reason::Internal).map(past_error_pages),
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => {
             let target = RedirectTarget::of_request(provider, url.authority(), url.target());

@@ -9,6 +9,7 @@ use std::time::Duration;
 use authentik_io::client::Client;
 use gate::cookie;
 use gate::credentials::{Credentials, zone_key};
+use gate::decision::Visitor;
 use gate::identity::{BasicAttributes, Rendered, SessionView, render};
 use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
@@ -32,18 +33,6 @@ const YES_KEPT: u64 = 60;
 const NO_KEPT: u64 = 10;
 /// How long authentik's absence is believed, in seconds: between one and two.
 const AWAY_KEPT: u64 = 2;
-/// What became of the credentials of a request.
-enum Checked<'r> {
-    /// There are none that authentik could check.
-    Absent,
-    /// authentik knows them. They are gone from the request.
-    Known(SessionView<'r>),
-    /// authentik does not know them, or cannot be asked.
-    Rejected(Reason),
-    /// The request waits.
-    Waiting,
-}
-
 /// What a thread brings back.
 pub(crate) struct Judged {
     sender: Option<u64>,
@@ -53,53 +42,67 @@ pub(crate) struct Judged {
     result: Result<Rendered, CoreError>,
 }
 
-/// Who sends the request: by session, else by credentials. `None` while it waits for authentik.
+/// The credentials of a request, and where the zone has what became of them.
+struct Presented {
+    credentials: Credentials,
+    zone: Zone,
+    answer: Key,
+    lease: Key,
+}
+
+/// Who sends the request: by session, else by credentials that authentik was asked about lately.
 pub(crate) fn identify<'r>(
     r: &mut Request<'r>,
     provider: &'r Arc<Provider>,
-) -> Result<Option<Result<SessionView<'r>, Reason>>, Fault> {
+) -> Result<Visitor<'r>, Fault> {
     let reason = match sessions::find(r, provider)? {
-        Ok(session) => return Ok(Some(Ok(session))),
+        Ok(session) => return Ok(Visitor::Known(session)),
         Err(reason) => reason,
     };
-    Ok(match check(r, provider)? {
-        Checked::Absent => Some(Err(reason)),
-        Checked::Known(session) => Some(Ok(session)),
-        Checked::Rejected(reason) => Some(Err(reason)),
-        Checked::Waiting => None,
+    let Some(presented) = presented(r, provider) else {
+        // After an internal redirect: accepted and taken away by the location before.
+        let consumed = r.existing_state().and_then(|state| state.consumed.get());
+        let known = consumed.map(|answer| known(r, provider, &answer)).transpose()?.flatten();
+        return Ok(known.unwrap_or(Visitor::Stranger(reason)));
+    };
+    let known = known(r, provider, &presented.answer)?;
+    if known.is_some() {
+        single_flight::found(r, || presented.lease);
+    }
+    Ok(known.unwrap_or(Visitor::Unverified))
+}
+
+/// The `Authorization` header, if authentik could know it.
+fn presented(r: &Request<'_>, provider: &Provider) -> Option<Presented> {
+    let header = r.header(b"authorization")?;
+    Some(Presented {
+        credentials: Credentials::parse(header)?,
+        zone: r.main_conf().zone()?,
+        answer: zone_key(provider, b"answer", header),
+        lease: zone_key(provider, b"lease", header),
     })
 }
 
-/// Checks the `Authorization` header of a request without a session.
-fn check<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Result<Checked<'r>, Fault> {
-    let Some(header) = r.header(b"authorization") else {
-        // After an internal redirect: accepted and taken away by the location before.
-        return match r.existing_state().and_then(|state| state.consumed.get()) {
-            Some(answer) => Ok(known(r, provider, &answer)?.unwrap_or(Checked::Absent)),
-            None => Ok(Checked::Absent),
-        };
-    };
-    let Some(credentials) = Credentials::parse(header) else { return Ok(Checked::Absent) };
-    let Some(zone) = r.main_conf().zone() else { return Ok(Checked::Absent) };
-    let answer = zone_key(provider, b"answer", header);
-    let lease = || zone_key(provider, b"lease", header);
-    if let Some(checked) = known(r, provider, &answer)? {
-        single_flight::found(r, lease);
-        return Ok(checked);
-    }
+/// Asks authentik about the credentials. `None` while the request waits for the answer, else why there
+/// will be none.
+pub(crate) fn ask<'r>(
+    r: &mut Request<'r>,
+    provider: &'r Arc<Provider>,
+) -> Result<Option<Reason>, Fault> {
+    let Some(presented) = presented(r, provider) else { return Ok(Some(Reason::NoSession)) };
     if r.state()?.asked_credentials.get() {
         // It was our own question, and its answer did not get into the zone.
-        return Ok(Checked::Rejected(Reason::CoreTimeout));
+        return Ok(Some(Reason::CoreTimeout));
     }
     if single_flight::has_waited_enough(r)? {
-        return Ok(Checked::Rejected(Reason::CoreTimeout));
+        return Ok(Some(Reason::CoreTimeout));
     }
-    let lease = lease();
+    let Presented { zone, lease, .. } = presented;
     if !single_flight::take_for_stranger(zone, lease, r.sender(), LEASE) {
         single_flight::wait(r, lease)?;
-        return Ok(Checked::Waiting);
+        return Ok(None);
     }
-    ask(r, provider, credentials, answer, lease, zone)
+    put_question(r, provider, presented)
 }
 
 /// What the zone says of them.
@@ -107,10 +110,10 @@ fn known<'r>(
     r: &mut Request<'r>,
     provider: &Arc<Provider>,
     answer: &Key,
-) -> Result<Option<Checked<'r>>, Fault> {
+) -> Result<Option<Visitor<'r>>, Fault> {
     let Some(bytes) = sessions::copy(r, answer)? else { return Ok(None) };
     let Some(view) = SessionView::over(bytes) else {
-        return Ok(Some(Checked::Rejected(reason_of(bytes))));
+        return Ok(Some(Visitor::Stranger(reason_of(bytes))));
     };
     if view.provider() != provider.key {
         return Ok(None);
@@ -122,7 +125,7 @@ fn known<'r>(
     }
     // Consumed: the application must not see it, fresh or not (authentik-outpost.md §14.2).
     r.remove_headers(|name, _| name == b"authorization")?;
-    Ok(Some(Checked::Known(view)))
+    Ok(Some(Visitor::Known(view)))
 }
 
 /// A client that keeps cookies need not be asked for again.
@@ -140,22 +143,21 @@ fn begin_session(
     Ok(())
 }
 
-fn ask<'r>(
-    r: &mut Request<'r>,
+/// Hands the question to a thread.
+fn put_question(
+    r: &mut Request<'_>,
     provider: &Arc<Provider>,
-    credentials: Credentials,
-    answer: Key,
-    lease: Key,
-    zone: Zone,
-) -> Result<Checked<'r>, Fault> {
-    let give_up = |checked| {
+    presented: Presented,
+) -> Result<Option<Reason>, Fault> {
+    let Presented { credentials, zone, answer, lease } = presented;
+    let give_up = |reason| {
         zone.with(|table| table.remove(&lease));
-        Ok(checked)
+        Ok(reason)
     };
     let (endpoints, keys) = match core_server::endpoints_and_keys(r, provider)? {
         Ok(known) => known,
-        Err(Unknown::Waiting) => return give_up(Checked::Waiting),
-        Err(Unknown::Failed(reason)) => return give_up(Checked::Rejected(reason)),
+        Err(Unknown::Waiting) => return give_up(None),
+        Err(Unknown::Failed(reason)) => return give_up(Some(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let (subject, time, sender) = (Arc::clone(provider), now(), r.sender());
@@ -168,10 +170,10 @@ fn ask<'r>(
     if taken {
         single_flight::lead(r, lease)?;
         r.state()?.asked_credentials.set(true);
-        return Ok(Checked::Waiting);
+        return Ok(None);
     }
     r.resume_now();
-    give_up(Checked::Rejected(Reason::Overloaded))
+    give_up(Some(Reason::Overloaded))
 }
 
 /// What a thread needs to know.

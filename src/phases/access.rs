@@ -1,6 +1,6 @@
 //! Access: asks the gate, applies its verdict.
 
-use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
+use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, Visitor, decide};
 use gate::identity::{HEADERS, HeaderEncoding, ProviderHeaders, SessionView, folds_to};
 use gate::paths::{Effort, PathFacts, Subject};
 use gate::provider::{Mode, Provider};
@@ -43,17 +43,27 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Chosen::Nobody => return answers::unknown_host(r, r.authority()?).map(Flow::Refuse),
         Chosen::InDoubt(_) | Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
-    let Some(session) = header_auth::identify(r, provider)? else { return Ok(Flow::Suspended) };
-    let effort = Effort::default();
-    let facts = Facts { request: &Judged { r, provider }, session, effort: &effort };
-    let verdict = decide(&policy(location, provider), facts);
-    answers::warn_of_pattern(r, &effort);
+    let visitor = header_auth::identify(r, provider)?;
+    let mut verdict = judge(r, provider, visitor);
+    if matches!(verdict, Verdict::Ask) {
+        let Some(reason) = header_auth::ask(r, provider)? else { return Ok(Flow::Suspended) };
+        verdict = judge(r, provider, Visitor::Stranger(reason));
+    }
     match verdict {
+        Verdict::Ask => answers::refuse(r, Reason::Internal), // for strangers there is none
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => sign_in::of_page(r, provider, reason),
         Verdict::Refuse(reason) => answers::refuse(r, reason),
         Verdict::Forbid(rule) => answers::forbid(r, rule),
     }
+}
+
+fn judge<'r>(r: &Request<'r>, provider: &'r Provider, visitor: Visitor<'r>) -> Verdict<'r> {
+    let effort = Effort::default();
+    let facts = Facts { request: &Judged { r, provider }, visitor, effort: &effort };
+    let verdict = decide(&policy(r.location(), provider), facts);
+    answers::warn_of_pattern(r, &effort);
+    verdict
 }
 
 fn policy<'p>(location: &'p LocationConf, provider: &'p Provider) -> Policy<'p> {

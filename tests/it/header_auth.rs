@@ -210,3 +210,38 @@ fn a_flood_of_bad_credentials_does_not_hold_up_sign_ins() {
         assert!(!flood.iter().any(|one| one.is_finished()), "before the first of them is answered");
     });
 }
+
+#[test]
+fn on_an_open_path_authentik_is_not_asked_and_the_header_is_the_applications() {
+    let site = Site::start(PROTECTED);
+    site.sso.fault(Endpoint::Introspect, Fault::Hang);
+    site.sso.fault(Endpoint::Token, Fault::Hang);
+    for (n, scheme) in ["Bearer", "Basic", "Bearer"].iter().enumerate() {
+        let foreign = format!("{scheme} {}", STANDARD.encode(format!("of-the:application-{n}")));
+        let answer = site.get("/public/api").header("Authorization", &foreign).send();
+        assert_eq!(answer.status(), 200);
+        let received = site.app.last();
+        assert_eq!(received.header("Authorization"), Some(&*foreign));
+        assert_eq!(received.header("X-authentik-username"), None);
+    }
+    assert_eq!(site.sso.count("/application/o/introspect/"), 0);
+    assert_eq!(site.sso.count("/application/o/token/"), 0);
+}
+
+#[test]
+fn what_is_known_of_credentials_counts_on_an_open_path_too() {
+    let site = Site::start(PROTECTED);
+    let bearer = format!("Bearer {}", token(&site, WIKI_CLIENT_ID));
+    for (target, name, header) in [
+        ("/public/x", None, Some(&*bearer)),
+        ("/private", Some("bob"), None),
+        ("/public/x", Some("bob"), None),
+    ] {
+        let answer = site.get(target).header("Authorization", &bearer).send();
+        assert_eq!(answer.status(), 200, "{target}");
+        let received = site.app.last();
+        assert_eq!(received.header("X-authentik-username"), name, "{target}");
+        assert_eq!(received.header("Authorization"), header, "{target}");
+    }
+    assert_eq!(site.sso.count("/application/o/introspect/"), 1);
+}

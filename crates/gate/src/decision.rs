@@ -42,15 +42,28 @@ pub enum Unauthenticated {
 pub struct Facts<'q, 'a, R: RequestFacts> {
     /// The request.
     pub request: &'q R,
-    /// Its session, or why there is none.
-    pub session: Result<SessionView<'a>, Reason>,
+    /// Who sends it.
+    pub visitor: Visitor<'a>,
     /// What patterns may cost.
     pub effort: &'q Effort<'a>,
+}
+
+/// Who sends a request, as far as that is known without asking authentik.
+#[derive(Clone, Copy)]
+pub enum Visitor<'a> {
+    /// Whose session this is, or whose credentials were asked about already.
+    Known(SessionView<'a>),
+    /// Somebody with credentials that authentik may know.
+    Unverified,
+    /// Nobody known, and why.
+    Stranger(Reason),
 }
 
 /// The answer.
 #[derive(Debug)]
 pub enum Verdict<'a> {
+    /// Ask authentik about the credentials, then judge again.
+    Ask,
     /// Let it through, with or without an identity.
     Admit(Permit<'a>),
     /// Send the browser to authentik.
@@ -96,7 +109,7 @@ impl<'a> Permit<'a> {
 /// The policy, in the order it applies.
 #[must_use]
 pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) -> Verdict<'a> {
-    let Facts { request, session, effort } = facts;
+    let Facts { request, visitor, effort } = facts;
     let is_open = || {
         let path = request.path();
         // A location names no host: its patterns see the path in every mode.
@@ -106,8 +119,8 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
             || policy.open_directory.is_some_and(|directory| path.is_under(directory))
     };
     // First who it is: a known visitor keeps the identity on unauthenticated paths too.
-    let reason = match session {
-        Ok(session) => {
+    let reason = match visitor {
+        Visitor::Known(session) => {
             let unmet = policy.require.and_then(|require| require.unmet_by(&session));
             return match unmet {
                 // What strangers may see is not closed to those who are known.
@@ -115,11 +128,15 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
                 _ => Verdict::Admit(Permit(PermitKind::Identity(session))),
             };
         }
-        Err(reason) => reason,
+        Visitor::Unverified => None,
+        Visitor::Stranger(reason) => Some(reason),
     };
+    // Before authentik is asked: what is open does not depend on it, and the credentials may be the
+    // application's own.
     if is_open() {
         return Verdict::Admit(Permit(PermitKind::Unauthenticated(Grounds::Path)));
     }
+    let Some(reason) = reason else { return Verdict::Ask };
     // Wrong credentials are answered, not redirected; and where authentik is away there is nowhere to
     // send anybody.
     let unknown = reason == Reason::CredentialsRejected && policy.intercept_header_auth;
@@ -176,7 +193,7 @@ mod tests {
     }
 
     fn verdict(
-        session: Result<&[u8], Reason>,
+        visitor: Result<&[u8], Option<Reason>>,
         path: &'static [u8],
         sender: Sender,
         unauthenticated: Unauthenticated,
@@ -192,13 +209,18 @@ mod tests {
             intercept_header_auth: intercept,
             open_directory: None,
         };
-        let session = session.map(|record| SessionView::over(record).unwrap());
+        let visitor = match visitor {
+            Ok(record) => Visitor::Known(SessionView::over(record).unwrap()),
+            Err(Some(reason)) => Visitor::Stranger(reason),
+            Err(None) => Visitor::Unverified,
+        };
         let (request, effort) = (&Visit { path, sender }, &Effort::default());
-        match decide(&policy, Facts { request, session, effort }) {
+        match decide(&policy, Facts { request, visitor, effort }) {
             Verdict::Admit(permit) => match permit.identity() {
                 Ok(session) => format!("admit {}", String::from_utf8_lossy(session.username())),
                 Err(grounds) => format!("admit {grounds:?}"),
             },
+            Verdict::Ask => "ask".to_owned(),
             Verdict::SignIn(reason) => format!("sign in {}", reason.code()),
             Verdict::Refuse(reason) => format!("refuse {}", reason.code()),
             Verdict::Forbid(rule) => format!("forbid {rule}"),
@@ -220,8 +242,23 @@ mod tests {
             (b"/public/x", Navigation, Refuse, "admit Path"),
             (b"/publicity", Navigation, Auto, "sign in no-session"),
         ] {
-            let found = verdict(Err(Reason::NoSession), path, sender, unauthenticated, &none);
+            let found = verdict(Err(Some(Reason::NoSession)), path, sender, unauthenticated, &none);
             assert_eq!(found, expected, "{path:?} {sender:?} {unauthenticated:?}");
+        }
+    }
+
+    #[test]
+    fn authentik_is_asked_about_credentials_only_where_it_matters() {
+        let none = Requirements::default();
+        for (path, unauthenticated, expected) in [
+            (&b"/"[..], Unauthenticated::Auto, "ask"),
+            (b"/", Unauthenticated::Refuse, "ask"),
+            (b"/", Unauthenticated::Pass, "ask"),
+            (b"/public/x", Unauthenticated::Auto, "admit Path"),
+            (b"/public/x", Unauthenticated::Refuse, "admit Path"),
+        ] {
+            let found = verdict(Err(None), path, Sender::Program, unauthenticated, &none);
+            assert_eq!(found, expected, "{path:?} {unauthenticated:?}");
         }
     }
 
@@ -239,7 +276,8 @@ mod tests {
             (Reason::CredentialsRejected, b"/", Unauthenticated::Pass, "admit Pass"),
             (Reason::CoreTimeout, b"/", Unauthenticated::Redirect, "refuse core-timeout"),
         ] {
-            let found = verdict(Err(reason), path, Sender::Navigation, unauthenticated, &none);
+            let found =
+                verdict(Err(Some(reason)), path, Sender::Navigation, unauthenticated, &none);
             assert_eq!(found, expected);
         }
     }

@@ -37,7 +37,7 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
                     open_directory: None,
                 };
                 let (request, effort) = (&Closed(sender), &Effort::default());
-                let facts = Facts { request, session: Err(present), effort };
+                let facts = Facts { request, visitor: Visitor::Stranger(present), effort };
                 let verdict = decide(&policy, facts);
                 let refused = matches!(verdict, Verdict::Refuse(_) | Verdict::SignIn(_));
                 assert!(refused, "{present:?} {unauthenticated:?} {sender:?}: {verdict:?}");

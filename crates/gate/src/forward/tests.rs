@@ -1,5 +1,5 @@
 use super::*;
-use crate::decision::{Facts, Policy, Unauthenticated, Verdict, decide};
+use crate::decision::{Facts, Policy, Unauthenticated, Verdict, Visitor, decide};
 use crate::paths::{Effort, UnauthPaths};
 use crate::reason::Reason;
 use crate::testing;
@@ -221,7 +221,8 @@ fn open(provider: &Provider, paths: &UnauthPaths, url: &'static str, host: &str)
         open_directory: Some(OPEN_DIRECTORY),
     };
     let effort = &Effort::default();
-    let facts = Facts { request: &request, session: Err(Reason::NoSession), effort };
+    let visitor = Visitor::Stranger(Reason::NoSession);
+    let facts = Facts { request: &request, visitor, effort };
     matches!(decide(&policy, facts), Verdict::Admit(_))
 }
 
