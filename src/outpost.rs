@@ -12,7 +12,6 @@ mod state_file;
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use gate::live::{Fact, Live};
@@ -20,7 +19,7 @@ use gate::outpost::{Directory, Origin};
 
 use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
-use self::recheck::Recheck;
+use self::recheck::{Recheck, Rhythm};
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::log::{self, Level};
 use crate::ngx::wakeup::Sender;
@@ -82,7 +81,7 @@ pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
     DIRECTORY.set(directory.clone());
     NUMBER.set(published);
     let mailbox = Arc::new(Mailbox::new(wakeup.clone()));
-    let rechecking = Arc::<AtomicBool>::default();
+    let rechecking = Arc::<Rhythm>::default();
     let recheck = Recheck::new(wakeup, Arc::clone(&rechecking));
     match Keeper::start(outpost, live, Arc::clone(&mailbox), rechecking, (published, directory)) {
         Ok(keeper) => POST.set(Some(Post { mailbox, keeper, recheck, live })),
@@ -149,7 +148,10 @@ impl Post {
             Mail::SessionEnded(session_id) => {
                 end_session(&sessions::sid(session_id.as_bytes()), self.live, "now");
             }
-            Mail::Recheck => self.recheck.begin(),
+            Mail::Recheck => {
+                self.recheck.begin();
+                self.keeper.call();
+            }
             Mail::RecheckNext => {
                 let is_done = worker::zone().is_some_and(|zone| self.recheck.step(zone));
                 if is_done && self.keeper.leads() {

@@ -9,6 +9,7 @@
 //!   of ours except as its last act;
 //! * configuration lives as long as the worker (or until `nginx -t` ends).
 
+pub(crate) mod bell;
 mod bits;
 pub(crate) mod bytes;
 mod callbacks;

@@ -18,11 +18,14 @@ use super::keeper::Published;
 use super::mailbox::{Mail, Mailbox};
 use super::{keeper, state_file};
 use crate::conf::OutpostConf;
+use crate::ngx::bell::Bell;
 use crate::ngx::lifecycle::is_alive;
 use crate::ngx::log::{Level, printable};
 
 pub(super) struct Herald {
     live: Live<'static>,
+    /// Calls the keepers of all workers.
+    bell: Bell<'static>,
     me: Candidate,
     mailbox: Arc<Mailbox>,
     state: Option<PathBuf>,
@@ -53,11 +56,13 @@ impl Herald {
     pub(super) fn new(
         conf: &OutpostConf,
         live: Live<'static>,
+        bell: Bell<'static>,
         me: Candidate,
         mailbox: Arc<Mailbox>,
     ) -> Self {
         Self {
             live,
+            bell,
             me,
             mailbox,
             state: conf.state.clone(),
@@ -233,9 +238,11 @@ impl Events for Herald {
         if !self.is_holder() {
             // Slept in between, for seconds: what is there now may be older than what was there.
             self.live.set(Fact::Overwritten, 1);
+            self.bell.ring();
             return;
         }
         self.gap.refreshed();
+        self.bell.ring();
         self.answer_calls();
         self.live.set(Fact::LastRefresh, now());
         if self.relieved(Trouble::Refresh) {
@@ -262,6 +269,7 @@ impl Events for Herald {
             }
             self.live.set(Fact::ConnectedBy, u64::from(self.me.pid));
             self.live.set(Fact::ConnectedSince, now());
+            self.bell.ring(); // for who hands the connection over
         }
         self.relieved(Trouble::Socket);
         self.log(Level::Notice, "outpost: connected to authentik".to_owned());

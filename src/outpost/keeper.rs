@@ -14,13 +14,18 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::herald::Herald;
 use super::mailbox::{Mail, Mailbox};
+use super::recheck::Rhythm;
 use crate::conf::OutpostConf;
+use crate::ngx::bell::Bell;
 use crate::ngx::lifecycle::{hostname, is_alive, is_leaving, monotonic_millis, process_id};
 use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;
 use crate::worker::spawn;
 
-/// How often the thread looks around.
+/// How often the thread looks around without having been called: whether the holder of the tenure is
+/// silent, whether this worker is leaving. A few times within [`LOST_AFTER`](gate::outpost::LOST_AFTER).
+const ROUND: Duration = Duration::from_secs(1);
+/// The same while a connection is handed over.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the event loop is asked how long it takes to come round.
 const PULSE: Duration = Duration::from_secs(1);
@@ -35,6 +40,7 @@ const SUCCESSION: Duration = Duration::from_secs(1);
 /// The event loop's end of the thread.
 pub(super) struct Keeper {
     stopped: Arc<AtomicBool>,
+    bell: Bell<'static>,
     live: Live<'static>,
     me: Candidate,
 }
@@ -48,8 +54,10 @@ struct Watch {
     live: Live<'static>,
     me: Candidate,
     stopped: Arc<AtomicBool>,
+    /// Rung by whoever has something to look at, in whichever process.
+    bell: Bell<'static>,
     /// The event loop has more sessions to look at.
-    rechecking: Arc<AtomicBool>,
+    rechecking: Arc<Rhythm>,
     /// Number of the newest publication that is known, and what was made of it.
     seen: u64,
     directory: Option<Arc<Directory>>,
@@ -65,12 +73,13 @@ impl Keeper {
         conf: &OutpostConf,
         live: Live<'static>,
         mailbox: Arc<Mailbox>,
-        rechecking: Arc<AtomicBool>,
+        rechecking: Arc<Rhythm>,
         (seen, directory): (u64, Option<Arc<Directory>>),
     ) -> io::Result<Self> {
         let me = Candidate { epoch: LiveZone::epoch(), pid: process_id() };
         let stopped = Arc::<AtomicBool>::default();
-        let herald = Arc::new(Herald::new(conf, live, me, Arc::clone(&mailbox)));
+        let bell = live.bell().map(Bell::over).ok_or_else(|| io::Error::other("no live zone"))?;
+        let herald = Arc::new(Herald::new(conf, live, bell, me, Arc::clone(&mailbox)));
         let watch = Watch {
             settings: conf.settings.clone(),
             origin: Origin::of(&conf.settings),
@@ -79,6 +88,7 @@ impl Keeper {
             live,
             me,
             stopped: Arc::clone(&stopped),
+            bell,
             rechecking,
             seen,
             directory,
@@ -87,12 +97,17 @@ impl Keeper {
         };
         let builder = Builder::new().name("authentik-watch".to_owned());
         spawn(builder, Box::new(move || watch.run()))?;
-        Ok(Self { stopped, live, me })
+        Ok(Self { stopped, bell, live, me })
     }
 
     /// Whether this process has the tenure.
     pub(super) fn leads(&self) -> bool {
         self.live.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
+    }
+
+    /// Makes the thread look around.
+    pub(super) fn call(&self) {
+        self.bell.ring();
     }
 
     /// Ends the thread soon, and the tenure now: another worker need not wait for it to time out.
@@ -102,6 +117,7 @@ impl Keeper {
             tenure.resign(self.me);
         }
         no_longer_listens(self.live, self.me.pid);
+        self.bell.ring();
     }
 }
 
@@ -151,17 +167,25 @@ impl Watch {
     fn run(mut self) {
         let mut course = Course::default();
         while !self.stopped.load(Ordering::Acquire) {
+            // Asked first: what is called in the course of the turn is not slept through.
+            let heard = self.bell.heard();
             let turn = panic::catch_unwind(AssertUnwindSafe(|| self.turn(&mut course)));
             if turn.is_err() {
                 let text = "outpost: a defect of this module; the settings stay as they are";
                 self.mailbox.put(Mail::Log(Level::Alert, text.to_owned()));
                 thread::sleep(AFTER_DEFECT);
             }
-            thread::sleep(LOOK);
+            self.bell.wait(heard, self.pause(&course));
         }
         if let Some(agent) = course.agent {
             agent.stop();
         }
+    }
+
+    fn pause(&self, course: &Course) -> Duration {
+        let is_handing_over = course.lost_at.is_some();
+        let round = if is_handing_over { LOOK } else { ROUND };
+        self.rechecking.pause().map_or(round, |pause| pause.min(round))
     }
 
     fn turn(&mut self, course: &mut Course) {
@@ -172,6 +196,7 @@ impl Watch {
             Some(running) if self.may_leave(&mut course.lost_at) => {
                 running.stop();
                 course.agent = None;
+                course.lost_at = None;
                 no_longer_listens(self.live, self.me.pid);
             }
             Some(_) | None => {}
@@ -188,7 +213,7 @@ impl Watch {
         if closes_gap && is_ours {
             self.mailbox.put(Mail::Recheck);
         }
-        if leads && self.rechecking.load(Ordering::Acquire) {
+        if leads && self.rechecking.pause().is_some() {
             self.mailbox.put(Mail::RecheckNext);
         }
         if course.pulsed.is_none_or(|pulsed| pulsed.elapsed() >= PULSE) {
@@ -210,13 +235,20 @@ impl Watch {
     /// connection that goes through this very nginx (authentik behind it) and lives as long as it.
     fn claim(&self) -> bool {
         let Some(tenure) = self.live.tenure() else { return false };
+        let holder = tenure.holder();
         if is_leaving() {
             tenure.resign(self.me);
+            if holder == Some(self.me) {
+                self.bell.ring();
+            }
             return false;
         }
-        let former = tenure.holder().filter(|former| *former != self.me);
+        let former = holder.filter(|former| *former != self.me);
         if !tenure.claim(self.me, monotonic_millis(), is_alive) {
             return false;
+        }
+        if holder != Some(self.me) {
+            self.bell.ring(); // for who had it
         }
         // Taken from one of the same configuration, which therefore was silent: it may be there
         // still, but nobody knows whether it listens.

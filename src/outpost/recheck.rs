@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use authentik_io::client::Client;
@@ -28,6 +28,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Between a walk that left questions open and the next, at first and at most.
 const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
 
+/// Between two steps.
+const STEP: Duration = Duration::from_millis(100);
+/// Between two looks whether the pause is over.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// A session at authentik, as the zone goes by it.
 type Sid = [u8; 16];
 
@@ -43,8 +48,26 @@ pub(super) struct Recheck {
     /// A question of this walk was not answered.
     is_open: bool,
     pause: Duration,
-    /// Tells the keeper to send for the next step.
-    under_way: Arc<AtomicBool>,
+    /// Tells the keeper when to send for the next step.
+    under_way: Arc<Rhythm>,
+}
+
+/// How long until the next step. The event loop sets it, the keeper goes by it.
+#[derive(Default)]
+pub(super) struct Rhythm(AtomicU64);
+
+impl Rhythm {
+    /// `None`: there is nothing to do.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        match self.0.load(Ordering::Acquire) {
+            0 => None,
+            millis => Some(Duration::from_millis(millis)),
+        }
+    }
+
+    fn set(&self, pause: Duration) {
+        self.0.store(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
+    }
 }
 
 /// What was asked for, and with whose secret.
@@ -75,7 +98,7 @@ enum Said {
 
 impl Recheck {
     /// Nothing to do yet. Threads are started when there is.
-    pub(super) fn new(wakeup: Sender, under_way: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(wakeup: Sender, under_way: Arc<Rhythm>) -> Self {
         let settings = PoolSettings {
             threads: 2,
             per_key: 2,
@@ -103,7 +126,7 @@ impl Recheck {
         self.answered.clear();
         self.is_open = false;
         self.pause = PAUSES[0];
-        self.under_way.store(true, Ordering::Release);
+        self.under_way.set(STEP);
     }
 
     /// Goes on. Says whether all is done now.
@@ -113,18 +136,20 @@ impl Recheck {
             Stage::At(place) => self.ask_from(zone, place),
             Stage::Again(at) if Instant::now() < at => {}
             Stage::Again(_) => {
+                self.under_way.set(STEP);
                 self.is_open = false;
                 self.stage = Stage::At(0);
             }
             Stage::Waits if !self.waiting.is_empty() => {}
             Stage::Waits if self.is_open => {
                 self.stage = Stage::Again(Instant::now() + self.pause);
+                self.under_way.set(IDLE);
                 self.pause = (self.pause * 2).min(PAUSES[1]);
             }
             Stage::Waits => {
                 self.stage = Stage::Idle;
                 self.answered = HashSet::new();
-                self.under_way.store(false, Ordering::Release);
+                self.under_way.set(Duration::ZERO);
                 return true;
             }
         }

@@ -1,5 +1,6 @@
 //! `authentik_outpost`: providers are managed in authentik, changes and session ends are live.
 
+mod asleep;
 mod away;
 mod certificates;
 mod changes;

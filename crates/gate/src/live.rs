@@ -59,6 +59,7 @@ const EPOCH: usize = 0;
 const HOLDER: usize = 1;
 const BEAT: usize = 2;
 const INSTANCE: usize = 3;
+const BELL: usize = 5;
 const FACTS: usize = 8;
 const COUNTS: usize = FACTS + Fact::ROOM;
 
@@ -94,6 +95,13 @@ impl<'m> Live<'m> {
     #[must_use]
     pub fn tenure(&self) -> Option<Tenure<'m>> {
         Some(Tenure::new(self.words.get(HOLDER)?, self.words.get(BEAT)?))
+    }
+
+    /// The word that changes when there is something to look at: who talks to authentik, or what was
+    /// published.
+    #[must_use]
+    pub fn bell(&self) -> Option<&'m AtomicU64> {
+        self.words.get(BELL)
     }
 
     /// Where the settings are; `None` when there is no room for a board.
@@ -271,6 +279,9 @@ mod tests {
         assert_eq!(board.read().unwrap().1, b"document");
         assert_eq!((live.get(Fact::ConnectedBy), live.get(Fact::EndedByCore)), (7, 8));
         assert_eq!(live.total(0), 3, "the workers beyond share");
+        live.bell().unwrap().fetch_add(1, Ordering::Relaxed);
+        assert_eq!(live.instance([1; 16]), live.instance([2; 16]));
+        assert_eq!(live.bell().unwrap().load(Ordering::Relaxed), 1);
         live.raise(Fact::ConnectedBy, 6);
         live.clear(Fact::ConnectedBy, 6);
         assert_eq!(live.get(Fact::ConnectedBy), 7);

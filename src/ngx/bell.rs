@@ -1,0 +1,49 @@
+//! A bell that the threads of all processes hear: a futex on a word in shared memory (futex(2)).
+
+use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Counts how often it was rung.
+#[derive(Clone, Copy)]
+pub(crate) struct Bell<'m>(&'m AtomicU64);
+
+impl<'m> Bell<'m> {
+    /// Over a word that all processes see, in memory that is mapped shared.
+    pub(crate) fn over(word: &'m AtomicU64) -> Self {
+        Self(word)
+    }
+
+    /// Wakes all who wait. Never blocks.
+    pub(crate) fn ring(self) {
+        self.0.fetch_add(1, Ordering::Release);
+        // SAFETY: a plain system call; the kernel takes the address for a name and reads nothing.
+        unsafe { libc::syscall(libc::SYS_futex, self.low_half(), libc::FUTEX_WAKE, i32::MAX) };
+    }
+
+    /// What [`Bell::wait`] wants to be told.
+    pub(crate) fn heard(self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Waits until the bell is rung, at most for `longest`; not at all if it was rung since `heard`.
+    pub(crate) fn wait(self, heard: u64, longest: Duration) {
+        let timeout = libc::timespec {
+            tv_sec: libc::time_t::try_from(longest.as_secs()).unwrap_or(1),
+            tv_nsec: longest.subsec_nanos() as _,
+        };
+        // The low half is what changes.
+        let expected = heard as u32;
+        // SAFETY: the word is mapped as long as this process lives; the kernel reads its four aligned
+        // bytes, and the timeout before it returns. Whatever it answers, the caller looks around.
+        unsafe {
+            let timeout = ptr::from_ref(&timeout);
+            libc::syscall(libc::SYS_futex, self.low_half(), libc::FUTEX_WAIT, expected, timeout)
+        };
+    }
+
+    fn low_half(self) -> *mut u32 {
+        let first = self.0.as_ptr().cast::<u32>();
+        first.wrapping_add(usize::from(cfg!(target_endian = "big")))
+    }
+}

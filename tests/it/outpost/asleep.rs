@@ -1,0 +1,33 @@
+//! The thread that each worker has for the outpost sleeps until something happens.
+
+use std::time::Duration;
+
+use super::{all_workers_say, connected, started};
+use crate::harness::{Site, context_switches, eventually, within};
+
+/// It looks around once a second; 100 ms would be forty times.
+const AWAKE: u64 = 20;
+
+#[test]
+fn nothing_wakes_the_threads_of_the_outpost_but_a_look_each_second() {
+    let site = started(connected().workers(3));
+    eventually("a connection is open", || site.sso.connections().len() == 1);
+    std::thread::sleep(Duration::from_secs(2));
+    let woken = |site: &Site| -> Vec<u64> {
+        let of = |pid: u32| context_switches(pid, "authentik-watch");
+        site.worker_pids().into_iter().map(of).collect()
+    };
+
+    let before = woken(&site);
+    std::thread::sleep(Duration::from_secs(4));
+    let after = woken(&site);
+
+    assert_eq!(before.len(), 3);
+    for (before, after) in before.iter().zip(&after) {
+        assert!(after - before < AWAKE, "{before} {after}");
+    }
+    // And yet a change reaches all of them.
+    site.sso.update_provider("wiki", |wiki| wiki.proxy.skip_path_regex = "^/public/".to_owned());
+    let page = site.get("/public/page");
+    within(Duration::from_secs(3), "live", || all_workers_say(&site, &page, 200));
+}
