@@ -90,9 +90,10 @@ impl MainConf {
         if setting.is_some() || self.uses_module() {
             let setting = setting.unwrap_or_default();
             self.zone = Some(Zone::add(cf, &setting.name, setting.size)?);
-            let board = if self.outpost.is_some() { BOARD } else { 0 };
+            // With room for the settings of an outpost whether or not there is one: a zone of another
+            // size is a new one, and a reload that adds an outpost would begin all counters anew.
             let name = format!("{}_live", setting.name);
-            self.live = Some(LiveZone::add(cf, &name, live::WORDS + board)?);
+            self.live = Some(LiveZone::add(cf, &name, live::WORDS + BOARD)?);
         }
         Ok(())
     }

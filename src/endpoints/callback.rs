@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gate::cookie;
 use gate::identity::Rendered;
-use gate::login::{Callback, LoginTrail, Opened, Restart, StateFlaw, Trail};
+use gate::login::{Callback, Opened, Restart, StateFlaw, Trail};
 use gate::provider::Provider;
 use gate::query::CallbackQuery;
 use gate::reason::Reason;
@@ -45,8 +45,7 @@ pub(crate) fn callback<'r>(
     let query = match CallbackQuery::parse(query) {
         Ok(query) => query,
         Err(flaw) => {
-            let reason = Reason::StateMalformed;
-            return failed(r, default, reason, &flaw.to_string(), None).map(Flow::Answer);
+            return not_ours(r, default, Reason::StateMalformed, &flaw.to_string());
         }
     };
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
@@ -89,8 +88,20 @@ fn cannot_open(
         StateFlaw::Malformed
         | StateFlaw::ForeignProvider
         | StateFlaw::BadSeal
-        | StateFlaw::CookieMismatch => failed(r, provider, reason, "", None).map(Flow::Answer),
+        | StateFlaw::CookieMismatch => not_ours(r, provider, reason, ""),
     }
+}
+
+/// Shows why, and does not count: any page can send a browser here with a state that we did not seal for
+/// it, and three of these must not keep its owner from signing in.
+fn not_ours(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    reason: Reason,
+    detail: &str,
+) -> Result<Flow, Fault> {
+    let root = RedirectTarget::external_root(provider);
+    answers::fail(r, provider, reason, detail, Some(root.as_str())).map(Flow::Answer)
 }
 
 fn come_back(
@@ -221,12 +232,13 @@ fn signed_in(
     rendered: &Rendered,
     opened: &Opened,
 ) -> Result<Step, Fault> {
+    let trail = sign_in::trail(r, provider)?;
     let id = match sessions::open(r, provider, rendered) {
         Ok(id) => id,
         Err(reason) => return failed_sign_in(r, provider, reason, "", opened),
     };
     let time = now();
-    let trail = LoginTrail::read(provider, &sessions::cookies(r)?, time).completed(time);
+    let trail = trail.completed(time);
     let life = rendered.expires.since(time);
     let session = cookie::set_session(provider, &id, life);
     answers::note(r, Status::SignedIn, None)?;
@@ -257,7 +269,7 @@ fn failed(
     target: Option<&RedirectTarget>,
 ) -> Result<Response, Fault> {
     let time = now();
-    let trail = LoginTrail::read(provider, &sessions::cookies(r)?, time).failed(time);
+    let trail = sign_in::trail(r, provider)?.failed(time);
     let root = RedirectTarget::external_root(provider);
     let way_on = target.unwrap_or(&root).as_str();
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;

@@ -62,10 +62,10 @@ pub(crate) fn begin(
     target: &RedirectTarget,
     attempt: u8,
 ) -> Result<Begun, Fault> {
-    let cookies = sessions::cookies(r)?;
-    if LoginTrail::read(provider, &cookies, now()).next() == Trail::Stop {
+    if trail(r, provider)?.next() == Trail::Stop {
         return stop(r, provider).map(Begun::Answer);
     }
+    let cookies = sessions::cookies(r)?;
     let endpoints = match core_server::endpoints(r, provider)? {
         Ok(endpoints) => endpoints,
         Err(Unknown::Waiting) => return Ok(Begun::Waiting),
@@ -83,6 +83,16 @@ pub(crate) fn begin(
             .map(Begun::Answer);
     };
     Ok(Begun::Answer(Response::redirect(url).with_cookies(start.set_cookies)))
+}
+
+/// The sign-ins of this browser that led nowhere. Who has a session is in no loop: several tabs that sign
+/// in at once, or a person who asks for a sign-in again and again.
+pub(super) fn trail(r: &Request<'_>, provider: &Arc<Provider>) -> Result<LoginTrail, Fault> {
+    let time = now();
+    if sessions::find(r, provider)?.is_ok() {
+        return Ok(LoginTrail::none(time));
+    }
+    Ok(LoginTrail::read(provider, &sessions::cookies(r)?, time))
 }
 
 /// Three sign-ins in a row led nowhere: says so instead of going round again.

@@ -10,6 +10,7 @@ use authentik_io::outpost::Events;
 use gate::live::{Fact, Live};
 use gate::outpost::{
     Candidate, Directory, Gap, Origin, Outpost, OutpostSettings, RefreshError, Snapshot, TooLarge,
+    Unusable,
 };
 use gate::secret::Secret;
 use gate::time::UnixTime;
@@ -38,6 +39,8 @@ pub(super) struct Herald {
     calls: AtomicU64,
     /// What was said last of each kind of trouble, so that it is not said again and again.
     troubles: Mutex<Vec<(Trouble, String)>>,
+    /// The remarks that came with the last settings, for the same reason.
+    told: Mutex<Vec<Unusable>>,
 }
 
 /// Things that can be wrong for a while.
@@ -72,6 +75,7 @@ impl Herald {
             gap: Gap::default(),
             calls: AtomicU64::new(0),
             troubles: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -84,12 +88,19 @@ impl Herald {
             Level::Notice,
             format!("outpost \"{name}\": {count} providers are live, {remarks} remarks"),
         );
-        for remark in skipped.iter().take(NAMED_AT_MOST) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = skipped.iter().filter(|remark| !told.contains(remark));
+        for remark in fresh.take(NAMED_AT_MOST) {
             let name = printable(remark.name.as_bytes());
+            let what = match remark.is_certificate() {
+                true => name,
+                false => format!("provider \"{name}\""),
+            };
             // It quotes what was typed in authentik.
             let why = remark.why.replace(char::is_control, "?");
-            self.log(Level::Warn, format!("outpost: provider \"{name}\": {why}"));
+            self.log(Level::Warn, format!("outpost: {what}: {why}"));
         }
+        *told = skipped;
     }
 
     fn log(&self, level: Level, text: String) {

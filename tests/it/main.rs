@@ -49,6 +49,7 @@ mod rules;
 mod samples;
 mod sign_in;
 mod sign_in_floods;
+mod sign_in_loops;
 mod sign_out;
 mod standin_outpost;
 mod state;

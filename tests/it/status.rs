@@ -130,6 +130,22 @@ fn figures_are_of_all_workers_and_survive_a_reload_and_a_killed_worker() {
 }
 
 #[test]
+fn a_reload_that_adds_an_outpost_keeps_the_figures() {
+    let site = Site::start(SERVER);
+    assert_eq!(site.get("/").send().status(), 401);
+    let refused = |site: &Site| status(site)["requests"]["refused"].as_u64();
+    assert_eq!(refused(&site), Some(1));
+    let token = "t".repeat(60);
+    let nowhere = format!("http {{ authentik_outpost http://127.0.0.1:9 {{ token {token}; }}");
+    site.edit_configuration("http {", &nowhere);
+    site.reload();
+    let told = status(&site);
+    assert!(!told["outpost"].is_null(), "{told}");
+    assert_eq!(refused(&site), Some(1));
+    assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
 fn the_zone_and_the_written_providers_are_shown_and_nobody_is_named() {
     let site = Site::start(SERVER);
     let empty = status(&site);

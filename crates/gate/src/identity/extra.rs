@@ -26,14 +26,19 @@ const MAX_NAME: usize = 256;
 /// Most additional headers. Each request compares its own with all of them.
 pub(super) const MAX_EXTRAS: usize = 128;
 
-/// Headers that say where a message goes and where it ends. nginx decides that; set from outside,
-/// they would make the application read another request than nginx sent (RFC 9112 §11.2).
-const FRAMING: [&str; 10] = [
+/// Headers that say where a message goes and where it ends, and the visitor's cookies. nginx decides the
+/// first; set from outside, they would make the application read another request than nginx sent (RFC 9112
+/// §11.2). The second are the application's own: another's would be another session there. `Proxy` is what
+/// CGI takes for the address of a proxy (CVE-2016-5385).
+const KEPT_OUT: [&str; 13] = [
     "connection",
     "content-length",
+    "cookie",
+    "cookie2",
     "expect",
     "host",
     "keep-alive",
+    "proxy",
     "proxy-connection",
     "te",
     "trailer",
@@ -83,16 +88,19 @@ fn basic_header(claims: &Claims, attributes: BasicAttributes<'_>) -> Option<Extr
 }
 
 /// A name that HTTP knows (RFC 9110 §5.1) without `_`, which applications confuse with `-`, that
-/// frames no message and is not a second spelling of an identity header.
+/// is not [`KEPT_OUT`] and not a second spelling of an identity header.
 fn may_be_set(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^`|~".contains(&byte);
-    let frames = || FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing));
+    let is_kept_out = || KEPT_OUT.iter().any(|other| name.eq_ignore_ascii_case(other));
     let disguised = || {
         HEADERS.iter().any(|(identity, _)| {
             folds_to(name.as_bytes(), identity.as_bytes()) && !name.eq_ignore_ascii_case(identity)
         })
     };
-    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_token) && !frames() && !disguised()
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(is_token)
+        && !is_kept_out()
+        && !disguised()
 }
 
 /// Text as it is, null as nothing, everything else as JSON (authentik-outpost.md §8.5, §14.2).

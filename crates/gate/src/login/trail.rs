@@ -40,6 +40,12 @@ pub enum Trail {
 }
 
 impl LoginTrail {
+    /// Of a browser that has not failed to sign in.
+    #[must_use]
+    pub fn none(now: UnixTime) -> Self {
+        Self { count: 0, until: now }
+    }
+
     /// Reads the request's `Cookie` headers. What is malformed, expired or from the future is no trail.
     #[must_use]
     pub fn read(provider: &Provider, cookies: &[&[u8]], now: UnixTime) -> Self {
@@ -48,7 +54,7 @@ impl LoginTrail {
         let trails = trails.take(cookie::MAX_CANDIDATES).filter_map(Self::of_value);
         let valid =
             trails.filter(|trail| trail.until > now && trail.until.since(now) <= FAILURE_COUNTS);
-        valid.max_by_key(|trail| trail.count).unwrap_or(Self { count: 0, until: now })
+        valid.max_by_key(|trail| trail.count).unwrap_or(Self::none(now))
     }
 
     /// Ask when a sign-in is about to begin, and after [`Self::failed`].

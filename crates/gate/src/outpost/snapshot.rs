@@ -135,6 +135,12 @@ pub struct Unusable {
 }
 
 impl Unusable {
+    /// Whether it is about a certificate, whose UUID its name holds.
+    #[must_use]
+    pub fn is_certificate(&self) -> bool {
+        self.name.strip_prefix("certificate ").is_some_and(super::settings::is_uuid)
+    }
+
     /// One without a host.
     #[must_use]
     pub fn new(name: String, why: String) -> Self {
