@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if linked_headers {
         println!("cargo::rustc-cfg=ngx_linked_headers");
     }
-    println!("cargo::rustc-env=AUTHENTIK_NGINX_VERSION={}", env::var("DEP_NGINX_VERSION")?);
+    println!("cargo::rustc-env=AUTHENTIK_BUILT_FOR={}", env::var("DEP_NGINX_VERSION")?);
 
     let mut compiler = compiler::compiler()?;
     probe::run(&compiler, linked_headers)?;
