@@ -20,6 +20,7 @@ use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
 use crate::core_server::{self, Cause, Unknown};
+use crate::endpoints::renewal;
 use crate::ngx::kept::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
@@ -252,6 +253,7 @@ pub(crate) fn publish(judged: Judged) {
             let outdated = error.is_about_keys();
             if outdated {
                 core_server::outdate(zone, &provider, Cause::Credentials);
+                renewal::of_credentials(zone, &provider);
             }
             let away = error.cure() == Cure::Later;
             let reason = if away { Reason::from(&error) } else { Reason::CredentialsRejected };

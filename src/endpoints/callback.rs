@@ -126,6 +126,7 @@ fn come_back(
             renew(r, provider, opened)
         }
         Asked::Answered(Answer::Failed(error)) => {
+            renewal::of_issuer(r, provider, &error);
             let reason = Reason::from(&error);
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }

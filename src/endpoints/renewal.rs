@@ -19,7 +19,7 @@ use ring::digest;
 
 use super::exchange::judge;
 use crate::core_server::{self, Cause, Unknown};
-use crate::ngx::{Fault, Request, now};
+use crate::ngx::{Fault, Request, Zone, now};
 use crate::outpost::{self, Called};
 use crate::providers;
 use crate::single_flight;
@@ -110,6 +110,25 @@ pub(super) fn of_client(
     Ok(can_be_asked)
 }
 
+/// The application has another issuer now, it seems: another slug, say. Its sessions and sign-ins are
+/// those of another provider then, so this sign-in ends here, and the next one goes to that.
+pub(super) fn of_issuer(r: &Request<'_>, provider: &Arc<Provider>, error: &CoreError) {
+    if error.is_about_issuer() {
+        settings(r, provider);
+    }
+}
+
+/// A password that authentik accepted brought a token that is not signed as the outpost's settings say.
+/// Called for apart from what sign-ins need, and nobody waits.
+pub(crate) fn of_credentials(zone: Zone, provider: &Arc<Provider>) {
+    let directory = outpost::directory();
+    let known = directory.as_ref().and_then(|directory| directory.by_key(provider.key));
+    let is_newest = known.is_some_and(|known| Arc::ptr_eq(known, provider));
+    if is_newest && single_flight::take(zone, call_key(provider, Cause::Credentials), CALL) {
+        outpost::call();
+    }
+}
+
 fn begin(
     r: &Request<'_>,
     stage: Stage,
@@ -188,7 +207,7 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
         return Stage::Done;
     }
     let Some(zone) = r.main_conf().zone() else { return Stage::Done };
-    let called = match single_flight::take(zone, call_key(provider), CALL) {
+    let called = match single_flight::take(zone, call_key(provider, Cause::SignIn), CALL) {
         true => outpost::call(),
         false => outpost::last_call(),
     };
@@ -205,9 +224,13 @@ fn is_replaced(r: &Request<'_>, provider: &Arc<Provider>) -> Option<Arc<Provider
     (!Arc::ptr_eq(newest, provider)).then(|| Arc::clone(newest))
 }
 
-fn call_key(provider: &Provider) -> Key {
+fn call_key(provider: &Provider, cause: Cause) -> Key {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(b"authentik call for settings v1");
+    context.update(&[match cause {
+        Cause::SignIn => 0,
+        Cause::Credentials => 1,
+    }]);
     context.update(&provider.key.0);
     let mut key = [0; 32];
     key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);

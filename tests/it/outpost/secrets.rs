@@ -6,7 +6,7 @@ use std::time::Duration;
 use authentik_standin::{Endpoint, Fault, Signing};
 
 use super::{connected, started};
-use crate::harness::Site;
+use crate::harness::{Site, eventually, within};
 
 const TOKEN: &str = "/application/o/token/";
 const PROVIDERS: &str = "/api/v3/outposts/proxy/";
@@ -76,5 +76,27 @@ fn a_client_that_authentik_rejects_all_the_same_makes_nobody_ask_more_than_once_
     assert_eq!(site.app.hits(), 0);
     site.sso.clear_faults();
     site.sso.push_update();
-    crate::harness::eventually("sign-ins work", || site.browser().open("/page").status() == 200);
+    eventually("sign-ins work", || site.browser().open("/page").status() == 200);
+}
+
+#[test]
+fn a_slug_that_is_new_in_authentik_fails_one_sign_in_and_not_those_of_five_minutes() {
+    let site = settled();
+    site.sso.change(|settings| settings.providers[0].slug = "renamed".to_owned());
+    let trail = site.browser().open("/page");
+    assert_eq!(trail.status(), 502);
+    assert!(trail.page().text().contains("token-issuer"), "{}", trail.page().text());
+    eventually("the next one works", || site.browser().open("/page").status() == 200);
+}
+
+#[test]
+fn a_client_secret_that_is_new_in_authentik_keeps_no_program_out_for_long() {
+    let site = settled();
+    // bob:app-password-bob-key-0123456789
+    let password = "Basic Ym9iOmFwcC1wYXNzd29yZC1ib2Ita2V5LTAxMjM0NTY3ODk=";
+    let program = || site.get("/page").header("Authorization", password).send().status();
+    site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
+    assert_eq!(program(), 401);
+    assert_eq!(site.app.hits(), 0);
+    within(Duration::from_secs(30), "its token fits", || program() == 200);
 }

@@ -79,6 +79,12 @@ impl CoreError {
         matches!(self, Self::Rejected { error, .. } if error == "invalid_client")
     }
 
+    /// Whether the application may have another issuer in authentik now.
+    #[must_use]
+    pub fn is_about_issuer(&self) -> bool {
+        matches!(self, Self::BadToken(TokenFlaw::Issuer { .. }))
+    }
+
     /// Whether the keys of tokens may have changed in authentik.
     #[must_use]
     pub fn is_about_keys(&self) -> bool {
