@@ -52,8 +52,12 @@ pub(crate) fn directory() -> Option<Arc<Directory>> {
 
 /// Calls for the settings, whichever process holds the connection. `None` without an outpost.
 pub(crate) fn call() -> Option<Called> {
-    let live = POST.with_borrow(|post| post.as_ref().map(|post| post.live))?;
-    Some(Called(live.count(Fact::SettingsAsked)))
+    POST.with_borrow(|post| {
+        let Post { live, keeper, .. } = post.as_ref()?;
+        let call = live.count(Fact::SettingsAsked);
+        keeper.call();
+        Some(Called(call))
+    })
 }
 
 /// The last call, by whichever worker.

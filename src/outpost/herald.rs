@@ -163,6 +163,7 @@ impl Herald {
                         not served any more";
             self.log(Level::Notice, text.to_owned());
         }
+        self.bell.ring();
     }
 
     /// The number under which the board has the document now.
