@@ -2,13 +2,16 @@
 
 use std::cell::Cell;
 
+use gate::endpoint::Endpoint;
+use gate::invitation;
 use gate::page::{self, Action, Page};
 use gate::paths::Effort;
 use gate::provider::Provider;
 use gate::reason::{Reason, Reply};
+use gate::redirect::RedirectTarget;
 use gate::require::Rule;
 use gate::response::Response;
-use gate::sender::Sender;
+use gate::sender::{Sender, SenderHints};
 use gate::status::Status;
 use gate::time::UnixTime;
 
@@ -87,14 +90,12 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, &format!("host: \"{host}\""));
     let Reply { status, code, title, sentence, .. } = reason.reply();
-    Ok(match Sender::of(&r.sender_hints()) {
-        Sender::Program => Response::json(status, page::json_unknown_host(&host)),
-        Sender::Navigation => {
-            let hint = format!("The address is {host}.");
-            let page = Page { title, sentence, hint: &hint, code, action: None, home: None };
-            Response::page(status, &page)
-        }
-    })
+    if !sender(r).is_person() {
+        return Ok(Response::json(status, page::json_unknown_host(&host)));
+    }
+    let hint = format!("The address is {host}.");
+    let page = Page { title, sentence, hint: &hint, code, action: None, home: None };
+    Ok(shown(r, Response::page(status, &page)))
 }
 
 /// Refuses a visitor who is known and may not. The log says what is missing, the page does not.
@@ -106,13 +107,61 @@ pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
 }
 
 fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
-    match Sender::of(&r.sender_hints()) {
-        Sender::Program => {
-            let Reply { status, code, sentence, .. } = reason.reply();
-            let words = Response::json(status, page::json_refusal(code, sentence));
-            if status == 503 { words.with("Retry-After", RETRY_AFTER) } else { words }
-        }
-        Sender::Navigation => page_of(reason, None),
+    if sender(r).is_person() {
+        return shown(r, page_of(reason, None));
+    }
+    let Reply { status, code, sentence, .. } = reason.reply();
+    let words = Response::json(status, page::json_refusal(code, sentence));
+    if status == 503 { words.with("Retry-After", RETRY_AFTER) } else { words }
+}
+
+/// Shows a person the way to authentik who cannot be sent there.
+pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Result<Flow, Fault> {
+    note(r, Status::Refused, Some(reason))?;
+    log(r, "refused", reason, "");
+    let page = if sender(r) == Sender::Submission {
+        invitation::to_send_again(provider, reason, r.header(b"referer"))
+    } else {
+        let target = RedirectTarget::of_request(provider, r.authority()?, r.raw_target());
+        invitation::to_leave_the_frame(provider, reason, &target)
+    };
+    Ok(Flow::Refuse(shown(r, page)))
+}
+
+/// Leaves undone what nobody asked for. `query` is the endpoint's.
+pub(crate) fn unasked(
+    r: &Request<'_>,
+    provider: &Provider,
+    endpoint: Endpoint,
+    query: &[u8],
+) -> Result<Response, Fault> {
+    let reason = Reason::Unasked;
+    note(r, Status::Refused, Some(reason))?;
+    log(r, "refused", reason, "");
+    let page = match endpoint {
+        _ if !sender(r).is_person() => return Ok(words_or_page(r, reason)),
+        Endpoint::Start => invitation::to_start_by_hand(provider, reason, query),
+        Endpoint::SignOut => invitation::to_sign_out_by_hand(provider, reason),
+        Endpoint::Callback | Endpoint::Ping => page_of(reason, None),
+    };
+    Ok(shown(r, page))
+}
+
+/// A page as its reader can see it: in a frame, where that is one in which a session can be had.
+fn shown(r: &Request<'_>, page: Response) -> Response {
+    if hints(r).may_frame() { page.framed() } else { page }
+}
+
+/// Who waits for the answer.
+pub(crate) fn sender(r: &Request<'_>) -> Sender {
+    Sender::of(&hints(r))
+}
+
+fn hints<'r>(r: &Request<'r>) -> SenderHints<'r> {
+    let hints = r.sender_hints();
+    match r.location().asked_by() {
+        Some(_) => hints.behind_proxy(),
+        None => hints,
     }
 }
 
@@ -132,13 +181,13 @@ pub(crate) fn fail(
         level.into(),
         format_args!("sign-in failed, reason: {code}, provider: \"{name}\"{separator}{detail}"),
     );
-    Ok(page_of(reason, way_on))
+    Ok(shown(r, page_of(reason, way_on)))
 }
 
 /// The page of a reason, with `Retry-After` where trying again later helps.
 fn page_of(reason: Reason, way_on: Option<&str>) -> Response {
     let Reply { status, code, title, sentence, .. } = reason.reply();
-    let action = way_on.map(|url| Action { label: "Try again", url });
+    let action = way_on.map(|url| Action { label: "Try again", url, new_tab: false });
     let page = Page { title, sentence, hint: "", code, action, home: None };
     let response = Response::page(status, &page);
     match status {

@@ -9,6 +9,7 @@ mod misconfiguration;
 use std::sync::Arc;
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, Visitor, decide};
+use gate::endpoint::Endpoint;
 use gate::forward::{
     Asked, ForwardFlaw, ForwardRequest, ForwardUrl, Forwarded, FrontEnd, OPEN_DIRECTORY, climbs_out,
 };
@@ -20,7 +21,7 @@ use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::status::Status;
 
-use crate::endpoints::{self, callback, sign_in, sign_out};
+use crate::endpoints::{self, sign_in};
 use crate::ngx::cidr::Addresses;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request};
@@ -58,10 +59,13 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
         return nothing_here(r);
     }
     if let Some(query) = url.query().filter(|_| front_end.tells_signatures()) {
-        match signature(query) {
-            Some(Signature::Callback) => return callback::callback(r, provider, query),
-            Some(Signature::Logout) => return sign_out::sign_out(r, provider),
-            None => {}
+        let endpoint = match signature(query) {
+            Some(Signature::Callback) => Some(Endpoint::Callback),
+            Some(Signature::Logout) => Some(Endpoint::SignOut),
+            None => None,
+        };
+        if let Some(endpoint) = endpoint {
+            return endpoints::act(r, endpoint, provider, query);
         }
     }
     judge(r, front_end, &url, provider)
@@ -134,7 +138,8 @@ fn judge<'r>(
         intercept_header_auth: false,
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };
-    let request = ForwardRequest::new(url, provider, front_end, r.host());
+    let sender = answers::sender(r);
+    let request = ForwardRequest::new(url, provider, front_end, r.host(), sender);
     let judge = |r: &Request<'r>, visitor| {
         let effort = Effort::default();
         let verdict = decide(&policy, Facts { request: &request, visitor, effort: &effort });
@@ -153,7 +158,11 @@ fn judge<'r>(
             let target = RedirectTarget::of_request(provider, url.authority(), url.target());
             sign_in::to(r, provider, reason, &target)
         }
-        Verdict::Refuse(reason) if front_end == FrontEnd::Nginx => refuse(r, reason),
+        // Only persons are invited, and who waits behind a proxy is never taken for one.
+        Verdict::Refuse(reason) | Verdict::Invite(reason) if front_end == FrontEnd::Nginx => {
+            refuse(r, reason)
+        }
+        Verdict::Invite(reason) => answers::invite(r, provider, reason).map(past_error_pages),
         Verdict::Refuse(reason) => answers::refuse(r, reason).map(past_error_pages),
         Verdict::Forbid(rule) => answers::forbid(r, rule).map(past_error_pages),
     }

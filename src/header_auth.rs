@@ -15,10 +15,12 @@ use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
 use gate::reason::Reason;
 use gate::secret::Secret;
+use gate::sender::Sender;
 use gate::store::{Key, Record, TooBig, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
+use crate::answers;
 use crate::core_server::{self, Cause, Unknown};
 use crate::endpoints::renewal;
 use crate::ngx::kept::Kept;
@@ -136,6 +138,9 @@ fn begin_session(
     record: &[u8],
     expires: UnixTime,
 ) -> Result<(), Fault> {
+    if answers::sender(r) == Sender::Nobody {
+        return Ok(());
+    }
     let rendered = Rendered { record: Secret::new(record), expires };
     if let Ok(id) = sessions::open(r, provider, &rendered) {
         let life = expires.since(now());

@@ -11,6 +11,7 @@ use gate::reason::Reason;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::secret::Secret;
+use gate::sender::Sender;
 use gate::status::Status;
 
 use super::exchange::Exchange;
@@ -37,7 +38,7 @@ enum Step {
 }
 
 /// Runs again from the top each time the request is woken: all it is told is in the request.
-pub(crate) fn callback<'r>(
+pub(super) fn callback<'r>(
     r: &mut Request<'r>,
     default: &'r Arc<Provider>,
     query: &[u8],
@@ -77,7 +78,9 @@ fn cannot_open(
     let reason = Reason::from(&flaw);
     match flaw {
         // The state is genuine: the browser lost the cookie, or was signed in by another tab.
-        StateFlaw::NoCookie(Restart { target, attempt }) if attempt < RESTARTS => {
+        StateFlaw::NoCookie(Restart { target, attempt })
+            if attempt < RESTARTS && answers::sender(r) != Sender::Frame =>
+        {
             answers::log(r, "sign-in begun anew", reason, "");
             sign_in::begin(r, provider, &target, attempt + 1).map(Flow::from)
         }
@@ -274,8 +277,9 @@ fn failed(
     let root = RedirectTarget::external_root(provider);
     let way_on = target.unwrap_or(&root).as_str();
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
-    // A core that is away is no loop: who waits and tries again is right to do so.
-    if page.status == 503 {
+    // A core that is away is no loop: who waits and tries again is right to do so. Nor is a frame,
+    // which begins no sign-in of its own accord.
+    if page.status == 503 || answers::sender(r) == Sender::Frame {
         return Ok(page);
     }
     if trail.next() == Trail::Stop {

@@ -1,10 +1,10 @@
 //! `/outpost.goauthentik.io/…`: answered in post-read, whichever location would match.
 
-pub(crate) mod callback;
+mod callback;
 mod exchange;
 pub(crate) mod renewal;
 pub(crate) mod sign_in;
-pub(crate) mod sign_out;
+mod sign_out;
 mod start;
 
 use std::sync::Arc;
@@ -39,6 +39,19 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
         r.hide_query()?;
     }
     works_for(r, provider)?;
+    act(r, endpoint, provider, query)
+}
+
+/// Does what the endpoint is for, if somebody asked for it.
+pub(crate) fn act<'r>(
+    r: &mut Request<'r>,
+    endpoint: Endpoint,
+    provider: &'r Arc<Provider>,
+    query: &[u8],
+) -> Result<Flow, Fault> {
+    if !endpoint.acts_for(answers::sender(r)) {
+        return answers::unasked(r, provider, endpoint, query).map(Flow::Answer);
+    }
     match endpoint {
         Endpoint::Ping => Ok(Flow::Answer(Response::empty(204))),
         Endpoint::Start => start::start(r, provider, query),

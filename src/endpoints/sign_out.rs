@@ -20,7 +20,7 @@ use crate::{answers, sessions};
 /// Longest token that is sent along, in bytes: a request line may have 8 kB (nginx's default).
 const LONGEST_HINT: usize = 6 * 1024;
 
-pub(crate) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<Flow, Fault> {
+pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<Flow, Fault> {
     let provider = match r.state()?.signed_out.get() {
         Some(key) => providers_here(r, default)?.find(|p| p.key == key).unwrap_or(default),
         None => match end_sessions(r, default)? {
@@ -89,7 +89,11 @@ fn only_here(provider: &Provider) -> Response {
         sentence: "All your sessions on this site are ended.",
         hint: "The sign-in service does not answer, so you may still be signed in there.",
         code: "core-unreachable",
-        action: Some(Action { label: "Back to the site", url: provider.external.url.as_str() }),
+        action: Some(Action {
+            label: "Back to the site",
+            url: provider.external.url.as_str(),
+            new_tab: false,
+        }),
         home: None,
     };
     Response::page(200, &page)

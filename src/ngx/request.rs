@@ -118,9 +118,9 @@ impl<'r> Request<'r> {
         self.fields().method & ((NGX_HTTP_GET | NGX_HTTP_HEAD) as ngx_uint_t) != 0
     }
 
-    /// What tells a navigation from a program, gathered in one walk over the headers.
+    /// What tells who waits for the answer, gathered in one walk over the headers.
     pub(crate) fn sender_hints(&self) -> SenderHints<'r> {
-        SenderHints::gather(self.is_safe_method(), self.headers())
+        SenderHints::gather(bytes_of(&self.fields().method_name), self.headers())
     }
 
     /// Lower-case name and value of each request header, in the order they came.
@@ -219,6 +219,6 @@ impl<'r> Request<'r> {
 const HIDDEN: &[u8] = b"?<hidden>";
 
 fn bytes_of<'a>(text: &ngx::ffi::ngx_str_t) -> &'a [u8] {
-    // SAFETY: only called for strings of a live request, see `hide_query`.
+    // SAFETY: only called for strings of a live request.
     unsafe { bytes::slice(text) }
 }

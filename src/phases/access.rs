@@ -53,6 +53,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Verdict::Ask => answers::refuse(r, Reason::Internal), // for strangers there is none
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => sign_in::of_page(r, provider, reason),
+        Verdict::Invite(reason) => answers::invite(r, provider, reason),
         Verdict::Refuse(reason) => answers::refuse(r, reason),
         Verdict::Forbid(rule) => answers::forbid(r, rule),
     }
@@ -85,7 +86,7 @@ struct Judged<'a, 'r> {
 
 impl RequestFacts for Judged<'_, '_> {
     fn sender(&self) -> Sender {
-        Sender::of(&self.r.sender_hints())
+        answers::sender(self.r)
     }
 
     fn path(&self) -> PathFacts<'_> {

@@ -211,7 +211,6 @@ const VISITORS: &[Visitor] = &[
         &[("Origin", "https://a.test"), ("Access-Control-Request-Method", "PUT"), MODE_CORS],
         401,
     ),
-    ("a form", "POST", &[HTML, MODE_NAVIGATE, DEST_DOCUMENT], 401),
     ("PUT", "PUT", &[HTML], 401),
     ("DELETE", "DELETE", &[HTML], 401),
     ("PROPFIND", "PROPFIND", &[HTML], 401),

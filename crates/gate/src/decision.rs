@@ -27,10 +27,11 @@ pub struct Policy<'a> {
 /// `authentik_unauthenticated auto | redirect | 401 | pass`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unauthenticated {
-    /// A redirect for navigations, 401 for everything else.
+    /// A redirect for navigations, a page with a link for persons whom a redirect does not help, 401
+    /// for everything else.
     #[default]
     Auto,
-    /// Always a redirect.
+    /// A redirect for whoever asks; 401 for what browsers send unasked.
     Redirect,
     /// Always 401.
     Refuse,
@@ -68,6 +69,8 @@ pub enum Verdict<'a> {
     Admit(Permit<'a>),
     /// Send the browser to authentik.
     SignIn(Reason),
+    /// Answer with the reason's status and a page that shows a person the way to authentik.
+    Invite(Reason),
     /// Answer with the reason's status.
     Refuse(Reason),
     /// A known visitor who may not: answer 403, tell the log which rule is not met.
@@ -146,11 +149,17 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
     }
     match policy.unauthenticated {
         Unauthenticated::Pass => Verdict::Admit(Permit(PermitKind::Unauthenticated(Grounds::Pass))),
-        Unauthenticated::Redirect => Verdict::SignIn(reason),
         Unauthenticated::Refuse => Verdict::Refuse(reason),
+        Unauthenticated::Redirect => match request.sender() {
+            Sender::Navigation | Sender::Submission | Sender::Frame | Sender::Program => {
+                Verdict::SignIn(reason)
+            }
+            Sender::Nobody => Verdict::Refuse(reason),
+        },
         Unauthenticated::Auto => match request.sender() {
             Sender::Navigation => Verdict::SignIn(reason),
-            Sender::Program => Verdict::Refuse(reason),
+            Sender::Submission | Sender::Frame => Verdict::Invite(reason),
+            Sender::Program | Sender::Nobody => Verdict::Refuse(reason),
         },
     }
 }
@@ -222,6 +231,7 @@ mod tests {
             },
             Verdict::Ask => "ask".to_owned(),
             Verdict::SignIn(reason) => format!("sign in {}", reason.code()),
+            Verdict::Invite(reason) => format!("invite {}", reason.code()),
             Verdict::Refuse(reason) => format!("refuse {}", reason.code()),
             Verdict::Forbid(rule) => format!("forbid {rule}"),
         }
@@ -229,15 +239,23 @@ mod tests {
 
     #[test]
     fn a_stranger_is_judged_by_path_sender_and_what_the_location_says() {
-        use Sender::{Navigation, Program};
+        use Sender::{Frame, Navigation, Nobody, Program, Submission};
         use Unauthenticated::{Auto, Pass, Redirect, Refuse};
         let none = Requirements::default();
         for (path, sender, unauthenticated, expected) in [
             (&b"/"[..], Navigation, Auto, "sign in no-session"),
+            (b"/", Submission, Auto, "invite no-session"),
+            (b"/", Frame, Auto, "invite no-session"),
             (b"/", Program, Auto, "refuse no-session"),
+            (b"/", Nobody, Auto, "refuse no-session"),
+            (b"/", Submission, Redirect, "sign in no-session"),
+            (b"/", Frame, Redirect, "sign in no-session"),
             (b"/", Program, Redirect, "sign in no-session"),
+            (b"/", Nobody, Redirect, "refuse no-session"),
             (b"/", Navigation, Refuse, "refuse no-session"),
+            (b"/", Frame, Refuse, "refuse no-session"),
             (b"/", Program, Pass, "admit Pass"),
+            (b"/", Nobody, Pass, "admit Pass"),
             (b"/public/x", Program, Auto, "admit Path"),
             (b"/public/x", Navigation, Refuse, "admit Path"),
             (b"/publicity", Navigation, Auto, "sign in no-session"),

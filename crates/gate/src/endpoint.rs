@@ -2,6 +2,7 @@
 
 use crate::provider::ENDPOINTS_PATH;
 use crate::query::{Signature, signature};
+use crate::sender::Sender;
 
 /// A request that is answered by the module, on every server that uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,22 @@ pub enum Endpoint {
     SignOut,
     /// Health of this nginx, 204.
     Ping,
+}
+
+impl Endpoint {
+    /// Whether it does what it is for when this one asks. Browsers load pages and their parts that
+    /// nobody has opened: a link to sign out that is prefetched must not end all sessions.
+    #[must_use]
+    pub const fn acts_for(self, sender: Sender) -> bool {
+        match (self, sender) {
+            (Self::Ping, _)
+            | (_, Sender::Navigation | Sender::Submission | Sender::Program)
+            // The end of a sign-in that was begun in the frame by hand, as its cookie proves.
+            | (Self::Callback, Sender::Frame) => true,
+            (Self::Start | Self::SignOut, Sender::Frame)
+            | (Self::Start | Self::Callback | Self::SignOut, Sender::Nobody) => false,
+        }
+    }
 }
 
 /// Whether a request can be for an endpoint of some provider, whatever its prefix.
@@ -41,5 +58,23 @@ pub fn endpoint(path: &[u8], query: &[u8], prefix: &str) -> Option<Endpoint> {
         b"sign_out" => Some(Endpoint::SignOut),
         b"ping" => Some(Endpoint::Ping),
         _ => None, // lint: a byte string, not an enum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_unasked_has_no_effect() {
+        use Sender::{Frame, Navigation, Nobody, Program, Submission};
+        for endpoint in [Endpoint::Start, Endpoint::Callback, Endpoint::SignOut] {
+            for sender in [Navigation, Submission, Program] {
+                assert!(endpoint.acts_for(sender), "{endpoint:?} {sender:?}");
+            }
+            assert!(!endpoint.acts_for(Nobody), "{endpoint:?}");
+            assert_eq!(endpoint.acts_for(Frame), endpoint == Endpoint::Callback, "{endpoint:?}");
+        }
+        assert!(Endpoint::Ping.acts_for(Nobody) && Endpoint::Ping.acts_for(Frame));
     }
 }

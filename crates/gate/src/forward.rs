@@ -104,16 +104,19 @@ pub struct ForwardRequest<'u> {
     url: &'u ForwardUrl<'u>,
     mode: Mode,
     site: Vec<u8>,
+    visitor: Sender,
 }
 
 impl<'u> ForwardRequest<'u> {
-    /// `host` is the name in the `Host` of the question, in lower case and without port.
+    /// `host` is the name in the `Host` of the question, in lower case and without port; `visitor` is
+    /// who waits behind the proxy.
     #[must_use]
     pub fn new(
         url: &'u ForwardUrl<'u>,
         provider: &Provider,
         front_end: FrontEnd,
         host: &[u8],
+        visitor: Sender,
     ) -> Self {
         let of = |host: &[u8], port| of_domain(provider, url.scheme(), host, port);
         // The recipe for nginx has `Host $host` and `X-Original-URL …$http_host…`. They differ when a
@@ -121,14 +124,19 @@ impl<'u> ForwardRequest<'u> {
         let ambiguous =
             front_end == FrontEnd::Nginx && host != url.host() && !of(host, None).is_empty();
         let site = if ambiguous { Vec::new() } else { of(url.host(), url.port()) };
-        Self { url, mode: provider.mode, site }
+        Self { url, mode: provider.mode, site, visitor }
     }
 }
 
 impl RequestFacts for ForwardRequest<'_> {
-    /// Each kind of proxy has its own form of a refusal.
+    /// Each kind of proxy has its own form of a refusal, whoever waits behind it.
     fn sender(&self) -> Sender {
-        Sender::Program
+        match self.visitor {
+            Sender::Nobody => Sender::Nobody,
+            Sender::Navigation | Sender::Submission | Sender::Frame | Sender::Program => {
+                Sender::Program
+            }
+        }
     }
 
     fn path(&self) -> PathFacts<'_> {

@@ -14,6 +14,7 @@ mod fixtures;
 pub mod forward;
 pub mod http;
 pub mod identity;
+pub mod invitation;
 mod json;
 pub mod live;
 pub mod login;

@@ -33,6 +33,8 @@ pub struct Action<'p> {
     pub label: &'p str,
     /// Where it leads.
     pub url: &'p str,
+    /// Whether it opens a tab of its own: what this one holds stays, and it is no frame.
+    pub new_tab: bool,
 }
 
 /// Header fields of every page.
@@ -44,13 +46,19 @@ pub(crate) const fn headers(policy: &'static str) -> [(&'static str, &'static st
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Security-Policy", policy),
         ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
+        (FRAME_OPTIONS, "DENY"),
         // The URL may hold code and state.
         ("Referrer-Policy", "no-referrer"),
         ("Cache-Control", "no-store"),
         ("X-Robots-Tag", "noindex"),
     ]
 }
+
+/// With [`NO_FRAME`], what keeps a page out of frames.
+pub(crate) const FRAME_OPTIONS: &str = "X-Frame-Options";
+
+/// The end of a policy.
+pub(crate) const NO_FRAME: &str = "; frame-ancestors 'none'";
 
 /// Header fields of every JSON refusal.
 pub const JSON_HEADERS: [(&str, &str); 3] = [
@@ -109,10 +117,11 @@ pub fn json_unknown_host(host: &str) -> String {
 }
 
 fn link(action: Option<Action<'_>>, class: &str) -> String {
-    let Some(Action { label, url }) = action.filter(|action| is_web(action.url)) else {
+    let Some(Action { label, url, new_tab }) = action.filter(|action| is_web(action.url)) else {
         return String::new();
     };
-    format!("<a class=\"{class}\" href=\"{}\">{}</a>", escaped(url), escaped(label))
+    let target = if new_tab { " target=\"_blank\" rel=\"noopener\"" } else { "" };
+    format!("<a class=\"{class}\" href=\"{}\"{target}>{}</a>", escaped(url), escaped(label))
 }
 
 /// Escaping does not make a `javascript:` link harmless.
@@ -158,8 +167,12 @@ mod tests {
             sentence: "authentik sent you back, but this sign-in began in another browser.",
             hint: "Cookies may be blocked for this site.",
             code: "no-login-cookie",
-            action: Some(Action { label: "Try again", url: "https://ext.example/p?a=1&b=2" }),
-            home: Some(Action { label: "Start page", url: "/" }),
+            action: Some(Action {
+                label: "Try again",
+                url: "https://ext.example/p?a=1&b=2",
+                new_tab: false,
+            }),
+            home: Some(Action { label: "Start page", url: "/", new_tab: false }),
         }
     }
 
@@ -204,17 +217,26 @@ mod tests {
     fn nothing_that_is_shown_can_become_markup() {
         let evil = "</title><script>alert('1')</script>\" onmouseover=`x` &amp;\u{0}\r\n";
         let url = format!("https://ext.example/{evil}").replace(['\u{0}', '\r', '\n'], "");
-        let action = Some(Action { label: evil, url: &url });
+        let action = Some(Action { label: evil, url: &url, new_tab: false });
         let page =
             Page { title: evil, sentence: evil, hint: evil, code: evil, action, home: action };
         let html = page.to_html();
-        let harmless = Page { action: Some(Action { label: "x", url: "/" }), ..self::page() };
+        let harmless =
+            Page { action: Some(Action { label: "x", url: "/", new_tab: false }), ..self::page() };
         for mark in ['<', '>', '"', '\'', '`'] {
             let count = |html: &str| html.matches(mark).count();
             assert_eq!(count(&html), count(&harmless.to_html()), "{mark}");
         }
         assert!(!html.contains('\u{0}') && !html.contains('\r'));
         assert_eq!(html.matches("&amp;amp;").count(), 9);
+    }
+
+    #[test]
+    fn a_link_may_open_a_tab_of_its_own() {
+        let action = Action { label: "Sign in", url: "/x", new_tab: true };
+        let html = Page { action: Some(action), home: None, ..page() }.to_html();
+        let link = "<a class=\"button\" href=\"/x\" target=\"_blank\" rel=\"noopener\">Sign in</a>";
+        assert!(html.contains(link), "{html}");
     }
 
     #[test]
@@ -233,7 +255,11 @@ mod tests {
             ("p", false),
             ("", false),
         ] {
-            let html = Page { action: Some(Action { label: "x", url }), home: None, ..page() };
+            let html = Page {
+                action: Some(Action { label: "x", url, new_tab: false }),
+                home: None,
+                ..page()
+            };
             assert_eq!(html.to_html().contains("<a "), shown, "{url}");
         }
     }

@@ -70,6 +70,9 @@ pub enum Reason {
     SignInLoop,
     /// A proxy that asks for a verdict does not say which page it is about, or is not trusted.
     ForwardUrl,
+    /// A browser sent unasked what does something only for a person: speculatively, for a part of a
+    /// page, for a frame.
+    Unasked,
     /// Something broke inside the module. Stays the last: a test counts on it.
     Internal,
 }
@@ -102,7 +105,7 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::CredentialsRejected,
@@ -133,6 +136,7 @@ impl Reason {
         Self::ZoneFull,
         Self::SignInLoop,
         Self::ForwardUrl,
+        Self::Unasked,
         Self::Internal,
     ];
 
@@ -179,6 +183,7 @@ impl Reason {
             Self::ZoneFull => (503, Error, "zone-full", AWAY, RETRY),
             Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
             Self::ForwardUrl => (500, Error, "forward-url", BROKEN, NO_FORWARD_URL),
+            Self::Unasked => (403, Info, "unasked", NOTHING_DONE, NOT_OPENED),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };
         Reply { status, level, code, title, sentence }
@@ -259,6 +264,8 @@ const BROKEN: &str = "Sign-in is not possible";
 const SETTINGS: &str = "The sign-in service and this site do not agree. \
     The administrator finds the cause in the error log.";
 const NO_FORWARD_URL: &str = "The proxy in front of this one does not say which page it is about.";
+const NOTHING_DONE: &str = "Nothing was done";
+const NOT_OPENED: &str = "This address does something only when a person opens it.";
 const INTERNAL: &str = "Something went wrong on this site.";
 const AWAY: &str = "The sign-in service is not available";
 const RETRY: &str = "You are not signed in, and the sign-in service does not answer right now. \

@@ -39,6 +39,18 @@ impl Response {
         Self::with_body(status, &page::HEADERS, page.to_html())
     }
 
+    /// May be shown in a frame of any page.
+    #[must_use]
+    pub fn framed(mut self) -> Self {
+        self.headers.retain(|(name, _)| *name != page::FRAME_OPTIONS);
+        for (_, value) in &mut self.headers {
+            if let Some(rest) = value.strip_suffix(page::NO_FRAME) {
+                *value = rest.to_owned();
+            }
+        }
+        self
+    }
+
     /// A few words for programs.
     #[must_use]
     pub fn json(status: u16, body: String) -> Self {
@@ -98,6 +110,22 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_in_no_frame_unless_it_may() {
+        let page =
+            Page { title: "t", sentence: "s", hint: "", code: "c", action: None, home: None };
+        let closed = Response::page(401, &page);
+        let says = |response: &Response, what: &str| {
+            response.headers.iter().any(|(name, value)| *name == what || value.contains(what))
+        };
+        for what in ["X-Frame-Options", "frame-ancestors 'none'", "form-action 'none'"] {
+            assert!(says(&closed, what), "{what}");
+        }
+        let framed = closed.framed();
+        assert!(!says(&framed, "X-Frame-Options") && !says(&framed, "frame-ancestors"));
+        assert!(says(&framed, "form-action 'none'") && says(&framed, "default-src 'none'"));
+    }
 
     #[test]
     fn a_page_has_one_content_type() {

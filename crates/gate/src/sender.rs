@@ -1,31 +1,46 @@
 //! Who waits for the answer to a request, by what browsers say of themselves.
 //!
-//! None of this is trusted with more than the form of an answer: whoever lies gets one that he cannot
-//! use.
+//! None of this is trusted with more than the form of an answer, and with leaving undone what nobody
+//! asked for: whoever lies gets an answer that he cannot use.
 
 /// Who waits for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// A person's browser, which can follow a redirect to authentik and come back.
+    /// A person's browser that opens a page: it can follow a redirect to authentik and come back.
     Navigation,
-    /// A script, a pre-flight, a WebSocket, a tool: needs a plain 401.
+    /// A person's browser that sends a form: a redirect would lose what the form holds.
+    Submission,
+    /// A page that shows another one in a frame of its own accord: a person sees the answer and has
+    /// asked for nothing.
+    Frame,
+    /// A script, a WebSocket, a tool: needs a plain 401.
     Program,
+    /// Nobody: a speculative load, a picture, a style sheet, a `HEAD`, a pre-flight. It must have no
+    /// effect, since browsers send it unasked.
+    Nobody,
 }
 
-/// The headers and the method that tell a navigation from a program.
+/// The headers and the method that tell them apart.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SenderHints<'a> {
-    /// Whether the method is `GET` or `HEAD`: another one loses its body in a redirect.
-    pub safe_method: bool,
+    method: &'a [u8],
+    /// `X-Forwarded-Method`.
+    forwarded_method: Option<&'a [u8]>,
     /// `Upgrade` is present (WebSocket).
     upgrade: bool,
     /// `X-Requested-With: XMLHttpRequest`. Other values say nothing: with every page that it opens
     /// an Android WebView sends the name of its app.
     script: bool,
+    /// Loaded in case that somebody wants it.
+    speculative: bool,
+    /// `Sec-Fetch-User: ?1`: a person has clicked, or typed an address.
+    by_hand: bool,
     /// `Sec-Fetch-Mode`.
     fetch_mode: Option<&'a [u8]>,
     /// `Sec-Fetch-Dest`.
     fetch_dest: Option<&'a [u8]>,
+    /// `Sec-Fetch-Site`.
+    fetch_site: Option<&'a [u8]>,
     /// `Accept`.
     accept: Option<&'a [u8]>,
 }
@@ -34,40 +49,102 @@ impl<'a> SenderHints<'a> {
     /// Looks through lower-case names and values of headers, once.
     #[must_use]
     pub fn gather(
-        safe_method: bool,
+        method: &'a [u8],
         headers: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Self {
-        let mut hints = Self { safe_method, ..Self::default() };
+        let mut hints = Self { method, ..Self::default() };
         for (name, value) in headers {
             match name {
                 b"upgrade" => hints.upgrade = true,
                 b"x-requested-with" => hints.script |= is(value, b"XMLHttpRequest"),
                 b"sec-fetch-mode" => hints.fetch_mode = Some(value),
                 b"sec-fetch-dest" => hints.fetch_dest = Some(value),
+                b"sec-fetch-site" => hints.fetch_site = Some(value),
+                b"sec-fetch-user" => hints.by_hand = is(value, b"?1"),
+                b"sec-purpose" | b"purpose" | b"x-purpose" | b"x-moz" => {
+                    hints.speculative |= is_speculative(value);
+                }
                 b"accept" => hints.accept = Some(value),
+                b"x-forwarded-method" => hints.forwarded_method = Some(value),
                 _ => {}
             }
         }
         hints
     }
+
+    /// The visitor of the proxy that asks: it hands the headers on, and the method in one.
+    #[must_use]
+    pub fn behind_proxy(self) -> Self {
+        Self { method: self.forwarded_method.unwrap_or(self.method), ..self }
+    }
+
+    /// Whether a page may be shown in the frame that asks for it: one of this site, where there is a
+    /// session after a sign-in.
+    #[must_use]
+    pub fn may_frame(&self) -> bool {
+        matches!(self.fetch_dest, Some(b"iframe" | b"frame"))
+            && matches!(self.fetch_site, Some(b"same-origin" | b"same-site" | b"none"))
+    }
+
+    /// What is loaded to be shown, to be run or to be thrown away: no page, and no script's question.
+    fn is_part_of_a_page(&self) -> bool {
+        self.fetch_dest
+            .is_some_and(|dest| !matches!(dest, b"document" | b"empty" | b"iframe" | b"frame"))
+    }
+
+    fn place(&self) -> Place {
+        match (self.fetch_mode, self.fetch_dest) {
+            // "empty": a service worker loads the page that the person opens.
+            (Some(b"navigate"), None | Some(b"document" | b"empty"))
+            | (None, Some(b"document")) => Place::Window,
+            (Some(b"navigate") | None, Some(b"iframe" | b"frame")) => Place::Frame,
+            (None, None) if self.accept.is_some_and(accepts_html) => Place::Window,
+            (_, _) => Place::Nowhere,
+        }
+    }
+}
+
+/// Where the answer is shown.
+enum Place {
+    Window,
+    Frame,
+    Nowhere,
 }
 
 impl Sender {
     /// A navigation is what says so (Fetch Metadata, W3C), else what accepts HTML.
     #[must_use]
     pub fn of(hints: &SenderHints<'_>) -> Self {
-        if !hints.safe_method || hints.upgrade || hints.script {
+        let harmless = matches!(hints.method, b"HEAD" | b"OPTIONS");
+        if harmless || hints.speculative || hints.is_part_of_a_page() {
+            return Self::Nobody;
+        }
+        if hints.upgrade || hints.script {
             return Self::Program;
         }
-        let navigates = match (hints.fetch_mode, hints.fetch_dest) {
-            // "empty": a service worker loads the page that the person opens.
-            (Some(b"navigate"), None | Some(b"document" | b"empty" | b"iframe" | b"frame"))
-            | (None, Some(b"document" | b"iframe" | b"frame")) => true,
-            (Some(_), _) | (None, Some(_)) => false,
-            (None, None) => hints.accept.is_some_and(accepts_html),
-        };
-        if navigates { Self::Navigation } else { Self::Program }
+        match (hints.method, hints.place()) {
+            (b"GET", Place::Window) => Self::Navigation,
+            (b"GET", Place::Frame) if hints.by_hand => Self::Navigation,
+            (b"GET", Place::Frame) => Self::Frame,
+            (b"POST", Place::Window | Place::Frame) => Self::Submission,
+            (_, _) => Self::Program,
+        }
     }
+
+    /// Whether a person reads the answer.
+    #[must_use]
+    pub const fn is_person(self) -> bool {
+        match self {
+            Self::Navigation | Self::Submission | Self::Frame => true,
+            Self::Program | Self::Nobody => false,
+        }
+    }
+}
+
+/// `prefetch`, `prefetch;prerender` and the like; `preview` is Safari's.
+fn is_speculative(value: &[u8]) -> bool {
+    let mut words = value.split(|byte| matches!(byte, b';' | b','));
+    words.any(|word| is(word, b"prefetch") || is(word, b"prerender") || is(word, b"preview"))
 }
 
 fn is(value: &[u8], word: &[u8]) -> bool {

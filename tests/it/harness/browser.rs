@@ -91,6 +91,13 @@ impl Browser {
         self.navigate(&url)
     }
 
+    /// One request of the page's own making, with these headers; cookies are kept.
+    pub(crate) fn step_with(&mut self, address: &str, headers: &[(&str, &str)]) -> Response {
+        let url = self.home.join(address).expect("an address");
+        let request = self.request("GET", &url).headers(headers);
+        self.exchange(&url, &request)
+    }
+
     /// [`Browser::step`] for a server that may break the connection.
     pub(crate) fn try_step(&mut self, address: &str) -> io::Result<Response> {
         let url = self.home.join(address).expect("an address");

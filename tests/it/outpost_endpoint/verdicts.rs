@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::stranger;
 use super::{OUTPOST, PROXIES, connected, endpoint, public, question, site, started};
 use crate::harness::{IDENTITY_HEADERS, Response, Site, parameter};
+use crate::unasked::{UNASKED, assert_no_effect};
 
 fn has_identity(response: &Response) -> bool {
     IDENTITY_HEADERS.iter().any(|name| response.header(name).is_some())
@@ -37,6 +38,38 @@ fn a_stranger_is_refused_in_the_way_each_proxy_understands() {
     let location = browser.step(&page).location().to_owned();
     assert!(location.contains("/application/o/authorize/?"), "the page itself: {location}");
     assert_eq!(site.app.hits(), 0);
+}
+
+#[test]
+fn what_a_visitors_browser_sends_unasked_has_no_effect_behind_a_proxy_either() {
+    let site = site();
+    let alice = site.signed_in();
+    let host = format!("wiki.test:{}", site.address().port());
+    for (who, method, headers) in UNASKED {
+        for proxy in PROXIES {
+            // Envoy asks with the visitor's own method; auth_request says none.
+            let method = match proxy {
+                "nginx" if *method != "GET" => continue,
+                "envoy" => *method,
+                _ => "GET",
+            };
+            let refusal = stranger(&site, proxy, "/page").method(method).headers(headers);
+            let refusal = refusal.header("X-Forwarded-Method", said(who)).send();
+            assert_no_effect(&refusal, 401, who);
+        }
+        for proxy in ["traefik", "caddy"] {
+            let target = "/page?X-authentik-logout=true";
+            let request = question(proxy, alice.get(&endpoint(proxy, target)), &host, target);
+            let request = request.headers(headers).header("X-Forwarded-Method", said(who));
+            assert_no_effect(&request.send(), 403, who);
+        }
+    }
+    assert_eq!(alice.get("/page").status(), 200, "still signed in");
+}
+
+/// The method of that visitor.
+fn said(who: &str) -> &'static str {
+    UNASKED.iter().find(|(name, ..)| *name == who).map_or("GET", |(_, method, _)| method)
 }
 
 #[test]

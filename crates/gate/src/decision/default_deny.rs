@@ -25,9 +25,14 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
         for unauthenticated in
             [Unauthenticated::Auto, Unauthenticated::Redirect, Unauthenticated::Refuse]
         {
-            for (sender, intercept_header_auth) in
-                [(Sender::Navigation, true), (Sender::Program, true), (Sender::Navigation, false)]
-            {
+            for (sender, intercept_header_auth) in [
+                (Sender::Navigation, true),
+                (Sender::Submission, true),
+                (Sender::Frame, true),
+                (Sender::Program, true),
+                (Sender::Nobody, true),
+                (Sender::Navigation, false),
+            ] {
                 let policy = Policy {
                     provider_paths: &open,
                     location_paths: Some(&open),
@@ -39,7 +44,8 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
                 let (request, effort) = (&Closed(sender), &Effort::default());
                 let facts = Facts { request, visitor: Visitor::Stranger(present), effort };
                 let verdict = decide(&policy, facts);
-                let refused = matches!(verdict, Verdict::Refuse(_) | Verdict::SignIn(_));
+                let refused =
+                    matches!(verdict, Verdict::Refuse(_) | Verdict::SignIn(_) | Verdict::Invite(_));
                 assert!(refused, "{present:?} {unauthenticated:?} {sender:?}: {verdict:?}");
             }
         }
@@ -81,7 +87,8 @@ fn following(reason: Reason) -> Option<Reason> {
         Reason::Overloaded => Reason::ZoneFull,
         Reason::ZoneFull => Reason::SignInLoop,
         Reason::SignInLoop => Reason::ForwardUrl,
-        Reason::ForwardUrl => Reason::Internal,
+        Reason::ForwardUrl => Reason::Unasked,
+        Reason::Unasked => Reason::Internal,
         Reason::Internal => return None,
     })
 }

@@ -211,7 +211,7 @@ fn a_url_beyond_the_limit_is_none() {
 /// Whether nginx's question about this URL is answered yes for a stranger.
 fn open(provider: &Provider, paths: &UnauthPaths, url: &'static str, host: &str) -> bool {
     let url = url_of(Nginx, "", &[("x-original-url", url)]).unwrap();
-    let request = ForwardRequest::new(&url, provider, Nginx, host.as_bytes());
+    let request = ForwardRequest::new(&url, provider, Nginx, host.as_bytes(), Sender::Program);
     let policy = Policy {
         provider_paths: paths,
         location_paths: None,

@@ -1,40 +1,96 @@
 //! What browsers and programs send, and who we take them for.
 
+use super::Sender::{Frame, Navigation, Nobody, Program, Submission};
 use super::*;
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+const BY_HAND: (&str, &str) = ("sec-fetch-user", "?1");
 
-fn of(method: &str, headers: &[(&str, &str)]) -> Sender {
+fn hints<'h>(method: &'h str, headers: &'h [(&'h str, &'h str)]) -> SenderHints<'h> {
     let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    Sender::of(&SenderHints::gather(matches!(method, "GET" | "HEAD"), headers))
+    SenderHints::gather(method.as_bytes(), headers)
 }
 
-/// A page that accepts HTML, with these Fetch Metadata.
+fn of(method: &str, headers: &[(&str, &str)]) -> Sender {
+    Sender::of(&hints(method, headers))
+}
+
+/// A request that accepts HTML, with these Fetch Metadata.
 fn fetch<'h>(mode: &'h str, dest: &'h str) -> [(&'h str, &'h str); 3] {
     [HTML, ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)]
 }
 
 #[test]
-fn only_a_navigation_is_worth_a_redirect() {
-    for (name, headers, navigates) in [
-        ("old browser", &[HTML][..], true),
-        ("curl", &[("accept", "*/*")], false),
-        ("no Accept", &[], false),
-        ("json", &[("accept", "application/json")], false),
-        ("Chrome", &fetch("navigate", "document"), true),
-        ("frame", &fetch("navigate", "iframe"), true),
-        ("a service worker that loads a page", &fetch("navigate", "empty"), true),
-        ("an object in a page", &fetch("navigate", "object"), false),
-        ("fetch()", &fetch("cors", "empty"), false),
-        ("a service worker's own fetch()", &fetch("same-origin", "empty"), false),
-        ("\"empty\" and nothing else", &[HTML, ("sec-fetch-dest", "empty")], false),
-        ("image", &fetch("no-cors", "image"), false),
-        ("websocket by fetch metadata", &fetch("websocket", "empty"), false),
-        ("upgrade", &[HTML, ("upgrade", "websocket")], false),
+fn a_person_is_a_person_and_a_program_is_a_program() {
+    for (name, headers, get, post) in [
+        ("old browser", &[HTML][..], Navigation, Submission),
+        ("curl", &[("accept", "*/*")], Program, Program),
+        ("no Accept", &[], Program, Program),
+        ("json", &[("accept", "application/json")], Program, Program),
+        ("Chrome", &fetch("navigate", "document"), Navigation, Submission),
+        ("a mode alone", &[("sec-fetch-mode", "navigate")], Navigation, Submission),
+        ("a service worker that loads a page", &fetch("navigate", "empty"), Navigation, Submission),
+        ("frame", &fetch("navigate", "iframe"), Frame, Submission),
+        ("frame of a frameset", &fetch("navigate", "frame"), Frame, Submission),
+        ("an object in a page", &fetch("navigate", "object"), Nobody, Nobody),
+        ("fetch()", &fetch("cors", "empty"), Program, Program),
+        ("a service worker's own fetch()", &fetch("same-origin", "empty"), Program, Program),
+        ("\"empty\" and nothing else", &[HTML, ("sec-fetch-dest", "empty")], Program, Program),
+        ("image", &fetch("no-cors", "image"), Nobody, Nobody),
+        ("script", &fetch("no-cors", "script"), Nobody, Nobody),
+        ("style sheet", &fetch("no-cors", "style"), Nobody, Nobody),
+        ("what is not invented yet", &fetch("navigate", "hologram"), Nobody, Nobody),
+        ("websocket by fetch metadata", &fetch("websocket", "empty"), Program, Program),
+        ("upgrade", &[HTML, ("upgrade", "websocket")], Program, Program),
     ] {
-        assert_eq!(of("GET", headers) == Sender::Navigation, navigates, "{name}");
-        assert_eq!(of("POST", headers), Sender::Program, "{name}");
+        assert_eq!(of("GET", headers), get, "{name}");
+        assert_eq!(of("POST", headers), post, "{name}");
+        for (method, expected) in [("HEAD", Nobody), ("OPTIONS", Nobody)] {
+            assert_eq!(of(method, headers), expected, "{method} {name}");
+        }
+        let other = of("PROPFIND", headers);
+        assert!(matches!(other, Program | Nobody), "{name}: {other:?}");
     }
+}
+
+#[test]
+fn a_click_in_a_frame_is_a_persons() {
+    for dest in ["iframe", "frame"] {
+        let clicked = [&fetch("navigate", dest)[..], &[BY_HAND]].concat();
+        assert_eq!(of("GET", &clicked), Navigation, "{dest}");
+    }
+    let no_click = [&fetch("navigate", "iframe")[..], &[("sec-fetch-user", "?0")]].concat();
+    assert_eq!(of("GET", &no_click), Frame);
+    let object = [&fetch("navigate", "object")[..], &[BY_HAND]].concat();
+    assert_eq!(of("GET", &object), Nobody);
+}
+
+#[test]
+fn what_is_loaded_on_suspicion_is_nobodys() {
+    for (name, value, speculative) in [
+        ("sec-purpose", "prefetch", true),
+        ("sec-purpose", "prefetch;prerender", true),
+        ("sec-purpose", "prefetch; prerender", true),
+        ("sec-purpose", "prefetch;anonymous-client-ip", true),
+        ("sec-purpose", "prerender", true),
+        ("purpose", "prefetch", true),
+        ("purpose", " Prefetch", true),
+        ("purpose", "preview", true),
+        ("x-purpose", "preview", true),
+        ("x-moz", "prefetch", true),
+        ("sec-purpose", "", false),
+        ("purpose", "business", false),
+        ("x-prefetch", "prefetch", false),
+    ] {
+        for headers in [&[HTML][..], &fetch("navigate", "document"), &fetch("cors", "empty")] {
+            let without = of("GET", headers);
+            let found = of("GET", &[headers, &[(name, value), BY_HAND]].concat());
+            let expected = if speculative { Nobody } else { without };
+            assert_eq!(found, expected, "{name}: {value}");
+        }
+    }
+    let twice = [HTML, ("purpose", "prefetch"), ("purpose", "business")];
+    assert_eq!(of("GET", &twice), Nobody, "a second line takes nothing back");
 }
 
 #[test]
@@ -48,11 +104,36 @@ fn x_requested_with_means_a_script_only_if_it_says_so() {
         ("", false),
         ("XMLHttpRequest2", false),
     ] {
-        let expected = if is_script { Sender::Program } else { Sender::Navigation };
+        let expected = if is_script { Program } else { Navigation };
         let header = ("x-requested-with", value);
         assert_eq!(of("GET", &[HTML, header]), expected, "{value}");
         assert_eq!(of("GET", &[&fetch("navigate", "document")[..], &[header]].concat()), expected);
         // A second line takes nothing back.
         assert_eq!(of("GET", &[HTML, header, ("x-requested-with", "x")]), expected, "{value}");
     }
+}
+
+#[test]
+fn a_page_is_shown_in_frames_of_its_own_site_only() {
+    for (dest, site, may) in [
+        ("iframe", "same-origin", true),
+        ("frame", "same-site", true),
+        ("iframe", "cross-site", false),
+        ("iframe", "", false),
+        ("document", "same-origin", false),
+        ("object", "same-origin", false),
+    ] {
+        let headers = [&fetch("navigate", dest)[..], &[("sec-fetch-site", site)]].concat();
+        assert_eq!(hints("GET", &headers).may_frame(), may, "{dest} {site}");
+    }
+    assert!(!hints("GET", &fetch("navigate", "iframe")).may_frame());
+}
+
+#[test]
+fn behind_a_proxy_the_method_is_the_one_that_it_was_asked_with() {
+    let forwarded = [HTML, ("x-forwarded-method", "HEAD")];
+    let asked = hints("GET", &forwarded);
+    assert_eq!(Sender::of(&asked), Navigation, "a claim, unless a proxy is believed");
+    assert_eq!(Sender::of(&asked.behind_proxy()), Nobody);
+    assert_eq!(Sender::of(&hints("GET", &[HTML]).behind_proxy()), Navigation);
 }

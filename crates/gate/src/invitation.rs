@@ -1,0 +1,155 @@
+//! Pages that show a person the way to authentik whom a redirect would not help.
+
+use url::form_urlencoded;
+
+use crate::page::{Action, Page};
+use crate::provider::Provider;
+use crate::query::{Param, param};
+use crate::reason::Reason;
+use crate::redirect::RedirectTarget;
+use crate::response::Response;
+
+/// Answers a form that was sent without a session: a redirect would lose what it holds, and nobody
+/// would know.
+///
+/// `referer` is the page that holds the form, as far as the browser tells: where the sign-in ends, if
+/// it is a page of this provider's.
+#[must_use]
+pub fn to_send_again(provider: &Provider, reason: Reason, referer: Option<&[u8]>) -> Response {
+    let referer = referer.and_then(|referer| std::str::from_utf8(referer).ok());
+    let form = referer.and_then(|referer| RedirectTarget::parse(referer, provider).ok());
+    let form = form.unwrap_or_else(|| RedirectTarget::external_root(provider));
+    let way_on = start(provider, &form);
+    let reply = reason.reply();
+    let page = Page {
+        title: reply.title,
+        sentence: NOT_RECEIVED,
+        hint: SEND_AGAIN,
+        code: reply.code,
+        action: Some(in_new_tab("Sign in", &way_on)),
+        home: None,
+    };
+    Response::page(reply.status, &page)
+}
+
+/// Answers a frame without a session: browsers load frames unasked, and authentik's own pages are
+/// shown in none.
+#[must_use]
+pub fn to_leave_the_frame(
+    provider: &Provider,
+    reason: Reason,
+    framed: &RedirectTarget,
+) -> Response {
+    let reply = reason.reply();
+    let way_on = start(provider, framed);
+    let page = Page {
+        title: reply.title,
+        sentence: reply.sentence,
+        hint: LOAD_AGAIN,
+        code: reply.code,
+        action: Some(in_new_tab("Sign in", &way_on)),
+        home: Some(Action { label: "Load again", url: framed.as_str(), new_tab: false }),
+    };
+    Response::page(reply.status, &page)
+}
+
+/// Answers a frame that asks for a sign-in.
+#[must_use]
+pub fn to_start_by_hand(provider: &Provider, reason: Reason, query: &[u8]) -> Response {
+    let target = match param(query, "rd") {
+        Param::One(rd) => RedirectTarget::parse(&rd, provider).ok(),
+        Param::Absent | Param::Repeated => None,
+    };
+    let target = target.unwrap_or_else(|| RedirectTarget::external_root(provider));
+    by_hand(reason, in_new_tab("Sign in", &start(provider, &target)))
+}
+
+/// Answers a frame that asks to sign out.
+#[must_use]
+pub fn to_sign_out_by_hand(provider: &Provider, reason: Reason) -> Response {
+    let url = format!("{}sign_out", provider.external.endpoints_path);
+    by_hand(reason, in_new_tab("Sign out", &url))
+}
+
+fn by_hand(reason: Reason, action: Action<'_>) -> Response {
+    let reply = reason.reply();
+    let page = Page {
+        title: reply.title,
+        sentence: reply.sentence,
+        hint: "",
+        code: reply.code,
+        action: Some(action),
+        home: None,
+    };
+    Response::page(reply.status, &page)
+}
+
+/// Where a sign-in begins that ends at `target`. Below the host at hand: all of its servers answer it.
+fn start(provider: &Provider, target: &RedirectTarget) -> String {
+    let target = form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect::<String>();
+    format!("{}start?rd={target}", provider.external.endpoints_path)
+}
+
+const fn in_new_tab<'p>(label: &'p str, url: &'p str) -> Action<'p> {
+    Action { label, url, new_tab: true }
+}
+
+const NOT_RECEIVED: &str = "What you sent was not received, because you are not signed in.";
+const SEND_AGAIN: &str = "The sign-in opens in a new tab. Then come back to this tab, go back one page \
+    and send it again: most browsers still have what you entered.";
+const LOAD_AGAIN: &str = "This page is part of another one. The sign-in opens in a new tab; \
+    then load this page again.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{provider, provider_at};
+
+    fn links(response: &Response) -> Vec<String> {
+        let hrefs = response.body.split("href=\"").skip(1);
+        hrefs.map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&")).collect()
+    }
+
+    #[test]
+    fn a_form_that_was_sent_in_vain_leads_to_a_sign_in_that_ends_where_the_form_is() {
+        let root = "/outpost.goauthentik.io/start?rd=https%3A%2F%2Fext.example%2F";
+        for (referer, link) in [
+            (Some("https://ext.example/edit?a=1&b"), &*format!("{root}edit%3Fa%3D1%26b")),
+            (Some("https://evil.example/edit"), root),
+            (Some("//evil.example"), root),
+            (Some("https://ext.example/outpost.goauthentik.io/sign_out"), root),
+            (Some(""), root),
+            (None, root),
+        ] {
+            let page = to_send_again(&provider(), Reason::NoSession, referer.map(str::as_bytes));
+            assert_eq!(page.status, 401);
+            assert_eq!(links(&page), [link], "{referer:?}");
+            assert!(page.body.contains("was not received"), "{}", page.body);
+            assert!(page.body.contains("target=\"_blank\""));
+        }
+        let bytes =
+            to_send_again(&provider(), Reason::NoSession, Some(b"https://ext.example/\xff"));
+        assert_eq!(links(&bytes), [root]);
+    }
+
+    #[test]
+    fn a_frame_leads_to_a_tab_of_its_own_and_back_to_itself() {
+        let provider = provider_at("https://ext.example/app/");
+        let target = RedirectTarget::parse("https://ext.example/app/p?x=1", &provider).unwrap();
+        let page = to_leave_the_frame(&provider, Reason::UnknownSession, &target);
+        assert_eq!(
+            links(&page),
+            [
+                "/app/outpost.goauthentik.io/start?rd=https%3A%2F%2Fext.example%2Fapp%2Fp%3Fx%3D1",
+                "https://ext.example/app/p?x=1",
+            ]
+        );
+        let start = to_start_by_hand(&provider, Reason::Unasked, b"rd=/app/p%3Fx%3D1&y");
+        assert_eq!(links(&start), links(&page)[..1]);
+        assert_eq!(start.status, 403);
+        let elsewhere = to_start_by_hand(&provider, Reason::Unasked, b"rd=https://evil.example");
+        assert!(!elsewhere.body.contains("evil"), "{}", elsewhere.body);
+        let sign_out = to_sign_out_by_hand(&provider, Reason::Unasked);
+        assert_eq!(links(&sign_out), ["/app/outpost.goauthentik.io/sign_out"]);
+    }
+}
