@@ -27,7 +27,7 @@ packages() {
             demo) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
             unit) echo gcc libc6-dev ca-certificates ;;
-            test) packages demo unit; echo caddy procps "$(http3_client)" ;;
+            test) packages demo unit; echo caddy procps git python3-caldav radicale "$(http3_client)" ;;
             check) packages demo unit ;;
             matrix) packages demo; echo mmdebstrap ;;
             fresh) echo git mmdebstrap ;;

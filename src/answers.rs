@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use gate::challenge;
 use gate::endpoint::Endpoint;
 use gate::invitation;
 use gate::page::{self, Action, Page};
@@ -108,11 +109,23 @@ pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
 
 fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
     if sender(r).is_person() {
-        return shown(r, page_of(reason, None));
+        return challenged(r, reason, shown(r, page_of(reason, None)));
     }
     let Reply { status, code, sentence, .. } = reason.reply();
     let words = Response::json(status, page::json_refusal(code, sentence));
-    if status == 503 { words.with("Retry-After", RETRY_AFTER) } else { words }
+    match status {
+        503 => words.with("Retry-After", RETRY_AFTER),
+        _ => challenged(r, reason, words),
+    }
+}
+
+/// Says with a 401 which credentials would do, where some would.
+fn challenged(r: &Request<'_>, reason: Reason, response: Response) -> Response {
+    let provider = providers::known(r).filter(|provider| provider.intercept_header_auth);
+    let Some(provider) = provider.filter(|_| response.status == 401) else { return response };
+    let authorization = r.header(b"authorization");
+    let challenges = challenge::challenges(provider, &hints(r), reason, authorization);
+    challenges.into_iter().fold(response, |response, one| response.with(challenge::NAME, one))
 }
 
 /// Shows a person the way to authentik who cannot be sent there.
@@ -125,7 +138,7 @@ pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Re
         let target = RedirectTarget::of_request(provider, r.authority()?, r.raw_target());
         invitation::to_leave_the_frame(provider, reason, &target)
     };
-    Ok(Flow::Refuse(shown(r, page)))
+    Ok(Flow::Refuse(challenged(r, reason, shown(r, page))))
 }
 
 /// Leaves undone what nobody asked for. `query` is the endpoint's.

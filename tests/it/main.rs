@@ -17,6 +17,7 @@ mod asked_host;
 mod attacks;
 mod authentik_server;
 mod caches;
+mod challenges;
 mod changed_keys;
 mod config_errors;
 mod crowds;

@@ -69,6 +69,11 @@ impl Credentials {
     }
 }
 
+/// Whether it is a token that is presented.
+pub(crate) fn is_bearer(header: &[u8]) -> bool {
+    after_scheme(header, b"bearer ").is_some()
+}
+
 /// Under which key the zone holds what authentik said of this header: keyed, so that nobody who
 /// reads the zone can try passwords against it, and bound to the provider.
 #[must_use]

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod challenge;
 pub mod cookie;
 pub mod credentials;
 pub mod decision;

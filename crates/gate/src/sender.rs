@@ -33,6 +33,8 @@ pub struct SenderHints<'a> {
     script: bool,
     /// Loaded in case that somebody wants it.
     speculative: bool,
+    /// Sent by a browser: `Sec-Fetch-…`, which browsers leave out over plain http, `Origin`, `Referer`.
+    browser: bool,
     /// `Sec-Fetch-User: ?1`: a person has clicked, or typed an address.
     by_hand: bool,
     /// `Sec-Fetch-Mode`.
@@ -54,6 +56,8 @@ impl<'a> SenderHints<'a> {
     ) -> Self {
         let mut hints = Self { method, ..Self::default() };
         for (name, value) in headers {
+            hints.browser |=
+                name.starts_with(b"sec-fetch-") || matches!(name, b"origin" | b"referer");
             match name {
                 b"upgrade" => hints.upgrade = true,
                 b"x-requested-with" => hints.script |= is(value, b"XMLHttpRequest"),
@@ -84,6 +88,12 @@ impl<'a> SenderHints<'a> {
     pub fn may_frame(&self) -> bool {
         matches!(self.fetch_dest, Some(b"iframe" | b"frame"))
             && matches!(self.fetch_site, Some(b"same-origin" | b"same-site" | b"none"))
+    }
+
+    /// Whether a browser asks: one that might put up a box for a password.
+    #[must_use]
+    pub fn is_of_browser(&self) -> bool {
+        self.browser || self.script || self.speculative || self.accept.is_some_and(accepts_html)
     }
 
     /// What is loaded to be shown, to be run or to be thrown away: no page, and no script's question.
