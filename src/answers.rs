@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use gate::challenge;
+use gate::cookie;
 use gate::endpoint::Endpoint;
 use gate::invitation;
 use gate::page::{self, Action, Page};
@@ -18,9 +19,9 @@ use gate::time::UnixTime;
 
 use crate::ngx::log::{Level, printable};
 use crate::ngx::{Fault, Flow, Request, now};
-use crate::providers;
 use crate::state::Decided;
 use crate::status;
+use crate::{providers, sessions};
 
 /// What clients are told to wait before they try again, in seconds.
 const RETRY_AFTER: &str = "5";
@@ -81,7 +82,28 @@ pub(crate) fn refuse(r: &Request<'_>, reason: Reason) -> Result<Flow, Fault> {
 pub(crate) fn refusal(r: &Request<'_>, reason: Reason) -> Result<Response, Fault> {
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
-    Ok(words_or_page(r, reason))
+    let answer = words_or_page(r, reason);
+    match providers::known(r) {
+        Some(provider) => without_dead_session(r, provider, reason, answer),
+        None => Ok(answer),
+    }
+}
+
+/// Has the browser forget a session cookie that names no session. Only in answers of our own, which
+/// nobody keeps: what an open path is answered may be kept for others.
+pub(crate) fn without_dead_session(
+    r: &Request<'_>,
+    provider: &Provider,
+    reason: Reason,
+    answer: Response,
+) -> Result<Response, Fault> {
+    let is_dead = reason == Reason::UnknownSession
+        && !matches!(sender(r), Sender::Nobody | Sender::Frame)
+        && cookie::names_a_session(sessions::cookies(r)?, provider);
+    Ok(match is_dead {
+        true => answer.with("Set-Cookie", cookie::delete_session(provider)),
+        false => answer,
+    })
 }
 
 /// Refuses a request for a host that none of the outpost's providers has.
@@ -138,7 +160,8 @@ pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Re
         let target = RedirectTarget::of_request(provider, r.authority()?, r.raw_target());
         invitation::to_leave_the_frame(provider, reason, &target)
     };
-    Ok(Flow::Refuse(challenged(r, reason, shown(r, page))))
+    let answer = challenged(r, reason, shown(r, page));
+    without_dead_session(r, provider, reason, answer).map(Flow::Refuse)
 }
 
 /// Leaves undone what nobody asked for. `query` is the endpoint's.

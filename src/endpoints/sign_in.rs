@@ -48,11 +48,27 @@ pub(crate) fn to(
     target: &RedirectTarget,
 ) -> Result<Flow, Fault> {
     answers::note(r, Status::SignIn, Some(reason))?;
-    let begun = begin(r, provider, target, 0)?;
-    if let Begun::Answer(Response { status: 302, .. }) = begun {
-        answers::log(r, "sent to sign in", reason, "");
+    match begin(r, provider, target, 0)? {
+        Begun::Answer(answer) => {
+            if answer.status == 302 {
+                answers::log(r, "sent to sign in", reason, "");
+            }
+            answers::without_dead_session(r, provider, reason, answer).map(Flow::Answer)
+        }
+        Begun::Waiting => Ok(Flow::Suspended),
     }
-    Ok(begun.into())
+}
+
+/// Signs in a visitor who has no session to sign out of.
+pub(super) fn of_nobody(r: &mut Request<'_>, provider: &Arc<Provider>) -> Result<Flow, Fault> {
+    let target = RedirectTarget::external_root(provider);
+    match begin(r, provider, &target, 0)? {
+        Begun::Answer(answer) => {
+            let reason = Reason::UnknownSession;
+            answers::without_dead_session(r, provider, reason, answer).map(Flow::Answer)
+        }
+        Begun::Waiting => Ok(Flow::Suspended),
+    }
 }
 
 /// The redirect to authentik, or a page that says why there is none.

@@ -6,7 +6,6 @@ use gate::cookie;
 use gate::login::LoginTrail;
 use gate::page::{Action, Page};
 use gate::provider::Provider;
-use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::status::Status;
 use url::form_urlencoded;
@@ -30,8 +29,7 @@ pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> R
             }
             None => {
                 // Nobody is signed in: as upstream, a sign-in begins (authentik-outpost.md §10).
-                let target = RedirectTarget::external_root(default);
-                return sign_in::begin(r, default, &target, 0).map(Flow::from);
+                return sign_in::of_nobody(r, default);
             }
         },
     };
@@ -43,7 +41,7 @@ pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> R
     answers::note(r, Status::SignedOut, None)?;
     Ok(Flow::Answer(
         answer
-            .with("Set-Cookie", cookie::delete(provider, &provider.cookie_name))
+            .with("Set-Cookie", cookie::delete_session(provider))
             .with("Set-Cookie", LoginTrail::clear_cookie(provider)),
     ))
 }

@@ -1,6 +1,7 @@
 //! The module's own cookies: found wherever they stand, believed only if whole, hidden behind nginx.
 
-use crate::harness::Site;
+use crate::harness::{Response, Site};
+use crate::unasked::UNASKED;
 
 #[test]
 fn the_modules_own_cookies_are_hidden_from_the_application() {
@@ -28,6 +29,53 @@ fn the_modules_own_cookies_are_hidden_from_the_application() {
         assert_eq!(spaced, received.map(|cookies| cookies.replace("; ", ";")), "{sent}");
     }
     assert_eq!(send("/seen/", &ours), Some(ours));
+}
+
+#[test]
+fn a_session_cookie_that_is_dead_is_deleted_where_somebody_waits_for_the_answer() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         authentik_unauth_paths ^/public/;
+         location / { proxy_pass http://app; }
+         location /401/ { authentik_unauthenticated 401; proxy_pass http://app; }
+         location /pass/ { authentik_unauthenticated pass; proxy_pass http://app; }",
+    );
+    let dead = site.signed_in();
+    let name = dead.session_cookies().remove(0).name;
+    dead.clone().step("/outpost.goauthentik.io/sign_out");
+    let deleted = |response: &Response| {
+        let ours = format!("{name}=;");
+        response.all("Set-Cookie").filter(|cookie| cookie.starts_with(&ours)).count()
+    };
+
+    for (method, path, status) in [
+        ("GET", "/", 302),
+        ("POST", "/", 401),
+        ("GET", "/401/", 401),
+        ("GET", "/outpost.goauthentik.io/sign_out", 302),
+    ] {
+        let answer = dead.get(path).method(method).navigation().send();
+        assert_eq!((answer.status(), deleted(&answer)), (status, 1), "{method} {path}");
+    }
+    let answer = dead.get("/").send();
+    assert_eq!((answer.status(), deleted(&answer)), (401, 1), "a program");
+    let answer = answer.header("Set-Cookie").unwrap_or_default();
+    let scope = "HttpOnly; SameSite=Lax; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+    assert_eq!(answer, format!("{name}=; {scope}"));
+
+    for (who, method, headers) in UNASKED {
+        let answer = dead.get("/").method(method).headers(headers).send();
+        assert_eq!((answer.status(), deleted(&answer)), (401, 0), "{who}");
+    }
+    // Others may be given what is kept of these.
+    for path in ["/public/x", "/pass/"] {
+        let answer = dead.get(path).navigation().send();
+        assert_eq!((answer.status(), answer.header("Set-Cookie")), (200, None), "{path}");
+    }
+    let stranger = site.get("/").header("Cookie", "theme=dark").send();
+    assert_eq!((stranger.status(), stranger.header("Set-Cookie")), (401, None));
+    let alive = site.signed_in().get("/").send();
+    assert_eq!((alive.status(), alive.header("Set-Cookie")), (200, None));
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod write;
 
 pub use session_id::SessionId;
 pub use strip::{Stripped, without_own};
-pub use write::{delete, set, set_session};
+pub use write::{delete, delete_session, set, set_session};
 
 use crate::provider::Provider;
 
@@ -32,6 +32,15 @@ pub fn session_ids<'a>(
         .flat_map(|header| values(header, provider.cookie_name.as_bytes()))
         .filter_map(SessionId::parse)
         .take(MAX_CANDIDATES)
+}
+
+/// Whether a cookie of that name was sent, whatever it holds.
+pub fn names_a_session<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+    provider: &Provider,
+) -> bool {
+    let name = provider.cookie_name.as_bytes();
+    headers.into_iter().any(|header| values(header, name).next().is_some())
 }
 
 /// The values of the cookies called exactly `name`, in order, without surrounding quotes.

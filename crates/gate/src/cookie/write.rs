@@ -34,6 +34,12 @@ pub fn delete(provider: &Provider, name: &str) -> String {
         .to_string()
 }
 
+/// The same for the session's cookie: at sign-out, and when it names no session.
+#[must_use]
+pub fn delete_session(provider: &Provider) -> String {
+    delete(provider, &provider.cookie_name)
+}
+
 fn with_attributes<'c>(provider: &'c Provider, name: &'c str, value: &'c str) -> CookieBuilder<'c> {
     let cookie = Cookie::build((name, value))
         .path("/")
