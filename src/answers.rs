@@ -8,7 +8,7 @@ use gate::endpoint::Endpoint;
 use gate::invitation;
 use gate::page::{self, Action, Page};
 use gate::paths::Effort;
-use gate::provider::Provider;
+use gate::provider::{Provider, SameSite};
 use gate::reason::{Reason, Reply};
 use gate::redirect::RedirectTarget;
 use gate::require::Rule;
@@ -185,7 +185,9 @@ pub(crate) fn unasked(
 
 /// A page as its reader can see it: in a frame, where that is one in which a session can be had.
 fn shown(r: &Request<'_>, page: Response) -> Response {
-    if hints(r).may_frame() { page.framed() } else { page }
+    let everywhere =
+        providers::known(r).is_some_and(|provider| provider.cookie_samesite == SameSite::None);
+    if hints(r).may_frame(everywhere) { page.framed() } else { page }
 }
 
 /// Who waits for the answer.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gate::live::{Fact, Live};
-use gate::outpost::{Directory, Origin};
+use gate::outpost::{Directory, Origin, OutpostSettings};
 
 use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
@@ -98,7 +98,8 @@ pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
 
 /// What was published before this worker was started, else what the disk has.
 fn at_hand(outpost: &OutpostConf, live: Live<'static>) -> (u64, Option<Arc<Directory>>) {
-    let build = |snapshot| Directory::build(snapshot, &outpost.settings.trust, None);
+    let OutpostSettings { trust, cookie_samesite, .. } = &outpost.settings;
+    let build = |snapshot| Directory::build(snapshot, trust, *cookie_samesite, None);
     let ready = |snapshot| Some(Arc::new(build(snapshot)));
     let number = match keeper::published(live, &Origin::of(&outpost.settings)) {
         Some((number, Published::Own(snapshot))) => return (number, ready(snapshot)),

@@ -1,6 +1,8 @@
 //! What the blocks `authentik_outpost` and `authentik_provider` have in common: keys, each once, with
 //! values of bounded length.
 
+use gate::provider::SameSite;
+
 use super::duplicate;
 use crate::ngx::conf::{Conf, Mistake};
 
@@ -32,6 +34,12 @@ pub(super) fn line(
     }
     seen.push(key.clone());
     Ok((key, values))
+}
+
+/// `cookie_samesite lax | none | strict`.
+pub(super) fn same_site(key: &str, value: &str) -> Result<SameSite, Mistake> {
+    SameSite::parse(value)
+        .ok_or_else(|| Mistake::Said(format!("{key}: \"{value}\" is not one of lax, none, strict")))
 }
 
 /// The value of a key that takes one.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gate::outpost::OutpostSettings;
-use gate::provider::SettingsError;
+use gate::provider::{SameSite, SettingsError};
 use gate::secret::Secret;
 
 use super::block::{self, single};
@@ -21,8 +21,15 @@ pub(crate) struct OutpostConf {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 6] =
-    ["token", "token_file", "browser_url", "ssl_verify", "ssl_trusted_certificate", "state_path"];
+const KEYS: [&str; 7] = [
+    "token",
+    "token_file",
+    "browser_url",
+    "cookie_samesite",
+    "ssl_verify",
+    "ssl_trusted_certificate",
+    "state_path",
+];
 
 /// The block as it is read.
 #[derive(Default)]
@@ -30,6 +37,7 @@ struct Block {
     seen: Vec<String>,
     token: Option<Secret>,
     browser_url: Option<String>,
+    cookie_samesite: SameSite,
     state: Option<String>,
     trust: TrustKeys,
 }
@@ -44,15 +52,17 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     let (url, place) = (cf.argument(), cf.place());
     let mut block = Block::default();
     cf.read_block(&mut block, set_key)?;
-    let Block { seen: _, token, browser_url, state, trust } = block;
+    let Block { seen: _, token, browser_url, cookie_samesite, state, trust } = block;
     let token = token.ok_or_else(|| {
         said(
             "token_file is missing: a file that holds the outpost's token, which authentik shows \
              under Applications, Outposts, View Deployment Info",
         )
     })?;
-    let settings = OutpostSettings::new(&url, browser_url.as_deref(), token, trust.finish()?)
-        .map_err(|SettingsError { key, message }| said(&format!("{key} {message}")))?;
+    let mut settings =
+        OutpostSettings::new(&url, browser_url.as_deref(), token, trust.finish()?)
+            .map_err(|SettingsError { key, message }| said(&format!("{key} {message}")))?;
+    settings.cookie_samesite = cookie_samesite;
     let state = state.map(|path| cf.state_directory(&path)).transpose()?;
     conf.outpost = Some(OutpostConf { settings, state: state.map(PathBuf::from), place });
     Ok(())
@@ -72,6 +82,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
         "token" => into.token = Some(Secret::new(value.trim())),
         "token_file" => into.token = Some(secret::read(&key, &value, cf)?),
         "browser_url" => into.browser_url = Some(value),
+        "cookie_samesite" => into.cookie_samesite = block::same_site(&key, &value)?,
         "ssl_verify" => into.trust.set_verify(&key, &value)?,
         "ssl_trusted_certificate" => into.trust.set_authorities(&key, &value, cf)?,
         "state_path" => into.state = Some(value),

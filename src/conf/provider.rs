@@ -118,7 +118,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -128,6 +128,7 @@ const KEYS: [&str; 23] = [
     "cookie_domain",
     "cookie_secret",
     "cookie_secret_file",
+    "cookie_samesite",
     "internal_host",
     "internal_host_ssl_validation",
     "unauth_paths",
@@ -144,8 +145,8 @@ const KEYS: [&str; 23] = [
     "jwks_uri",
 ];
 
-fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Result<(), Mistake> {
-    let settings = &mut block.settings;
+fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Result<(), Mistake> {
+    let settings = &mut into.settings;
     match key {
         "issuer" => settings.issuer = value,
         "client_id" => settings.client_id = value,
@@ -170,9 +171,10 @@ fn set_single(block: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Res
         }
         "cookie_secret" => settings.cookie_secret = Some(Secret::new(value)),
         "cookie_secret_file" => settings.cookie_secret = Some(secret::read(key, &value, cf)?),
+        "cookie_samesite" => settings.cookie_samesite = Some(block::same_site(key, &value)?),
         "mode" => settings.mode = mode(&value)?,
-        "ssl_verify" => block.trust.set_verify(key, &value)?,
-        "ssl_trusted_certificate" => block.trust.set_authorities(key, &value, cf)?,
+        "ssl_verify" => into.trust.set_verify(key, &value)?,
+        "ssl_trusted_certificate" => into.trust.set_authorities(key, &value, cf)?,
         _ => return Err(said(format!("authentik_provider: unknown key \"{key}\""))),
     }
     Ok(())

@@ -246,7 +246,7 @@ fn signed_in(
     let life = rendered.expires.since(time);
     let session = cookie::set_session(provider, &id, life);
     answers::note(r, Status::SignedIn, None)?;
-    let response = Response::redirect(opened.target.as_str())
+    let response = Response::signed_in(provider, &opened.target)
         .with_cookies(opened.clear_cookies.iter().cloned())
         .with("Set-Cookie", session.as_str())
         .with("Set-Cookie", trail.set_cookie(provider, time));

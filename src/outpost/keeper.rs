@@ -304,8 +304,9 @@ impl Watch {
             }
             Published::Doubted(_) | Published::Foreign => return false,
         };
-        let trust = &self.settings.trust;
-        let next = Arc::new(Directory::build(snapshot, trust, self.directory.as_deref()));
+        let OutpostSettings { trust, cookie_samesite, .. } = &self.settings;
+        let former = self.directory.as_deref();
+        let next = Arc::new(Directory::build(snapshot, trust, *cookie_samesite, former));
         if leads {
             self.herald.tell_of(&next);
         }

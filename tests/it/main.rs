@@ -28,6 +28,7 @@ mod error_pages;
 mod foreign_module;
 mod header_auth;
 mod headers;
+mod host_cookies;
 mod hostile;
 mod http3;
 mod leftovers;

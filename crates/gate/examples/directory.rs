@@ -17,7 +17,7 @@ use std::fs;
 use std::time::Instant;
 
 use authentik_gate::outpost::{Directory, OidcConfiguration, ProviderConfig, Snapshot};
-use authentik_gate::provider::Trust;
+use authentik_gate::provider::{SameSite, Trust};
 use authentik_gate::secret::Secret;
 
 fn main() {
@@ -31,12 +31,12 @@ fn main() {
     let begun = Instant::now();
     let snapshot = Snapshot::from_json(document.expose()).expect("a snapshot");
     let read = begun.elapsed();
-    let directory = Directory::build(snapshot, &Trust::System, None);
+    let directory = Directory::build(snapshot, &Trust::System, SameSite::Lax, None);
     let made = begun.elapsed();
     let kib = private_memory() - before;
     let again = Snapshot::from_json(document.expose()).expect("a snapshot");
     let begun = Instant::now();
-    let same = Directory::build(again, &Trust::System, Some(&directory));
+    let same = Directory::build(again, &Trust::System, SameSite::Lax, Some(&directory));
     let refreshed = begun.elapsed();
     assert_eq!((directory.len(), same.len()), (providers, providers), "all can be used");
     println!(

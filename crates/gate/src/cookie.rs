@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::testing::provider;
 
-    const NAME: &str = "authentik_proxy_b44ea687";
+    const NAME: &str = "__Host-authentik_proxy_b44ea687";
     const ID: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
     fn found(header: &[u8]) -> usize {
@@ -133,7 +133,9 @@ mod tests {
             format!("{NAME}8={ID}"),
             format!("a={NAME}={ID}"),
             format!("a=1, {NAME}={ID}"),
-            format!("authentik_proxy_d5fe8251={ID}"),
+            format!("__Host-authentik_proxy_d5fe8251={ID}"),
+            // What any host of the domain can set.
+            format!("authentik_proxy_b44ea687={ID}"),
         ] {
             assert_eq!(found(header.as_bytes()), 0, "{header}");
         }

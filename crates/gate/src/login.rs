@@ -195,7 +195,8 @@ impl Callback {
         if now.since(issued) > STATE_LIFE || issued.since(now) > CLOCK_SKEW {
             return Err(StateFlaw::Expired(Restart { target, attempt }));
         }
-        let binding = match Binding::find(cookies, tag, &binding_proof, key) {
+        let name = binding::cookie_name(provider, tag);
+        let binding = match Binding::find(cookies, &name, &binding_proof, key) {
             Ok(binding) => binding,
             Err(Unproven::NoCookie) => {
                 return Err(StateFlaw::NoCookie(Restart { target, attempt }));
@@ -208,7 +209,7 @@ impl Callback {
             nonce: binding.nonce(),
             attempt,
             tag,
-            clear_cookies: vec![cookie::delete(provider, &binding::cookie_name(tag))],
+            clear_cookies: vec![cookie::delete(provider, &name)],
         })
     }
 }

@@ -102,6 +102,20 @@ impl Page<'_> {
     }
 }
 
+/// A page from which the browser goes on to `url`, of http or https, by itself.
+pub(crate) fn going_on(url: &str) -> String {
+    let page = Page {
+        title: "You are signed in",
+        sentence: "Your browser goes on to the page you asked for.",
+        hint: "",
+        code: "signed-in",
+        action: Some(Action { label: "Go on", url, new_tab: false }),
+        home: None,
+    };
+    let refresh = format!("<meta http-equiv=\"refresh\" content=\"0;url={}\">\n", escaped(url));
+    page.to_html().replacen("<title>", &format!("{refresh}<title>"), 1)
+}
+
 /// Body of a refusal for a client that wants no page: `{"error": code, "message": message}`.
 #[must_use]
 pub fn json_refusal(code: &str, message: &str) -> String {

@@ -14,15 +14,16 @@ use crate::time::UnixTime;
 
 use external::cookie_domain;
 use issuer::{application_slug, issuer_url, jwks_uri, must_be_discoverable};
-use settings::missing;
+use settings::{insecure, missing};
 use web_url::web_url;
 
 pub(crate) use web_url::plain_web_url;
 
+pub(crate) use external::HOST_PREFIX;
 pub use external::{ENDPOINTS_PATH, External};
 pub use former::FormerKey;
 pub use keys::{LoginKey, ProviderKey};
-pub use settings::{DEFAULT_SCOPE, GivenEndpoints, Mode, Settings, SettingsError, Trust};
+pub use settings::{DEFAULT_SCOPE, GivenEndpoints, Mode, SameSite, Settings, SettingsError, Trust};
 
 /// A provider, checked, with what every request and login needs derived from the settings.
 #[derive(Debug)]
@@ -41,8 +42,14 @@ pub struct Provider {
     pub external: External,
     /// Without leading dot, lower case; the `Domain` of every cookie when present.
     pub cookie_domain: Option<String>,
-    /// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1).
+    /// Before the name of each cookie: `__Host-` where no other host may set it (RFC 6265bis
+    /// §4.1.3.2), which a cookie with a `Domain`, or without `Secure`, cannot have.
+    pub cookie_prefix: &'static str,
+    /// The session's cookie: the prefix, `authentik_proxy_` and the first 8 hex digits of
+    /// SHA-256(client id) (authentik-outpost.md §7.1).
     pub cookie_name: String,
+    /// With which requests of other sites browsers send the session.
+    pub cookie_samesite: SameSite,
     /// What binds sessions to this provider: made of issuer and client id.
     pub key: ProviderKey,
     /// Key of login states and their cookies, derived (HKDF-SHA256) from cookie or client secret.
@@ -82,6 +89,14 @@ impl Provider {
         let client_secret = client_secret(settings.client_secret)?;
         let external = External::parse(&settings.external_host)?;
         let cookie_domain = cookie_domain(settings.cookie_domain.as_deref(), &external, mode)?;
+        let cookie_prefix = match (external.is_secure(), &cookie_domain) {
+            (true, None) => HOST_PREFIX,
+            (true, Some(_)) | (false, _) => "",
+        };
+        let cookie_samesite = settings.cookie_samesite.unwrap_or_default();
+        if cookie_samesite == SameSite::None && !external.is_secure() {
+            return Err(insecure(&external.typed));
+        }
         let internal_host = internal_host(settings.internal_host.as_deref(), mode)?;
         endpoints.check()?;
         let key_material = settings.cookie_secret.as_ref().unwrap_or(&client_secret);
@@ -93,7 +108,9 @@ impl Provider {
         let jwks_uri = endpoints.jwks.clone().unwrap_or_else(|| jwks_uri(&issuer, &application));
         Ok(Self {
             headers: ProviderHeaders::new(&name, &application, &jwks_uri, &settings.outpost),
-            cookie_name: keys::cookie_name(&client_id),
+            cookie_name: keys::cookie_name(cookie_prefix, &client_id),
+            cookie_prefix,
+            cookie_samesite,
             key,
             login_key,
             former_login_key: None,
@@ -145,7 +162,7 @@ impl Provider {
     /// Whether cookies carry `Secure`: iff `external_host` is https (authentik-outpost.md §7.2).
     #[must_use]
     pub fn secure_cookies(&self) -> bool {
-        self.external.url.scheme() == "https"
+        self.external.is_secure()
     }
 }
 
@@ -197,7 +214,7 @@ mod tests {
     #[test]
     fn a_mistake_names_its_key_and_the_cure() {
         type Break = fn(&mut Settings);
-        let cases: [(&str, Break); 18] = [
+        let cases: [(&str, Break); 19] = [
             ("issuer: \"https://h/application/o/wiki\" lacks the final slash", |s| {
                 s.issuer = "https://h/application/o/wiki".into();
             }),
@@ -231,6 +248,10 @@ mod tests {
             }),
             ("external_host: \"https://h/?q\" has a query", |s| {
                 s.external_host = "https://h/?q".into()
+            }),
+            ("cookie_samesite: none needs an https external_host", |s| {
+                s.external_host = "http://ext.example".into();
+                s.cookie_samesite = Some(SameSite::None);
             }),
             ("cookie_domain: is missing", |s| s.mode = Mode::ForwardDomain),
             ("cookie_domain: \"ample.com\" does not cover", |s| {

@@ -1,6 +1,8 @@
 //! Answers that the module gives itself, as values.
 
 use crate::page::{self, Page};
+use crate::provider::{Provider, SameSite};
+use crate::redirect::RedirectTarget;
 
 /// A response, complete except for what nginx adds to every response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,18 @@ impl Response {
             ],
             content_type: None,
             body: String::new(),
+        }
+    }
+
+    /// To the end of a sign-in. Where the session's cookie goes with no request that another site has
+    /// begun, as this redirect was by authentik, a page of this site goes on by itself.
+    #[must_use]
+    pub fn signed_in(provider: &Provider, target: &RedirectTarget) -> Self {
+        match provider.cookie_samesite {
+            SameSite::Lax | SameSite::None => Self::redirect(target.as_str()),
+            SameSite::Strict => {
+                Self::with_body(200, &page::HEADERS, page::going_on(target.as_str()))
+            }
         }
     }
 
@@ -110,6 +124,8 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Settings;
+    use crate::testing;
 
     #[test]
     fn a_page_is_in_no_frame_unless_it_may() {
@@ -125,6 +141,28 @@ mod tests {
         let framed = closed.framed();
         assert!(!says(&framed, "X-Frame-Options") && !says(&framed, "frame-ancestors"));
         assert!(says(&framed, "form-action 'none'") && says(&framed, "default-src 'none'"));
+    }
+
+    #[test]
+    fn a_sign_in_goes_on_from_a_page_of_this_site_where_only_its_own_requests_have_the_session() {
+        let provider = |word| {
+            let cookie_samesite = SameSite::parse(word);
+            Provider::new(Settings { cookie_samesite, ..testing::settings() }).unwrap()
+        };
+        for word in ["lax", "none"] {
+            let provider = provider(word);
+            let target = RedirectTarget::external_root(&provider);
+            assert_eq!(Response::signed_in(&provider, &target).status, 302, "{word}");
+        }
+        let strict = provider("strict");
+        let target = RedirectTarget::parse("/p?a=1&b=\"'<x>", &strict).unwrap();
+        let page = Response::signed_in(&strict, &target);
+        assert_eq!(page.status, 200);
+        let url = "https://ext.example/p?a=1&amp;b=%22%27%3Cx%3E";
+        let refresh = format!("<meta http-equiv=\"refresh\" content=\"0;url={url}\">");
+        assert!(page.body.contains(&refresh), "{}", page.body);
+        assert!(page.body.contains(&format!("href=\"{url}\"")), "{}", page.body);
+        assert!(!page.headers.iter().any(|(name, _)| *name == "Location"));
     }
 
     #[test]

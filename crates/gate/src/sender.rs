@@ -82,12 +82,13 @@ impl<'a> SenderHints<'a> {
         Self { method: self.forwarded_method.unwrap_or(self.method), ..self }
     }
 
-    /// Whether a page may be shown in the frame that asks for it: one of this site, where there is a
-    /// session after a sign-in.
+    /// Whether a page may be shown in the frame that asks for it: one in which there is a session after
+    /// a sign-in, of this site or, with `cookie_samesite none`, `everywhere`.
     #[must_use]
-    pub fn may_frame(&self) -> bool {
+    pub fn may_frame(&self, everywhere: bool) -> bool {
         matches!(self.fetch_dest, Some(b"iframe" | b"frame"))
-            && matches!(self.fetch_site, Some(b"same-origin" | b"same-site" | b"none"))
+            && (everywhere
+                || matches!(self.fetch_site, Some(b"same-origin" | b"same-site" | b"none")))
     }
 
     /// Whether a browser asks: one that might put up a box for a password.

@@ -30,6 +30,13 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
         "token_file: the token was given already",
     ),
     (
+        "an unknown cookie_samesite",
+        "authentik_outpost https://sso.example.com {
+            cookie_samesite on; # <-
+         }",
+        "cookie_samesite: \"on\" is not one of lax, none, strict",
+    ),
+    (
         "an unreadable token file",
         "authentik_outpost https://sso.example.com {
             token_file %%DIR%%/nowhere; # <-

@@ -46,6 +46,22 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "authentik_provider \"x\": issuer is missing",
     ),
     (
+        "an unknown cookie_samesite",
+        "authentik_provider x {
+            cookie_samesite sometimes; # <-
+         }",
+        "cookie_samesite: \"sometimes\" is not one of lax, none, strict",
+    ),
+    (
+        "cookies for all sites over http",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host http://x.example.com;
+            cookie_samesite none;
+         } # <-",
+        "authentik_provider \"x\": cookie_samesite none needs an https external_host",
+    ),
+    (
         "no client id",
         "authentik_provider x {
             issuer https://sso.example.com/application/o/x/;

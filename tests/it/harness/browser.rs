@@ -142,9 +142,14 @@ impl Browser {
     /// Its cookies of the site that belong to unfinished sign-ins; the count of sign-ins in a row,
     /// one small cookie of some seconds, is not among them.
     pub(crate) fn state_cookies(&self) -> Vec<Cookie> {
-        let count = |cookie: &Cookie| cookie.name.starts_with("authentik_signin_trail_");
+        let count = |cookie: &Cookie| cookie.name.contains("authentik_signin_trail_");
         let other = |cookie: &Cookie| !cookie.is_session() && !count(cookie);
         self.cookies().into_iter().filter(other).collect()
+    }
+
+    /// Takes a `Set-Cookie` line, as from an answer of this host: browsers refuse some.
+    pub(crate) fn take_cookie_of(&mut self, host: &str, line: &str) {
+        self.jar.store(line, host, "/", true);
     }
 
     /// Puts a cookie in, as a thief would.
@@ -207,6 +212,7 @@ impl Cookie {
 
 /// Named as authentik's proxies name a session (authentik-outpost.md §7.1).
 pub(crate) fn is_session(name: &str) -> bool {
+    let name = name.strip_prefix("__Host-").unwrap_or(name);
     name.strip_prefix("authentik_proxy_")
         .is_some_and(|hex| hex.len() == 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }

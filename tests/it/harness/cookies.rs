@@ -27,6 +27,13 @@ impl Jar {
         if cookie.secure && !secure_channel {
             return; // browsers do not take `Secure` cookies from http
         }
+        if cookie.name.to_ascii_lowercase().starts_with("__host-") {
+            // RFC 6265bis section 4.1.3.2.
+            let own = cookie.host_only && cookie.path == "/" && line.contains("Path=");
+            if !(own && cookie.secure) {
+                return;
+            }
+        }
         self.cookies.retain(|old| {
             old.name != cookie.name || old.domain != cookie.domain || old.path != cookie.path
         });
@@ -140,6 +147,8 @@ mod tests {
             "gone=; Path=/; Max-Age=0",
             "kept=10; Path=/",
             "kept=; Path=/elsewhere; Max-Age=0",
+            "__Host-insecure=11; Path=/",
+            "__Host-wide=12; Path=/; Domain=test; Secure",
         ] {
             jar.store(line, "wiki.test", "/a/page", false);
         }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::pieces;
+use crate::provider::HOST_PREFIX;
 
 /// Names that begin like this are ours, of whichever provider: sessions, login states, the trail.
 const OWN_PREFIXES: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"authentik_signin_"];
@@ -48,6 +49,7 @@ pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
 /// Looks at the beginning only: every request passes here.
 fn is_own(piece: &[u8]) -> bool {
     let name = piece.trim_ascii_start();
+    let name = name.strip_prefix(HOST_PREFIX.as_bytes()).unwrap_or(name);
     OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -82,6 +84,9 @@ mod tests {
             ("authentik_proxy_d5fe8251; b".into(), "b"),
             ("a=1; authentik_proxy_x=\"v\"".into(), "a=1"),
             (format!("a={P}; {P}"), "a=authentik_proxy_b44ea687=v"),
+            (format!("a=1; __Host-{P}; __Host-{L};__Host-{T}; {P}; b=2"), "a=1; b=2"),
+            (format!("__Host-session=1; __Host-{P}"), "__Host-session=1"),
+            (format!("__Host-__Host-{P}; {P}"), "__Host-__Host-authentik_proxy_b44ea687=v"),
         ] {
             let (stripped, out) = strip(header.as_bytes());
             assert_eq!(String::from_utf8(out).unwrap(), left, "{header}");
@@ -91,7 +96,15 @@ mod tests {
 
     #[test]
     fn a_header_without_own_cookies_is_left_alone() {
-        for header in ["", ";", "a=1; b=2", "xauthentik_proxy_a=1", "a=authentik_proxy_b; =c"] {
+        for header in [
+            "",
+            ";",
+            "__Host-",
+            "__Host-a=1",
+            "a=1; b=2",
+            "xauthentik_proxy_a=1",
+            "a=authentik_proxy_b; =c",
+        ] {
             assert_eq!(strip(header.as_bytes()).0, Stripped::Unchanged, "{header}");
         }
     }

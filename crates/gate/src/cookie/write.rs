@@ -1,11 +1,11 @@
 //! `Set-Cookie` values.
 
 use cookie::time::{Duration, OffsetDateTime};
-use cookie::{Cookie, CookieBuilder, SameSite};
+use cookie::{Cookie, CookieBuilder};
 use zeroize::Zeroizing;
 
 use super::SessionId;
-use crate::provider::Provider;
+use crate::provider::{Provider, SameSite};
 
 /// The longest life that browsers grant, in seconds: 400 days (RFC 6265bis §5.5).
 const MAX_LIFE: u64 = 400 * 86_400;
@@ -13,38 +13,54 @@ const MAX_LIFE: u64 = 400 * 86_400;
 /// The cookie of a session that lives for `max_age` seconds.
 #[must_use]
 pub fn set_session(provider: &Provider, id: &SessionId, max_age: u64) -> Zeroizing<String> {
-    Zeroizing::new(set(provider, &provider.cookie_name, &id.to_cookie_value(), max_age))
+    let value = id.to_cookie_value();
+    let cookie = with_attributes(provider, &provider.cookie_name, &value, provider.cookie_samesite);
+    Zeroizing::new(for_seconds(cookie, max_age))
 }
 
-/// A cookie with the attributes of authentik-outpost.md §7.2. Name and value are of our making:
-/// letters, digits, `_`, `-` and `.` only.
+/// A cookie of a sign-in. Name and value are of our making: letters, digits, `_`, `-` and `.` only.
 #[must_use]
 pub fn set(provider: &Provider, name: &str, value: &str, max_age: u64) -> String {
-    let life = i64::try_from(max_age.min(MAX_LIFE)).unwrap_or_default();
-    with_attributes(provider, name, value).max_age(Duration::seconds(life)).build().to_string()
+    let same_site = provider.cookie_samesite.of_sign_in();
+    for_seconds(with_attributes(provider, name, value, same_site), max_age)
 }
 
-/// What makes the browser forget the cookie: same name and scope, empty, expired.
+/// What makes the browser forget a cookie of a sign-in: same name and scope, empty, expired.
 #[must_use]
 pub fn delete(provider: &Provider, name: &str) -> String {
-    with_attributes(provider, name, "")
-        .max_age(Duration::ZERO)
-        .expires(OffsetDateTime::UNIX_EPOCH)
-        .build()
-        .to_string()
+    expired(with_attributes(provider, name, "", provider.cookie_samesite.of_sign_in()))
 }
 
 /// The same for the session's cookie: at sign-out, and when it names no session.
 #[must_use]
 pub fn delete_session(provider: &Provider) -> String {
-    delete(provider, &provider.cookie_name)
+    expired(with_attributes(provider, &provider.cookie_name, "", provider.cookie_samesite))
 }
 
-fn with_attributes<'c>(provider: &'c Provider, name: &'c str, value: &'c str) -> CookieBuilder<'c> {
+fn for_seconds(cookie: CookieBuilder<'_>, max_age: u64) -> String {
+    let life = i64::try_from(max_age.min(MAX_LIFE)).unwrap_or_default();
+    cookie.max_age(Duration::seconds(life)).build().to_string()
+}
+
+fn expired(cookie: CookieBuilder<'_>) -> String {
+    cookie.max_age(Duration::ZERO).expires(OffsetDateTime::UNIX_EPOCH).build().to_string()
+}
+
+/// The attributes of authentik-outpost.md §7.2.
+fn with_attributes<'c>(
+    provider: &'c Provider,
+    name: &'c str,
+    value: &'c str,
+    same_site: SameSite,
+) -> CookieBuilder<'c> {
     let cookie = Cookie::build((name, value))
         .path("/")
         .http_only(true)
-        .same_site(SameSite::Lax)
+        .same_site(match same_site {
+            SameSite::None => cookie::SameSite::None,
+            SameSite::Lax => cookie::SameSite::Lax,
+            SameSite::Strict => cookie::SameSite::Strict,
+        })
         // By the provider, not by this request: TLS may end in front of nginx.
         .secure(provider.secure_cookies());
     match provider.cookie_domain.as_deref() {
@@ -56,7 +72,8 @@ fn with_attributes<'c>(provider: &'c Provider, name: &'c str, value: &'c str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{domain_provider, provider, provider_at};
+    use crate::provider::Settings;
+    use crate::testing::{domain_provider, provider, provider_at, settings};
 
     #[test]
     fn attributes_follow_the_provider() {
@@ -70,6 +87,40 @@ mod tests {
         ] {
             assert_eq!(set(&provider, "n", "v", 60), expected);
         }
+    }
+
+    #[test]
+    fn a_session_goes_with_requests_of_other_sites_as_it_is_said() {
+        for (word, session, sign_in) in
+            [("none", "None", "None"), ("lax", "Lax", "Lax"), ("strict", "Strict", "Lax")]
+        {
+            let cookie_samesite = SameSite::parse(word);
+            let provider = Provider::new(Settings { cookie_samesite, ..settings() }).unwrap();
+            let id = SessionId::from_entropy([9; 32]);
+            let has = |header: &str, same_site: &str| {
+                header.contains(&format!("; SameSite={same_site}; Secure; "))
+            };
+            assert!(has(&set_session(&provider, &id, 60), session), "{word}");
+            assert!(has(&delete_session(&provider), session), "{word}");
+            // authentik, of another site, sends the browser back.
+            assert!(has(&set(&provider, "n", "v", 60), sign_in), "{word}");
+            assert!(has(&delete(&provider, "n"), sign_in), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_other_hosts_must_not_set_is_called_so() {
+        let named = |provider: &Provider| {
+            let id = SessionId::from_entropy([9; 32]);
+            let header = set_session(provider, &id, 60);
+            // RFC 6265bis section 4.1.3.2: what browsers ask of such a name.
+            let may = header.contains("; Secure; Path=/; Max-Age") && !header.contains("Domain");
+            assert_eq!(header.starts_with("__Host-"), may, "{}", *header);
+            may
+        };
+        assert!(named(&provider()));
+        assert!(!named(&provider_at("http://ext.example")));
+        assert!(!named(&domain_provider()));
     }
 
     #[test]

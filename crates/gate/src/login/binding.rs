@@ -14,7 +14,7 @@ use crate::time::UnixTime;
 /// Name of a login cookie, before the tag.
 const COOKIE_PREFIX: &str = "authentik_login_";
 
-/// Sign-ins that may be on their way at once in a browser: 5 × about 75 bytes are harmless even to
+/// Sign-ins that may be on their way at once in a browser: 5 × about 80 bytes are harmless even to
 /// servers that accept 8 kB of headers.
 const MAX_OUTSTANDING: usize = 5;
 
@@ -45,14 +45,13 @@ impl Binding {
         Self { bytes, key: hmac::Key::new(hmac::HMAC_SHA256, &key.0) }
     }
 
-    /// The binding that the proof was made of, among the cookies of that tag.
+    /// The binding that the proof was made of, among the cookies of that name.
     pub(super) fn find(
         cookies: &[&[u8]],
-        tag: [u8; 4],
+        name: &str,
         proof: &[u8; 32],
         key: &LoginKey,
     ) -> Result<Self, Unproven> {
-        let name = cookie_name(tag);
         let values = cookies.iter().flat_map(|header| cookie::values(header, name.as_bytes()));
         let mut values = values.take(cookie::MAX_CANDIDATES).peekable();
         if values.peek().is_none() {
@@ -88,7 +87,7 @@ impl Binding {
 
     pub(super) fn set_cookie(&self, provider: &Provider, tag: [u8; 4], now: UnixTime) -> String {
         let value = format!("{}.{}", base36(now.0), URL_SAFE_NO_PAD.encode(self.bytes));
-        cookie::set(provider, &cookie_name(tag), &value, STATE_LIFE)
+        cookie::set(provider, &cookie_name(provider, tag), &value, STATE_LIFE)
     }
 
     fn of_cookie(value: &[u8], key: &LoginKey) -> Option<Self> {
@@ -113,8 +112,8 @@ impl Drop for Binding {
 }
 
 /// Name of the cookie of a sign-in.
-pub(super) fn cookie_name(tag: [u8; 4]) -> String {
-    format!("{COOKIE_PREFIX}{}", hex(tag))
+pub(super) fn cookie_name(provider: &Provider, tag: [u8; 4]) -> String {
+    format!("{}{COOKIE_PREFIX}{}", provider.cookie_prefix, hex(tag))
 }
 
 /// `Set-Cookie` values that delete the oldest login cookies, so that one more makes no more than
@@ -124,6 +123,7 @@ pub(super) fn evict_oldest(provider: &Provider, cookies: &[&[u8]]) -> Vec<String
         .iter()
         .flat_map(|header| cookie::pairs(header))
         .filter_map(|(name, value)| {
+            let name = name.strip_prefix(provider.cookie_prefix.as_bytes())?;
             let tag = unhex(name.strip_prefix(COOKIE_PREFIX.as_bytes())?)?;
             Some((split_value(value).map_or(0, |(issued, _)| issued), tag))
         })
@@ -132,7 +132,7 @@ pub(super) fn evict_oldest(provider: &Provider, cookies: &[&[u8]]) -> Vec<String
     outstanding.sort_unstable();
     let excess = (outstanding.len() + 1).saturating_sub(MAX_OUTSTANDING).min(MAX_EVICTED);
     let oldest = outstanding.iter().take(excess);
-    oldest.map(|(_, tag)| cookie::delete(provider, &cookie_name(*tag))).collect()
+    oldest.map(|(_, tag)| cookie::delete(provider, &cookie_name(provider, *tag))).collect()
 }
 
 /// Issue time and encoded binding.

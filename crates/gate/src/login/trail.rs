@@ -101,7 +101,7 @@ impl LoginTrail {
 
 fn cookie_name(provider: &Provider) -> String {
     let tag = provider.key.0.first_chunk().copied().unwrap_or_default();
-    format!("authentik_signin_trail_{}", hex(tag))
+    format!("{}authentik_signin_trail_{}", provider.cookie_prefix, hex(tag))
 }
 
 #[cfg(test)]
@@ -157,22 +157,27 @@ mod tests {
     fn only_a_well_formed_trail_of_this_provider_counts() {
         let (soon, late) = (NOW.plus(30).0, NOW.plus(121).0);
         for (header, next) in [
-            (format!("authentik_signin_trail_39eda669=3.{soon}"), Trail::Stop),
-            (format!("authentik_signin_trail_39eda669=255.{soon}"), Trail::Stop),
+            (format!("__Host-authentik_signin_trail_39eda669=3.{soon}"), Trail::Stop),
+            (format!("__Host-authentik_signin_trail_39eda669=255.{soon}"), Trail::Stop),
             (
                 format!(
-                    "a=b; authentik_signin_trail_39eda669=0.{soon}; authentik_signin_trail_39eda669=3.{soon}"
+                    "a=b; __Host-authentik_signin_trail_39eda669=0.{soon}; __Host-authentik_signin_trail_39eda669=3.{soon}"
                 ),
                 Trail::Stop,
             ),
-            (format!("authentik_signin_trail_39eda669=2.{soon}"), Trail::GoOn),
-            (format!("authentik_signin_trail_39eda669=256.{soon}"), Trail::GoOn),
-            (format!("authentik_signin_trail_39eda669=-3.{soon}"), Trail::GoOn),
-            (format!("authentik_signin_trail_39eda669=3.{late}"), Trail::GoOn),
-            (format!("authentik_signin_trail_39eda669=3.{}", NOW.0), Trail::GoOn),
-            (format!("authentik_signin_trail_39eda669=3{soon}"), Trail::GoOn),
-            ("authentik_signin_trail_39eda669=3.99999999999999999999".to_owned(), Trail::GoOn),
-            (format!("authentik_signin_trail_ef1048ea=3.{soon}"), Trail::GoOn),
+            (format!("__Host-authentik_signin_trail_39eda669=2.{soon}"), Trail::GoOn),
+            // What any host of the domain can set.
+            (format!("authentik_signin_trail_39eda669=3.{soon}"), Trail::GoOn),
+            (format!("__Host-authentik_signin_trail_39eda669=256.{soon}"), Trail::GoOn),
+            (format!("__Host-authentik_signin_trail_39eda669=-3.{soon}"), Trail::GoOn),
+            (format!("__Host-authentik_signin_trail_39eda669=3.{late}"), Trail::GoOn),
+            (format!("__Host-authentik_signin_trail_39eda669=3.{}", NOW.0), Trail::GoOn),
+            (format!("__Host-authentik_signin_trail_39eda669=3{soon}"), Trail::GoOn),
+            (
+                "__Host-authentik_signin_trail_39eda669=3.99999999999999999999".to_owned(),
+                Trail::GoOn,
+            ),
+            (format!("__Host-authentik_signin_trail_ef1048ea=3.{soon}"), Trail::GoOn),
         ] {
             assert_eq!(read(&header, NOW).next(), next, "{header}");
         }

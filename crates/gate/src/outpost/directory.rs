@@ -12,7 +12,7 @@ use url::Url;
 use self::convert::{Converted, convert};
 use super::{Certificate, Outpost, ProviderConfig, Snapshot, Unusable};
 use crate::paths::Library;
-use crate::provider::{Mode, Provider, ProviderKey, Trust};
+use crate::provider::{Mode, Provider, ProviderKey, SameSite, Trust};
 
 /// The providers of a [`Snapshot`]. Never changes: a change makes another one.
 #[derive(Debug, Default)]
@@ -45,10 +45,15 @@ struct Site {
 }
 
 impl Directory {
-    /// Makes the providers of a snapshot. Those that did not change are taken from `previous`, so
+    /// Makes the providers of a snapshot, with what this nginx says of all of them. Those that did not change are taken from `previous`, so
     /// that one change among many is cheap. Patterns are checked, and compiled when a visitor comes.
     #[must_use]
-    pub fn build(snapshot: Snapshot, trust: &Trust, previous: Option<&Self>) -> Self {
+    pub fn build(
+        snapshot: Snapshot,
+        trust: &Trust,
+        cookie_samesite: SameSite,
+        previous: Option<&Self>,
+    ) -> Self {
         let Snapshot { outpost, providers, certificates, unusable } = snapshot;
         let certificates: HashMap<String, Arc<Certificate>> =
             certificates.into_iter().map(|found| (found.pk.clone(), Arc::new(found))).collect();
@@ -63,7 +68,8 @@ impl Directory {
             let made = match same {
                 Some(old) => Ok(Arc::clone(&old.made)),
                 None => {
-                    convert(&config, &directory.outpost.name, trust, &mut library).map(Arc::new)
+                    let name = &directory.outpost.name;
+                    convert(&config, name, trust, cookie_samesite, &mut library).map(Arc::new)
                 }
             };
             let named = config.certificates();

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::http::{HttpRequest, Method};
-use crate::provider::{SettingsError, Trust, plain_web_url};
+use crate::provider::{SameSite, SettingsError, Trust, plain_web_url};
 use crate::question::USER_AGENT;
 use crate::secret::Secret;
 
@@ -19,6 +19,8 @@ pub struct OutpostSettings {
     pub token: Secret,
     /// How authentik's certificate is judged.
     pub trust: Trust,
+    /// `cookie_samesite` of its providers; those of http get `lax` in place of `none`.
+    pub cookie_samesite: SameSite,
 }
 
 /// One call of authentik's REST API (authentik-outpost.md §1.2).
@@ -53,7 +55,7 @@ impl OutpostSettings {
         let url = base(URL, url)?;
         let browser_url = browser_url.map(|typed| browser(typed, &url)).transpose()?;
         check_token(&token)?;
-        Ok(Self { url, browser_url, token, trust })
+        Ok(Self { url, browser_url, token, trust, cookie_samesite: SameSite::default() })
     }
 
     /// The request of a call. Names that come from authentik have been checked to be UUIDs; one

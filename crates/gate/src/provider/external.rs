@@ -61,6 +61,13 @@ impl External {
     }
 }
 
+impl External {
+    /// Whether it is reached by https.
+    pub(super) fn is_secure(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+}
+
 /// The domain of every cookie: without leading dot, lower case, covering `external_host`.
 pub(super) fn cookie_domain(
     typed: Option<&str>,
@@ -95,6 +102,10 @@ fn covering(typed: &str, external: &External, mode: Mode) -> Result<String, Sett
     }
     Ok(domain)
 }
+
+/// Begins the names of cookies that browsers take from their own host alone: a sibling's `Domain` cookie
+/// cannot have it.
+pub(crate) const HOST_PREFIX: &str = "__Host-";
 
 /// Prefix of every native endpoint of an application at the root of its host.
 pub const ENDPOINTS_PATH: &str = "/outpost.goauthentik.io/";

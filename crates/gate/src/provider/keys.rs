@@ -34,11 +34,12 @@ impl ProviderKey {
     }
 }
 
-/// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1).
-pub(super) fn cookie_name(client_id: &str) -> String {
+/// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1), with
+/// what stands before the names of all cookies of the provider.
+pub(super) fn cookie_name(prefix: &str, client_id: &str) -> String {
     let digest = digest::digest(&digest::SHA256, client_id.as_bytes());
     let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("authentik_proxy_{hex}")
+    format!("{prefix}authentik_proxy_{hex}")
 }
 
 /// 32 bytes of key material for login states. Never printed.
@@ -102,8 +103,14 @@ mod tests {
             ("test-client", "authentik_proxy_d5fe8251"),
             ("aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcd", "authentik_proxy_4923790d"),
         ] {
-            let provider = Provider::new(Settings { client_id: client_id.into(), ..settings() });
-            assert_eq!(provider.unwrap().cookie_name, name);
+            for (external_host, prefix) in
+                [("http://h.example", ""), ("https://h.example", "__Host-")]
+            {
+                let (client_id, external_host) = (client_id.into(), external_host.into());
+                let settings = Settings { client_id, external_host, ..settings() };
+                let provider = Provider::new(settings).unwrap();
+                assert_eq!(provider.cookie_name, format!("{prefix}{name}"));
+            }
         }
     }
 

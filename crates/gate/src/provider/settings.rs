@@ -42,6 +42,8 @@ pub struct Settings {
     pub internal_host: Option<String>,
     /// `basic_auth`: attributes of user name and password for HTTP Basic to the application.
     pub basic_auth: Option<(String, String)>,
+    /// `cookie_samesite`.
+    pub cookie_samesite: Option<SameSite>,
     /// `intercept_header_auth`, on unless it is switched off.
     pub intercept_header_auth: Option<bool>,
 }
@@ -97,6 +99,46 @@ pub enum Mode {
     Proxy,
 }
 
+/// With which requests of other sites browsers send the session (RFC 6265bis §5.8.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameSite {
+    /// With all: in frames, with forms.
+    None,
+    /// With links that somebody follows.
+    #[default]
+    Lax,
+    /// With none.
+    Strict,
+}
+
+impl SameSite {
+    /// `cookie_samesite`. `None` is another word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "none" => Some(Self::None),
+            "lax" => Some(Self::Lax),
+            "strict" => Some(Self::Strict),
+            _ => None, // lint: a text, not an enum
+        }
+    }
+
+    /// `None` is for https only; what is said of many providers shall not refuse the others.
+    pub(crate) fn or_lax(self, external_host: &str) -> Self {
+        let is_secure = web_url("", external_host, "").is_ok_and(|url| url.scheme() == "https");
+        if self == Self::None && !is_secure { Self::Lax } else { self }
+    }
+
+    /// That of the cookies of a sign-in: authentik, which may be another site, sends the browser back.
+    #[must_use]
+    pub(crate) const fn of_sign_in(self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Lax | Self::Strict => Self::Lax,
+        }
+    }
+}
+
 /// How authentik's TLS certificate is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Trust {
@@ -121,6 +163,16 @@ pub struct SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+pub(super) fn insecure(external_host: &str) -> SettingsError {
+    SettingsError {
+        key: "cookie_samesite",
+        message: format!(
+            "none needs an https external_host, and this one is \"{external_host}\": browsers accept \
+             such cookies over TLS only; use lax"
+        ),
     }
 }
 

@@ -114,7 +114,7 @@ fn x_requested_with_means_a_script_only_if_it_says_so() {
 }
 
 #[test]
-fn a_page_is_shown_in_frames_of_its_own_site_only() {
+fn a_page_is_shown_in_frames_of_its_own_site_unless_sessions_are_had_everywhere() {
     for (dest, site, may) in [
         ("iframe", "same-origin", true),
         ("frame", "same-site", true),
@@ -124,9 +124,11 @@ fn a_page_is_shown_in_frames_of_its_own_site_only() {
         ("object", "same-origin", false),
     ] {
         let headers = [&fetch("navigate", dest)[..], &[("sec-fetch-site", site)]].concat();
-        assert_eq!(hints("GET", &headers).may_frame(), may, "{dest} {site}");
+        assert_eq!(hints("GET", &headers).may_frame(false), may, "{dest} {site}");
+        let is_frame = dest.ends_with("frame");
+        assert_eq!(hints("GET", &headers).may_frame(true), is_frame, "{dest} {site}");
     }
-    assert!(!hints("GET", &fetch("navigate", "iframe")).may_frame());
+    assert!(!hints("GET", &fetch("navigate", "iframe")).may_frame(false));
 }
 
 #[test]

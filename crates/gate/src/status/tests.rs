@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::live::{COUNTERS, Fact, Live, WORDS};
 use crate::outpost::{Directory, Outpost, Snapshot, Unusable};
-use crate::provider::Trust;
+use crate::provider::{SameSite, Trust};
 use crate::reason::Reason;
 use crate::store::{Evicted, Fill};
 use crate::time::UnixTime;
@@ -48,7 +48,7 @@ fn directory(name: &str, skipped: &str) -> Directory {
     };
     let unusable = vec![Unusable::new(skipped.to_owned(), "has no mode".to_owned())];
     let snapshot = Snapshot { outpost, unusable, ..Snapshot::default() };
-    Directory::build(snapshot, &Trust::default(), None)
+    Directory::build(snapshot, &Trust::default(), SameSite::Lax, None)
 }
 
 /// All that can be told, with a name of the administrator's choice.

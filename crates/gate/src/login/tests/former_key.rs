@@ -115,7 +115,8 @@ fn who_knows_the_former_secret_makes_no_callback_that_another_browser_ends() {
     // The victim's sign-in under the same name, with other random bytes.
     let tag = SignIn::open(&leaked, parameter(&forged, "state").as_bytes(), NOW).unwrap().0.tag;
     let (_, value) = victim.set_cookies[0].split_once('=').unwrap();
-    let header = format!("{}={}", binding::cookie_name(tag), value.split(';').next().unwrap());
+    let header =
+        format!("{}={}", binding::cookie_name(&leaked, tag), value.split(';').next().unwrap());
     assert_eq!(open(&forged, &header).unwrap_err(), StateFlaw::CookieMismatch);
 
     // And with the proof of the victim's: the victim's verifier, so no code but the victim's.

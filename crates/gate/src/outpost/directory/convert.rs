@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::ProviderConfig;
 use crate::paths::{Library, UnauthPaths};
-use crate::provider::{GivenEndpoints, Mode, Provider, Settings, Trust};
+use crate::provider::{GivenEndpoints, Mode, Provider, SameSite, Settings, Trust};
 
 /// A provider that is ready, and what was left out of it.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(super) fn convert(
     config: &ProviderConfig,
     outpost: &str,
     trust: &Trust,
+    cookie_samesite: SameSite,
     library: &mut Library,
 ) -> Result<Converted, String> {
     let (unauth_paths, mut remarks) = usable_patterns(&config.skip_path_regex, library);
@@ -41,6 +42,7 @@ pub(super) fn convert(
         internal_host: filled(&config.internal_host),
         basic_auth: basic_auth(config),
         intercept_header_auth: Some(config.intercept_header_auth),
+        cookie_samesite: Some(cookie_samesite.or_lax(&config.external_host)),
     };
     let mut provider = Provider::new(settings).map_err(|error| error.to_string())?;
     provider.former_login_key = config.former_login_key.clone();

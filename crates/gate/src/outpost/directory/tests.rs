@@ -34,7 +34,30 @@ fn domain(name: &str, cookie_domain: &str) -> ProviderConfig {
 }
 
 fn directory(providers: Vec<ProviderConfig>) -> Directory {
-    Directory::build(Snapshot { providers, ..Snapshot::default() }, &Trust::System, None)
+    Directory::build(
+        Snapshot { providers, ..Snapshot::default() },
+        &Trust::System,
+        SameSite::Lax,
+        None,
+    )
+}
+
+#[test]
+fn what_is_said_of_all_cookies_refuses_no_provider() {
+    let providers = vec![
+        config("wiki", "https://wiki.example.com"),
+        config("plain", "http://plain.example.com"),
+    ];
+    for (said, wiki, plain) in [
+        (SameSite::None, SameSite::None, SameSite::Lax),
+        (SameSite::Strict, SameSite::Strict, SameSite::Strict),
+    ] {
+        let snapshot = Snapshot { providers: providers.clone(), ..Snapshot::default() };
+        let directory = Directory::build(snapshot, &Trust::System, said, None);
+        let found: Vec<_> = directory.providers().map(|made| made.cookie_samesite).collect();
+        assert_eq!(found, [wiki, plain]);
+        assert_eq!(directory.skipped(), []);
+    }
 }
 
 #[test]
@@ -166,8 +189,9 @@ fn what_did_not_change_is_not_made_again() {
         providers: vec![config("a", "https://a.example"), config("b", wiki)],
         ..Snapshot::default()
     };
-    let before = Directory::build(all("https://b.example"), &Trust::System, None);
-    let after = Directory::build(all("https://c.example"), &Trust::System, Some(&before));
+    let before = Directory::build(all("https://b.example"), &Trust::System, SameSite::Lax, None);
+    let after =
+        Directory::build(all("https://c.example"), &Trust::System, SameSite::Lax, Some(&before));
     let of = |directory: &Directory, host: &[u8]| directory.find(host, None, || None).cloned();
     assert!(Arc::ptr_eq(&of(&before, b"a.example").unwrap(), &of(&after, b"a.example").unwrap()));
     assert!(of(&after, b"b.example").is_none());
@@ -185,7 +209,7 @@ fn a_provider_has_the_key_that_it_had_before_its_secret_changed() {
     let now = crate::time::UnixTime(1_795_352_157);
     after.succeed(&before, now);
     let keys = |snapshot: Snapshot| -> Vec<_> {
-        let directory = Directory::build(snapshot, &Trust::System, None);
+        let directory = Directory::build(snapshot, &Trust::System, SameSite::Lax, None);
         directory.only().unwrap().login_keys(now).cloned().collect()
     };
     assert_eq!(keys(after)[1..], keys(before));
@@ -203,7 +227,7 @@ fn a_certificate_is_found_by_server_name() {
         ProviderConfig { certificate: Some("2".into()), ..config("c", "https://c.example") },
     ];
     let snapshot = Snapshot { providers, certificates: vec![certificate], ..Snapshot::default() };
-    let directory = Directory::build(snapshot, &Trust::System, None);
+    let directory = Directory::build(snapshot, &Trust::System, SameSite::Lax, None);
     let long = format!("{}.d.example", "x".repeat(250));
     for (name, found) in [
         ("a.example", true),
