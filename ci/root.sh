@@ -28,7 +28,8 @@ make_root() {
     packages=$(echo "$@" | tr ' ' ,)
     # Mirrors that keep a snapshot serve a release file that has expired.
     alone mmdebstrap --quiet --mode=root --variant=apt ${packages:+--include="$packages"} \
-        --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$home.new" >"$home.log" 2>&1 || {
+        --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Keep-Downloaded-Packages "false"' \
+        "$suite" "$home.new" >"$home.log" 2>&1 || {
         tail -n 20 "$home.log" >&2
         fail "ci/root.sh: no root of $suite, see target/roots/$name.log"
     }

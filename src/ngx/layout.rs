@@ -53,6 +53,7 @@ macro_rules! variable {
     };
 }
 
+#[allow(dead_code, reason = "Rust 1.85 does not count what constants without a name use")]
 const fn size_of_pointee<T>(_: *const T) -> usize {
     size_of::<T>()
 }
