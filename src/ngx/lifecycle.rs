@@ -93,11 +93,11 @@ pub(crate) fn is_alive(pid: u32) -> bool {
     unsafe { libc::kill(pid, 0) == 0 || *libc::__errno_location() == libc::EPERM }
 }
 
-/// A clock that all processes share and nobody sets, in milliseconds (CLOCK_MONOTONIC).
-pub(crate) fn monotonic_millis() -> u64 {
+/// A clock that all processes share and nobody sets: milliseconds since the machine was started.
+pub(crate) fn uptime_millis() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a plain system call that fills `time`.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
     let [seconds, nanos] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
     seconds * 1000 + nanos / 1_000_000
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use authentik_io::outpost::Events;
 use gate::live::{Fact, Live};
 use gate::outpost::{
-    Candidate, Directory, Gap, Origin, Outpost, OutpostSettings, RefreshError, Snapshot, TooLarge,
-    Unusable,
+    Candidate, Directory, Gap, Listener, Origin, Outpost, OutpostSettings, RefreshError, Snapshot,
+    TooLarge, Unusable,
 };
 use gate::secret::Secret;
 use gate::time::UnixTime;
@@ -20,7 +20,6 @@ use super::mailbox::{Mail, Mailbox};
 use super::{keeper, state_file};
 use crate::conf::OutpostConf;
 use crate::ngx::bell::Bell;
-use crate::ngx::lifecycle::is_alive;
 use crate::ngx::log::{Level, printable};
 
 pub(super) struct Herald {
@@ -28,6 +27,8 @@ pub(super) struct Herald {
     /// Calls the keepers of all workers.
     bell: Bell<'static>,
     me: Candidate,
+    /// What says that it is this process that listens.
+    listener: Listener,
     mailbox: Arc<Mailbox>,
     state: Option<PathBuf>,
     settings: OutpostSettings,
@@ -67,6 +68,7 @@ impl Herald {
             live,
             bell,
             me,
+            listener: Listener::new(me.pid, keeper::started(me.pid).unwrap_or(0)),
             mailbox,
             state: conf.state.clone(),
             settings: conf.settings.clone(),
@@ -219,8 +221,9 @@ impl Herald {
     /// Unless another process still listens, something may have been said to nobody. What its
     /// predecessors missed is left to the process that is connected now.
     fn may_have_missed_something(&self) -> bool {
-        let before = u32::try_from(self.live.get(Fact::ConnectedBy)).unwrap_or(0);
-        before == 0 || !is_alive(before) || self.live.get(Fact::Unchecked) != 0
+        let before = Listener::of(self.live.get(Fact::ConnectedBy));
+        let listens = before.is_some_and(|before| before.is_there(keeper::started));
+        !listens || self.live.get(Fact::Unchecked) != 0
     }
 
     fn is_holder(&self) -> bool {
@@ -279,7 +282,7 @@ impl Events for Herald {
                 self.live.set(Fact::Unchecked, 1);
                 self.gap.noticed();
             }
-            self.live.set(Fact::ConnectedBy, u64::from(self.me.pid));
+            self.live.set(Fact::ConnectedBy, self.listener.word());
             self.live.set(Fact::ConnectedSince, now());
             self.bell.ring(); // for who hands the connection over
         }
@@ -288,8 +291,8 @@ impl Events for Herald {
     }
 
     fn disconnected(&self, why: &str, _again_in: Duration) {
-        if self.live.get(Fact::ConnectedBy) == u64::from(self.me.pid) {
-            self.live.clear(Fact::ConnectedBy, u64::from(self.me.pid));
+        if self.live.get(Fact::ConnectedBy) == self.listener.word() {
+            self.live.clear(Fact::ConnectedBy, self.listener.word());
             self.live.set(Fact::ConnectedSince, now());
             self.live.add(Fact::Disconnects, 1);
         }

@@ -8,8 +8,9 @@ use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use authentik_io::outpost::{Agent, Identity};
+use authentik_io::process;
 use gate::live::{Fact, Live};
-use gate::outpost::{Candidate, Directory, Found, Origin, OutpostSettings, Snapshot};
+use gate::outpost::{Candidate, Directory, Found, Listener, Origin, OutpostSettings, Snapshot};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::herald::Herald;
@@ -17,7 +18,7 @@ use super::mailbox::{Mail, Mailbox};
 use super::recheck::Rhythm;
 use crate::conf::OutpostConf;
 use crate::ngx::bell::Bell;
-use crate::ngx::lifecycle::{hostname, is_alive, is_leaving, monotonic_millis, process_id};
+use crate::ngx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
 use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;
 use crate::worker::spawn;
@@ -121,6 +122,13 @@ impl Keeper {
     }
 }
 
+/// When the process was started that has this id now, by [`uptime_millis`]; `None` when there is none.
+/// Where there is no /proc all processes are as old as the machine.
+pub(super) fn started(pid: u32) -> Option<u64> {
+    let shown = process::started(pid);
+    shown.or_else(|| (process::started(process_id()).is_none() && is_alive(pid)).then_some(0))
+}
+
 /// What is on the board.
 pub(super) enum Published {
     /// Settings that came by this very connection.
@@ -149,7 +157,10 @@ pub(super) fn published(live: Live<'static>, origin: &Origin) -> Option<(u64, Pu
 
 /// Nobody takes this process for the one that hears what authentik says any more.
 fn no_longer_listens(live: Live<'static>, pid: u32) {
-    live.clear(Fact::ConnectedBy, u64::from(pid));
+    let word = live.get(Fact::ConnectedBy);
+    if Listener::of(word).is_some_and(|listener| listener.pid() == pid) {
+        live.clear(Fact::ConnectedBy, word);
+    }
 }
 
 /// What the thread does over time.
@@ -244,7 +255,7 @@ impl Watch {
             return false;
         }
         let former = holder.filter(|former| *former != self.me);
-        if !tenure.claim(self.me, monotonic_millis(), is_alive) {
+        if !tenure.claim(self.me, uptime_millis(), started) {
             return false;
         }
         if holder != Some(self.me) {
@@ -277,9 +288,9 @@ impl Watch {
     fn may_leave(&self, lost_at: &mut Option<Instant>) -> bool {
         let lost_at = lost_at.get_or_insert_with(Instant::now);
         let successor = self.live.tenure().and_then(|tenure| tenure.holder());
-        let connected = self.live.get(Fact::ConnectedBy);
+        let connected = Listener::of(self.live.get(Fact::ConnectedBy)).map(Listener::pid);
         match successor {
-            Some(next) => u64::from(next.pid) == connected || lost_at.elapsed() >= HANDOVER,
+            Some(next) => Some(next.pid) == connected || lost_at.elapsed() >= HANDOVER,
             None => lost_at.elapsed() >= SUCCESSION,
         }
     }

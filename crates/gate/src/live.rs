@@ -16,7 +16,7 @@ pub struct Live<'m> {
 /// A fact that one process writes and all may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// The WebSocket: process id of who has it open, 0 = closed.
+    /// The WebSocket: who has it open (a [`crate::outpost::Listener`]), 0 = closed.
     ConnectedBy,
     /// When it was opened or closed last, in seconds since 1970.
     ConnectedSince,
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(board.publish(b"document"), Ok(1));
         assert_eq!(board.read(), Some((1, b"document".to_vec())));
         let candidate = crate::outpost::Candidate { epoch: 1, pid: 2 };
-        assert!(live.tenure().unwrap().claim(candidate, 3, |_| true), "nobody holds it");
+        assert!(live.tenure().unwrap().claim(candidate, 3, |_| Some(0)), "nobody holds it");
         assert_eq!(live.next_epoch(), 1);
         assert!(Live::fresh(&memory[..WORDS - 1]).is_none());
     }
@@ -267,7 +267,7 @@ mod tests {
         let live = Live::new(&memory).unwrap();
         let (board, tenure) = (live.board().unwrap(), live.tenure().unwrap());
         board.publish(b"document").unwrap();
-        assert!(tenure.claim(crate::outpost::Candidate { epoch: 1, pid: 2 }, 3, |_| true));
+        assert!(tenure.claim(crate::outpost::Candidate { epoch: 1, pid: 2 }, 3, |_| Some(0)));
         assert_eq!((live.next_epoch(), live.next_epoch()), (1, 2));
         live.set(Fact::ConnectedBy, 7);
         live.add(Fact::EndedByCore, 8);

@@ -9,4 +9,5 @@
 pub mod client;
 pub mod outpost;
 pub mod pool;
+pub mod process;
 pub mod tls;

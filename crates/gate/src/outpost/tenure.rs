@@ -52,17 +52,19 @@ impl<'m> Tenure<'m> {
     /// Renews it, or takes it if that is allowed. Says whether `me` holds it now. To be called a few
     /// times within [`LOST_AFTER`].
     ///
-    /// `now` is a clock in milliseconds that all processes share and nobody sets; `is_alive` tells
-    /// whether a process exists.
-    pub fn claim(&self, me: Candidate, now: u64, is_alive: impl Fn(u32) -> bool) -> bool {
+    /// `now` is a clock in milliseconds that all processes share and nobody sets; `started` tells when,
+    /// by that clock, the process was started that has an id now.
+    pub fn claim(&self, me: Candidate, now: u64, started: impl Fn(u32) -> Option<u64>) -> bool {
         let found = self.holder.load(Ordering::Acquire);
         match Candidate::of(found) {
             Some(holder) if holder == me => {}
             Some(holder) if holder.epoch > me.epoch => return false,
-            Some(holder) if holder.epoch == me.epoch && self.is_kept(holder, now, is_alive) => {
+            Some(holder) if holder.epoch == me.epoch && self.is_kept(holder, now, started) => {
                 return false;
             }
             Some(_) | None => {
+                // First: who looks in between finds a holder that was there at its heartbeat.
+                self.beat.store(now, Ordering::Release);
                 let taken = self.holder.compare_exchange(
                     found,
                     me.word(),
@@ -84,9 +86,11 @@ impl<'m> Tenure<'m> {
         let _ = self.holder.compare_exchange(me.word(), 0, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    fn is_kept(&self, holder: Candidate, now: u64, is_alive: impl Fn(u32) -> bool) -> bool {
-        let silent = now.saturating_sub(self.beat.load(Ordering::Acquire));
-        silent < LOST_AFTER && is_alive(holder.pid)
+    fn is_kept(&self, holder: Candidate, now: u64, started: impl Fn(u32) -> Option<u64>) -> bool {
+        let beat = self.beat.load(Ordering::Acquire);
+        // A process that is younger than the heartbeat has got the id of the one that is gone.
+        let is_there = || started(holder.pid).is_some_and(|at| at <= beat);
+        now.saturating_sub(beat) < LOST_AFTER && is_there()
     }
 }
 
@@ -102,28 +106,38 @@ mod tests {
     fn one_holds_it_until_it_is_silent_dead_or_outdated() {
         let (holder, beat) = (AtomicU64::new(0), AtomicU64::new(0));
         let tenure = Tenure::new(&holder, &beat);
-        let alive = |_| true;
+        let alive = |_| Some(900);
         assert!(tenure.claim(A, 1_000, alive));
         assert!(!tenure.claim(B, 1_100, alive));
         assert!(tenure.claim(A, 2_000, alive), "renewed");
         assert!(!tenure.claim(B, 2_000 + LOST_AFTER - 1, alive));
         assert!(tenure.claim(B, 2_000 + LOST_AFTER, alive), "silent");
         assert!(!tenure.claim(A, 5_100, alive), "and the old one sees that it lost it");
-        assert!(tenure.claim(A, 5_100, |pid| pid != B.pid), "dead");
+        assert!(tenure.claim(A, 5_100, |pid| (pid != B.pid).then_some(900)), "dead");
         assert!(tenure.claim(NEWER, 5_200, alive), "a newer configuration takes over at once");
-        assert!(!tenure.claim(A, 90_000, |_| false), "an older one never does");
+        assert!(!tenure.claim(A, 90_000, |_| None), "an older one never does");
         assert_eq!(tenure.holder(), Some(NEWER));
+    }
+
+    #[test]
+    fn whoever_gets_the_process_id_of_a_dead_holder_does_not_hold_it() {
+        let (holder, beat) = (AtomicU64::new(0), AtomicU64::new(0));
+        let tenure = Tenure::new(&holder, &beat);
+        assert!(tenure.claim(A, 5_000, |_| Some(1_000)));
+        assert!(!tenure.claim(B, 5_050, |_| Some(5_000)), "as old as the heartbeat");
+        assert!(tenure.claim(B, 5_100, |_| Some(5_010)), "younger than the heartbeat");
+        assert_eq!(tenure.holder(), Some(B));
     }
 
     #[test]
     fn it_can_be_given_up_by_its_holder_only() {
         let (holder, beat) = (AtomicU64::new(0), AtomicU64::new(0));
         let tenure = Tenure::new(&holder, &beat);
-        assert!(tenure.claim(A, 0, |_| true));
+        assert!(tenure.claim(A, 0, |_| Some(0)));
         tenure.resign(B);
         assert_eq!(tenure.holder(), Some(A));
         tenure.resign(A);
         assert_eq!(tenure.holder(), None);
-        assert!(tenure.claim(B, 1, |_| true));
+        assert!(tenure.claim(B, 1, |_| Some(0)));
     }
 }

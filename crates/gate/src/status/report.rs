@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::count::{Counter, Status};
 use crate::live::{Fact, Live};
-use crate::outpost::{Directory, Unusable};
+use crate::outpost::{Directory, Listener, Unusable};
 use crate::provider::{Mode, Provider};
 use crate::reason::Reason;
 use crate::store::{Evicted, Fill};
@@ -169,8 +169,8 @@ impl Source<'_> {
     fn of_outpost(&self, url: &str) -> OutpostReport {
         let known = self.directory.map(Directory::outpost);
         // A worker that was killed could not say that its connection is gone.
-        let pid = u32::try_from(self.fact(Fact::ConnectedBy)).ok();
-        let pid = pid.filter(|pid| *pid != 0 && (self.is_alive)(*pid));
+        let pid = Listener::of(self.fact(Fact::ConnectedBy)).map(Listener::pid);
+        let pid = pid.filter(|pid| (self.is_alive)(*pid));
         OutpostReport {
             url: url.to_owned(),
             name: known.map(|outpost| outpost.name.clone()).unwrap_or_default(),
