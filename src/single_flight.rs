@@ -9,9 +9,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use gate::store::{Key, Owner, Record, TooBig, kind};
-use gate::time::UnixTime;
+use gate::store::{Key, Owner, Record, TooBig, kind, lease};
 
+use crate::ngx::lifecycle::uptime_millis;
 use crate::ngx::suspend::{self, Ticket};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::sessions;
@@ -57,22 +57,22 @@ thread_local! {
 
 /// Takes what only one may have, for `life` seconds. `false`: somebody has it.
 pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
-    take_as(zone, life, |expires| Record::new(key, Owner::NOBODY, kind::LEASE, expires, &[]))
+    let (clock, expires) = (clock(), now().plus(life));
+    let end = lease::payload(clock, life);
+    let lease = Record::new(key, Owner::NOBODY, kind::LEASE, expires, &end);
+    take_as(zone, lease, clock)
 }
 
 /// The same for a question that a client without an account causes, whose sender it is.
 pub(crate) fn take_for_stranger(zone: Zone, key: Key, sender: Option<u64>, life: u64) -> bool {
-    take_as(zone, life, |expires| Record::of_stranger(key, sender, expires, &[]))
+    let (clock, expires) = (clock(), now().plus(life));
+    let end = lease::payload(clock, life);
+    take_as(zone, Record::of_stranger(key, sender, expires, &end), clock)
 }
 
-fn take_as(
-    zone: Zone,
-    life: u64,
-    lease: impl FnOnce(UnixTime) -> Result<Record<'static>, TooBig>,
-) -> bool {
-    let time = now();
-    let Ok(lease) = lease(time.plus(life)) else { return false };
-    let taken = zone.with(|table| table.insert_if_absent(&lease, time));
+fn take_as(zone: Zone, lease: Result<Record<'_>, TooBig>, clock: u64) -> bool {
+    let Ok(lease) = lease else { return false };
+    let taken = zone.with(|table| table.take_lease(&lease, now(), clock));
     let Some(Ok(Some(inserted))) = taken else { return false };
     sessions::warn_if_full(&inserted);
     true
@@ -81,9 +81,15 @@ fn take_as(
 /// Whether the request has waited as long as it may; the first call starts the clock.
 pub(crate) fn has_waited_enough(r: &Request<'_>) -> Result<bool, Fault> {
     let state = r.state()?;
-    let since = state.waits_since.get().unwrap_or(now().0);
+    let clock = clock();
+    let since = state.waits_since.get().unwrap_or(clock);
     state.waits_since.set(Some(since));
-    Ok(now().0.saturating_sub(since) > WAIT)
+    Ok(clock.saturating_sub(since) > WAIT)
+}
+
+/// Seconds of the clock that nobody sets.
+fn clock() -> u64 {
+    uptime_millis() / 1000
 }
 
 /// Lets the request wait for who has the lease.

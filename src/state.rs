@@ -43,7 +43,7 @@ pub(crate) struct RequestState {
     pub(crate) asked_credentials: Cell<bool>,
     /// Where the zone has what authentik said of the header that was taken away.
     pub(crate) consumed: Cell<Option<Key>>,
-    /// When the request began to wait for somebody else's question, in seconds since 1970.
+    /// When the request began to wait for somebody else's question, by the clock of leases.
     pub(crate) waits_since: Cell<Option<u64>>,
     /// Set while it looks for all that wait for the same.
     pub(crate) scout: Cell<Option<Box<Scout>>>,

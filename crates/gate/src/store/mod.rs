@@ -28,6 +28,7 @@ mod found;
 mod index;
 pub mod kind;
 mod layout;
+pub mod lease;
 mod lru;
 mod memory;
 mod record;

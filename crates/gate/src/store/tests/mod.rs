@@ -5,6 +5,7 @@ mod crash;
 mod expiry;
 mod garbage;
 pub(super) mod kill;
+mod lease;
 mod model;
 mod shares;
 mod zone;
