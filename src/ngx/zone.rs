@@ -6,7 +6,7 @@
 use core::ffi::c_void;
 use core::sync::atomic::AtomicU32;
 
-use gate::store::{Region, Table};
+use gate::store::{Region, Table, Turn};
 use ngx::ffi::{ngx_int_t, ngx_shm_zone_t, ngx_shmtx_lock, ngx_shmtx_unlock, ngx_slab_pool_t};
 
 use super::conf::{Conf, Mistake};
@@ -39,9 +39,12 @@ impl Zone {
 
     /// Runs `work` on the table while no other worker does. Keep it short: copy out, nothing else.
     ///
+    /// Not from within itself: the lock would wait for this thread for ever (see [`Turn`]).
+    ///
     /// `None` when the zone holds something that is not our table.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Table<'_>) -> R) -> Option<R> {
         let (recovery, result) = {
+            let _turn = Turn::begin();
             let mut locked = Locked::take(self.raw)?;
             let mut table = Table::open(locked.region()).ok()?;
             let result = work(&mut table);

@@ -36,6 +36,7 @@ mod records;
 mod recover;
 mod shares;
 mod table;
+mod turn;
 
 pub use found::Found;
 pub use layout::{MAX_PAYLOAD, TooSmall};
@@ -44,6 +45,7 @@ pub use record::{Key, Owner, Record, TooBig};
 pub use recover::Recovery;
 pub use shares::Evicted;
 pub use table::{Fill, Foreign, Inserted, Region, Table, Unstored};
+pub use turn::Turn;
 
 #[cfg(test)]
 mod tests;
