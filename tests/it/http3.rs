@@ -96,6 +96,43 @@ fn a_visitor_of_http3_signs_in_comes_back_and_signs_out() {
 }
 
 #[test]
+fn at_domain_level_a_visitor_of_http3_comes_back_to_the_host_that_was_asked_for() {
+    let domain = "mode forward_domain; cookie_domain wiki.test;";
+    let site = site(domain, &format!("server_name *.wiki.test; {APPLICATION}"));
+    let (mut alice, _client) = browser(&site);
+    let page = home(&site).replace(SITE_NAME, "files.wiki.test") + "/page?x=1";
+
+    let trail = alice.open(&page);
+
+    assert_eq!(trail.status(), 200, "{trail:#?}");
+    assert_eq!(trail.address().as_str(), page);
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
+}
+
+#[test]
+fn in_proxy_mode_the_application_is_told_the_host_that_http3_has_no_header_for() {
+    let site = site(
+        "mode proxy; internal_host http://%%APP%%/;",
+        "authentik_unauth_paths ^/public/;
+         location / {
+             proxy_pass $authentik_upstream$request_uri;
+             proxy_set_header Host $authentik_upstream_host;
+             proxy_http_version 1.1;
+         }",
+    );
+    let (alice, client) = signed_in(&site);
+    let stranger = Browser::new(&home(&site));
+    let host = home(&site).replace("https://", "");
+    for (browser, target) in [(&alice, "/page"), (&stranger, "/public/page")] {
+        let claim = browser.get(target).header("x-forwarded-host", "evil.test");
+        assert_eq!(client.send(&claim).status(), 200, "{target}");
+        let seen = site.app.last();
+        assert_eq!(seen.all("Host"), [host.as_str()], "{target}");
+        assert_eq!(seen.all("X-Forwarded-Host"), [host.as_str()], "{target}");
+    }
+}
+
+#[test]
 fn what_a_client_of_http3_claims_is_removed() {
     let site = site("", APPLICATION);
     let (alice, client) = signed_in(&site);
