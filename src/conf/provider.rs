@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gate::provider::{Mode, Provider, Settings, SettingsError};
+use gate::provider::{Mode, Provider, Settings, SettingsError, left_out};
 
 use gate::secret::Secret;
 
@@ -41,6 +41,7 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     let provider = Arc::new(provider);
     warn_of_open_patterns(&provider, &patterns, cf);
     warn_of_shared_client(&provider, &conf.providers, cf);
+    warn_of_scope(&provider, &place, cf);
     conf.providers.push(Defined { provider, place });
     Ok(())
 }
@@ -57,6 +58,16 @@ fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>)
             "authentik_provider \"{}\": has the client_id of \"{}\", see {place}, but another \
              issuer; their cookies have one name, so on one host they sign each other out",
             provider.name, other.name
+        ));
+    }
+}
+
+fn warn_of_scope(provider: &Provider, place: &Place, cf: &Conf<'_>) {
+    for (scope, consequence) in left_out(&provider.scope) {
+        cf.warn_without_place(&format!(
+            "authentik_provider \"{}\": scope leaves out \"{scope}\": {consequence}; add it, unless \
+             another scope mapping has its claims; in {place}",
+            provider.name
         ));
     }
 }

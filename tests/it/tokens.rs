@@ -58,6 +58,8 @@ fn a_token_that_is_not_right_opens_no_session_and_its_page_says_why() {
         (Fault::WrongNonce, 502, "token-nonce"),
         (Fault::NoNonce, 502, "token-nonce"),
         (claim("sub", None), 502, "token-malformed"),
+        (claim("preferred_username", None), 502, "token-username"),
+        (claim("preferred_username", Some(json!(""))), 502, "token-username"),
         (claim("groups", Some(json!("admins"))), 502, "token-malformed"),
         (claim("preferred_username", Some(json!("admin\u{1}"))), 502, "token-malformed"),
         (claim("preferred_username", Some(json!("admin\u{a0}"))), 502, "token-malformed"),

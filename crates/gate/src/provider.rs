@@ -23,7 +23,9 @@ pub(crate) use external::HOST_PREFIX;
 pub use external::{ENDPOINTS_PATH, External};
 pub use former::FormerKey;
 pub use keys::{LoginKey, ProviderKey};
-pub use settings::{DEFAULT_SCOPE, GivenEndpoints, Mode, SameSite, Settings, SettingsError, Trust};
+pub use settings::{
+    DEFAULT_SCOPE, GivenEndpoints, Mode, SameSite, Settings, SettingsError, Trust, left_out,
+};
 
 /// A provider, checked, with what every request and login needs derived from the settings.
 #[derive(Debug)]

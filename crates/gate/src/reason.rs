@@ -52,6 +52,8 @@ pub enum Reason {
     TokenTime,
     /// The token does not belong to this sign-in.
     TokenNonce,
+    /// The token says no user name.
+    TokenUsername,
     /// The token cannot be read, or lacks what it must hold.
     TokenMalformed,
     /// authentik cannot be reached or answers with a server error.
@@ -127,6 +129,7 @@ impl Reason {
         Self::TokenAudience,
         Self::TokenTime,
         Self::TokenNonce,
+        Self::TokenUsername,
         Self::TokenMalformed,
         Self::CoreUnreachable,
         Self::CoreTimeout,
@@ -174,6 +177,7 @@ impl Reason {
             Self::TokenAudience => (502, Error, "token-audience", BROKEN, SETTINGS),
             Self::TokenTime => (502, Error, "token-time", BROKEN, SETTINGS),
             Self::TokenNonce => (502, Error, "token-nonce", BROKEN, SETTINGS),
+            Self::TokenUsername => (502, Error, "token-username", BROKEN, NO_USER_NAME),
             Self::TokenMalformed => (502, Error, "token-malformed", BROKEN, SETTINGS),
             Self::CoreUnreachable => (503, Error, "core-unreachable", AWAY, RETRY),
             Self::CoreTimeout => (503, Error, "core-timeout", AWAY, RETRY),
@@ -220,6 +224,7 @@ impl From<&TokenFlaw> for Reason {
             TokenFlaw::Issuer { .. } => Self::TokenIssuer,
             TokenFlaw::Audience => Self::TokenAudience,
             TokenFlaw::Nonce => Self::TokenNonce,
+            TokenFlaw::NoUserName => Self::TokenUsername,
             TokenFlaw::Expired { .. } | TokenFlaw::NotYetValid { .. } => Self::TokenTime,
         }
     }
@@ -262,6 +267,8 @@ const NO_COOKIE: &str = "Your browser did not send back the cookie of this sign-
 const NOT_SIGNED_IN: &str = "The sign-in was not completed.";
 const BROKEN: &str = "Sign-in is not possible";
 const SETTINGS: &str = "The sign-in service and this site do not agree. \
+    The administrator finds the cause in the error log.";
+const NO_USER_NAME: &str = "The sign-in service does not say who you are. \
     The administrator finds the cause in the error log.";
 const NO_FORWARD_URL: &str = "The proxy in front of this one does not say which page it is about.";
 const NOTHING_DONE: &str = "Nothing was done";

@@ -11,7 +11,8 @@ use crate::token::{Expected, Keys, VerifiedClaims, from_introspection, verify};
 /// Claims of `p-proxy`, as an active introspection gives them.
 fn claims(more: Value) -> VerifiedClaims {
     let client_id = provider("p-proxy").client_id;
-    let mut answer = json!({"active": true, "client_id": client_id, "sub": "s", "exp": 2_000});
+    let mut answer = json!({"active": true, "client_id": client_id, "sub": "s", "exp": 2_000,
+        "preferred_username": "u"});
     answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     from_introspection(answer.to_string().as_bytes(), &client_id, UnixTime(1_000)).unwrap()
 }
@@ -146,10 +147,10 @@ fn each_encoding_of_the_headers_is_made_at_login() {
 }
 
 #[test]
-fn a_user_without_anything_has_empty_headers() {
+fn a_user_with_a_name_alone_has_empty_headers() {
     let record = record(&claims(json!({})), None);
     let view = SessionView::over(record.expose()).unwrap();
-    assert_eq!(view.user_headers(), [&b""[..], b"", b"", b"", b"", b"s", b"raw.token"]);
+    assert_eq!(view.user_headers(), [&b"u"[..], b"", b"", b"", b"", b"s", b"raw.token"]);
     assert_eq!(view.extra_headers().count(), 0);
     assert!(view.sid().is_empty() && !view.is_in_group(b"") && !view.has_entitlement(b""));
 }
@@ -166,7 +167,7 @@ fn no_control_character_reaches_a_header() {
     }));
     let record = render(&claims, &provider("p-proxy"), dirty.as_bytes(), None).record;
     let view = SessionView::over(record.expose()).unwrap();
-    let expected = [&b""[..], b"", b"", b"", clean, b"s", clean];
+    let expected = [&b"u"[..], b"", b"", b"", clean, b"s", clean];
     assert_eq!(view.user_headers(), expected);
     let (backend, host) = (view.backend_override(), view.host_header());
     assert_eq!((backend, host), (&b"?"[..], &b"?"[..]), "not another host than was meant");

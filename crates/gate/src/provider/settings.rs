@@ -180,5 +180,26 @@ pub(super) fn missing(key: &'static str, cure: &str) -> SettingsError {
     SettingsError { key, message: format!("is missing: {cure}") }
 }
 
+/// A scope, and what is missing without it.
+const USED_SCOPES: [(&str, &str); 4] = [
+    ("profile", "every sign-in is refused, since tokens have no user name"),
+    ("email", "X-authentik-email is empty"),
+    (
+        "entitlements",
+        "X-authentik-entitlements is empty and no authentik_require entitlement is met",
+    ),
+    (
+        "ak_proxy",
+        "users have no attributes: no basic_auth, no additionalHeaders, no host or backend of their own",
+    ),
+];
+
+/// The scopes that headers need and `scope` leaves out, each with what comes of that. The tokens may
+/// have the claims all the same: authentik's scope mappings can be changed.
+pub fn left_out(scope: &str) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+    let is_asked_for = |name: &str| scope.split(' ').any(|asked| asked == name);
+    USED_SCOPES.into_iter().filter(move |(name, _)| !is_asked_for(name))
+}
+
 /// authentik's default scopes for proxy providers.
 pub const DEFAULT_SCOPE: &str = "openid profile email entitlements ak_proxy";

@@ -25,7 +25,7 @@ pub struct Claims {
     pub email: String,
     /// Display name.
     pub name: String,
-    /// User name.
+    /// User name; never empty.
     pub preferred_username: String,
     /// Names of the user's groups, in the token's order.
     pub groups: Vec<String>,
@@ -75,11 +75,16 @@ pub(super) fn keep(mut members: Map<String, Value>) -> Result<VerifiedClaims, To
         // Sign-out is by `sub`, and applications know their users by it.
         return Err(TokenFlaw::Missing("sub"));
     }
+    let preferred_username = identifying(&members, "preferred_username")?;
+    if preferred_username.is_empty() {
+        // Most applications know their users by it, and nobody is somebody to them.
+        return Err(TokenFlaw::NoUserName);
+    }
     Ok(VerifiedClaims(Claims {
         exp: time(&members, "exp")?.ok_or(TokenFlaw::Missing("exp"))?,
         email: identifying(&members, "email")?,
         name: owned_text(&members, "name")?,
-        preferred_username: identifying(&members, "preferred_username")?,
+        preferred_username,
         groups: identifying_all(&members, "groups")?,
         entitlements: identifying_all(&members, "entitlements")?,
         sid: owned_text(&members, "sid")?,
@@ -204,8 +209,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// With a user name, if the claims say nothing of one.
     fn kept(claims: Value) -> Result<VerifiedClaims, TokenFlaw> {
-        let Value::Object(members) = claims else { panic!("not an object") };
+        let Value::Object(mut members) = claims else { panic!("not an object") };
+        members.entry("preferred_username").or_insert(json!("u"));
         keep(members)
     }
 
@@ -213,7 +220,7 @@ mod tests {
     fn missing_and_null_claims_are_empty() {
         let bare = kept(json!({"sub": "s", "exp": 9})).unwrap();
         let nulls = kept(json!({
-            "sub": "s", "exp": 9, "email": null, "name": null, "preferred_username": null,
+            "sub": "s", "exp": 9, "email": null, "name": null,
             "groups": null, "entitlements": null, "sid": null,
             "ak_proxy": {"user_attributes": null, "backend_override": null, "host_header": null,
                          "is_superuser": null},
@@ -283,7 +290,8 @@ mod tests {
         }
         for good in ["Gruppe Müller 名", "pipe|in|name", "a  b", "a\u{a0}b", "می\u{200c}خواهم", ""]
         {
-            let claims = json!({"sub": "s", "exp": 9, "preferred_username": good, "email": good,
+            let user = if good.is_empty() { "u" } else { good };
+            let claims = json!({"sub": "s", "exp": 9, "preferred_username": user, "email": good,
                 "groups": [good], "entitlements": [good]});
             assert_eq!(kept(claims).unwrap().groups, [good]);
         }
@@ -296,6 +304,18 @@ mod tests {
         {
             assert_eq!(kept(claims).err(), Some(TokenFlaw::Missing("sub")));
         }
+    }
+
+    #[test]
+    fn who_has_no_user_name_is_nobody_to_an_application() {
+        for nobody in [json!(null), json!("")] {
+            let claims = json!({"sub": "s", "exp": 9, "preferred_username": nobody});
+            let flaw = kept(claims).err().unwrap();
+            assert_eq!(flaw, TokenFlaw::NoUserName);
+            assert!(flaw.to_string().contains("scope profile"), "{flaw}");
+        }
+        let Value::Object(bare) = json!({"sub": "s", "exp": 9}) else { panic!("an object") };
+        assert_eq!(keep(bare).err(), Some(TokenFlaw::NoUserName));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum TokenFlaw {
     Audience,
     /// Of another login.
     Nonce,
+    /// It says no user name.
+    NoUserName,
     /// A claim is not there.
     Missing(&'static str),
     /// A claim has the wrong JSON type or an impossible value.
@@ -83,6 +85,7 @@ impl TokenFlaw {
             | Self::Issuer { .. }
             | Self::Audience
             | Self::Nonce
+            | Self::NoUserName
             | Self::Missing(_)
             | Self::WrongType(_)
             | Self::Unsendable(_)
@@ -107,6 +110,7 @@ impl TokenFlaw {
             | Self::Signature
             | Self::Issuer { .. }
             | Self::Audience
+            | Self::NoUserName
             | Self::Missing(_)
             | Self::WrongType(_)
             | Self::Unsendable(_)
@@ -141,6 +145,10 @@ impl fmt::Display for TokenFlaw {
             ),
             Self::Audience => f.write_str("the token is not for this client_id"),
             Self::Nonce => f.write_str("the token belongs to another login"),
+            Self::NoUserName => f.write_str(
+                "the token has no preferred_username; ask for the scope profile, and let the \
+                 provider in authentik have its scope mapping",
+            ),
             Self::Missing(claim) => write!(f, "the token has no {claim}"),
             Self::WrongType(claim) => write!(f, "the token's {claim} is not as it should be"),
             Self::Unsendable(claim) => write!(

@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn an_introspection_that_leaves_a_doubt_is_none() {
-        let good =
-            json!({"active": true, "client_id": "us", "aud": "us", "sub": "s", "exp": NOW.0 + 1});
+        let good = json!({"active": true, "client_id": "us", "aud": "us", "sub": "s", "exp": NOW.0 + 1,
+                "preferred_username": "u"});
         for (name, value, flaw) in [
             ("active", json!(false), Some(TokenFlaw::Inactive)),
             ("active", json!("true"), Some(TokenFlaw::WrongType("active"))),
@@ -84,6 +84,7 @@ mod tests {
             ("exp", json!(null), Some(TokenFlaw::Missing("exp"))),
             ("exp", json!(NOW.0), Some(TokenFlaw::Expired { seconds_ago: 0 })),
             ("sub", json!(null), Some(TokenFlaw::Missing("sub"))),
+            ("preferred_username", json!(null), Some(TokenFlaw::NoUserName)),
         ] {
             let mut answer = good.clone();
             answer[name] = value;

@@ -29,7 +29,8 @@ fn shared(secret: &str) -> Keys {
 const OURS: Expected<'static> = Expected { issuer: "https://a/", audience: "us", nonce: None };
 
 fn good_claims() -> Value {
-    json!({"iss": "https://a/", "aud": "us", "sub": "s", "exp": NOW.0 + 60, "iat": NOW.0})
+    json!({"iss": "https://a/", "aud": "us", "sub": "s", "exp": NOW.0 + 60, "iat": NOW.0,
+        "preferred_username": "u"})
 }
 
 fn unsigned(header: &Value, claims: &Value) -> String {
@@ -184,6 +185,7 @@ fn claims_must_be_ours_and_now() {
         ("iat", json!(null), None),
         ("iat", json!("now"), Some(TokenFlaw::WrongType("iat"))),
         ("sub", json!(""), Some(TokenFlaw::Missing("sub"))),
+        ("preferred_username", json!(""), Some(TokenFlaw::NoUserName)),
     ] {
         assert_eq!(flaw(name, value.clone()), expected, "{name}: {value}");
     }
