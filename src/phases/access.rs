@@ -128,7 +128,7 @@ fn admit<'r>(
         Err(Grounds::Path) => answers::note(r, Status::UnauthPath, None)?,
         Err(Grounds::Pass) => answers::note(r, Status::Pass, None)?,
     }
-    Ok(Flow::Admit)
+    Ok(if permit.is_vote() { Flow::Admit } else { Flow::Next })
 }
 
 /// `X-Forwarded-Host`: the host that was asked for, whatever the client claims of another one

@@ -83,6 +83,45 @@ fn with_satisfy_any_a_basic_password_or_a_session_is_enough() {
 }
 
 #[test]
+fn with_satisfy_any_pass_overrides_nobody_who_refuses() {
+    let site = Site::builder()
+        .file("users", "robot:{PLAIN}secret\n")
+        .server(
+            "satisfy any;
+             authentik_provider wiki;
+             authentik_unauthenticated pass;
+             authentik_unauth_paths ^/[a-z]+/public/;
+             location /address/ { deny all; proxy_pass http://app; }
+             location /password/ {
+                 auth_basic robots;
+                 auth_basic_user_file %%PREFIX%%/users;
+                 proxy_pass http://app;
+             }
+             location /question/ { auth_request /answer; proxy_pass http://app; }
+             location = /answer { internal; authentik_provider off; return 403; }
+             location / { proxy_pass http://app; }",
+        )
+        .start();
+    let mut alice = site.browser();
+    assert_eq!(alice.open("/outpost.goauthentik.io/start").status(), 200);
+    site.app.forget();
+    for (place, status) in [("/address/", 403), ("/password/", 401), ("/question/", 403)] {
+        assert_eq!(site.get(place).status(), status, "{place}");
+        assert_eq!(site.navigate(place).status(), status, "{place}");
+        assert_eq!(site.app.hits(), 0, "{place}");
+
+        assert_eq!(alice.get(place).status(), 200, "{place}");
+        assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"), "{place}");
+        assert_eq!(site.get(&format!("{place}public/")).status(), 200, "an open path is a vote");
+        site.app.forget();
+    }
+    let robot = site.get("/password/").header("Authorization", "Basic cm9ib3Q6c2VjcmV0");
+    assert_eq!(robot.status(), 200);
+    assert_eq!(site.get("/").status(), 200, "where nobody refuses");
+    assert_eq!(site.app.last().identity_headers(), []);
+}
+
+#[test]
 fn with_satisfy_all_both_the_basic_password_and_the_session_are_needed() {
     let site = Site::builder()
         .file("users", "robot:{PLAIN}secret\n")

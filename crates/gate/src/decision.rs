@@ -109,6 +109,15 @@ impl<'a> Permit<'a> {
     }
 }
 
+impl Permit<'_> {
+    /// Whether it speaks for the visitor where one module that admits is enough (`satisfy any`). An
+    /// open path is open; `pass` has no opinion, else strangers would get past all who refuse them.
+    #[must_use]
+    pub fn is_vote(&self) -> bool {
+        self.identity().err() != Some(Grounds::Pass)
+    }
+}
+
 /// The policy, in the order it applies.
 #[must_use]
 pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) -> Verdict<'a> {
@@ -226,8 +235,14 @@ mod tests {
         let (request, effort) = (&Visit { path, sender }, &Effort::default());
         match decide(&policy, Facts { request, visitor, effort }) {
             Verdict::Admit(permit) => match permit.identity() {
-                Ok(session) => format!("admit {}", String::from_utf8_lossy(session.username())),
-                Err(grounds) => format!("admit {grounds:?}"),
+                Ok(session) => {
+                    assert!(permit.is_vote());
+                    format!("admit {}", String::from_utf8_lossy(session.username()))
+                }
+                Err(grounds) => {
+                    assert_eq!(permit.is_vote(), grounds == Grounds::Path);
+                    format!("admit {grounds:?}")
+                }
             },
             Verdict::Ask => "ask".to_owned(),
             Verdict::SignIn(reason) => format!("sign in {}", reason.code()),
