@@ -8,10 +8,14 @@ use gate::paths::UnauthPaths;
 use gate::require::{Requirements, Rule};
 use gate::status::Format;
 
+use super::needs::{self, Needs};
 use super::outpost_endpoint::{self, AskedBy};
-use super::protection::{Choice, Protection, protect, warn_of_answer};
+use super::protection::{
+    Choice, Protection, protect, warn_of_answer, warn_of_pass, warn_of_recipe,
+};
 use super::status::StatusPage;
 use super::{duplicate, duplicate_list, unauth_paths};
+use crate::ngx::Place;
 use crate::ngx::cidr::Addresses;
 use crate::ngx::conf::{Conf, Mistake};
 
@@ -25,11 +29,18 @@ pub(crate) struct LocationConf {
     strip_cookie: Option<bool>,
     header_encoding: Option<HeaderEncoding>,
     require: Option<Requirements>,
+    /// Where it is said; not inherited.
+    require_place: Option<Place>,
+    needs: Needs,
     /// Not inherited, as no directive that answers is.
     pub(super) status: Option<StatusPage>,
     pub(super) asked_by: Option<AskedBy>,
     /// What `provider` comes to.
     protection: Protection,
+    /// `auth_request`, which is nginx's.
+    auth_request: Option<String>,
+    /// `pass` under `satisfy any`.
+    passes_any: bool,
 }
 
 impl LocationConf {
@@ -89,9 +100,13 @@ pub(crate) fn merge(
         strip_cookie,
         header_encoding,
         require,
+        require_place,
+        needs,
         status,
         asked_by,
         protection,
+        auth_request,
+        passes_any,
     } = child;
     if let Some(page) = status {
         page.answers_alone(cf)?;
@@ -105,14 +120,35 @@ pub(crate) fn merge(
     inherit(header_encoding, &parent.header_encoding);
     inherit(require, &parent.require);
     inherit(asked_by, &parent.asked_by);
+    needs.inherit(&parent.needs);
+    *auth_request = cf.auth_request();
+    let asks_itself = auth_request.is_some();
+    inherit(auth_request, &parent.auth_request);
+    inherit(auth_request, &cf.main_conf().auth_request);
 
     let place = protect(provider.as_ref(), protection, cf)?;
+    needs.settle(place.is_some(), cf.server_conf());
+    if let (None, Some(require)) = (place, require_place) {
+        return Err(Mistake::Said(format!(
+            "authentik_require: nobody is asked who they are here, so everybody gets in; add \
+             authentik_provider NAME; in {require}"
+        )));
+    }
     if let Some(asked_by) = asked_by {
         outpost_endpoint::check(asked_by, protection, cf)?;
         cf.server_conf().asked_by_proxies = true;
     }
     if let Some(place) = place {
         warn_of_answer(place, said_here, cf);
+        let asked = auth_request.as_deref().filter(|uri| is_outpost(uri));
+        if let Some(asked) = asked.filter(|_| said_here || asks_itself) {
+            warn_of_recipe(place, asked, cf);
+        }
+        *passes_any =
+            *unauthenticated == Some(Unauthenticated::Pass) && cf.location_satisfies_any();
+        if *passes_any && !parent.passes_any {
+            warn_of_pass(place, cf);
+        }
     }
     if let Some(names) = identity_headers {
         let server = cf.server_conf();
@@ -123,6 +159,11 @@ pub(crate) fn merge(
         }
     }
     Ok(())
+}
+
+/// What authentik's recipe, and those made after it, have `auth_request` ask.
+fn is_outpost(uri: &str) -> bool {
+    uri.contains("outpost.goauthentik.io") || uri.ends_with("/auth/nginx")
 }
 
 fn inherit<T: Clone>(own: &mut Option<T>, parent: &Option<T>) {
@@ -144,6 +185,7 @@ pub(super) fn set_unauth_paths(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Re
         ));
     }
     conf.unauth_paths = Some(Arc::new(paths));
+    conf.needs.say(needs::Directive::UnauthPaths, cf);
     Ok(())
 }
 
@@ -166,6 +208,7 @@ pub(super) fn set_unauthenticated(
             )));
         }
     });
+    conf.needs.say(needs::Directive::Unauthenticated, cf);
     Ok(())
 }
 
@@ -177,6 +220,7 @@ pub(super) fn set_require(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<
     let rule =
         Rule::parse(&kind, &values).map_err(|error| format!("authentik_require: {error}"))?;
     conf.require.get_or_insert_default().add(rule);
+    conf.require_place.get_or_insert_with(|| cf.place());
     Ok(())
 }
 
@@ -202,6 +246,7 @@ pub(super) fn set_identity_headers(
     }
     let names = cf.arguments().into_iter().map(|name| identity_header(&name));
     conf.identity_headers = Some(names.collect::<Result<_, _>>()?);
+    conf.needs.say(needs::Directive::IdentityHeaders, cf);
     Ok(())
 }
 
@@ -246,5 +291,6 @@ pub(super) fn set_strip_cookie(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Re
             )));
         }
     });
+    conf.needs.say(needs::Directive::StripCookie, cf);
     Ok(())
 }

@@ -4,6 +4,7 @@ mod block;
 pub(crate) mod directives;
 pub(crate) mod in_use;
 pub(crate) mod location;
+pub(crate) mod needs;
 mod outpost;
 mod outpost_endpoint;
 mod protection;
@@ -26,6 +27,7 @@ pub(crate) use self::protection::{Auto, Protection};
 use crate::ngx::Place;
 use crate::ngx::conf::{Conf, Mistake};
 use crate::ngx::live::LiveZone;
+use crate::ngx::variables::Others;
 use crate::ngx::zone::Zone;
 
 /// Configuration of the `http` block.
@@ -41,6 +43,12 @@ pub(crate) struct MainConf {
     zone_setting: Option<zone::Setting>,
     zone: Option<Zone>,
     live: Option<LiveZone>,
+    /// `auth_request` of `http`.
+    auth_request: Option<String>,
+    /// Directives that need another one, until all was read.
+    needs: Vec<Arc<needs::Need>>,
+    /// What others make of the names of the module's variables.
+    pub(crate) others: Others,
 }
 
 /// Room for what an outpost publishes, in words of eight bytes: twice 16 MB, as much as some
@@ -66,6 +74,8 @@ pub(crate) struct ServerConf {
     pub(crate) names: ServerNames,
     /// `authentik_identity_headers` of all its parts, lower case.
     pub(crate) identity_headers: Vec<Box<[u8]>>,
+    /// Directives that need a part of the server to be protected, until one is.
+    needs: Vec<Arc<needs::Need>>,
 }
 
 impl MainConf {
@@ -86,6 +96,7 @@ impl MainConf {
 
     /// After the whole `http` block was read, before locations are merged.
     pub(crate) fn finish(&mut self, cf: &Conf<'_>) -> Result<(), Mistake> {
+        self.auth_request = cf.auth_request();
         let setting = self.zone_setting.take();
         if setting.is_some() || self.uses_module() {
             let setting = setting.unwrap_or_default();

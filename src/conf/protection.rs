@@ -115,15 +115,43 @@ fn needs_outpost(place: &Place, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 
 /// nginx answers by `return` and `rewrite` in the rewrite phases, before anybody may ask for a session.
 pub(super) fn warn_of_answer(place: &Place, said_here: bool, cf: &Conf<'_>) {
+    // An error page, or another end of a request that was judged where it came to first.
+    if cf.location_is_internal() {
+        return;
+    }
     let Some(directive) = cf.location_answers_by() else { return };
-    let location = match cf.location_name() {
-        name if name.is_empty() => "server".to_owned(),
-        name => format!("location \"{name}\""),
-    };
+    let location = location_of(cf);
     let inherited = if said_here { "" } else { ", which inherits it," };
     cf.warn_without_place(&format!(
         "authentik_provider: {location}{inherited} answers by \"{directive}\" before access is \
          checked, so that answer is not protected; if it may be open, write authentik_provider off; there in \
          {place}"
     ));
+}
+
+/// Two that admit: the visitor would need a session of each.
+pub(super) fn warn_of_recipe(place: &Place, asked: &str, cf: &Conf<'_>) {
+    let location = location_of(cf);
+    cf.warn_without_place(&format!(
+        "authentik_provider: {location} still asks an outpost by auth_request {asked} as well, so \
+         visitors need two sessions; delete the recipe's auth_request, auth_request_set, \
+         proxy_set_header and error_page 401; there in {place}"
+    ));
+}
+
+/// Who writes `pass` may think that it lets strangers in, or that `any` keeps them out.
+pub(super) fn warn_of_pass(place: &Place, cf: &Conf<'_>) {
+    let location = location_of(cf);
+    cf.warn_without_place(&format!(
+        "authentik_unauthenticated: {location} has \"pass\" under \"satisfy any\": about strangers it \
+         has no opinion, so the other access directives alone decide, and without any they get in; \
+         write auto to ask them to sign in; there in {place}"
+    ));
+}
+
+fn location_of(cf: &Conf<'_>) -> String {
+    match cf.location_name() {
+        name if name.is_empty() => "server".to_owned(),
+        name => format!("location \"{name}\""),
+    }
 }

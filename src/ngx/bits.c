@@ -63,9 +63,30 @@ ngx_http_authentik_set_value(ngx_http_variable_value_t *v, u_char *data, size_t 
 {
     v->len = (unsigned) len;
     v->valid = 1;
-    v->no_cacheable = 0;
+    v->no_cacheable = 1;
     v->not_found = 0;
     v->data = data;
+}
+
+
+/* As "set" keeps a value that no handler is asked about. */
+void
+ngx_http_authentik_keep_value(ngx_http_variable_value_t *kept,
+    const ngx_http_variable_value_t *v)
+{
+    *kept = *v;
+    kept->valid = 1;
+    kept->no_cacheable = 0;
+    kept->not_found = 0;
+}
+
+
+/* Its handler is asked again. */
+void
+ngx_http_authentik_drop_value(ngx_http_variable_value_t *v)
+{
+    v->valid = 0;
+    v->not_found = 0;
 }
 
 

@@ -15,6 +15,11 @@ unsafe extern "C" {
     fn ngx_http_authentik_shakes_hands(c: *const ngx_connection_t) -> ngx_uint_t;
     fn ngx_http_authentik_value_length(v: *const ngx_http_variable_value_t) -> ngx_int_t;
     fn ngx_http_authentik_set_value(v: *mut ngx_http_variable_value_t, data: *mut u8, len: usize);
+    fn ngx_http_authentik_keep_value(
+        kept: *mut ngx_http_variable_value_t,
+        v: *const ngx_http_variable_value_t,
+    );
+    fn ngx_http_authentik_drop_value(v: *mut ngx_http_variable_value_t);
     fn ngx_http_authentik_is_ready(ev: *const ngx_event_t) -> ngx_uint_t;
     fn ngx_http_authentik_clear_ready(ev: *mut ngx_event_t);
     fn ngx_http_authentik_set_channel(ev: *mut ngx_event_t);
@@ -77,6 +82,27 @@ pub(super) unsafe fn value_length(value: *const ngx_http_variable_value_t) -> Op
 pub(super) unsafe fn set_value(value: *mut ngx_http_variable_value_t, text: &[u8]) {
     // SAFETY: by this function's contract; nginx never writes through the pointer.
     unsafe { ngx_http_authentik_set_value(value, text.as_ptr().cast_mut(), text.len()) };
+}
+
+/// Makes `value` what the request keeps of a variable.
+///
+/// # Safety
+/// `kept` is a value of a live request, `value` one that nginx has filled.
+pub(super) unsafe fn keep_value(
+    kept: *mut ngx_http_variable_value_t,
+    value: *const ngx_http_variable_value_t,
+) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_keep_value(kept, value) };
+}
+
+/// Has nginx ask for a variable again.
+///
+/// # Safety
+/// `value` is one of nginx's.
+pub(super) unsafe fn drop_value(value: *mut ngx_http_variable_value_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_authentik_drop_value(value) };
 }
 
 /// Whether there may be something to read.

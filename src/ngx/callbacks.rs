@@ -13,7 +13,7 @@ use super::conf::configure;
 use super::guard;
 use super::pool;
 use super::variables;
-use crate::conf::{LocationConf, MainConf, location};
+use crate::conf::{LocationConf, MainConf, location, needs};
 use crate::phases;
 use crate::status;
 
@@ -49,8 +49,11 @@ pub(super) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_in
         unsafe {
             add_handler(cf, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, Some(post_read))?;
             add_handler(cf, ngx_http_phases_NGX_HTTP_PREACCESS_PHASE, Some(preaccess))?;
-            add_handler(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, Some(access))
+            add_handler(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, Some(access))?;
+            variables::claim(cf)?;
         }
+        let checked = configure(cf, |cf, message| cf.emerg_without_place(message), needs::check);
+        if checked.is_null() { Ok(()) } else { Err(()) }
     })
 }
 

@@ -7,10 +7,10 @@ use core::ptr;
 
 use gate::server_names::ServerNames;
 use ngx::ffi::{
-    NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t, ngx_conf_full_name,
-    ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_module,
-    ngx_http_core_srv_conf_t, ngx_http_server_name_t, ngx_int_t, ngx_log_error_core,
-    ngx_parse_size, ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
+    NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t,
+    ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_http_conf_ctx_t,
+    ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_http_server_name_t, ngx_int_t,
+    ngx_log_error_core, ngx_parse_size, ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
 };
 
 use super::guard::{self, Fault};
@@ -110,6 +110,11 @@ impl<'c> Conf<'c> {
     /// The first word after the directive's name.
     pub(crate) fn argument(&self) -> String {
         self.arguments().into_iter().next().unwrap_or_default()
+    }
+
+    /// Whether the directive stands in `http` itself.
+    pub(crate) fn is_in_http(&self) -> bool {
+        self.fields().cmd_type == NGX_HTTP_MAIN_CONF as ngx_uint_t
     }
 
     /// Where the directive stands.

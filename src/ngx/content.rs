@@ -48,6 +48,12 @@ impl Conf<'_> {
         unsafe { (*self.core_conf()).satisfy == NGX_HTTP_SATISFY_ANY as usize }
     }
 
+    /// Whether nginx alone leads to the location being merged: `internal`, or a name.
+    pub(crate) fn location_is_internal(&self) -> bool {
+        // SAFETY: by the contract of `core_conf`; the core module merges before we do.
+        unsafe { (*self.core_conf()).internal == 1 || self.location_name().starts_with('@') }
+    }
+
     fn core_conf(&self) -> *mut ngx_http_core_loc_conf_t {
         // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`; every location has a core
         // configuration.

@@ -9,6 +9,7 @@
 //!   of ours except as its last act;
 //! * configuration lives as long as the worker (or until `nginx -t` ends).
 
+mod auth_request;
 pub(crate) mod bell;
 mod bits;
 pub(crate) mod bytes;
@@ -36,7 +37,7 @@ mod shared_memory;
 mod state;
 pub(crate) mod suspend;
 pub(crate) mod ticker;
-mod variables;
+pub(crate) mod variables;
 pub(crate) mod wakeup;
 pub(crate) mod zone;
 

@@ -55,7 +55,7 @@ impl Conf<'_> {
         }
     }
 
-    fn module_ctx_index(&self, name: &CStr) -> Option<usize> {
+    pub(super) fn module_ctx_index(&self, name: &CStr) -> Option<usize> {
         // SAFETY: `modules` is the cycle's NULL-terminated list; names are C strings.
         unsafe {
             let mut module = (*(*self.raw()).cycle).modules;

@@ -23,6 +23,7 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
         r.drop_further_hosts()?;
         r.settle_host()?;
     }
+    r.take_back_variables();
     if r.location().strips_cookie() {
         hide_own_cookies(r)?;
     }

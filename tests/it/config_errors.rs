@@ -4,6 +4,7 @@ mod outpost;
 mod provider;
 mod right;
 mod usage;
+mod warned;
 
 use crate::harness::{TempDir, certificate, module, test_configuration};
 use outpost::OUTPOST_MISTAKES;
@@ -61,6 +62,9 @@ fn a_location_that_answers_before_the_access_phase_is_pointed_out() {
         ("location /x { rewrite ^/x(.*)$ /y$1 last; }", None),
         ("rewrite ^/x(.*)$ /y$1 break; set $a b; if ($arg_a) { set $a c; }", None),
         ("location /x { authentik_provider off; rewrite ^ /y redirect; }", None),
+        ("location /x { internal; return 403 sorry; location /x/y { return 404; } }", None),
+        ("location @x { return 302 /y; }", None),
+        ("location @x { if ($arg_a) { return 302 /y; } }", None),
     ] {
         let server = format!("server {{ authentik_provider wiki;\n{lines}\n}}");
         let conf = whole(&format!("{WIKI}{server}"), &directory);

@@ -16,6 +16,7 @@ mod harness;
 mod asked_host;
 mod attacks;
 mod authentik_server;
+mod beside;
 mod caches;
 mod challenges;
 mod changed_keys;

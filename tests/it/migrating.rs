@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::harness::Site;
+use crate::outpost_endpoint::documented_recipe;
 
 #[test]
 fn the_application_receives_the_same_identity_as_by_the_auth_request_recipe() {
@@ -36,6 +37,19 @@ fn the_application_receives_the_same_identity_as_by_the_auth_request_recipe() {
 }
 
 #[test]
+fn the_recipe_and_a_protected_site_have_each_its_own_user() {
+    let site = Site::builder().http(&recipe(&recorded_claims())).server(OURS).start();
+    let alice = site.signed_in();
+    for _ in 0..2 {
+        assert_eq!(alice.get("/page").status(), 200);
+        assert_eq!(site.app.last().all("X-authentik-username"), ["alice"]);
+        let by_recipe = site.get("/page").to(site.other_address());
+        assert_eq!(by_recipe.header("Cookie", "outpost=known").status(), 200);
+        assert_eq!(site.app.last().all("X-authentik-username"), ["bob"]);
+    }
+}
+
+#[test]
 fn both_refuse_a_stranger_and_the_module_tells_a_script_so() {
     let site = Site::builder().http(&recipe(&recorded_claims())).server(OURS).start();
 
@@ -54,7 +68,7 @@ fn both_refuse_a_stranger_and_the_module_tells_a_script_so() {
 const OURS: &str = "authentik_provider wiki;
      location / { proxy_pass http://app; }";
 
-/// authentik's recipe in a server without the module; its outpost knows one visitor, by these claims.
+/// authentik's recipe as it is documented in a server without the module; its outpost knows one visitor, by these claims.
 fn recipe(claims: &Value) -> String {
     let joined = |name: &str| {
         let items = claims[name].as_array().expect("a list").iter();
@@ -70,19 +84,15 @@ fn recipe(claims: &Value) -> String {
         text("name"),
         text("sub"),
     ];
-    let lines = |line: &dyn Fn(&str, &str, &str) -> String| -> String {
-        let pairs = SIX.iter().zip(&values);
-        pairs
-            .map(|(name, value)| line(name, &name.to_lowercase().replace('-', "_"), value))
-            .collect()
-    };
-    let answers = lines(&|name, _, value| format!("add_header {name} \"{value}\";\n"));
-    let copies = lines(&|name, variable, _| {
-        format!(
-            "auth_request_set $recipe_{variable} $upstream_http_{variable};
-             proxy_set_header {name} $recipe_{variable};\n"
-        )
-    });
+    let answers: String = SIX
+        .iter()
+        .zip(&values)
+        .map(|(name, value)| format!("add_header {name} \"{value}\";\n"))
+        .collect();
+    let recipe = documented_recipe("$host", "")
+        .replace("%%LISTEN%%", "127.0.0.1:%%PORT2%%")
+        .replace("%%APP%%", "app")
+        .replace("%%OUTPOST%%", "unix:%%PREFIX%%/outpost.sock:");
     format!(
         "server {{
              listen unix:%%PREFIX%%/outpost.sock;
@@ -92,26 +102,7 @@ fn recipe(claims: &Value) -> String {
                  return 200;
              }}
          }}
-         server {{
-             listen 127.0.0.1:%%PORT2%%;
-             location / {{
-                 proxy_pass http://app;
-                 auth_request /outpost.goauthentik.io/auth/nginx;
-                 error_page 401 = @goauthentik_proxy_signin;
-                 {copies}
-             }}
-             location /outpost.goauthentik.io {{
-                 proxy_pass http://unix:%%PREFIX%%/outpost.sock;
-                 proxy_set_header Host $host;
-                 proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
-                 proxy_pass_request_body off;
-                 proxy_set_header Content-Length \"\";
-             }}
-             location @goauthentik_proxy_signin {{
-                 internal;
-                 return 302 /outpost.goauthentik.io/start?rd=$scheme://$http_host$request_uri;
-             }}
-         }}"
+         {recipe}"
     )
 }
 

@@ -7,6 +7,7 @@ mod providers;
 mod recipe;
 mod verdicts;
 
+pub(crate) use self::recipe::recipe as documented_recipe;
 use crate::harness::{Builder, Request, Site};
 use crate::outpost::{CONNECTED, connected, started};
 

@@ -45,6 +45,28 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          }",
     ),
     (
+        "directives for parts that are protected",
+        "%%WIKI%%
+         authentik_unauthenticated 401;
+         authentik_unauth_paths ^/public/;
+         authentik_identity_headers Remote-User;
+         authentik_strip_cookie off;
+         server { server_name not.protected; }
+         server {
+             authentik_unauthenticated redirect;
+             authentik_unauth_paths ^/open/;
+             location / { authentik_provider wiki; }
+             location /headers { authentik_identity_headers X-Other; authentik_strip_cookie on; }
+         }
+         server {
+             server_name rules;
+             authentik_provider wiki;
+             authentik_require group staff;
+             location /off { authentik_provider off; location /off/too { } }
+             location /if { if ($arg_a) { authentik_require user jane; } }
+         }",
+    ),
+    (
         "everything",
         "authentik_shared_zone zone=sso:1m;
          authentik_unauthenticated auto;
@@ -60,7 +82,7 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
              cookie_domain example.com;
              cookie_secret 0123456789abcdef0123456789abcdef;
              unauth_paths ^/a$ ^/b$;
-             scope openid profile email;
+             scope openid profile email entitlements ak_proxy goauthentik.io/api;
              application full;
              ssl_verify off;
              authorization_endpoint https://sso.example.com/application/o/authorize/;

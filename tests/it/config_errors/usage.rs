@@ -137,6 +137,75 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "authentik_require: group needs a name",
     ),
     (
+        "a rule where nobody is asked",
+        "%%WIKI%% server { location / {
+            authentik_require group admins; # <-
+         } }",
+        "authentik_require: nobody is asked who they are here, so everybody gets in; add",
+    ),
+    (
+        "a rule of a server of which a part is protected",
+        "%%WIKI%% server {
+            authentik_require group admins; # <-
+            location / { authentik_provider wiki; }
+         }",
+        "authentik_require: nobody is asked who they are here",
+    ),
+    (
+        "a rule beside off",
+        "%%WIKI%% server { authentik_provider wiki; location / {
+            authentik_provider off;
+            authentik_require group admins; # <-
+         } }",
+        "authentik_require: nobody is asked who they are here",
+    ),
+    (
+        "a rule below off",
+        "%%WIKI%% server { authentik_provider wiki; location / { authentik_provider off;
+            location /x {
+                authentik_require group admins; # <-
+            }
+         } }",
+        "authentik_require: nobody is asked who they are here",
+    ),
+    (
+        "a rule in an if where nobody is asked",
+        "%%WIKI%% server { location / { if ($arg_a) {
+            authentik_require group admins; # <-
+         } } }",
+        "authentik_require: nobody is asked who they are here",
+    ),
+    (
+        "open paths where all is open",
+        "%%WIKI%% server { location / {
+            authentik_unauth_paths ^/public/; # <-
+         } }",
+        "authentik_unauth_paths: nobody is asked who they are here, so every path is open; add",
+    ),
+    (
+        "open paths beside off",
+        "%%WIKI%% server { authentik_provider wiki; location / {
+            authentik_provider off;
+            authentik_unauth_paths ^/public/; # <-
+         } }",
+        "authentik_unauth_paths: nobody is asked",
+    ),
+    (
+        "an answer to strangers that nobody gives",
+        "%%WIKI%% server {
+            authentik_unauthenticated 401; # <-
+            location / { }
+         } server { authentik_provider wiki; }",
+        "authentik_unauthenticated: nobody is asked who they are here, so everybody gets in",
+    ),
+    (
+        "headers that nobody removes",
+        "%%WIKI%% server { location / {
+            authentik_identity_headers Remote-User; # <-
+         } } server { authentik_provider wiki; }",
+        "authentik_identity_headers: no part of this server is protected",
+    ),
+    (
         "an unknown answer to the unauthenticated",
         "authentik_unauthenticated 403; # <-",
         "authentik_unauthenticated: \"403\" is not one of auto, redirect, 401, pass",

@@ -8,7 +8,7 @@ use crate::harness::{Browser, Front, Site, eventually};
 
 /// authentik's documentation of its nginx integration, "standalone nginx", unchanged but for the
 /// names of the machines.
-fn recipe(host: &str, sign_in: &str) -> String {
+pub(crate) fn recipe(host: &str, sign_in: &str) -> String {
     format!(
         r#"
     map $http_host $ak_http_host {{ default $http_host; "" $host; }}

@@ -1,0 +1,27 @@
+//! Looks whether a location asks somebody else by `auth_request`.
+
+use ngx::ffi::{ngx_http_conf_ctx_t, ngx_str_t};
+
+use super::bytes;
+use super::conf::Conf;
+
+impl Conf<'_> {
+    /// What `auth_request` of the location being merged says itself, or of `http` before that; empty
+    /// for `off`.
+    ///
+    /// It merges after us, so what it inherits is not there yet.
+    pub(crate) fn auth_request(&self) -> Option<String> {
+        let index = self.module_ctx_index(c"ngx_http_auth_request_module")?;
+        // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`. The first field of the module's
+        // (private) configuration is the URI, NULL where none is said
+        // (ngx_http_auth_request_module.c, since it exists).
+        unsafe {
+            let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
+            let uri = (*(*context).loc_conf.add(index)).cast::<ngx_str_t>();
+            if uri.is_null() || (*uri).data.is_null() {
+                return None;
+            }
+            Some(String::from_utf8_lossy(bytes::slice(&*uri)).into())
+        }
+    }
+}

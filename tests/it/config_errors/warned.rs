@@ -1,0 +1,121 @@
+//! What is allowed and hardly meant.
+
+use super::{WIKI, directory, whole};
+use crate::harness::test_configuration;
+
+/// The server's lines are accepted; whether a warning has these words.
+fn check(cases: &[(&str, &str)]) {
+    let directory = directory();
+    for (lines, words) in cases {
+        let conf = whole(&format!("{WIKI}server {{ {lines} }}"), &directory);
+        let verdict = test_configuration(&directory, &conf);
+        assert!(verdict.accepted, "{lines}: {}", verdict.text);
+        let warned = verdict.text.matches("[warn]").count();
+        assert_eq!(warned, usize::from(!words.is_empty()), "{lines}: {}", verdict.text);
+        assert!(verdict.text.contains(words), "{lines}: {}", verdict.text);
+        assert!(words.is_empty() || verdict.text.contains("nginx.conf:"), "{}", verdict.text);
+    }
+}
+
+#[test]
+fn a_recipe_that_is_left_in_a_protected_location_is_pointed_out() {
+    const SAID: &str = "still asks an outpost by auth_request /outpost.goauthentik.io/auth/nginx";
+    check(&[
+        (
+            "location / { authentik_provider wiki; auth_request /outpost.goauthentik.io/auth/nginx; }",
+            SAID,
+        ),
+        (
+            "authentik_provider wiki; location / { auth_request /outpost.goauthentik.io/auth/nginx; }",
+            SAID,
+        ),
+        (
+            "auth_request /outpost.goauthentik.io/auth/nginx; location / { authentik_provider wiki; }",
+            SAID,
+        ),
+        (
+            "authentik_provider wiki; auth_request /outpost.goauthentik.io/auth/nginx;
+             location / { } location /x { location /x/y { } }",
+            SAID,
+        ),
+        (
+            "auth_request /outpost.goauthentik.io/auth/nginx;
+             location / { authentik_provider wiki; auth_request off; }",
+            "",
+        ),
+        ("authentik_provider wiki; location / { auth_request /mine; }", ""),
+        ("location / { auth_request /outpost.goauthentik.io/auth/nginx; }", ""),
+        (
+            "authentik_provider wiki;
+             location / { authentik_provider off; auth_request /outpost.goauthentik.io/auth/nginx; }",
+            "",
+        ),
+    ]);
+    let directory = directory();
+    let http = "auth_request /outpost.goauthentik.io/auth/nginx;
+        server { location / { authentik_provider wiki; } }";
+    let verdict = test_configuration(&directory, &whole(&format!("{WIKI}{http}"), &directory));
+    assert!(verdict.accepted && verdict.text.contains(SAID), "{}", verdict.text);
+}
+
+#[test]
+fn pass_under_satisfy_any_is_pointed_out() {
+    const SAID: &str = "has \"pass\" under \"satisfy any\"";
+    check(&[
+        (
+            "satisfy any; authentik_provider wiki; authentik_unauthenticated pass; location / { }",
+            SAID,
+        ),
+        (
+            "authentik_provider wiki; satisfy any; location / { authentik_unauthenticated pass; }",
+            SAID,
+        ),
+        (
+            "authentik_provider wiki; authentik_unauthenticated pass;
+             location / { satisfy any; location /x { } }",
+            SAID,
+        ),
+        ("authentik_provider wiki; authentik_unauthenticated pass; location / { }", ""),
+        ("authentik_provider wiki; satisfy any; location / { authentik_unauthenticated 401; }", ""),
+        (
+            "authentik_provider wiki; authentik_unauthenticated pass;
+             location / { authentik_provider off; satisfy any; }",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn a_scope_that_leaves_out_what_headers_need_is_pointed_out() {
+    let directory = directory();
+    for (scope, left_out) in [
+        ("openid", &["profile", "email", "entitlements", "ak_proxy"][..]),
+        ("openid email entitlements ak_proxy", &["profile"]),
+        ("openid profile email", &["entitlements", "ak_proxy"]),
+        ("\"openid profile email entitlements ak_proxy\" more", &[]),
+        ("openid profile2 email entitlements ak_proxy", &["profile"]),
+    ] {
+        let provider = WIKI.replace("client_id", &format!("scope {scope}; client_id"));
+        let verdict = test_configuration(&directory, &whole(&provider, &directory));
+        assert!(verdict.accepted, "{scope}: {}", verdict.text);
+        assert_eq!(verdict.text.matches("[warn]").count(), left_out.len(), "{}", verdict.text);
+        for name in left_out {
+            let said = format!("\"wiki\": scope leaves out \"{name}\": ");
+            assert!(verdict.text.contains(&said), "{scope}: {}", verdict.text);
+        }
+    }
+}
+
+#[test]
+fn a_setting_without_effect_that_opens_nothing_is_pointed_out() {
+    const SAID: &str = "authentik_strip_cookie: has no effect";
+    check(&[
+        ("authentik_strip_cookie off;", SAID),
+        ("location / { authentik_strip_cookie on; }", SAID),
+        ("authentik_strip_cookie off; location / { authentik_provider wiki; }", ""),
+        (
+            "location /a { authentik_strip_cookie off; } location /b { authentik_provider wiki; }",
+            "",
+        ),
+    ]);
+}
