@@ -107,7 +107,7 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::CredentialsRejected,
