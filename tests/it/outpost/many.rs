@@ -33,19 +33,25 @@ fn thousand() -> Site {
     }))
 }
 
-/// Their memory as they are after a start with settings at hand.
-fn of_fresh_workers(site: &Site) -> u64 {
+/// Their memory as they are after a start with settings at hand: that of the least, which only serves, and
+/// of the most, which holds the connection and has asked authentik for all settings anew.
+fn of_fresh_workers(site: &Site) -> [u64; 2] {
     site.reload();
     let request = site.get("/");
     eventually("all new workers have them", || all_workers_say(site, &request, 401));
-    site.private_memory().into_iter().max().expect("a worker")
+    let memory = site.private_memory();
+    [memory.iter().min(), memory.iter().max()].map(|kib| *kib.expect("a worker"))
 }
 
 #[test]
 fn a_thousand_providers_take_little_memory_of_a_worker() {
     let (few, many) = (started(connected()), thousand());
-    let (few, many) = (of_fresh_workers(&few), of_fresh_workers(&many));
+    let ([few, few_held], [many, many_held]) = (of_fresh_workers(&few), of_fresh_workers(&many));
     assert!(many < few + ROOM, "{few} KiB without them, {many} KiB with them");
+    assert!(
+        many_held < few_held + 2 * ROOM,
+        "{few_held} KiB without them, {many_held} KiB with them"
+    );
 }
 
 #[test]
