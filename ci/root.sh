@@ -28,11 +28,12 @@ make_root() {
     packages=$(echo "$@" | tr ' ' ,)
     # Mirrors that keep a snapshot serve a release file that has expired.
     alone mmdebstrap --quiet --mode=root --variant=apt ${packages:+--include="$packages"} \
-        --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Keep-Downloaded-Packages "false"' \
-        "$suite" "$home.new" >"$home.log" 2>&1 || {
+        --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$home.new" >"$home.log" 2>&1 || {
         tail -n 20 "$home.log" >&2
         fail "ci/root.sh: no root of $suite, see target/roots/$name.log"
     }
+    # Not before: mmdebstrap itself wants them kept.
+    echo 'APT::Keep-Downloaded-Packages "false";' >"$home.new/etc/apt/apt.conf.d/99keep-nothing"
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$home.new/etc/hosts"
     # Whom the administrator of this machine trusts; ca-certificates takes them in when installed.
     mkdir -p "$home.new/usr/local/share/ca-certificates"
