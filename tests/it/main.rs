@@ -27,6 +27,7 @@ mod domain_level;
 mod endpoints;
 mod error_pages;
 mod foreign_module;
+mod front_controllers;
 mod header_auth;
 mod headers;
 mod host_cookies;

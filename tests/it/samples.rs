@@ -80,6 +80,11 @@ fn with_local_files(line: &str, directory: &TempDir) -> String {
         "ssl_certificate" | "ssl_trusted_certificate" => file("cert.pem"),
         "ssl_certificate_key" => file("key.pem"),
         "state_path" => file("state"),
+        // nginx's own.
+        "include" if line.contains("fastcgi_params") => {
+            directory.write("fastcgi_params", "");
+            file("fastcgi_params")
+        }
         // Another sample, installed beside nginx.conf.
         "include" => {
             let name = words.clone().next().and_then(|path| path.rsplit('/').next());

@@ -43,6 +43,11 @@ impl Cgi {
         self.address
     }
 
+    /// How often it was asked.
+    pub(crate) fn count(&self) -> usize {
+        self.received.lock().expect("not poisoned").len()
+    }
+
     /// The values of that variable in the last request.
     pub(crate) fn last(&self, name: &str) -> Vec<String> {
         let received = self.received.lock().expect("not poisoned");
