@@ -103,3 +103,57 @@ fn a_step_is_a_byte_once_the_ways_are_known() {
     // It is searched as sent and as served.
     assert_eq!(warm, 2 * u64::try_from(path.len()).unwrap());
 }
+
+#[test]
+fn a_search_with_a_bound_finds_what_the_crate_regex_finds() {
+    use crate::paths::automaton::{Automaton, MAX_COMPILED};
+    let patterns = [
+        "^/public/",
+        "^/healthz$",
+        "a|b|^$",
+        "[ab]*a[ab]{3}X",
+        r"\.(css|js)$",
+        "(?i)^/PUBLIC",
+        "^/x/[0-9]{1,3}$",
+        "",
+        ".",
+        r"(?-u:\b)api(?-u:\b)",
+        "^/(a|bc)*d",
+        "ü",
+        r"\p{Greek}+",
+        "$",
+        "(?m)^b$",
+        "(?s)a.b",
+    ];
+    let texts = [
+        "",
+        "/",
+        "/public/",
+        "/public",
+        "/Public/x",
+        "/a/public/",
+        "/healthz",
+        "/healthz/",
+        "/x/12",
+        "/x/1234",
+        "aabbaaabX",
+        "abX",
+        "/style.css",
+        "/style.css.map",
+        "/api/v1",
+        "/rapid",
+        "/abcad",
+        "/ü",
+        "/αβγ",
+        "a\nb",
+    ];
+    for pattern in patterns {
+        let automaton = Automaton::build(pattern, MAX_COMPILED).unwrap();
+        let judge = regex::Regex::new(pattern).unwrap();
+        for text in texts {
+            let effort = Effort::default();
+            assert_eq!(automaton.finds(text, &effort), judge.is_match(text), "{pattern} {text:?}");
+            assert!(effort.gave_up_at().is_none());
+        }
+    }
+}
