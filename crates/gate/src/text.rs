@@ -10,6 +10,15 @@ pub(crate) fn loggable(text: &str, max: usize) -> String {
     kept
 }
 
+/// Appends each byte as `%` and two digits (RFC 3986 section 2.1).
+pub(crate) fn percent_encode(to: &mut Vec<u8>, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in bytes {
+        let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or_default();
+        to.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
 /// Whether a character acts on others instead of standing for itself: the control characters of ASCII
 /// and of Latin-1 (U+0080 to U+009F), and what Unicode shows as nothing or uses to turn the line
 /// (general category Cf, line and paragraph separators). The two joiners are left out: words of

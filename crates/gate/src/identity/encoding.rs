@@ -1,5 +1,7 @@
 //! How values that are not plain ASCII are written in identity headers.
 
+use crate::text::percent_encode;
+
 /// `authentik_header_encoding`. HTTP has no character set for header values (RFC 9110 section 5.5);
 /// applications read them as UTF-8, as Latin-1 or not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,20 +44,12 @@ impl HeaderEncoding {
                 match (self, u8::try_from(c)) {
                     (_, Ok(byte)) if plain(&byte) => encoded.push(byte),
                     (Self::Latin1, Ok(byte @ 0xA0..)) => encoded.push(byte),
-                    _ => escape(&mut encoded, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                    _ => percent_encode(&mut encoded, c.encode_utf8(&mut [0; 4]).as_bytes()),
                 }
             }
-            escape(&mut encoded, part.invalid());
+            percent_encode(&mut encoded, part.invalid());
         }
         Some(encoded)
-    }
-}
-
-fn escape(encoded: &mut Vec<u8>, bytes: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in bytes {
-        let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or_default();
-        encoded.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{PathFacts, Subject};
-use crate::text::{is_blank, is_control};
+use crate::text::{is_blank, is_control, percent_encode};
 
 /// Longest text that is matched, in bytes: it bounds the time of a search. nginx takes request lines
 /// up to this by default (`large_client_header_buffers`).
@@ -156,7 +156,6 @@ pub(super) fn decoded(path: &[u8], escapes: Escapes) -> Option<Cow<'_, [u8]>> {
 
 /// The path as it stands in a URL: what WHATWG's path percent-encode set names is escaped, and `%`.
 fn encoded(path: &[u8]) -> Vec<u8> {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = Vec::with_capacity(path.len());
     for &byte in path {
         let plain = byte.is_ascii_graphic()
@@ -164,8 +163,7 @@ fn encoded(path: &[u8]) -> Vec<u8> {
         if plain {
             encoded.push(byte);
         } else {
-            let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or_default();
-            encoded.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
+            percent_encode(&mut encoded, &[byte]);
         }
     }
     encoded
