@@ -272,8 +272,6 @@ fn failed(
     detail: &str,
     target: Option<&RedirectTarget>,
 ) -> Result<Response, Fault> {
-    let time = now();
-    let trail = sign_in::trail(r, provider)?.failed(time);
     let root = RedirectTarget::external_root(provider);
     let way_on = target.unwrap_or(&root).as_str();
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
@@ -282,6 +280,8 @@ fn failed(
     if page.status == 503 || answers::sender(r) == Sender::Frame {
         return Ok(page);
     }
+    let time = now();
+    let trail = sign_in::trail(r, provider)?.failed(time);
     if trail.next() == Trail::Stop {
         return sign_in::stop(r, provider);
     }
