@@ -18,6 +18,7 @@ mod rest;
 mod settings;
 mod snapshot;
 mod tenure;
+mod unusable;
 pub mod vault;
 
 pub use backoff::{Reconnect, Schedule, refresh_interval};
@@ -32,5 +33,6 @@ pub use message::{Message, hello, read_message};
 pub use origin::{Found, Origin};
 pub use rest::{ProviderPage, read_fingerprint, read_instances, read_pem, read_providers};
 pub use settings::{Call, OutpostSettings};
-pub use snapshot::{Certificate, OidcConfiguration, Outpost, ProviderConfig, Snapshot, Unusable};
+pub use snapshot::{Certificate, OidcConfiguration, Outpost, ProviderConfig, Snapshot};
 pub use tenure::{Candidate, LOST_AFTER, Tenure};
+pub use unusable::Unusable;

@@ -9,6 +9,7 @@ use std::iter;
 
 use serde::{Deserialize, Serialize};
 
+use super::unusable::Unusable;
 use crate::provider::{FormerKey, LoginKey};
 use crate::secret::{self, Secret};
 use crate::time::UnixTime;
@@ -120,32 +121,6 @@ pub struct Certificate {
     /// Private key, PEM.
     #[serde(with = "secret::text")]
     pub key: Secret,
-}
-
-/// A provider that is not served, or a certificate without which its providers are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unusable {
-    /// The provider's name or what could be read of it, or `certificate UUID`.
-    pub name: String,
-    /// Why, as a sentence without a final stop.
-    pub why: String,
-    /// The provider's public URL as far as it could be read: nobody else answers for its host.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub external_host: String,
-}
-
-impl Unusable {
-    /// Whether it is about a certificate, whose UUID its name holds.
-    #[must_use]
-    pub fn is_certificate(&self) -> bool {
-        self.name.strip_prefix("certificate ").is_some_and(super::settings::is_uuid)
-    }
-
-    /// One without a host.
-    #[must_use]
-    pub fn new(name: String, why: String) -> Self {
-        Self { name, why, external_host: String::new() }
-    }
 }
 
 impl ProviderConfig {
