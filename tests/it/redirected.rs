@@ -36,16 +36,48 @@ fn a_request_that_nginx_cannot_read_brings_no_claims_to_its_error_page() {
 fn a_request_that_nginx_cannot_read_brings_no_claims_to_an_open_error_page() {
     let site = Site::start(
         "authentik_provider wiki;
-         error_page 400 /open/sorry;
+         error_page 400 /open/400;
+         error_page 494 /open/494;
          location / { proxy_pass http://app; }
          location /open/ { authentik_provider off; proxy_pass http://app; }",
     );
+    let too_long = format!("X-Long: {}", "x".repeat(9000));
 
-    let mut connection = Connection::open(site.address());
-    connection.send("GET / HTTP/1.1\r\nHost: x\r\nX-authentik-uid: 1\r\nContent-Length: x\r\n\r\n");
+    for (page, faulty) in [("/open/400", "Content-Length: x"), ("/open/494", &too_long)] {
+        let mut connection = Connection::open(site.address());
+        connection.send(format!(
+            "GET / HTTP/1.1\r\nHost: x\r\nX-authentik-username: akadmin\r\n{faulty}\r\n\r\n"
+        ));
 
-    assert_eq!(connection.response().status(), 400);
-    assert_eq!(site.app.last().identity_headers(), []);
+        assert_eq!(connection.response().status(), 400, "{page}");
+        assert_eq!(site.app.last().target, page);
+        assert_eq!(site.app.last().identity_headers(), [], "{page}");
+    }
+}
+
+#[test]
+fn a_visitor_who_is_known_stays_known_when_nginx_sends_the_request_on() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         error_page 404 /inner/;
+         location / { try_files /none /inner/; }
+         location /named/ { try_files /none @inner; }
+         location /missing/ { root %%PREFIX%%/none; }
+         location /rewritten/ { rewrite ^ /inner/ last; }
+         location /inner/ { proxy_pass http://app; }
+         location @inner { proxy_pass http://app; }",
+    );
+    let alice = site.signed_in();
+
+    for (path, status) in [("/", 200), ("/named/", 200), ("/missing/x", 404), ("/rewritten/", 200)]
+    {
+        site.app.forget();
+        assert_eq!(site.get(path).status(), 401, "{path}");
+        assert_eq!(site.app.hits(), 0, "{path}");
+        assert_eq!(alice.get(path).status(), status, "{path}");
+        assert_eq!(site.app.last().all("X-authentik-username"), ["alice"], "{path}");
+        assert_eq!(site.app.last().identity_headers().len(), 12, "{path}");
+    }
 }
 
 #[test]
