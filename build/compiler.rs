@@ -3,30 +3,32 @@
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::doctor::Patch;
 
 /// Ready for a file.
-pub(crate) fn compiler() -> Result<cc::Build, Box<dyn Error>> {
+pub(crate) fn compiler(patch: Option<Patch>) -> Result<cc::Build, Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=DEP_NGINX_BUILD_DIR");
     let makefile = Path::new(&env::var("DEP_NGINX_BUILD_DIR")?).join("Makefile");
     println!("cargo::rerun-if-changed={}", makefile.display());
+
+    println!("cargo::rerun-if-env-changed=DEP_NGINX_INCLUDE");
+    let mut include: Vec<_> = env::split_paths(&env::var("DEP_NGINX_INCLUDE")?).collect();
+    if let Some(patch) = patch {
+        include.insert(0, patch.header(&include)?);
+    }
 
     let mut compiler = cc::Build::new();
     compiler
         // nginx's flags only.
         .no_default_flags(true)
         .flags(flags(&fs::read_to_string(makefile)?)?)
-        .includes(header_directories()?)
+        .includes(include)
         // A newer compiler than nginx's may warn of nginx's own headers; link-time optimization is not
         // rustc's.
         .flags(["-O2", "-fPIC", "-Wno-error", "-fno-lto"]);
     Ok(compiler)
-}
-
-/// Where nginx's headers are, in the order that nginx looks for them.
-pub(crate) fn header_directories() -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    println!("cargo::rerun-if-env-changed=DEP_NGINX_INCLUDE");
-    Ok(env::split_paths(&env::var("DEP_NGINX_INCLUDE")?).collect())
 }
 
 /// The words of `CFLAGS` in nginx's Makefile, without the directories of headers, which nginx-sys has

@@ -4,11 +4,16 @@
 #![expect(clippy::print_stdout, reason = "how a build script talks to cargo")]
 
 mod compiler;
+mod doctor;
 mod layout;
 mod probe;
 
 use std::env;
 use std::error::Error;
+use std::path::Path;
+
+use compiler::compiler;
+use doctor::Patch;
 
 /// Since 1.23.0 header elements of one name are linked by `next`; before, `cookies` and
 /// `x_forwarded_for` are arrays (nginx CHANGES 1.23.0).
@@ -19,8 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for variable in ["VERSION_NUMBER", "VERSION", "FEATURES"] {
         println!("cargo::rerun-if-env-changed=DEP_NGINX_{variable}");
     }
-    println!("cargo::rerun-if-changed=build");
-    println!("cargo::rerun-if-changed=src/ngx/bits.c");
+    // ci/fence runs this, too.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let root = root.filter(|directory| directory.join("build/layout.rs").exists()).last();
+    let root = root.ok_or("the repository is not complete")?;
+    println!("cargo::rerun-if-changed={}", root.join("build").display());
 
     // Told by nginx-sys, which read it from the nginx sources.
     let version: u32 = env::var("DEP_NGINX_VERSION_NUMBER")?.parse()?;
@@ -28,10 +36,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     if linked_headers {
         println!("cargo::rustc-cfg=ngx_linked_headers");
     }
-    println!("cargo::rustc-env=AUTHENTIK_BUILT_FOR={}", env::var("DEP_NGINX_VERSION")?);
+    let version = env::var("DEP_NGINX_VERSION")?;
+    println!("cargo::rustc-env=AUTHENTIK_BUILT_FOR={version}");
+    if !env::var("DEP_NGINX_FEATURES")?.split(',').any(|feature| feature == "pcre") {
+        return Err(format!("{version} is configured without PCRE, which is not supported").into());
+    }
 
-    let mut compiler = compiler::compiler()?;
-    probe::run(&compiler, linked_headers)?;
-    compiler.file("src/ngx/bits.c").try_compile("ngx_http_authentik_bits")?;
+    probe::run(&compiler(Patch::of(&["probe"]))?, linked_headers)?;
+    for (name, patch) in [("bits", None), ("self_check", Patch::of(&["conf", "request"]))] {
+        let file = root.join("src/ngx").join(name).with_extension("c");
+        println!("cargo::rerun-if-changed={}", file.display());
+        compiler(patch)?.file(file).try_compile(&format!("ngx_http_authentik_{name}"))?;
+    }
     Ok(())
 }

@@ -10,9 +10,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::compiler::header_directories;
 use crate::layout::{
     CONSTANTS, PHASES, STRUCTURES, Structure, VARIABLES, WITH_HEADER_ARRAYS, WITH_LINKED_HEADERS,
 };
@@ -33,9 +31,6 @@ pub(crate) fn run(compiler: &cc::Build, linked_headers: bool) -> Result<(), Box<
     fs::write(&source, program(&questions))?;
 
     let mut command = compiler.get_compiler().to_command();
-    if env::var_os("CARGO_FEATURE_DOCTORED_HEADER").is_some() {
-        command = doctored(command, out)?;
-    }
     let assembly = out.join("probe.s");
     let ran = command.arg("-S").arg(&source).arg("-o").arg(&assembly).output()?;
     if !ran.status.success() {
@@ -91,18 +86,26 @@ fn in_c(structure: &str) -> String {
     if structure.starts_with("ngx_") { structure.to_owned() } else { format!("struct {structure}") }
 }
 
-/// Offset of the field that src/ngx/rewrite.rs reads first in the rewrite module's configuration. The
-/// structure stands in no header, so it can be asked for only where all of nginx's sources are.
-const REWRITE: &str = "\
-#if __has_include(<ngx_http_rewrite_module.c>)
-#include <ngx_http_rewrite_module.c>
-void probe_rewrite(void)
-{
-    __asm__ volatile (\"\\n.ascii \\\"->rewrite %c0\\\"\\n\"
-                      : : \"i\" (offsetof(ngx_http_rewrite_loc_conf_t, codes)));
+/// Structures that stand in no header, of which the fence reads the first field: the module's file, the
+/// structure, the field. They can be asked about only where all of nginx's sources are; elsewhere the
+/// integration tests of that nginx (`nginx -t` warns of `return` and of `auth_request`) must do.
+const PRIVATE: &[(&str, &str, &str)] = &[
+    ("ngx_http_rewrite_module.c", "ngx_http_rewrite_loc_conf_t", "codes"),
+    ("ngx_http_auth_request_module.c", "ngx_http_auth_request_conf_t", "uri"),
+];
+
+/// Questions about [`PRIVATE`] structures; their answer is 0.
+fn private(program: &mut String) {
+    for (number, (file, structure, field)) in PRIVATE.iter().enumerate() {
+        // Writing to a string does not fail.
+        let _ = write!(
+            program,
+            "#if __has_include(<{file}>)\n#include <{file}>\nvoid probe_{number}(void)\n{{\n    \
+             __asm__ volatile (\"\\n.ascii \\\"->first:{field} %c0\\\"\\n\" : : \"i\" \
+             (offsetof({structure}, {field})));\n}}\n#endif\n"
+        );
+    }
 }
-#endif
-";
 
 fn program(questions: &[Question]) -> String {
     let mut program = String::from(
@@ -118,7 +121,9 @@ fn program(questions: &[Question]) -> String {
             );
         }
     }
-    program + "}\n\n" + REWRITE
+    program.push_str("}\n\n");
+    private(&mut program);
+    program
 }
 
 /// The questions with their answers: lines of Rust.
@@ -127,11 +132,13 @@ fn answers(assembly: &str, questions: &[Question]) -> Result<String, Box<dyn Err
     for line in assembly.lines() {
         let Some((_, answer)) = line.split_once("\"->") else { continue };
         let (name, number) = answer.trim_end_matches('"').split_once(' ').ok_or("no number")?;
-        if name == "rewrite" {
+        if let Some(field) = name.strip_prefix("first:") {
             if number != "0" {
-                return Err("`codes` is not the first field of ngx_http_rewrite_loc_conf_t: \
-                            src/ngx/rewrite.rs must follow"
-                    .into());
+                return Err(format!(
+                    "\"{field}\" is not the first field of its structure (build/probe.rs, PRIVATE): \
+                     src/ngx must follow"
+                )
+                .into());
             }
         } else {
             numbers.get_mut(name.parse::<usize>()?).ok_or("no question")?.push(number);
@@ -145,25 +152,4 @@ fn answers(assembly: &str, questions: &[Question]) -> Result<String, Box<dyn Err
         writeln!(lines, "{}, {});", question.assertion, numbers.join(", "))?;
     }
     Ok(lines)
-}
-
-/// For a test of the probe: with a header in front of which `ngx_http_request_t` has a field more than
-/// in the one that the bindings were made of.
-fn doctored(compiler: Command, out: &Path) -> Result<Command, Box<dyn Error>> {
-    const NAME: &str = "ngx_http_request.h";
-    const START: &str = "struct ngx_http_request_s {";
-    let found = header_directories()?.into_iter().map(|directory| directory.join(NAME));
-    let header = found.into_iter().find(|path| path.exists()).ok_or("no ngx_http_request.h")?;
-    let header = fs::read_to_string(header)?;
-    if !header.contains(START) {
-        return Err("ngx_http_request.h has another form".into());
-    }
-    let directory = out.join("doctored");
-    fs::create_dir_all(&directory)?;
-    let text = header.replace(START, &format!("{START} void *doctored;"));
-    fs::write(directory.join(NAME), text)?;
-
-    let mut command = Command::new(compiler.get_program());
-    command.arg("-I").arg(directory).args(compiler.get_args());
-    Ok(command)
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Format, drift between code and documentation, and lints of everything, warnings denied.
+# Format, drift between code and documentation, lints of everything, warnings denied, and the checks of
+# nginx's structures.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -10,6 +11,8 @@ ci/drift.sh
 ci/nginx.sh debian >/dev/null
 cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo clippy --locked --package nginx-authentik --features suspend-all -- -D warnings
+
+ci/layout.sh
 
 # Once more for the code that only a newer nginx compiles.
 paths=$(ci/nginx.sh 1.28)

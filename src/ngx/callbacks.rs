@@ -10,26 +10,40 @@ use ngx::ffi::{
 };
 
 use super::conf::configure;
-use super::guard;
-use super::pool;
-use super::variables;
+use super::guard::{self, Fault, Flow};
+use super::{Request, pool, self_check, variables};
 use crate::conf::{LocationConf, MainConf, location, needs};
 use crate::phases;
 use crate::status;
 
 pub(super) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: phase handlers get a live request, on the event-loop thread.
-    unsafe { guard::phase(r, phases::post_read::post_read) }
+    unsafe { phase(r, phases::post_read::post_read) }
 }
 
 pub(super) unsafe extern "C" fn preaccess(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as above.
-    unsafe { guard::phase(r, phases::preaccess::preaccess) }
+    unsafe { phase(r, phases::preaccess::preaccess) }
 }
 
 pub(super) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as above.
-    unsafe { guard::phase(r, phases::access::access) }
+    unsafe { phase(r, phases::access::access) }
+}
+
+/// # Safety
+/// As [`guard::phase`].
+unsafe fn phase(
+    r: *mut ngx_http_request_t,
+    handler: for<'r> fn(&mut Request<'r>) -> Result<Flow, Fault>,
+) -> ngx_int_t {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if !self_check::request(r) {
+            return guard::SERVER_ERROR;
+        }
+        guard::phase(r, handler)
+    }
 }
 
 /// Content handler of `authentik_status`.
@@ -40,7 +54,10 @@ pub(super) unsafe extern "C" fn status(r: *mut ngx_http_request_t) -> ngx_int_t 
 
 pub(super) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: nginx passes a live `cf`.
-    guard::status("preconfiguration", || unsafe { variables::register(cf) })
+    guard::status("preconfiguration", || unsafe {
+        self_check::configuration(cf)?;
+        variables::register(cf)
+    })
 }
 
 pub(super) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {

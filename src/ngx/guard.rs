@@ -47,7 +47,8 @@ impl fmt::Display for Fault {
     }
 }
 
-const SERVER_ERROR: ngx_int_t = 500;
+/// nginx's own answer, where ours cannot be made.
+pub(super) const SERVER_ERROR: ngx_int_t = 500;
 
 /// Runs a phase handler. What breaks ends in a refusal, and where even that breaks in nginx's own 500.
 ///

@@ -33,6 +33,7 @@ mod pool;
 pub(crate) mod request;
 mod respond;
 pub(crate) mod rewrite;
+mod self_check;
 mod shared_memory;
 mod state;
 pub(crate) mod suspend;

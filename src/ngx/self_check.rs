@@ -1,0 +1,64 @@
+//! Whether the nginx that runs is laid out as the one that the module was built for.
+//!
+//! nginx refuses a module that was built for another version or with other features: its signature says
+//! so. It says nothing of structures that a distribution has patched. So what nginx itself keeps of
+//! its layout is compared with what the module was compiled with (self_check.c): when the block
+//! `http` begins, where a difference is a mistake of the configuration and spoils neither `nginx -t`
+//! nor a reload; and at a worker's first request, for what nothing tells earlier.
+//!
+//! What cannot be checked: a bit-field that was put between two others and fits into their word, a
+//! field changed for another of the same size.
+
+use core::ffi::{CStr, c_char};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use ngx::ffi::{ngx_conf_t, ngx_http_request_t, ngx_uint_t};
+
+use super::conf::Conf;
+use super::log::{self, Level};
+
+unsafe extern "C" {
+    fn ngx_http_authentik_check_conf(cf: *mut ngx_conf_t) -> *const c_char;
+    fn ngx_http_authentik_check_request(r: *const ngx_http_request_t) -> ngx_uint_t;
+}
+
+/// What stands in the log, and what cures it.
+const ELSEWHERE: &str = "this nginx was built with other structures than the headers that the module was \
+                         compiled with; build the module with the headers of this very nginx, see \
+                         docs/compatibility.md";
+
+/// # Safety
+/// `cf` is live, the block `http` begins.
+pub(super) unsafe fn configuration(cf: *mut ngx_conf_t) -> Result<(), ()> {
+    // SAFETY: by this function's contract; the answer is NULL or a text that always lives.
+    let differs = unsafe {
+        let differs = ngx_http_authentik_check_conf(cf);
+        if differs.is_null() {
+            return Ok(());
+        }
+        CStr::from_ptr(differs).to_string_lossy()
+    };
+    // SAFETY: `cf` is live.
+    unsafe { Conf::new(cf) }.emerg(&format!("authentik: \"{differs}\" differs: {ELSEWHERE}"));
+    Err(())
+}
+
+/// Whether requests are what we take them for; asked until a first one has said so.
+///
+/// # Safety
+/// `r` is live.
+pub(super) unsafe fn request(r: *const ngx_http_request_t) -> bool {
+    static PASSED: AtomicBool = AtomicBool::new(false);
+
+    if PASSED.load(Ordering::Relaxed) {
+        return true;
+    }
+    // SAFETY: by this function's contract.
+    let passed = unsafe { ngx_http_authentik_check_request(r) != 0 };
+    if passed {
+        PASSED.store(true, Ordering::Relaxed);
+    } else {
+        log::cycle(Level::Alert, format_args!("the request is answered 500: {ELSEWHERE}"));
+    }
+    passed
+}
