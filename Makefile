@@ -1,6 +1,8 @@
 # Every action of this repository; the steps themselves are in ci/, a script each. Each target installs
 # what it needs and is not there.
 .DEFAULT_GOAL := help
+# See ci/build.sh.
+export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install unit test it-debian it-1.28 matrix fresh check demo \
 	demo-stop bench valgrind asan soak browser clean
 
@@ -14,9 +16,9 @@ nginx: ## prepare Debian's nginx sources, for editors and plain cargo commands
 	ci/install.sh demo
 	ci/nginx.sh debian
 
-build: ## the module for Debian's nginx; the last line is its path
+build: ## the module for Debian's nginx, or NGINX_VERSION=…, or NGINX_SOURCE=…; the last line is its path
 	ci/install.sh demo
-	ci/module.sh debian release
+	ci/build.sh
 
 build-all: build ## the module for each nginx that is tested
 	ci/module.sh 1.28 release
