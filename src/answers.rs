@@ -144,7 +144,8 @@ fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
 /// Says with a 401 which credentials would do, where some would.
 fn challenged(r: &Request<'_>, reason: Reason, response: Response) -> Response {
     let provider = providers::known(r).filter(|provider| provider.intercept_header_auth);
-    let Some(provider) = provider.filter(|_| response.status == 401) else { return response };
+    let is_asked = response.status == 401 && r.location().checks_header();
+    let Some(provider) = provider.filter(|_| is_asked) else { return response };
     let authorization = r.header(b"authorization");
     let challenges = challenge::challenges(provider, &hints(r), reason, authorization);
     challenges.into_iter().fold(response, |response, one| response.with(challenge::NAME, one))

@@ -62,6 +62,9 @@ pub(crate) fn identify<'r>(
         Ok(session) => return Ok(Visitor::Known(session)),
         Err(reason) => reason,
     };
+    if !r.location().checks_header() {
+        return Ok(Visitor::Stranger(reason));
+    }
     let Some(presented) = presented(r, provider) else {
         // After an internal redirect: accepted and taken away by the location before.
         let consumed = r.existing_state().and_then(|state| state.consumed.get());

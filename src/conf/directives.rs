@@ -46,6 +46,12 @@ pub(crate) static TABLE: &[Row] = &[
         location::set_strip_cookie,
     ),
     Row::location(
+        c"authentik_header_auth",
+        HTTP | SERVER | LOCATION,
+        FLAG,
+        location::set_header_auth,
+    ),
+    Row::location(
         c"authentik_outpost_endpoint",
         LOCATION_ONLY,
         ONE_OR_MORE,

@@ -27,6 +27,7 @@ pub(crate) struct LocationConf {
     unauthenticated: Option<Unauthenticated>,
     identity_headers: Option<Arc<[Box<[u8]>]>>,
     strip_cookie: Option<bool>,
+    header_auth: Option<bool>,
     header_encoding: Option<HeaderEncoding>,
     require: Option<Requirements>,
     /// Where it is said; not inherited.
@@ -79,6 +80,11 @@ impl LocationConf {
         self.header_encoding.unwrap_or_default()
     }
 
+    /// `authentik_header_auth`.
+    pub(crate) fn checks_header(&self) -> bool {
+        self.header_auth.unwrap_or(true)
+    }
+
     /// `authentik_strip_cookie`.
     pub(crate) fn strips_cookie(&self) -> bool {
         self.strip_cookie.unwrap_or(true)
@@ -98,6 +104,7 @@ pub(crate) fn merge(
         unauthenticated,
         identity_headers,
         strip_cookie,
+        header_auth,
         header_encoding,
         require,
         require_place,
@@ -117,6 +124,7 @@ pub(crate) fn merge(
     inherit(unauthenticated, &parent.unauthenticated);
     inherit(identity_headers, &parent.identity_headers);
     inherit(strip_cookie, &parent.strip_cookie);
+    inherit(header_auth, &parent.header_auth);
     inherit(header_encoding, &parent.header_encoding);
     inherit(require, &parent.require);
     inherit(asked_by, &parent.asked_by);
@@ -279,18 +287,29 @@ pub(super) fn set_header_encoding(
 }
 
 pub(super) fn set_strip_cookie(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    if conf.strip_cookie.is_some() {
-        return Err(duplicate("authentik_strip_cookie"));
+    set_flag("authentik_strip_cookie", &mut conf.strip_cookie, cf)?;
+    conf.needs.say(needs::Directive::StripCookie, cf);
+    Ok(())
+}
+
+pub(super) fn set_header_auth(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    set_flag("authentik_header_auth", &mut conf.header_auth, cf)
+}
+
+fn set_flag(
+    directive: &'static str,
+    flag: &mut Option<bool>,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
+    if flag.is_some() {
+        return Err(duplicate(directive));
     }
-    conf.strip_cookie = Some(match cf.argument().as_str() {
+    *flag = Some(match cf.argument().as_str() {
         "on" => true,
         "off" => false,
         other => {
-            return Err(Mistake::Said(format!(
-                "authentik_strip_cookie: \"{other}\" is neither on nor off"
-            )));
+            return Err(Mistake::Said(format!("{directive}: \"{other}\" is neither on nor off")));
         }
     });
-    conf.needs.say(needs::Directive::StripCookie, cf);
     Ok(())
 }

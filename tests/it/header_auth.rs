@@ -138,6 +138,37 @@ fn a_session_wins_and_the_header_is_the_applications() {
 }
 
 #[test]
+fn where_it_is_off_the_header_is_not_checked_and_goes_to_the_application() {
+    let site = Site::builder()
+        .http("authentik_header_auth off;")
+        .server(
+            "authentik_provider wiki;
+             authentik_unauth_paths ^/public/;
+             location / { proxy_pass http://app; }
+             location /api/ { authentik_header_auth on; proxy_pass http://app; }",
+        )
+        .start();
+    let right = basic("bob", APP_PASSWORD);
+
+    let refused = site.get("/page").header("Authorization", &right).send();
+    assert_eq!(refused.status(), 401);
+    assert!(refused.text().contains("no-session"), "{}", refused.text());
+    assert_eq!(refused.header("WWW-Authenticate"), None, "none would do");
+    assert_eq!(site.app.hits(), 0);
+
+    assert_eq!(site.get("/public/x").header("Authorization", &right).status(), 200);
+    assert_eq!(site.app.last().header("Authorization"), Some(right.as_str()));
+    assert_eq!(site.app.last().header("X-authentik-username"), None);
+    assert_eq!(site.signed_in().get("/").header("Authorization", &right).status(), 200);
+    assert_eq!(site.app.last().header("Authorization"), Some(right.as_str()));
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
+    assert_eq!(site.sso.count("/application/o/introspect/"), 0);
+
+    assert_eq!(site.get("/api/").header("Authorization", &right).status(), 200);
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("bob"));
+}
+
+#[test]
 fn an_internal_redirect_keeps_the_identity_of_accepted_credentials() {
     let site = Site::start(
         "authentik_provider wiki;

@@ -73,6 +73,7 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          authentik_unauth_paths ^/healthz$ ^/public/ \"^/with space/\";
          authentik_identity_headers Remote-User X-Department;
          authentik_strip_cookie on;
+         authentik_header_auth on;
          authentik_provider full {
              issuer https://sso.example.com/application/o/full/;
              client_id full-client;
@@ -108,6 +109,7 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
                  authentik_unauth_paths ^/location/;
                  authentik_identity_headers X-Other;
                  authentik_strip_cookie off;
+                 authentik_header_auth off;
              }
              location /off { authentik_provider off; return 200; }
              location /second { authentik_provider second; }

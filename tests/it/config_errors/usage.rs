@@ -232,6 +232,16 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "authentik_strip_cookie: \"yes\" is neither on nor off",
     ),
     (
+        "a word that is neither on nor off",
+        "authentik_header_auth no; # <-",
+        "authentik_header_auth: \"no\" is neither on nor off",
+    ),
+    (
+        "header authentication said twice",
+        "authentik_header_auth on; authentik_header_auth off; # <-",
+        "authentik_header_auth\" directive is duplicate",
+    ),
+    (
         "a zone without a size",
         "authentik_shared_zone zone=authentik; # <-",
         "authentik_shared_zone: ",
