@@ -3,24 +3,22 @@
 //! authentik is asked off the event loop, by one request per credential over all workers; what it
 //! says is kept in the zone for a while, under a keyed hash of the header.
 
+mod offer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use authentik_io::client::Client;
-use gate::cookie;
 use gate::credentials::{Credentials, zone_key};
 use gate::decision::Visitor;
 use gate::identity::{BasicAttributes, Rendered, SessionView, render};
 use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
 use gate::reason::Reason;
-use gate::secret::Secret;
-use gate::sender::Sender;
 use gate::store::{Key, Record, TooBig, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
-use crate::answers;
 use crate::core_server::{self, Cause, Unknown};
 use crate::endpoints::renewal;
 use crate::ngx::kept::Kept;
@@ -68,10 +66,10 @@ pub(crate) fn identify<'r>(
     let Some(presented) = presented(r, provider) else {
         // After an internal redirect: accepted and taken away by the location before.
         let consumed = r.existing_state().and_then(|state| state.consumed.get());
-        let known = consumed.map(|answer| known(r, provider, &answer)).transpose()?.flatten();
+        let known = consumed.map(|answer| known(r, provider, &answer, None)).transpose()?.flatten();
         return Ok(known.unwrap_or(Visitor::Stranger(reason)));
     };
-    let known = known(r, provider, &presented.answer)?;
+    let known = known(r, provider, &presented.answer, Some(&presented.credentials))?;
     if known.is_some() {
         single_flight::found(r, || presented.lease);
     }
@@ -81,11 +79,12 @@ pub(crate) fn identify<'r>(
 /// The `Authorization` header, if authentik could know it.
 fn presented(r: &Request<'_>, provider: &Provider) -> Option<Presented> {
     let header = r.header(b"authorization")?;
+    let credentials = Credentials::parse(header)?;
     Some(Presented {
-        credentials: Credentials::parse(header)?,
         zone: r.main_conf().zone()?,
-        answer: zone_key(provider, b"answer", header),
-        lease: zone_key(provider, b"lease", header),
+        answer: zone_key(provider, b"answer", &credentials),
+        lease: zone_key(provider, b"lease", &credentials),
+        credentials,
     })
 }
 
@@ -111,11 +110,12 @@ pub(crate) fn ask<'r>(
     put_question(r, provider, presented)
 }
 
-/// What the zone says of them.
+/// What the zone says of them; they are `None` when a location before has taken them away.
 fn known<'r>(
     r: &mut Request<'r>,
     provider: &Arc<Provider>,
     answer: &Key,
+    credentials: Option<&Credentials>,
 ) -> Result<Option<Visitor<'r>>, Fault> {
     let Some(bytes) = sessions::copy(r, answer)? else { return Ok(None) };
     let Some(view) = SessionView::over(bytes) else {
@@ -126,30 +126,14 @@ fn known<'r>(
     }
     r.remember(Kept::Record, bytes)?;
     r.state()?.consumed.set(Some(*answer));
-    if r.state()?.asked_credentials.replace(false) {
-        begin_session(r, provider, bytes, view.expires())?;
+    let is_fresh = r.state()?.asked_credentials.replace(false);
+    if let Some(credentials) = credentials {
+        let answer = offer::Answer { credentials, key: answer, bytes, is_fresh };
+        offer::session(r, provider, &answer, view.expires())?;
     }
     // Consumed: the application must not see it, fresh or not (authentik-outpost.md §14.2).
     r.remove_headers(|name, _| name == b"authorization")?;
     Ok(Some(Visitor::Known(view)))
-}
-
-/// A client that keeps cookies need not be asked for again.
-fn begin_session(
-    r: &mut Request<'_>,
-    provider: &Arc<Provider>,
-    record: &[u8],
-    expires: UnixTime,
-) -> Result<(), Fault> {
-    if answers::sender(r) == Sender::Nobody {
-        return Ok(());
-    }
-    let rendered = Rendered { record: Secret::new(record), expires };
-    if let Ok(id) = sessions::open(r, provider, &rendered) {
-        let life = expires.since(now());
-        r.add_response_header("Set-Cookie", &cookie::set_session(provider, &id, life))?;
-    }
-    Ok(())
 }
 
 /// Hands the question to a thread.

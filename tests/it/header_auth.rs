@@ -7,7 +7,8 @@ use authentik_standin::{Endpoint, Fault, ProviderSettings, WIKI_CLIENT_ID};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::harness::{Request, Site, eventually};
+use crate::harness::{Request, Response, Site, eventually, within};
+use crate::status::status;
 
 const PROTECTED: &str = "authentik_provider wiki;
      authentik_unauth_paths ^/public/;
@@ -47,8 +48,14 @@ fn a_token_of_the_provider_is_an_identity_and_does_not_reach_the_application() {
     assert_eq!(received.header("X-authentik-username"), Some("bob"));
     assert_eq!(received.header("Authorization"), None);
     assert_eq!(site.sso.count("/application/o/introspect/"), 1, "the answer is kept");
-    assert!(first.header("Set-Cookie").is_some_and(|c| c.starts_with("authentik_proxy_")));
-    assert_eq!(second.header("Set-Cookie"), None, "one session is enough");
+    let offered = |answer: &Response| {
+        let cookie = answer.header("Set-Cookie").expect("a session is offered").to_owned();
+        cookie.split(';').next().expect("a cookie").to_owned()
+    };
+    assert!(offered(&first).starts_with("authentik_proxy_"));
+    assert_eq!(offered(&first), offered(&second), "one session is enough");
+    assert_eq!(site.get("/api").header("Cookie", offered(&second)).status(), 200);
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("bob"));
 }
 
 #[test]
@@ -105,6 +112,46 @@ fn a_no_is_remembered_for_a_while() {
     assert_eq!(site.sso.count("/application/o/token/"), 1);
     assert_eq!(site.app.hits(), 0);
 }
+
+#[test]
+fn credentials_have_one_session_however_they_are_spelled_and_however_often_they_are_asked_about() {
+    let site = Site::builder()
+        .server(&format!(
+            "{PROTECTED}
+             location = /status.json {{ authentik_provider off; authentik_status format=json; }}"
+        ))
+        .start();
+    let right = basic("bob", APP_PASSWORD);
+    let ask = |header: &str| {
+        let answer = site.get("/api").header("Authorization", header).send();
+        assert_eq!(answer.status(), 200, "{header}");
+        let cookie = answer.header("Set-Cookie").expect("a session is offered");
+        cookie.split(';').next().expect("a cookie").to_owned()
+    };
+
+    let session = ask(&right);
+    for spelling in [&right, &right.replace("Basic ", "basic   "), &format!("{right} ")] {
+        assert_eq!(ask(spelling), session, "{spelling}");
+    }
+    assert_eq!(site.sso.count("/application/o/token/"), 1);
+    // Until authentik is asked anew.
+    within(KEPT, "the answer is forgotten", || {
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(ask(&right), session);
+        site.sso.count("/application/o/token/") == 2
+    });
+    assert_eq!(status(&site)["zone"]["sessions"], 1);
+
+    // Signed out, it stays dead, and what follows is another one.
+    let out = site.get("/outpost.goauthentik.io/sign_out").header("Cookie", &session);
+    assert_eq!(out.status(), 302);
+    assert_ne!(ask(&right), session);
+    assert_eq!(site.get("/api").header("Cookie", &session).status(), 401);
+    assert_eq!(status(&site)["zone"]["sessions"], 1);
+}
+
+/// An answer is believed for a minute; the machine may be busy.
+const KEPT: Duration = Duration::from_secs(150);
 
 #[test]
 fn authentik_is_asked_once_however_many_requests_bring_the_same_credentials() {

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
+use crate::cookie::SessionId;
 use crate::provider::Provider;
 use crate::question::Question;
 use crate::secret::Secret;
@@ -74,17 +75,37 @@ pub(crate) fn is_bearer(header: &[u8]) -> bool {
     after_scheme(header, b"bearer ").is_some()
 }
 
-/// Under which key the zone holds what authentik said of this header: keyed, so that nobody who
-/// reads the zone can try passwords against it, and bound to the provider.
+/// Under which key the zone holds what is known of these credentials: keyed, so that nobody who reads
+/// the zone can try passwords against it, and bound to the provider. However a header spells them,
+/// they are the same.
 #[must_use]
-pub fn zone_key(provider: &Provider, label: &[u8], header: &[u8]) -> Key {
+pub fn zone_key(provider: &Provider, label: &[u8], credentials: &Credentials) -> Key {
+    keyed_hash(provider, label, credentials, &[])
+}
+
+/// The session that these credentials have with the provider. The salt is all that the zone holds of
+/// it: without the credentials nobody can tell the id.
+#[must_use]
+pub fn session_id(provider: &Provider, credentials: &Credentials, salt: &Salt) -> SessionId {
+    SessionId::from_entropy(keyed_hash(provider, b"session id", credentials, salt))
+}
+
+/// Makes the session of one time another one than that of the next: an id that ended stays dead.
+pub type Salt = [u8; 32];
+
+fn keyed_hash(provider: &Provider, label: &[u8], credentials: &Credentials, salt: &[u8]) -> Key {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &provider.login_key.0);
     let mut context = hmac::Context::with_key(&key);
-    context.update(b"header authentication\0");
-    context.update(label);
-    context.update(b"\0");
-    context.update(&provider.key.0);
-    context.update(header);
+    let (scheme, first, second): (_, _, &[u8]) = match credentials {
+        Credentials::Bearer(token) => (&b"bearer"[..], token.expose(), &[]),
+        Credentials::Basic { username, password } => {
+            (&b"basic"[..], username.expose(), password.expose())
+        }
+    };
+    for part in [b"header authentication", label, &provider.key.0, salt, scheme, first, second] {
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part);
+    }
     let mut found = [0; 32];
     found.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
     found
@@ -150,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn the_same_header_at_another_provider_is_another_key() {
-        let header = b"Bearer abc";
-        let key = |provider: &Provider, label: &[u8]| zone_key(provider, label, header);
+    fn the_same_credentials_at_another_provider_have_another_key() {
+        let bearer = Credentials::parse(b"Bearer abc").unwrap();
+        let key = |provider: &Provider, label: &[u8]| zone_key(provider, label, &bearer);
         let (one, other) = (testing::provider(), testing::other_provider());
         assert_eq!(key(&one, b"answer"), key(&one, b"answer"));
         assert_ne!(key(&one, b"answer"), key(&other, b"answer"));
@@ -165,5 +186,40 @@ mod tests {
         renewed.succeed(&one, UnixTime(1_795_352_157));
         assert!(renewed.login_keys(UnixTime(1_795_352_157)).count() == 2);
         assert_ne!(key(&renewed, b"answer"), key(&one, b"answer"));
+    }
+
+    #[test]
+    fn credentials_have_one_key_however_they_are_spelled() {
+        let provider = testing::provider();
+        let key = |header: &str| {
+            zone_key(&provider, b"answer", &Credentials::parse(header.as_bytes()).unwrap())
+        };
+        // "foo:bar" and "foob:ar".
+        let one = key("Basic Zm9vOmJhcg==");
+        for (header, same) in [
+            ("basic Zm9vOmJhcg==", true),
+            ("Basic   Zm9vOmJhcg== ", true),
+            ("Basic Zm9vYjphcg==", false),
+            ("Basic Zm9vOmJheg==", false),
+            ("Bearer foobar", false),
+        ] {
+            assert_eq!(key(header) == one, same, "{header}");
+        }
+        assert_eq!(key("Bearer abc"), key("bEARER abc"));
+    }
+
+    #[test]
+    fn the_session_of_credentials_depends_on_them_the_provider_and_the_salt() {
+        let (one, other) = (testing::provider(), testing::other_provider());
+        let [abc, abd] =
+            ["Bearer abc", "Bearer abd"].map(|h| Credentials::parse(h.as_bytes()).unwrap());
+        let value = |provider, credentials, salt| {
+            session_id(provider, credentials, &[salt; 32]).to_cookie_value().to_string()
+        };
+        let id = value(&one, &abc, 1);
+        assert_eq!(id, value(&one, &abc, 1));
+        for another in [value(&other, &abc, 1), value(&one, &abd, 1), value(&one, &abc, 2)] {
+            assert_ne!(id, another);
+        }
     }
 }

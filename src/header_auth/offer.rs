@@ -1,0 +1,85 @@
+//! The session that goes with credentials.
+//!
+//! A client that keeps cookies need not be asked for its credentials again. One that keeps none has one
+//! session however often it comes: the same credentials, the same session, until it ends.
+
+use std::sync::Arc;
+
+use gate::cookie::{self, SessionId};
+use gate::credentials::{Credentials, Salt, session_id, zone_key};
+use gate::provider::Provider;
+use gate::sender::Sender;
+use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
+use gate::time::UnixTime;
+
+use crate::ngx::{Fault, Request, Zone, now};
+use crate::{answers, sessions, worker};
+
+/// What authentik said, as the zone has it.
+pub(super) struct Answer<'a> {
+    pub(super) credentials: &'a Credentials,
+    pub(super) key: &'a Key,
+    pub(super) bytes: &'a [u8],
+    /// This request has asked.
+    pub(super) is_fresh: bool,
+}
+
+/// Offers the session of accepted credentials by its cookie.
+pub(super) fn session(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    answer: &Answer<'_>,
+    expires: UnixTime,
+) -> Result<(), Fault> {
+    if answers::sender(r) == Sender::Nobody {
+        return Ok(());
+    }
+    let Some(zone) = r.main_conf().zone() else { return Ok(()) };
+    // Again where another worker has begun it meanwhile.
+    let id = (0..2).find_map(|_| id_of(zone, provider, answer, expires));
+    if let Some(id) = id {
+        let life = expires.since(now());
+        r.add_response_header("Set-Cookie", &cookie::set_session(provider, &id, life))?;
+    }
+    Ok(())
+}
+
+/// The id of the session, which is in the zone now.
+///
+/// The salt is a record of the user as the session is, so both end with a sign-out.
+fn id_of(
+    zone: Zone,
+    provider: &Provider,
+    answer: &Answer<'_>,
+    expires: UnixTime,
+) -> Option<SessionId> {
+    let time = now();
+    let name = zone_key(provider, b"session", answer.credentials);
+    let known = zone.with(|table| salt_of(table, &name, time))?;
+    let salt = known.or_else(worker::random)?;
+    let id = session_id(provider, answer.credentials, &salt);
+    let key = id.zone_key(&provider.key);
+    let is_there = || zone.with(|table| table.find(&key, time).is_some());
+    if known.is_some() && !answer.is_fresh && is_there() == Some(true) {
+        return Some(id);
+    }
+    let owner = sessions::owner_of(answer.bytes);
+    let session = Record::new(key, owner, kind::SESSION, expires, answer.bytes).ok()?;
+    let salt = Record::new(name, owner, kind::CREDENTIALS, expires, &salt).ok()?;
+    let begin = |table: &mut Table<'_>| -> Result<Option<Inserted>, Unstored> {
+        // Who was signed out meanwhile has no answer any more, and must not get a session.
+        if table.find(answer.key, time).is_none() || salt_of(table, &name, time) != known {
+            return Ok(None);
+        }
+        table.insert(&salt, time)?;
+        table.insert(&session, time).map(Some)
+    };
+    let inserted = zone.with(begin)?.ok()??;
+    sessions::warn_if_full(&inserted);
+    Some(id)
+}
+
+fn salt_of(table: &mut Table<'_>, name: &Key, time: UnixTime) -> Option<Salt> {
+    let mut salt = Salt::default();
+    table.find(name, time)?.copy_into(&mut salt).then_some(salt)
+}
