@@ -224,8 +224,12 @@ ngx_http_authentik_check_conf(ngx_conf_t *cf)
 
 /*
  * What nothing tells before there is a request: where it has its bit-fields and what is behind them,
- * and the size of connections and events. Only for requests that are no sub-requests. A wrong place
- * gives another value somewhere: nginx begins with two odd numbers, and repeats the version.
+ * and the size of connections and events. A sub-request is not asked, but the one it belongs to. A wrong
+ * place gives another value somewhere: nginx begins with two odd numbers, and repeats the version. Some
+ * build nginx with another NGX_HTTP_MAX_SUBREQUESTS, a round one.
+ *
+ * 0: something lies elsewhere. 1: nothing does. 2: nothing does that an internal request tells; nginx may
+ * not have been able to read it, and then it has neither version nor headers.
  */
 
 ngx_uint_t
@@ -234,23 +238,32 @@ ngx_http_authentik_check_request(const ngx_http_request_t *r)
     const ngx_connection_t    *c;
     const ngx_http_log_ctx_t  *log;
 
-    if (r->signature != NGX_HTTP_MODULE || r->main != r) {
+    if (r->signature != NGX_HTTP_MODULE) {
         return 0;
     }
 
+    r = r->main;
     c = r->connection;
     log = c->log->data;
 
-    return (r->internal ? r->uri_changes <= NGX_HTTP_MAX_URI_CHANGES
-                        : r->uri_changes == NGX_HTTP_MAX_URI_CHANGES + 1)
-           && r->subrequests == NGX_HTTP_MAX_SUBREQUESTS + 1
+    if (r->signature != NGX_HTTP_MODULE
+        || r->subrequests % 50 != 1
+        || r->headers_out.headers.size != sizeof(ngx_table_elt_t)
+        || c->read->data != c
+        || c->write->data != c
+        || log->request != r
+        || ngx_cycle->connections[1].read != &ngx_cycle->read_events[1]
+        || ngx_cycle->connections[1].write != &ngx_cycle->write_events[1])
+    {
+        return 0;
+    }
+
+    if (r->internal) {
+        return r->uri_changes <= NGX_HTTP_MAX_URI_CHANGES ? 2 : 0;
+    }
+
+    return r->uri_changes == NGX_HTTP_MAX_URI_CHANGES + 1
            && (r->http_version >= NGX_HTTP_VERSION_20
                || r->http_version == (ngx_uint_t) r->http_major * 1000 + r->http_minor)
-           && r->headers_in.headers.size == sizeof(ngx_table_elt_t)
-           && r->headers_out.headers.size == sizeof(ngx_table_elt_t)
-           && c->read->data == c
-           && c->write->data == c
-           && log->current_request == r
-           && ngx_cycle->connections[1].read == &ngx_cycle->read_events[1]
-           && ngx_cycle->connections[1].write == &ngx_cycle->write_events[1];
+           && r->headers_in.headers.size == sizeof(ngx_table_elt_t);
 }

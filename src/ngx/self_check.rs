@@ -43,7 +43,7 @@ pub(super) unsafe fn configuration(cf: *mut ngx_conf_t) -> Result<(), ()> {
     Err(())
 }
 
-/// Whether requests are what we take them for; asked until a first one has said so.
+/// Whether requests are what we take them for; asked until a first one has said all.
 ///
 /// # Safety
 /// `r` is live.
@@ -54,11 +54,11 @@ pub(super) unsafe fn request(r: *const ngx_http_request_t) -> bool {
         return true;
     }
     // SAFETY: by this function's contract.
-    let passed = unsafe { ngx_http_authentik_check_request(r) != 0 };
-    if passed {
-        PASSED.store(true, Ordering::Relaxed);
-    } else {
-        log::cycle(Level::Alert, format_args!("the request is answered 500: {ELSEWHERE}"));
+    let found = unsafe { ngx_http_authentik_check_request(r) };
+    match found {
+        0 => log::cycle(Level::Alert, format_args!("the request is answered 500: {ELSEWHERE}")),
+        1 => PASSED.store(true, Ordering::Relaxed),
+        _ => {}
     }
-    passed
+    found != 0
 }

@@ -56,6 +56,25 @@ fn a_request_that_nginx_cannot_read_brings_no_claims_to_an_open_error_page() {
 }
 
 #[test]
+fn a_first_request_that_nginx_cannot_read_is_no_fault_of_the_build() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         error_page 400 /open/400;
+         location / { proxy_pass http://app; }
+         location /open/ { authentik_provider off; auth_request /ask; proxy_pass http://app; }
+         location /ask { internal; authentik_provider off; proxy_pass http://app; }",
+    );
+
+    for line in ["GET /%zz HTTP/1.1", "GET / HTTP/1.x", "GET / HTTP/7.0", "?"] {
+        let mut connection = Connection::open(site.address());
+        connection.send(format!("{line}\r\nHost: x\r\n\r\n"));
+        connection.response();
+    }
+
+    assert_eq!(site.get("/").status(), 401);
+}
+
+#[test]
 fn a_visitor_who_is_known_stays_known_when_nginx_sends_the_request_on() {
     let site = Site::start(
         "authentik_provider wiki;
