@@ -8,7 +8,7 @@
 #   functions that are tests                 names in docs/security.md and docs/living-together.md
 #                                            (this direction only)
 #   attacks S01 to S50                       rows of the tables in docs/security.md, each with a test
-#   nginx's structures in src/ngx            rows in build/layout.rs; of their fields see ci/fence
+#   nginx's structures in crates/nginx/src   rows in crates/nginx/build/layout.rs; of their fields see ci/fence
 #
 # A list that comes out empty fails: the check has lost its input.
 set -eu
@@ -47,10 +47,10 @@ main() {
     agree attack "$lists/attacks" "the list of attacks" "$lists/attacks.md" docs/security.md
 
     structures >"$lists/structures"
-    grep -o '"ngx_[a-z0-9_]*_t"' build/layout.rs | tr -d '"' | sort -u >"$lists/layout"
-    [ -s "$lists/structures" ] || lost structure src/ngx
+    grep -o '"ngx_[a-z0-9_]*_t"' crates/nginx/build/layout.rs | tr -d '"' | sort -u >"$lists/layout"
+    [ -s "$lists/structures" ] || lost structure crates/nginx/src
     comm -23 "$lists/structures" "$lists/layout" |
-        sed 's,.*,drift: structure "&" (in src/ngx) has no row in build/layout.rs,' >"$lists/drift"
+        sed 's,.*,drift: structure "&" (in crates/nginx/src) has no row in crates/nginx/build/layout.rs,' >"$lists/drift"
     report
 
     [ -z "$drifted" ] || exit 1
@@ -76,7 +76,7 @@ reasons() {
 
 # Names of nginx's types in the fence, without those of numbers and without a second name of one.
 structures() {
-    cat src/ngx/*.rs | sed 's,//.*,,' | grep -o '\bngx_[a-z0-9_]*_t\b' | sort -u |
+    cat crates/nginx/src/*.rs | sed 's,//.*,,' | grep -o '\bngx_[a-z0-9_]*_t\b' | sort -u |
         grep -vxE 'ngx_(int|uint|msec|http_variable_value)_t'
 }
 

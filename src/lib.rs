@@ -34,6 +34,7 @@ mod flights;
 mod forward;
 mod header_auth;
 #[allow(unsafe_code, reason = "the fence")]
+#[path = "../crates/nginx/src/lib.rs"]
 mod ngx;
 mod outpost;
 mod phases;

@@ -1,7 +1,7 @@
-//! Bindings of everything in build/layout.rs, and of nothing else that lies in memory.
+//! Bindings of everything in crates/nginx/build/layout.rs, and of nothing else that lies in memory.
 
 #[allow(dead_code, reason = "some of it is asked of the C compiler only")]
-#[path = "../../../build/layout.rs"]
+#[path = "../../../crates/nginx/build/layout.rs"]
 mod layout;
 
 use std::env;
@@ -18,7 +18,7 @@ const HEADERS: &str = "#include <ngx_config.h>\n#include <ngx_core.h>\n#include 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=DEP_NGINX_INCLUDE");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=../../../build/layout.rs");
+    println!("cargo::rerun-if-changed=../../../crates/nginx/build/layout.rs");
 
     let include = env::var("DEP_NGINX_INCLUDE")?;
     let directories = env::split_paths(&include).map(|path| format!("-I{}", path.display()));

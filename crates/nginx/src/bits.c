@@ -12,7 +12,7 @@
 #include <ngx_http.h>
 
 
-/* src/ngx/pool.rs relies on it. */
+/* crates/nginx/src/pool.rs relies on it. */
 typedef char  ngx_http_authentik_pools_align[
                               NGX_ALIGNMENT >= sizeof(unsigned long) ? 1 : -1];
 

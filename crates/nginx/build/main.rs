@@ -26,9 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // ci/fence runs this, too.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let root = root.filter(|directory| directory.join("build/layout.rs").exists()).last();
+    let root =
+        root.filter(|directory| directory.join("crates/nginx/build/layout.rs").exists()).last();
     let root = root.ok_or("the repository is not complete")?;
-    println!("cargo::rerun-if-changed={}", root.join("build").display());
+    println!("cargo::rerun-if-changed={}", root.join("crates/nginx/build").display());
 
     // Told by nginx-sys, which read it from the nginx sources.
     let version: u32 = env::var("DEP_NGINX_VERSION_NUMBER")?.parse()?;
@@ -44,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     probe::run(&compiler(Patch::of(&["probe"]))?, linked_headers)?;
     for (name, patch) in [("bits", None), ("self_check", Patch::of(&["conf", "request"]))] {
-        let file = root.join("src/ngx").join(name).with_extension("c");
+        let file = root.join("crates/nginx/src").join(name).with_extension("c");
         println!("cargo::rerun-if-changed={}", file.display());
         compiler(patch)?.file(file).try_compile(&format!("ngx_http_authentik_{name}"))?;
     }
