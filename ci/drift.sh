@@ -3,7 +3,7 @@
 #
 #   directives in src/conf/directives.rs     headings in docs/directives.md
 #   keys in src/conf/{provider,outpost}.rs   headings of the fourth level there
-#   names in src/variables.rs                rows of the table of variables there
+#   names in src/request/variables.rs        rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
 #   functions that are tests                 names in docs/security.md and docs/living-together.md
 #                                            (this direction only)
@@ -28,9 +28,9 @@ main() {
     sed -n '/^#### /p' docs/directives.md | grep -o '`[a-z_]*`' | tr -d '`' | sort -u >"$lists/keys.md"
     agree key "$lists/keys" "src/conf" "$lists/keys.md" docs/directives.md
 
-    sed -n 's/.*name: "\(authentik_[a-z_]*\)".*/\1/p' src/variables.rs | sort -u >"$lists/variables"
+    sed -n 's/.*name: "\(authentik_[a-z_]*\)".*/\1/p' src/request/variables.rs | sort -u >"$lists/variables"
     sed -n 's/^| `$\(authentik_[a-z_]*\)` |.*/\1/p' docs/directives.md | sort -u >"$lists/variables.md"
-    agree variable "$lists/variables" src/variables.rs "$lists/variables.md" docs/directives.md
+    agree variable "$lists/variables" src/request/variables.rs "$lists/variables.md" docs/directives.md
 
     reasons crates/gate/src/reason.rs >"$lists/reasons"
     headings docs/reasons.md '[a-z0-9-]*' >"$lists/reasons.md"

@@ -59,6 +59,6 @@ pub(crate) static TABLE: &[Row] = &[
     ),
     Row::location(c"authentik_status", LOCATION_ONLY, NONE_OR_ONE, status::set_status),
     #[cfg(feature = "bench-seed")]
-    crate::bench::row(),
+    crate::testing::bench::row(),
     Row::end(),
 ];

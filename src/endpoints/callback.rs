@@ -17,12 +17,13 @@ use gate::status::Status;
 use super::exchange::Exchange;
 use super::renewal::{self, Renewed};
 use super::sign_in;
-use crate::core_server::{self, Unknown};
-use crate::flights::SignIn;
+use crate::authentik::core_server::{self, Unknown};
+use crate::authentik::worker::{self, Answer, Asked};
+use crate::endpoints::flights::SignIn;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now};
-use crate::worker::{self, Answer, Asked};
-use crate::{answers, sessions};
+use crate::request::answers;
+use crate::visitor::sessions;
 
 /// A sign-in whose cookie is missing is begun anew this often before the visitor is told.
 const RESTARTS: u8 = 2;
@@ -180,7 +181,7 @@ fn exchange(
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
     let sign_in = SignIn::new(state, code);
     #[cfg(feature = "suspend-all")]
-    let breaks = crate::defect::is_wanted(r, "thread");
+    let breaks = crate::testing::defect::is_wanted(r, "thread");
     let asked = worker::ask(r, &provider.key, sign_in, move |client, deadline| {
         #[cfg(feature = "suspend-all")]
         assert!(!breaks, "on purpose, in a thread");

@@ -11,7 +11,7 @@ use gate::secret::Secret;
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
-use crate::worker::Answer;
+use crate::authentik::worker::Answer;
 
 /// All that is needed away from the request.
 pub(super) struct Exchange {

@@ -2,6 +2,8 @@
 
 mod callback;
 mod exchange;
+pub(crate) mod flights;
+pub(crate) mod forward;
 pub(crate) mod renewal;
 pub(crate) mod sign_in;
 mod sign_out;
@@ -18,8 +20,9 @@ use gate::status::Status;
 use crate::conf::Auto;
 use crate::ngx::kept::Kept;
 use crate::ngx::{Fault, Flow, Request};
-use crate::providers::{self, Chosen};
-use crate::{answers, sessions};
+use crate::request::answers;
+use crate::visitor::providers::{self, Chosen};
+use crate::visitor::sessions;
 
 /// Answers the request if it is for one of the endpoints.
 pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {

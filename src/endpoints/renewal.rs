@@ -18,12 +18,12 @@ use gate::time::UnixTime;
 use ring::digest;
 
 use super::exchange::judge;
-use crate::core_server::{self, Cause, Unknown};
+use crate::authentik::core_server::{self, Cause, Unknown};
+use crate::authentik::single_flight;
+use crate::authentik::worker::Answer;
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::outpost::{self, Called};
-use crate::providers;
-use crate::single_flight;
-use crate::worker::Answer;
+use crate::visitor::providers;
 
 /// For one provider settings are called for once in this time, in seconds.
 const CALL: u64 = 60;

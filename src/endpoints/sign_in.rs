@@ -9,9 +9,11 @@ use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::status::Status;
 
-use crate::core_server::{self, Unknown};
+use crate::authentik::core_server::{self, Unknown};
+use crate::authentik::worker;
 use crate::ngx::{Fault, Flow, Request, now};
-use crate::{answers, sessions, worker};
+use crate::request::answers;
+use crate::visitor::sessions;
 
 /// What comes of beginning a sign-in.
 pub(crate) enum Begun {

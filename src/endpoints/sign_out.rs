@@ -11,10 +11,11 @@ use gate::status::Status;
 use url::form_urlencoded;
 
 use super::{providers_here, sign_in};
-use crate::core_server::{self, Unknown};
+use crate::authentik::core_server::{self, Unknown};
 use crate::ngx::kept::Kept;
 use crate::ngx::{Fault, Flow, Request};
-use crate::{answers, sessions};
+use crate::request::answers;
+use crate::visitor::sessions;
 
 /// Longest token that is sent along, in bytes: a request line may have 8 kB (nginx's default).
 const LONGEST_HINT: usize = 6 * 1024;

@@ -16,12 +16,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::herald::Herald;
 use super::mailbox::{Mail, Mailbox};
 use super::recheck::Rhythm;
+use crate::authentik::worker::spawn;
 use crate::conf::OutpostConf;
 use crate::ngx::bell::Bell;
 use crate::ngx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
 use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;
-use crate::worker::spawn;
 
 /// How often the thread looks around without having been called: whether the holder of the tenure is
 /// silent, whether this worker is leaving. A few times within [`LOST_AFTER`](gate::outpost::LOST_AFTER).

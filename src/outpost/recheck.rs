@@ -18,9 +18,11 @@ use gate::question::{CoreError, Endpoints, Question};
 use gate::secret::Secret;
 use gate::token::TokenFlaw;
 
+use crate::authentik::worker;
 use crate::ngx::wakeup::Sender;
 use crate::ngx::{Zone, now};
-use crate::{outpost, sessions, worker};
+use crate::outpost;
+use crate::visitor::sessions;
 
 /// How long authentik may take for one.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -11,12 +11,14 @@ use gate::status::Status;
 use gate::upstream;
 
 use crate::conf::LocationConf;
+use crate::endpoints::forward;
 use crate::endpoints::sign_in;
-use crate::header_auth;
 use crate::ngx::header_list::{HeaderName, NewHeader};
 use crate::ngx::{Fault, Flow, Request};
-use crate::providers::{self, Chosen};
-use crate::{answers, forward, sessions};
+use crate::request::answers;
+use crate::visitor::header_auth;
+use crate::visitor::providers::{self, Chosen};
+use crate::visitor::sessions;
 
 /// Called again whenever a waiting request is woken.
 pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -27,11 +29,11 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(Flow::Suspended); // the client's socket woke us, not the answer
     }
     #[cfg(feature = "suspend-all")]
-    if let Some(flow) = crate::worker::suspend_once(r)? {
+    if let Some(flow) = crate::authentik::worker::suspend_once(r)? {
         return Ok(flow);
     }
     #[cfg(feature = "suspend-all")]
-    crate::defect::at(r, "access");
+    crate::testing::defect::at(r, "access");
     let location = r.location();
     if let Some(trusted) = location.asked_by() {
         return forward::answer(r, trusted);
@@ -156,7 +158,7 @@ fn set_identity_headers<'r>(
     }
     r.state()?.headers_set.set(true);
     #[cfg(feature = "suspend-all")]
-    crate::defect::at(r, "admission");
+    crate::testing::defect::at(r, "admission");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Post-read: before rewrite rules and access modules see the request.
 
 use crate::endpoints;
-use crate::forward;
+use crate::endpoints::forward;
 use crate::ngx::{Fault, Flow, Request};
 
 /// Strips what clients claim, makes `Host` say what is judged, then hands over requests to the module's own endpoints.
@@ -17,7 +17,7 @@ pub(crate) fn post_read(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(Flow::Suspended);
     }
     #[cfg(feature = "suspend-all")]
-    crate::defect::at(r, "post-read");
+    crate::testing::defect::at(r, "post-read");
     r.remove_claimed_headers(&server.identity_headers)?;
     r.settle_host()?;
     if server.asked_by_proxies {

@@ -5,7 +5,7 @@ use gate::identity::SessionView;
 
 use crate::ngx::kept::Kept;
 use crate::ngx::{Fault, Flow, Request};
-use crate::sessions;
+use crate::visitor::sessions;
 
 /// Takes back what an earlier location said of the visitor, and hides our cookies.
 pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -14,7 +14,7 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(Flow::Next);
     }
     #[cfg(feature = "suspend-all")]
-    crate::defect::at(r, "preaccess");
+    crate::testing::defect::at(r, "preaccess");
     if r.is_internal() {
         forget_visitor(r)?;
         // Also when nobody set any: an error page of a request that nginx could not even read (400,

@@ -14,7 +14,7 @@ use super::guard::{self, Fault, Flow};
 use super::{Request, pool, self_check, variables};
 use crate::conf::{LocationConf, MainConf, location, needs};
 use crate::phases;
-use crate::status;
+use crate::request::status;
 
 pub(super) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: phase handlers get a live request, on the event-loop thread.

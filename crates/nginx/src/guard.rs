@@ -12,7 +12,7 @@ use ngx::ffi::{
 
 use super::log::{self, Level};
 use super::{Request, respond};
-use crate::answers;
+use crate::request::answers;
 
 /// How a request goes on after one of our phase handlers.
 #[derive(Debug)]

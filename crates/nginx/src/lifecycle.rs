@@ -9,8 +9,8 @@ use ngx::ffi::{
 
 use super::guard;
 use super::module;
+use crate::authentik::worker;
 use crate::conf::{MainConf, in_use};
-use crate::worker;
 
 /// nginx calls this in the master, when nothing of a configuration can fail any more.
 pub(super) unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {

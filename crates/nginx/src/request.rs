@@ -18,7 +18,7 @@ use super::guard::Fault;
 use super::log::{self, Level};
 use super::module;
 use crate::conf::{LocationConf, MainConf, ServerConf};
-use crate::state::RequestState;
+use crate::request::state::RequestState;
 
 /// The request of a callback. `'r` is the callback: what is borrowed from the request's pool lives
 /// at least that long. It is invariant: nothing that lives shorter passes for a part of the pool.

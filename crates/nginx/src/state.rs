@@ -9,7 +9,7 @@ use super::bits;
 use super::guard::Fault;
 use super::module::ctx_index;
 use super::pool;
-use crate::state::RequestState;
+use crate::request::state::RequestState;
 
 /// The state of `r`, made when there is none.
 ///

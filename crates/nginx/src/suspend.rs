@@ -20,7 +20,7 @@ use super::Request;
 use super::bits;
 use super::guard::{self, Fault};
 use super::pool;
-use crate::state::RequestState;
+use crate::request::state::RequestState;
 
 /// Names one wait of one request; never used twice in a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -49,7 +49,7 @@ impl Drop for Ticker {
 }
 
 unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
-    guard::event("timer", crate::worker::tick);
+    guard::event("timer", crate::authentik::worker::tick);
     // SAFETY: nginx passes the event of a live `Inner`, which begins with it; `tick` drops no ticker.
     unsafe { bits::add_timer(event, (*event.cast::<Inner>()).every) };
 }

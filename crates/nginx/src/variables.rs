@@ -1,4 +1,4 @@
-//! `$authentik_…`: registered here, decided in [`crate::variables`].
+//! `$authentik_…`: registered here, decided in [`crate::request::variables`].
 //!
 //! authentik's `auth_request` recipe makes variables of the same names, and so may anybody. On a
 //! server that does not use the module they are the others', as if it were not loaded: whoever defines
@@ -13,7 +13,7 @@ use ngx::ffi::{
 };
 
 use super::{Request, bits, bytes, guard, module};
-use crate::variables::{TABLE, Variable};
+use crate::request::variables::{TABLE, Variable};
 
 /// What others make of our names, in the order of [`TABLE`].
 #[derive(Default)]

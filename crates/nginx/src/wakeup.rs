@@ -100,6 +100,6 @@ unsafe extern "C" fn on_signal(event: *mut ngx_event_t) {
             bits::clear_ready(event);
             ngx_handle_read_event(event, 0);
         }
-        crate::worker::deliver();
+        crate::authentik::worker::deliver();
     });
 }

@@ -15,11 +15,11 @@ use gate::time::UnixTime;
 use gate::token::{KeySet, Keys};
 use ring::digest;
 
+use crate::authentik::single_flight::{self, LEASE};
+use crate::authentik::worker;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::sessions::{self, copy_out};
-use crate::single_flight::{self, LEASE};
-use crate::worker;
+use crate::visitor::sessions::{self, copy_out};
 
 /// A document this old is fetched again by the next sign-in, in seconds.
 const FRESH: u64 = 3600;

@@ -141,7 +141,7 @@ pub(crate) fn open(
     rendered: &Rendered,
 ) -> Result<SessionId, Reason> {
     let zone = r.main_conf().zone().ok_or(Reason::Internal)?;
-    let id = SessionId::from_entropy(crate::worker::random().ok_or(Reason::Internal)?);
+    let id = SessionId::from_entropy(crate::authentik::worker::random().ok_or(Reason::Internal)?);
     let owner = owner_of(rendered.record.expose());
     let key = id.zone_key(&provider.key);
     let record = Record::new(key, owner, kind::SESSION, rendered.expires, rendered.record.expose())

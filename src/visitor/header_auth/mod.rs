@@ -19,14 +19,14 @@ use gate::store::{Key, Record, TooBig, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
-use crate::core_server::{self, Cause, Unknown};
+use crate::authentik::core_server::{self, Cause, Unknown};
+use crate::authentik::single_flight::{self, LEASE};
+use crate::authentik::worker;
 use crate::endpoints::renewal;
 use crate::ngx::kept::Kept;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::sessions;
-use crate::single_flight::{self, LEASE};
-use crate::worker;
+use crate::visitor::sessions;
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
 const YES_KEPT: u64 = 60;

@@ -20,11 +20,11 @@ use gate::outpost::{Directory, Origin, OutpostSettings};
 use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
 use self::recheck::{Recheck, Rhythm};
+use crate::authentik::worker;
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::log::{self, Level};
 use crate::ngx::wakeup::Sender;
-use crate::sessions;
-use crate::worker;
+use crate::visitor::sessions;
 
 struct Post {
     mailbox: Arc<Mailbox>,

@@ -19,9 +19,9 @@ use gate::time::UnixTime;
 
 use crate::ngx::log::{Level, printable};
 use crate::ngx::{Fault, Flow, Request, now};
-use crate::state::Decided;
-use crate::status;
-use crate::{providers, sessions};
+use crate::request::state::Decided;
+use crate::request::status;
+use crate::visitor::{providers, sessions};
 
 /// What clients are told to wait before they try again, in seconds.
 const RETRY_AFTER: &str = "5";

@@ -8,13 +8,13 @@ use gate::reason::Reason;
 use gate::status::Status;
 use gate::store::Key;
 
+use crate::authentik::single_flight::Scout;
+use crate::authentik::worker::Answer;
+use crate::endpoints::flights::Place;
 use crate::endpoints::renewal::Renewal;
-use crate::flights::Place;
 use crate::ngx::kept::Shelf;
 use crate::ngx::suspend::Suspension;
-use crate::providers::{OfForwarded, OfHost};
-use crate::single_flight::Scout;
-use crate::worker::Answer;
+use crate::visitor::providers::{OfForwarded, OfHost};
 
 /// One per request that needs it. Cells, because nothing of nginx's is exclusive.
 #[derive(Default)]

@@ -26,8 +26,9 @@ use crate::ngx::cidr::Addresses;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request};
 use crate::phases::access::identity_headers;
-use crate::providers::{self, Chosen};
-use crate::{answers, header_auth, sessions};
+use crate::request::answers;
+use crate::visitor::providers::{self, Chosen};
+use crate::visitor::{header_auth, sessions};
 
 /// Answers whatever comes to the location. Called again whenever a waiting request is woken.
 pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, Fault> {

@@ -6,7 +6,7 @@ use gate::outpost::Certificate;
 use crate::ngx::Request;
 use crate::ngx::kept::Kept;
 use crate::outpost;
-use crate::providers;
+use crate::visitor::providers;
 
 /// One variable: its name without `$`, and how its value is found.
 pub(crate) struct Variable {

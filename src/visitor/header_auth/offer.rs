@@ -12,8 +12,10 @@ use gate::sender::Sender;
 use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
 use gate::time::UnixTime;
 
+use crate::authentik::worker;
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::{answers, sessions, worker};
+use crate::request::answers;
+use crate::visitor::sessions;
 
 /// What authentik said, as the zone has it.
 pub(super) struct Answer<'a> {

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use gate::store::{Key, Owner, Record, TooBig, kind, lease};
 
+use crate::authentik::worker;
 use crate::ngx::lifecycle::uptime_millis;
 use crate::ngx::suspend::{self, Ticket};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::sessions;
-use crate::worker;
+use crate::visitor::sessions;
 
 /// How long one question may take until another worker may ask, in seconds.
 pub(crate) const LEASE: u64 = 12;

@@ -20,10 +20,10 @@ use gate::reason::Reason;
 use gate::token::TokenFlaw;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::authentik::core_server::{self, Fetched};
+use crate::authentik::single_flight;
 use crate::conf::MainConf;
-use crate::core_server::{self, Fetched};
-use crate::flights::{self, Found, SignIn};
-use crate::header_auth::{self, Judged};
+use crate::endpoints::flights::{self, Found, SignIn};
 use crate::ngx::lifecycle::{give_way, with_signals_blocked, worker_number};
 use crate::ngx::log::{self, Level};
 use crate::ngx::suspend::{self, Ticket};
@@ -31,9 +31,9 @@ use crate::ngx::ticker::Ticker;
 use crate::ngx::wakeup::Wakeup;
 use crate::ngx::{Fault, Request, Zone};
 use crate::outpost;
-use crate::single_flight;
-use crate::status;
-use crate::sweep;
+use crate::request::status;
+use crate::visitor::header_auth::{self, Judged};
+use crate::visitor::sweep;
 use limits::{CREDENTIALS, SIGN_INS};
 #[cfg(feature = "suspend-all")]
 pub(crate) use round_trip::suspend_once;
@@ -124,7 +124,7 @@ pub(crate) fn start(conf: &MainConf) {
             WORKER.set(Some(Rc::new(worker)));
             outpost::start(conf, sender);
             #[cfg(feature = "bench-seed")]
-            crate::bench::seed(conf);
+            crate::testing::bench::seed(conf);
         }
         Err(error) => {
             let hint = "known sessions work, nobody can sign in";

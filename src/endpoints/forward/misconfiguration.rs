@@ -6,9 +6,11 @@ use gate::outpost::Misconfiguration;
 use gate::store::Key;
 use ring::digest;
 
+use crate::authentik::{single_flight, worker};
 use crate::ngx::Request;
 use crate::ngx::log::printable;
-use crate::{outpost, providers, single_flight, worker};
+use crate::outpost;
+use crate::visitor::providers;
 
 /// One is reported in this time, by all workers together, in seconds.
 const ONCE_IN: u64 = 60;

@@ -1,0 +1,11 @@
+//! Asking authentik, off the event loop.
+//!
+//! | module | has |
+//! |---|---|
+//! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
+//! | [`single_flight`] | one question at a time over all workers |
+//! | [`worker`] | the threads of a worker: questions out, answers in |
+
+pub(crate) mod core_server;
+pub(crate) mod single_flight;
+pub(crate) mod worker;

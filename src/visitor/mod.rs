@@ -1,0 +1,13 @@
+//! Who sends a request, and which provider it belongs to.
+//!
+//! | module | has |
+//! |---|---|
+//! | [`providers`] | the provider of a request: by its location, or by its host |
+//! | [`sessions`] | the gate's table, joined to the mapped zone |
+//! | [`header_auth`] | Bearer and Basic, checked with authentik |
+//! | [`sweep`] | expired records go in time |
+
+pub(crate) mod header_auth;
+pub(crate) mod providers;
+pub(crate) mod sessions;
+pub(crate) mod sweep;
