@@ -73,7 +73,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Everything between `<style>` and `</style>`.
-const STYLE: &str = include_str!("page/style.css");
+const STYLE: &str = include_str!("style.css");
 
 impl Page<'_> {
     /// The document, UTF-8.

@@ -18,7 +18,7 @@ pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Everything between `<style>` and `</style>`.
-pub(super) const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("../style.css");
 
 pub(super) fn render(report: &Report) -> String {
     let (class, state) = state(report.outpost.as_ref());

@@ -21,7 +21,7 @@ const TRUSTED: &str = "ssl_trusted_certificate %%PREFIX%%/cert.pem;";
 
 /// The sample with this machine's places: names stay what they are.
 fn sample() -> String {
-    let text = include_str!("../../nginx-conf/authentik-server.conf");
+    let text = include_str!("../../../nginx-conf/authentik-server.conf");
     let mut local = text.to_owned();
     for (written, here, times) in [
         ("server 127.0.0.1:9000;", "server %%SSO_ADDRESS%%;", 1),
