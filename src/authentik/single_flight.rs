@@ -88,11 +88,11 @@ pub(crate) fn has_waited_enough(r: &Request<'_>) -> Result<bool, Fault> {
 }
 
 /// Seconds of the clock that nobody sets.
-fn clock() -> u64 {
+pub(crate) fn clock() -> u64 {
     uptime_millis() / 1000
 }
 
-/// Lets the request wait for who has the lease.
+/// Lets the request wait for who has the lease, or for what somebody has called for under its key.
 pub(crate) fn wait(r: &mut Request<'_>, lease: Key) -> Result<(), Fault> {
     if scouts(r, lease)? {
         r.suspend(LOOK)?;

@@ -6,7 +6,6 @@
 //! minute for a provider, over all workers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gate::identity::Rendered;
 use gate::provider::Provider;
@@ -14,7 +13,6 @@ use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::Key;
-use gate::time::UnixTime;
 use ring::digest;
 
 use super::exchange::judge;
@@ -27,9 +25,7 @@ use crate::visitor::providers;
 
 /// For one provider settings are called for once in this time, in seconds.
 const CALL: u64 = 60;
-/// How often a request looks whether they have come.
-const LOOK: Duration = Duration::from_millis(200);
-/// How long it waits for them, in seconds: the code is good for a minute.
+/// How long a request waits for them, in seconds: the code is good for a minute.
 const WAIT: u64 = 30;
 
 /// What was found to be outdated by one sign-in.
@@ -46,8 +42,8 @@ pub(crate) struct Renewal {
 enum Stage {
     /// The keys were outdated.
     Keys,
-    /// The settings were called for.
-    Settings(Called, UnixTime),
+    /// The settings were called for; until when they are waited for, by the clock of leases.
+    Settings(Called, u64),
     /// Everything is as new as it gets.
     Done,
 }
@@ -188,10 +184,12 @@ fn step(
         renewal.stage = settings(r, provider);
     }
     if let Stage::Settings(called, until) = renewal.stage {
-        if !outpost::has_answered(called) && now() < until {
-            r.suspend(LOOK)?;
+        let key = call_key(provider, Cause::SignIn);
+        if !outpost::has_answered(called) && single_flight::clock() < until {
+            single_flight::wait(r, key)?;
             return Ok(Renewed::Waiting);
         }
+        single_flight::found(r, || key);
         renewal.stage = Stage::Done;
     }
     if let (None, Some(newer)) = (&renewal.newer, is_replaced(r, provider)) {
@@ -211,7 +209,7 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
         true => outpost::call(),
         false => outpost::last_call(),
     };
-    called.map_or(Stage::Done, |called| Stage::Settings(called, now().plus(WAIT)))
+    called.map_or(Stage::Done, |called| Stage::Settings(called, single_flight::clock() + WAIT))
 }
 
 /// The provider as it is now, if that differs from the one at hand.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use authentik_standin::{Endpoint, Fault};
 
-use crate::harness::{Connection, Request, Site, cpu_time, eventually};
+use crate::harness::{Browser, Connection, Request, Site, cpu_time, eventually};
+use crate::outpost::{connected, started};
 
+const TOKEN: &str = "/application/o/token/";
 const DISCOVERY: &str = "/application/o/wiki/.well-known/openid-configuration";
 
 /// More than a page brings, less than what a process may open.
@@ -79,4 +81,38 @@ fn of_those_who_wait_for_credentials_one_looks_and_is_replaced_when_it_leaves() 
     }
     assert_eq!(site.app.hits(), 0);
     assert!(used < BOUND, "{used:?}");
+}
+
+/// Their sign-ins found the client's secret outdated, and wait for the outpost's settings.
+#[test]
+fn of_those_who_wait_for_settings_one_looks() {
+    const MANY: usize = 240; // of one client: what it may have in the queue
+    let site = started(connected().workers(2).events("worker_connections 2000;"));
+    site.sso.await_connections(1, Duration::from_secs(10));
+    std::thread::sleep(Duration::from_secs(3)); // all is read that it was told to read
+    let begun = |_| {
+        let mut browser = site.browser();
+        let callback = browser.open_until_callback("/page");
+        (browser, callback)
+    };
+    let begun: Vec<(Browser, String)> = (0..MANY).map(begun).collect();
+    let exchanged = site.sso.count(TOKEN);
+    site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
+    site.sso.fault(Endpoint::Providers, Fault::Slow(Duration::from_secs(8)));
+    let send = |(browser, callback): &(Browser, String)| {
+        let mut connection = Connection::open(site.address());
+        connection.send(browser.get(callback).header("Connection", "close").to_bytes());
+        connection
+    };
+    let waiting: Vec<Connection> = begun.iter().map(send).collect();
+    eventually("all are refused", || site.sso.count(TOKEN) == exchanged + MANY);
+
+    let used = cpu_while_they_wait(&site);
+
+    for mut connection in waiting {
+        let answer = connection.read_to_end();
+        assert!(answer.starts_with("HTTP/1.1 302"), "{answer}");
+    }
+    assert_eq!(site.sso.count(TOKEN), exchanged + 2 * MANY, "each once more");
+    assert!(used < BOUND / 4, "{used:?}");
 }
