@@ -7,30 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate::provider::Provider;
-use gate::question::{CoreError, Endpoints, Question, Signing};
+use gate::question::{Answer, CoreError, Endpoints, Mark, Question, Signing};
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Key, Owner, Record, kind};
-use gate::time::UnixTime;
 use gate::token::{KeySet, Keys};
-use ring::digest;
 
-use crate::authentik::single_flight::{self, LEASE};
-use crate::authentik::worker;
+pub(crate) use super::documents::Cause;
+use super::documents::{self, Content, Document, Entry};
+use super::single_flight::{self, LEASE};
+use super::worker;
+use crate::ngx::lifecycle::uptime;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
-use crate::visitor::sessions::{self, copy_out};
 
-/// A document this old is fetched again by the next sign-in, in seconds.
-const FRESH: u64 = 3600;
-/// A document is used this long when it cannot be fetched again, in seconds.
-const KEPT: u64 = 24 * 3600;
-/// A failure is not tried again for this long, in seconds: between one and two.
-const FAILURE_KEPT: u64 = 2;
 /// Keys that do not fit are fetched anew once in this time, in seconds (advisory S42).
 const REFETCH: u64 = 60;
-/// When a document was fetched that is known to be outdated.
-const OUTDATED: UnixTime = UnixTime(0);
 
 /// What a request learns when it needs a document.
 pub(crate) type Known<T> = Result<T, Unknown>;
@@ -47,24 +38,7 @@ pub(crate) enum Unknown {
 pub(crate) struct Fetched {
     document: Document,
     provider: Arc<Provider>,
-    body: Result<Secret, CoreError>,
-}
-
-/// Who found that keys do not fit. Each has a share of its own, so that a client with a password does
-/// not use up what sign-ins need. Others have none: their tokens are authentik's to judge.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Cause {
-    /// A sign-in: authentik itself delivered the token.
-    SignIn,
-    /// A password that authentik accepted.
-    Credentials,
-}
-
-/// Which document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Document {
-    Discovery,
-    Keys,
+    body: Result<(Secret, Mark, Content), CoreError>,
 }
 
 /// The endpoints of a provider.
@@ -76,8 +50,10 @@ pub(crate) fn endpoints(
         return Ok(Ok(given));
     }
     let known = document(r, provider, Document::Discovery, Question::Discover, None)?;
-    let because = |error| Unknown::Failed(Reason::from(&error));
-    Ok(known.and_then(|body| Endpoints::parse(body.expose(), provider).map_err(because)))
+    Ok(known.and_then(|content| match content {
+        Content::Endpoints(endpoints) => Ok(endpoints),
+        Content::Keys(_) => Err(Unknown::Failed(Reason::Internal)),
+    }))
 }
 
 /// What it takes to ask for tokens and to judge them.
@@ -117,8 +93,10 @@ fn keys(
 ) -> Result<Known<KeySet>, Fault> {
     let endpoints = Some(endpoints.clone());
     let known = document(r, provider, Document::Keys, Question::FetchKeys, endpoints)?;
-    let garbage = |_| Unknown::Failed(Reason::CoreGarbage);
-    Ok(known.and_then(|body| KeySet::parse(body.expose()).map_err(garbage)))
+    Ok(known.and_then(|content| match content {
+        Content::Keys(keys) => Ok(keys),
+        Content::Endpoints(_) => Err(Unknown::Failed(Reason::Internal)),
+    }))
 }
 
 /// What authentik signed does not fit what is known of its keys: whoever needs them next fetches
@@ -127,12 +105,7 @@ fn keys(
 pub(crate) fn outdate(zone: Zone, provider: &Provider, cause: Cause) {
     if single_flight::take(zone, Entry::Outdated(cause).key(Document::Keys, provider), REFETCH) {
         for document in [Document::Discovery, Document::Keys] {
-            let key = Entry::Body.key(document, provider);
-            let known = read(zone, key).filter(|(fetched, _)| *fetched != OUTDATED);
-            if let Some((fetched, body)) = known {
-                let body = Secret::new([&OUTDATED.0.to_le_bytes(), body.expose()].concat());
-                store(zone, key, now(), fetched.plus(KEPT), body.expose());
-            }
+            documents::outdate(zone, document, provider);
         }
     }
 }
@@ -144,20 +117,20 @@ fn document(
     document: Document,
     question: Question,
     endpoints: Option<Endpoints>,
-) -> Result<Known<Secret>, Fault> {
+) -> Result<Known<Content>, Fault> {
     let Some(zone) = r.main_conf().zone() else { return failed(Reason::Internal) };
-    let stored = read(zone, Entry::Body.key(document, provider));
-    let failure = read(zone, Entry::Failure.key(document, provider));
-    // What is old is still better than nothing when authentik is away.
-    let usable = |fetched: UnixTime| now().since(fetched) < FRESH || failure.is_some();
+    let failure = documents::failure(zone, document, provider);
     let lease = || Entry::Lease.key(document, provider);
-    if let Some((_, body)) = stored.filter(|(fetched, _)| usable(*fetched)) {
-        single_flight::found(r, lease);
-        return Ok(Ok(body));
+    let head = documents::head(zone, document, provider);
+    if let Some(head) = head.filter(|head| head.is_usable(uptime(), failure.is_some())) {
+        if let Some(content) = documents::content(zone, document, provider, &head) {
+            single_flight::found(r, lease);
+            return Ok(content.map_err(Unknown::Failed));
+        }
     }
-    if let Some((_, reason)) = failure {
+    if let Some(reason) = failure {
         single_flight::found(r, lease);
-        return failed(failure_of(reason.expose()));
+        return failed(reason);
     }
     if single_flight::has_waited_enough(r)? {
         return failed(Reason::CoreTimeout);
@@ -175,7 +148,7 @@ fn fetch(
     document: Document,
     question: Question,
     endpoints: Option<Endpoints>,
-) -> Result<Known<Secret>, Fault> {
+) -> Result<Known<Content>, Fault> {
     // A look later: the answer wakes the request before, and if it does not, the zone tells.
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let subject = Arc::clone(provider);
@@ -183,9 +156,17 @@ fn fetch(
     let taken = worker::fetch(ticket, &provider.key, move |client, deadline| {
         let body = question.to_http(&subject, endpoints.as_ref()).and_then(|request| {
             let response = client.fetch(&request, &subject.trust, deadline);
-            // Read here too, so that only what is understood gets into the zone.
-            question.read(&subject, response.as_ref(), time)?;
-            response.map(|response| response.body).map_err(CoreError::Unreachable)
+            // Understood here: only what is gets into the zone, and long ones take their time.
+            let content = match question.read(&subject, response.as_ref(), time)? {
+                Answer::Endpoints(endpoints) => Content::Endpoints(endpoints),
+                Answer::Keys(keys) => Content::Keys(keys),
+                Answer::Tokens(_) | Answer::Claims(_) => {
+                    return Err(CoreError::Garbled { about: "issuer" });
+                }
+            };
+            let body = response.map_err(CoreError::Unreachable)?.body;
+            let mark = Mark::of(body.expose());
+            Ok((body, mark, content))
         });
         Fetched { document, provider: subject, body }
     });
@@ -210,14 +191,12 @@ fn failed<T>(reason: Reason) -> Result<Known<T>, Fault> {
 pub(crate) fn publish(fetched: Fetched) {
     let Fetched { document, provider, body } = fetched;
     let Some(zone) = worker::zone() else { return };
-    let time = now();
-    let put = |entry: Entry, life, payload: &[u8]| {
-        let stamped = Secret::new([&time.0.to_le_bytes(), payload].concat());
-        let key = entry.key(document, &provider);
-        store(zone, key, time, time.plus(life), stamped.expose())
-    };
     let reason = match body {
-        Ok(body) if put(Entry::Body, KEPT, body.expose()) => None,
+        Ok((body, mark, content))
+            if documents::keep(zone, document, &provider, (&body, mark, content.clone())) =>
+        {
+            None
+        }
         Ok(_) => {
             document.log_failure(&provider, &"the answer does not fit into the zone");
             Some(Reason::ZoneFull)
@@ -228,18 +207,13 @@ pub(crate) fn publish(fetched: Fetched) {
         }
     };
     // Else those who wait would ask again at once, one after the other, until their patience ends.
-    if reason.is_some_and(|reason| !put(Entry::Failure, FAILURE_KEPT, reason.code().as_bytes())) {
+    let keep = |reason| documents::keep_failure(zone, document, &provider, reason);
+    if reason.is_some_and(|reason| !keep(reason)) {
         document.log_failure(&provider, &"not even that fits into the zone");
     }
     let lease = Entry::Lease.key(document, &provider);
     zone.with(|table| table.remove(&lease));
     single_flight::answered(&lease);
-}
-
-/// Whether the zone has it now.
-fn store(zone: Zone, key: Key, time: UnixTime, expires: UnixTime, payload: &[u8]) -> bool {
-    Record::new(key, Owner::NOBODY, kind::DOCUMENT, expires, payload)
-        .is_ok_and(|record| sessions::put(zone, &record, time))
 }
 
 impl Document {
@@ -251,72 +225,4 @@ impl Document {
         let name = &provider.name;
         log::cycle(Level::Error, format_args!("{what} failed, provider: \"{name}\": {why}"));
     }
-}
-
-/// What the zone holds of a document.
-#[derive(Clone, Copy)]
-enum Entry {
-    /// Time of the fetch and the body.
-    Body,
-    /// Time of the fetch and the code of the reason why there is no body.
-    Failure,
-    /// Somebody is fetching it.
-    Lease,
-    /// Keys that did not fit were fetched anew lately.
-    Outdated(Cause),
-}
-
-impl Entry {
-    /// Depends on every setting that the document depends on: after a reload with another issuer
-    /// the old document is not found.
-    fn key(self, document: Document, provider: &Provider) -> Key {
-        let given = &provider.given;
-        let settings = [
-            Some(&provider.issuer),
-            Some(&provider.application),
-            given.jwks.as_ref(),
-            given.token.as_ref(),
-            given.authorization.as_ref(),
-            given.end_session.as_ref(),
-        ];
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(b"authentik document v1");
-        let entry = match self {
-            Self::Body => 0,
-            Self::Failure => 1,
-            Self::Lease => 2,
-            Self::Outdated(Cause::SignIn) => 3,
-            Self::Outdated(Cause::Credentials) => 4,
-        };
-        context.update(&[entry, document as u8]);
-        context.update(&provider.key.0);
-        for setting in settings {
-            let setting = setting.map(String::as_bytes).unwrap_or_default();
-            context.update(&setting.len().to_le_bytes());
-            context.update(setting);
-        }
-        let mut key = [0; 32];
-        key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        key
-    }
-}
-
-fn read(zone: Zone, key: Key) -> Option<(UnixTime, Secret)> {
-    let mut desk = Vec::new();
-    let length = copy_out(zone, &key, &mut desk)?;
-    let (time, body) = desk.get(..length)?.split_first_chunk()?;
-    Some((UnixTime(u64::from_le_bytes(*time)), Secret::new(body)))
-}
-
-fn failure_of(code: &[u8]) -> Reason {
-    let known = [
-        Reason::CoreTimeout,
-        Reason::CoreGarbage,
-        Reason::CoreMismatch,
-        Reason::ClientRejected,
-        Reason::Overloaded,
-        Reason::ZoneFull,
-    ];
-    let found = known.into_iter().find(|reason| reason.code().as_bytes() == code);
-    found.unwrap_or(Reason::CoreUnreachable)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use gate::store::{Key, Owner, Record, TooBig, kind, lease};
 
 use crate::authentik::worker;
-use crate::ngx::lifecycle::uptime_millis;
+use crate::ngx::lifecycle::uptime;
 use crate::ngx::suspend::{self, Ticket};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::visitor::sessions;
@@ -57,7 +57,7 @@ thread_local! {
 
 /// Takes what only one may have, for `life` seconds. `false`: somebody has it.
 pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
-    let (clock, expires) = (clock(), now().plus(life));
+    let (clock, expires) = (uptime(), now().plus(life));
     let end = lease::payload(clock, life);
     let lease = Record::new(key, Owner::NOBODY, kind::LEASE, expires, &end);
     take_as(zone, lease, clock)
@@ -65,7 +65,7 @@ pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
 
 /// The same for a question that a client without an account causes, whose sender it is.
 pub(crate) fn take_for_stranger(zone: Zone, key: Key, sender: Option<u64>, life: u64) -> bool {
-    let (clock, expires) = (clock(), now().plus(life));
+    let (clock, expires) = (uptime(), now().plus(life));
     let end = lease::payload(clock, life);
     take_as(zone, Record::of_stranger(key, sender, expires, &end), clock)
 }
@@ -81,15 +81,10 @@ fn take_as(zone: Zone, lease: Result<Record<'_>, TooBig>, clock: u64) -> bool {
 /// Whether the request has waited as long as it may; the first call starts the clock.
 pub(crate) fn has_waited_enough(r: &Request<'_>) -> Result<bool, Fault> {
     let state = r.state()?;
-    let clock = clock();
+    let clock = uptime();
     let since = state.waits_since.get().unwrap_or(clock);
     state.waits_since.set(Some(since));
     Ok(clock.saturating_sub(since) > WAIT)
-}
-
-/// Seconds of the clock that nobody sets.
-pub(crate) fn clock() -> u64 {
-    uptime_millis() / 1000
 }
 
 /// Lets the request wait for who has the lease, or for what somebody has called for under its key.

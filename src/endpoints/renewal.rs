@@ -19,6 +19,7 @@ use super::exchange::judge;
 use crate::authentik::core_server::{self, Cause, Unknown};
 use crate::authentik::single_flight;
 use crate::authentik::worker::Answer;
+use crate::ngx::lifecycle::uptime;
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::outpost::{self, Called};
 use crate::visitor::providers;
@@ -185,7 +186,7 @@ fn step(
     }
     if let Stage::Settings(called, until) = renewal.stage {
         let key = call_key(provider, Cause::SignIn);
-        if !outpost::has_answered(called) && single_flight::clock() < until {
+        if !outpost::has_answered(called) && uptime() < until {
             single_flight::wait(r, key)?;
             return Ok(Renewed::Waiting);
         }
@@ -209,7 +210,7 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
         true => outpost::call(),
         false => outpost::last_call(),
     };
-    called.map_or(Stage::Done, |called| Stage::Settings(called, single_flight::clock() + WAIT))
+    called.map_or(Stage::Done, |called| Stage::Settings(called, uptime() + WAIT))
 }
 
 /// The provider as it is now, if that differs from the one at hand.

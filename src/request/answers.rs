@@ -15,10 +15,10 @@ use gate::require::Rule;
 use gate::response::Response;
 use gate::sender::{Sender, SenderHints};
 use gate::status::Status;
-use gate::time::UnixTime;
 
+use crate::ngx::lifecycle::uptime;
 use crate::ngx::log::{Level, printable};
-use crate::ngx::{Fault, Flow, Request, now};
+use crate::ngx::{Fault, Flow, Request};
 use crate::request::state::Decided;
 use crate::request::status;
 use crate::visitor::{providers, sessions};
@@ -55,14 +55,14 @@ pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
 pub(crate) fn warn_of_pattern(r: &Request<'_>, effort: &Effort<'_>) {
     thread_local! {
         // Used on the event-loop thread only.
-        static NEXT: Cell<UnixTime> = const { Cell::new(UnixTime(0)) };
+        static NEXT: Cell<u64> = const { Cell::new(0) };
     }
     let Some(pattern) = effort.gave_up_at() else { return };
-    let time = now();
+    let time = uptime();
     if time < NEXT.get() {
         return;
     }
-    NEXT.set(time.plus(PATTERN_AGAIN));
+    NEXT.set(time + PATTERN_AGAIN);
     let pattern = printable(pattern.as_bytes());
     r.log(
         Level::Warn,

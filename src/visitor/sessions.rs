@@ -13,6 +13,7 @@ use gate::time::UnixTime;
 use ring::digest;
 
 use crate::ngx::kept::Kept;
+use crate::ngx::lifecycle::uptime;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 
@@ -240,15 +241,15 @@ pub(crate) fn put(zone: Zone, record: &Record<'_>, time: UnixTime) -> bool {
 /// To be called after each insertion, whatever it was of.
 pub(crate) fn warn_if_full(inserted: &Inserted) {
     thread_local! {
-        static WARNED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+        // By the clock that nobody sets.
+        static AGAIN: Cell<u64> = const { Cell::new(0) };
     }
     const PAUSE: u64 = 60;
     let percent = inserted.fill.percent();
-    let time = now().0;
-    if percent < WARN_AT || time < WARNED.get() + PAUSE {
+    if percent < WARN_AT || uptime() < AGAIN.get() {
         return;
     }
-    WARNED.set(time);
+    AGAIN.set(uptime() + PAUSE);
     let records = inserted.fill.records;
     let evicted =
         if inserted.evicted_sessions > 0 { ", sessions in use are being evicted" } else { "" };

@@ -116,3 +116,22 @@ fn of_those_who_wait_for_settings_one_looks() {
     assert_eq!(site.sso.count(TOKEN), exchanged + 2 * MANY, "each once more");
     assert!(used < BOUND / 4, "{used:?}");
 }
+
+/// Each of them needs to know where authentik's endpoints are.
+#[test]
+fn a_long_document_of_authentiks_is_understood_once_and_not_for_each_visitor() {
+    let site = site();
+    let padding = |settings: &mut authentik_standin::Settings| {
+        let scopes = (0..12_000).map(|number| format!("scope-{number:05}"));
+        settings.providers[0].scopes.extend(scopes);
+    };
+    site.sso.change(padding);
+    let request = site.navigate("/page");
+    let visit = || assert_eq!(request.send().status(), 302);
+    (0..20).for_each(|_| visit()); // so that both workers know
+    let before = cpu(&site);
+    (0..MANY).for_each(|_| visit());
+    let used = cpu(&site) - before;
+    assert_eq!(site.sso.count(DISCOVERY), 1);
+    assert!(used < BOUND, "{used:?}");
+}

@@ -102,6 +102,11 @@ pub(crate) fn uptime_millis() -> u64 {
     seconds * 1000 + nanos / 1_000_000
 }
 
+/// The same in seconds: for all that lasts a while, whatever the time of day becomes.
+pub(crate) fn uptime() -> u64 {
+    uptime_millis() / 1000
+}
+
 /// Name of this machine.
 pub(crate) fn hostname() -> String {
     let mut name = [0_u8; 256];

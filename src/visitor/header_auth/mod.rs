@@ -15,7 +15,8 @@ use gate::identity::{BasicAttributes, Rendered, SessionView, render};
 use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
 use gate::reason::Reason;
-use gate::store::{Key, Record, TooBig, kind};
+use gate::secret::Secret;
+use gate::store::{Key, Record, TooBig, dated, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
@@ -24,6 +25,7 @@ use crate::authentik::single_flight::{self, LEASE};
 use crate::authentik::worker;
 use crate::endpoints::renewal;
 use crate::ngx::kept::Kept;
+use crate::ngx::lifecycle::uptime;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::visitor::sessions;
@@ -117,7 +119,10 @@ fn known<'r>(
     answer: &Key,
     credentials: Option<&Credentials>,
 ) -> Result<Option<Visitor<'r>>, Fault> {
-    let Some(bytes) = sessions::copy(r, answer)? else { return Ok(None) };
+    let kept = sessions::copy(r, answer)?;
+    let Some(bytes) = kept.and_then(|kept| dated::content(kept, uptime())) else {
+        return Ok(None);
+    };
     let Some(view) = SessionView::over(bytes) else {
         return Ok(Some(Visitor::Stranger(reason_of(bytes))));
     };
@@ -228,7 +233,7 @@ impl Judge<'_> {
 pub(crate) fn publish(judged: Judged) {
     let Judged { sender, answer, lease, provider, result } = judged;
     let Some(zone) = worker::zone() else { return };
-    let time = now();
+    let (time, clock) = (now(), uptime());
     let put = |record: Result<Record<'_>, TooBig>| {
         if let Ok(record) = record {
             sessions::put(zone, &record, time);
@@ -236,9 +241,11 @@ pub(crate) fn publish(judged: Judged) {
     };
     match result {
         Ok(Rendered { record, expires }) => {
-            let (expires, record) = (expires.min(time.plus(YES_KEPT)), record.expose());
+            let (life, record) = (expires.since(time).min(YES_KEPT), record.expose());
             let owner = sessions::owner_of(record);
-            put(Record::new(answer, owner, kind::CREDENTIALS, expires, record));
+            let payload = Secret::new(dated::payload(clock, life, record));
+            let (expires, payload) = (time.plus(life), payload.expose());
+            put(Record::new(answer, owner, kind::CREDENTIALS, expires, payload));
         }
         Err(error) => {
             // The next one asks with the keys of today.
@@ -255,8 +262,9 @@ pub(crate) fn publish(judged: Judged) {
                 level,
                 format_args!("credentials not accepted, provider: \"{name}\": {error}"),
             );
-            let expires = time.plus(if away || outdated { AWAY_KEPT } else { NO_KEPT });
-            put(Record::of_stranger(answer, sender, expires, reason.code().as_bytes()));
+            let life = if away || outdated { AWAY_KEPT } else { NO_KEPT };
+            let payload = dated::payload(clock, life, reason.code().as_bytes());
+            put(Record::of_stranger(answer, sender, time.plus(life), &payload));
         }
     }
     // Last: who waits for it looks for the answer, and asks again where there is none.

@@ -4,6 +4,7 @@
 //! came back to [`Question::read`].
 
 mod discovery;
+mod document;
 mod error;
 mod exchange;
 mod form;
@@ -11,6 +12,7 @@ mod response;
 
 pub(crate) use discovery::url as discovery_url;
 pub use discovery::{Endpoints, Signing};
+pub use document::{Head, Mark};
 pub use error::{CoreError, Cure};
 pub use exchange::Tokens;
 

@@ -24,6 +24,7 @@
 //! together ([`Damaged`]) leads to the same recovery.
 
 mod blocks;
+pub mod dated;
 mod found;
 mod index;
 pub mod kind;

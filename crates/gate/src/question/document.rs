@@ -1,0 +1,132 @@
+//! What is kept of a document that authentik publishes: where its endpoints are, or its keys.
+
+use ring::digest;
+
+/// A document this old is asked for again by the next who needs it, in seconds.
+const FRESH: u64 = 3600;
+/// A document is used this long when it cannot be had again, in seconds.
+const KEPT: u64 = 24 * 3600;
+
+/// Stands before a document that is kept. Times are seconds of a clock that nobody sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    fetched: u64,
+    mark: Mark,
+    is_outdated: bool,
+}
+
+/// Tells documents apart: who has understood the one has understood all with the same mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark([u8; 16]);
+
+impl Mark {
+    /// The mark of a document.
+    #[must_use]
+    pub fn of(document: &[u8]) -> Self {
+        let mut mark = [0; 16];
+        let digest = digest::digest(&digest::SHA256, document);
+        mark.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        Self(mark)
+    }
+}
+
+impl Head {
+    /// Bytes of a head.
+    pub const LENGTH: usize = 25;
+
+    /// Of a document that came at this second.
+    #[must_use]
+    pub fn new(mark: Mark, clock: u64) -> Self {
+        Self { fetched: clock, mark, is_outdated: false }
+    }
+
+    /// The same of a document that does not fit any more: it is as good as nothing newer is there.
+    #[must_use]
+    pub fn outdated(self) -> Self {
+        Self { is_outdated: true, ..self }
+    }
+
+    /// Whether that is known already.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.is_outdated
+    }
+
+    /// The mark of the document behind.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// How long it may still be of use, in seconds.
+    #[must_use]
+    pub fn left(&self, clock: u64) -> u64 {
+        KEPT.saturating_sub(clock.saturating_sub(self.fetched))
+    }
+
+    /// Whether it is used, or asked for again: when that has just failed, what is old is still better
+    /// than nothing.
+    #[must_use]
+    pub fn is_usable(&self, clock: u64, has_failed: bool) -> bool {
+        let left = self.left(clock);
+        left > 0 && (has_failed || !self.is_outdated && left > KEPT - FRESH)
+    }
+
+    /// As it is kept.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LENGTH] {
+        let Self { fetched, mark, is_outdated } = self;
+        let parts = [&fetched.to_le_bytes()[..], &mark.0, &[u8::from(is_outdated)]];
+        let mut bytes = [0; Self::LENGTH];
+        bytes.iter_mut().zip(parts.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+        bytes
+    }
+
+    /// Reads what [`Self::to_bytes`] made; what is behind is the document.
+    #[must_use]
+    pub fn split(kept: &[u8]) -> Option<(Self, &[u8])> {
+        let (fetched, rest) = kept.split_first_chunk()?;
+        let (mark, rest) = rest.split_first_chunk()?;
+        let (is_outdated, document) = rest.split_first()?;
+        let fetched = u64::from_le_bytes(*fetched);
+        Some((Self { fetched, mark: Mark(*mark), is_outdated: *is_outdated != 0 }, document))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_fresh_for_an_hour_and_of_use_for_a_day() {
+        // Also in the first hour of a machine.
+        for since in [0, 1_000_000] {
+            let head = Head::new(Mark::of(b"keys"), since);
+            for (age, fresh, of_use) in [
+                (0, true, true),
+                (3599, true, true),
+                (3600, false, true),
+                (86_399, false, true),
+                (86_400, false, false),
+            ] {
+                assert_eq!(head.is_usable(since + age, false), fresh, "{age}");
+                assert_eq!(head.is_usable(since + age, true), of_use, "{age}");
+            }
+            assert!(!head.outdated().is_usable(since, false));
+            assert!(head.outdated().is_usable(since + 86_399, true));
+            assert!(!head.outdated().is_usable(since + 86_400, true));
+        }
+    }
+
+    #[test]
+    fn a_head_is_read_as_it_was_written() {
+        let fresh = Head::new(Mark::of(b"keys"), 77);
+        for head in [fresh, fresh.outdated()] {
+            let kept = [&head.to_bytes()[..], b"keys"].concat();
+            assert_eq!(Head::split(&kept), Some((head, &b"keys"[..])));
+            assert_eq!(Head::split(&kept[..Head::LENGTH - 1]), None);
+        }
+        assert_eq!(fresh.outdated().mark(), fresh.mark());
+        assert_ne!(Mark::of(b"other keys"), fresh.mark());
+    }
+}

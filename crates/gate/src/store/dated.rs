@@ -1,0 +1,34 @@
+//! Answers that count for a while only, by a clock that nobody sets.
+//!
+//! The time of day may be set back, by hours: a yes that is good for a minute must not be believed for
+//! as long. So such a payload begins with the second of the clock at which it ends, as that of a
+//! [`lease`](super::lease) does; the expiry of its record is for those who sweep.
+
+use super::lease;
+
+/// The payload of what counts for `life` seconds from this second of the clock on.
+#[must_use]
+pub fn payload(clock: u64, life: u64, content: &[u8]) -> Vec<u8> {
+    [&lease::payload(clock, life), content].concat()
+}
+
+/// The content, unless it counts no longer.
+#[must_use]
+pub fn content(payload: &[u8], clock: u64) -> Option<&[u8]> {
+    let (end, content) = payload.split_first_chunk()?;
+    (u64::from_le_bytes(*end) > clock).then_some(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_counts_as_long_as_it_was_given_for() {
+        let payload = payload(100, 60, b"yes");
+        for (clock, expected) in [(100, true), (159, true), (160, false), (u64::MAX, false)] {
+            assert_eq!(content(&payload, clock), expected.then_some(&b"yes"[..]), "{clock}");
+        }
+        assert_eq!(content(&[0xff; 7], 0), None, "too short");
+    }
+}
