@@ -8,7 +8,7 @@
 #   functions that are tests                 names in docs/security.md and docs/living-together.md
 #                                            (this direction only)
 #   attacks S01 to S50                       rows of the tables in docs/security.md, each with a test
-#   nginx's structures in crates/nginx/src   rows in crates/nginx/build/layout.rs; of their fields see ci/fence
+#   nginx's structures in crates/nginx/src   rows in its build/layout.rs; of their fields see ci/fence
 #
 # A list that comes out empty fails: the check has lost its input.
 set -eu

@@ -2,22 +2,23 @@
 //!
 //! | room | serves |
 //! |---|---|
-//! | [`ngx`] | the fence: module descriptor, callbacks, guard, requests, zone, wake-up; all `unsafe` |
-//! | [`conf`] | the directives, their inheritance, what `nginx -t` refuses |
 //! | [`phases`] | post-read: strip, hand over endpoints; preaccess: cookies; access: ask the gate |
 //! | [`endpoints`] | `/outpost.goauthentik.io/…`: a sign-in and its end; other proxies ask for a verdict |
+//! | [`request`] | what a request leaves behind: state, answers, log line, variables, status |
 //! | [`visitor`] | who it is: sessions, header authentication, which provider |
 //! | [`authentik`] | asking: discovery, keys, leases, worker threads |
 //! | [`outpost`] | the connection to authentik as an outpost: providers and session ends, live |
-//! | [`request`] | what a request leaves behind: state, answers, log line, variables, status |
+//! | [`conf`] | the directives, their inheritance, what `nginx -t` refuses |
+//! | [`ngx`] | nginx in the gate's words: the fence, crates/nginx, with our types filled in |
+//!
+//! What is decided is decided in crates/gate; what may block is in crates/io.
 
-#![deny(unsafe_code)]
+// What `nginx::module!` expands to is of the fence.
+#![forbid(unsafe_code)]
 
 mod authentik;
 mod conf;
 mod endpoints;
-#[allow(unsafe_code, reason = "the fence")]
-#[path = "../crates/nginx/src/lib.rs"]
 mod ngx;
 mod outpost;
 mod phases;
@@ -25,3 +26,82 @@ mod request;
 #[cfg(any(feature = "bench-seed", feature = "suspend-all"))]
 mod testing;
 mod visitor;
+
+use gate::reason::Reason;
+use gate::response::Response;
+use nginx::module::{ContentHandler, PhaseHandler};
+use nginx::{Module, Parts};
+
+use crate::authentik::worker;
+use crate::conf::{LocationConf, MainConf, ServerConf, directives, in_use, location, needs};
+use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, kept};
+use crate::request::state::RequestState;
+use crate::request::{answers, status, variables};
+
+// Handlers of a phase run in reverse order (`ngx_http_init_phase_handlers`): we stand before these
+// modules, so that our access handler runs after theirs. With `satisfy any` an address that `allow`
+// admits, or a password, then needs no session.
+nginx::module! {
+    ngx_http_authentik_module: Authentik;
+    before: "ngx_http_auth_basic_module", "ngx_http_access_module", "ngx_http_auth_request_module"
+}
+
+impl Module for Authentik {
+    const NAME: &'static str = "authentik";
+
+    type Main = MainConf;
+    type Server = ServerConf;
+    type Location = LocationConf;
+    type State = RequestState;
+    type Kept = kept::Shelf;
+    type Response = Response;
+
+    const DIRECTIVES: &'static [Row] = directives::TABLE;
+    const VARIABLES: &'static [Variable] = variables::TABLE;
+    const POST_READ: Option<PhaseHandler<Self>> = Some(phases::post_read::post_read);
+    const PREACCESS: Option<PhaseHandler<Self>> = Some(phases::preaccess::preaccess);
+    const ACCESS: Option<PhaseHandler<Self>> = Some(phases::access::access);
+    const CONTENT: Option<ContentHandler<Self>> = Some(status::answer);
+
+    fn finish(main: &mut MainConf, cf: &Conf<'_>) -> Result<(), Mistake> {
+        main.finish(cf)
+    }
+
+    fn merge(
+        parent: &LocationConf,
+        child: &mut LocationConf,
+        cf: &mut Conf<'_>,
+    ) -> Result<(), Mistake> {
+        location::merge(parent, child, cf)
+    }
+
+    fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
+        needs::check(cf)
+    }
+
+    fn begin(main: Option<&MainConf>) {
+        in_use::replace(main);
+    }
+
+    fn start_worker(main: &MainConf) {
+        worker::start(main);
+    }
+
+    fn stop_worker() {
+        worker::stop();
+    }
+
+    fn owns_variables(r: &Request<'_>) -> bool {
+        r.server().uses_module()
+    }
+
+    fn parts(response: &Response) -> Parts<'_> {
+        let Response { status, headers, content_type, body } = response;
+        let (status, content_type) = (*status, *content_type);
+        Parts { status, content_type, headers, body: body.as_bytes() }
+    }
+
+    fn refuse(r: &Request<'_>) -> Result<Response, Fault> {
+        answers::refusal(r, Reason::Internal)
+    }
+}

@@ -11,12 +11,12 @@ use gate::question::{Answer, CoreError, Endpoints, Mark, Question, Signing};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::token::{KeySet, Keys};
+use nginx::lifecycle::uptime;
 
 pub(crate) use super::documents::Cause;
 use super::documents::{self, Content, Document, Entry};
 use super::single_flight::{self, LEASE};
 use super::worker;
-use crate::ngx::lifecycle::uptime;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Request, Zone, now};
 

@@ -10,9 +10,9 @@ use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Owner, Record, dated, kind};
 use gate::token::KeySet;
+use nginx::lifecycle::uptime;
 use ring::digest;
 
-use crate::ngx::lifecycle::uptime;
 use crate::ngx::{Zone, now};
 use crate::visitor::sessions::{self, copy_out};
 

@@ -10,11 +10,11 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use gate::store::{Key, Owner, Record, TooBig, kind, lease};
+use nginx::lifecycle::uptime;
+use nginx::suspend::Ticket;
 
 use crate::authentik::worker;
-use crate::ngx::lifecycle::uptime;
-use crate::ngx::suspend::{self, Ticket};
-use crate::ngx::{Fault, Request, Zone, now};
+use crate::ngx::{self, Fault, Request, Zone, now};
 use crate::visitor::sessions;
 
 /// How long one question may take until another worker may ask, in seconds.
@@ -154,7 +154,7 @@ pub(crate) fn deliver() {
         next.awake.drain(..count).collect()
     });
     for ticket in awake {
-        suspend::wake(ticket, |_| {});
+        ngx::wake(ticket, |_| {});
     }
     if NEXT.with_borrow(|next| !next.awake.is_empty()) {
         worker::come_round();
@@ -173,7 +173,7 @@ fn replace_scout(lease: &Key) {
             sleeper
         });
         let Some(sleeper) = sleeper else { return };
-        suspend::wake(sleeper, |_| {});
+        ngx::wake(sleeper, |_| {});
     }
 }
 

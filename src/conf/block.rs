@@ -4,7 +4,7 @@
 use gate::provider::SameSite;
 
 use super::duplicate;
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake};
 
 /// Longest value of a key, in bytes.
 const LONGEST_VALUE: usize = 2048;

@@ -2,7 +2,7 @@
 
 use super::{location, outpost, outpost_endpoint, protection, provider, status, zone};
 use crate::ngx::Row;
-use crate::ngx::directive::{
+use nginx::directive::{
     FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_OR_ONE, ONE, ONE_OR_MORE, ONE_OR_TWO,
     SERVER,
 };

@@ -7,6 +7,7 @@ use gate::identity::HeaderEncoding;
 use gate::paths::UnauthPaths;
 use gate::require::{Requirements, Rule};
 use gate::status::Format;
+use nginx::cidr::Addresses;
 
 use super::needs::{self, Needs};
 use super::outpost_endpoint::{self, AskedBy};
@@ -15,9 +16,7 @@ use super::protection::{
 };
 use super::status::StatusPage;
 use super::{duplicate, duplicate_list, unauth_paths};
-use crate::ngx::Place;
-use crate::ngx::cidr::Addresses;
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake, Place};
 
 /// Configuration of a location; of `http` and `server` too, whose settings locations inherit.
 #[derive(Default)]

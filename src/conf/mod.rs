@@ -24,11 +24,9 @@ use gate::server_names::ServerNames;
 pub(crate) use self::location::LocationConf;
 pub(crate) use self::outpost::OutpostConf;
 pub(crate) use self::protection::{Auto, Protection};
-use crate::ngx::Place;
-use crate::ngx::conf::{Conf, Mistake};
 use crate::ngx::live::LiveZone;
-use crate::ngx::variables::Others;
 use crate::ngx::zone::Zone;
+use crate::ngx::{Conf, Mistake, Place};
 
 /// Configuration of the `http` block.
 #[derive(Default)]
@@ -47,8 +45,6 @@ pub(crate) struct MainConf {
     auth_request: Option<String>,
     /// Directives that need another one, until all was read.
     needs: Vec<Arc<needs::Need>>,
-    /// What others make of the names of the module's variables.
-    pub(crate) others: Others,
 }
 
 /// Room for what an outpost publishes, in words of eight bytes: twice 16 MB, as much as some

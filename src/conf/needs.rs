@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ServerConf;
-use crate::ngx::Place;
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake, Place};
 
 /// The directives, but for `authentik_require`, which is judged where it stands.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,7 @@ use gate::secret::Secret;
 use super::block::{self, single};
 use super::trust::TrustKeys;
 use super::{MainConf, secret};
-use crate::ngx::Place;
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake, Place};
 
 /// The outpost of this nginx.
 pub(crate) struct OutpostConf {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use nginx::cidr::{Addresses, Remark};
+use nginx::content::Answerer;
+
 use super::duplicate;
 use super::location::LocationConf;
 use super::protection::Protection;
-use crate::ngx::Place;
-use crate::ngx::cidr::{Addresses, Remark};
-use crate::ngx::conf::{Conf, Mistake};
-use crate::ngx::content::Answerer;
+use crate::ngx::{Conf, Mistake, Place};
 
 /// Who may ask, and where that is said.
 #[derive(Clone)]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use gate::provider::Provider;
+use gate::server_names::ServerNames;
+use nginx::conf::ServerName;
 
 use super::{LocationConf, duplicate};
-use crate::ngx::Place;
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake, Place};
 
 /// `authentik_provider NAME | auto | off`.
 #[derive(Clone)]
@@ -79,7 +80,7 @@ pub(super) fn protect<'c>(
         Some(Choice::Auto { auto, place }) => {
             needs_outpost(place, cf)?;
             if cf.server_conf().auto.is_none() {
-                cf.server_conf().names = cf.server_names();
+                cf.server_conf().names = server_names(cf);
             }
             let server = cf.server_conf().auto.get_or_insert_default();
             server.or_single |= auto.or_single;
@@ -88,6 +89,18 @@ pub(super) fn protect<'c>(
         }
         Some(Choice::Off) | None => Ok(None),
     }
+}
+
+/// What the server whose locations are being merged is called.
+fn server_names(cf: &Conf<'_>) -> ServerNames {
+    let mut names = ServerNames::default();
+    for name in cf.server_names() {
+        match name {
+            ServerName::Written(name) => names.add(name),
+            ServerName::Pattern => names.add_regex(),
+        }
+    }
+    names
 }
 
 fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>, Mistake> {

@@ -9,8 +9,7 @@ use gate::secret::Secret;
 use super::block::{self, single};
 use super::trust::{TrustKeys, on_off};
 use super::{Defined, MainConf, in_use, secret, unauth_paths};
-use crate::ngx::Place;
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake, Place};
 
 /// Longest name, in bytes.
 const LONGEST_NAME: usize = 64;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use gate::secret::Secret;
 
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake};
 
 /// Longest secret file, in bytes: authentik's secrets have 128 characters.
 const LONGEST: u64 = 4096;

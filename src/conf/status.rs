@@ -1,11 +1,10 @@
 //! `authentik_status [format=html|json|prometheus]`.
 
 use gate::status::Format;
+use nginx::content::Answerer;
 
 use super::{LocationConf, duplicate};
-use crate::ngx::Place;
-use crate::ngx::conf::{Conf, Mistake};
-use crate::ngx::content::Answerer;
+use crate::ngx::{Conf, Mistake, Place};
 
 /// What the location answers with.
 pub(super) struct StatusPage {
@@ -27,7 +26,7 @@ pub(super) fn set_status(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(
     if cf.answerer() != Answerer::Nobody {
         return Err(Mistake::Said(NOT_ALONE.to_owned()));
     }
-    cf.answer_with_status();
+    cf.answer_here();
     conf.status = Some(StatusPage { format, place: cf.place() });
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gate::provider::Trust;
 
-use crate::ngx::conf::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake};
 
 /// The two keys as they are read.
 #[derive(Default)]

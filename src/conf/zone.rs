@@ -1,8 +1,10 @@
 //! `authentik_shared_zone zone=NAME:SIZE`.
 
+use nginx::conf::size;
+
 use super::{MainConf, duplicate};
-use crate::ngx::conf::{Conf, Mistake, size};
 use crate::ngx::zone::SMALLEST;
+use crate::ngx::{Conf, Mistake};
 
 /// Name and size of the zone.
 pub(super) struct Setting {

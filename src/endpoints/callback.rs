@@ -21,7 +21,7 @@ use crate::authentik::core_server::{self, Unknown};
 use crate::authentik::worker::{self, Answer, Asked};
 use crate::endpoints::flights::SignIn;
 use crate::ngx::log::printable;
-use crate::ngx::{Fault, Flow, Request, now};
+use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
 use crate::visitor::sessions;
 
@@ -80,7 +80,7 @@ fn cannot_open(
     match flaw {
         // The state is genuine: the browser lost the cookie, or was signed in by another tab.
         StateFlaw::NoCookie(Restart { target, attempt })
-            if attempt < RESTARTS && answers::sender(r) != Sender::Frame =>
+            if attempt < RESTARTS && sender::of(r) != Sender::Frame =>
         {
             answers::log(r, "sign-in begun anew", reason, "");
             sign_in::begin(r, provider, &target, attempt + 1).map(Flow::from)
@@ -278,7 +278,7 @@ fn failed(
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
     // A core that is away is no loop: who waits and tries again is right to do so. Nor is a frame,
     // which begins no sign-in of its own accord.
-    if page.status == 503 || answers::sender(r) == Sender::Frame {
+    if page.status == 503 || sender::of(r) == Sender::Frame {
         return Ok(page);
     }
     let time = now();

@@ -10,7 +10,7 @@ use authentik_io::pool::Cancel;
 use gate::secret::Secret;
 use ring::digest;
 
-use crate::ngx::suspend::Ticket;
+use nginx::suspend::Ticket;
 
 /// One question, named by the ticket of the request that put it.
 struct Flight {

@@ -18,8 +18,8 @@ use gate::response::Response;
 use gate::status::Status;
 
 use crate::conf::Auto;
-use crate::ngx::kept::Kept;
-use crate::ngx::{Fault, Flow, Request};
+use crate::ngx::host::authority;
+use crate::ngx::{Fault, Flow, Request, kept, sender};
 use crate::request::answers;
 use crate::visitor::providers::{self, Chosen};
 use crate::visitor::sessions;
@@ -27,18 +27,18 @@ use crate::visitor::sessions;
 /// Answers the request if it is for one of the endpoints.
 pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
     // What is remembered counts: the query was hidden when the endpoint was first reached.
-    let kept = r.recall(Kept::Query);
+    let kept = r.recall(kept::QUERY);
     let query = kept.unwrap_or_else(|| r.query());
     let (endpoint, provider) = match addressed(r, query)? {
         Addressed::To(endpoint, provider) => (endpoint, provider),
         Addressed::Elsewhere => return Ok(Flow::Next),
         Addressed::Ping => return Ok(Flow::Answer(Response::empty(204))),
-        Addressed::Nobody => return answers::unknown_host(r, r.authority()?).map(Flow::Answer),
+        Addressed::Nobody => return answers::unknown_host(r, authority(r)?).map(Flow::Answer),
         Addressed::NotYet => return answers::refusal(r, Reason::NoSettings).map(Flow::Answer),
     };
     if kept.is_none() {
         answers::note(r, Status::Endpoint, None)?;
-        r.remember(Kept::Query, query)?;
+        r.remember(kept::QUERY, query)?;
         r.hide_query()?;
     }
     works_for(r, provider)?;
@@ -52,7 +52,7 @@ pub(crate) fn act<'r>(
     provider: &'r Arc<Provider>,
     query: &[u8],
 ) -> Result<Flow, Fault> {
-    if !endpoint.acts_for(answers::sender(r)) {
+    if !endpoint.acts_for(sender::of(r)) {
         return answers::unasked(r, provider, endpoint, query).map(Flow::Answer);
     }
     match endpoint {

@@ -13,13 +13,13 @@ use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::Key;
+use nginx::lifecycle::uptime;
 use ring::digest;
 
 use super::exchange::judge;
 use crate::authentik::core_server::{self, Cause, Unknown};
 use crate::authentik::single_flight;
 use crate::authentik::worker::Answer;
-use crate::ngx::lifecycle::uptime;
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::outpost::{self, Called};
 use crate::visitor::providers;

@@ -11,6 +11,7 @@ use gate::status::Status;
 
 use crate::authentik::core_server::{self, Unknown};
 use crate::authentik::worker;
+use crate::ngx::host::authority;
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::request::answers;
 use crate::visitor::sessions;
@@ -38,7 +39,7 @@ pub(crate) fn of_page(
     provider: &Arc<Provider>,
     reason: Reason,
 ) -> Result<Flow, Fault> {
-    let target = RedirectTarget::of_request(provider, r.authority()?, r.raw_target());
+    let target = RedirectTarget::of_request(provider, authority(r)?, r.raw_target());
     to(r, provider, reason, &target)
 }
 

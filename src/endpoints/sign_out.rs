@@ -12,8 +12,7 @@ use url::form_urlencoded;
 
 use super::{providers_here, sign_in};
 use crate::authentik::core_server::{self, Unknown};
-use crate::ngx::kept::Kept;
-use crate::ngx::{Fault, Flow, Request};
+use crate::ngx::{Fault, Flow, Request, kept};
 use crate::request::answers;
 use crate::visitor::sessions;
 
@@ -69,7 +68,7 @@ fn end_sessions<'r>(
 
 /// OpenID Connect RP-Initiated Logout 1.0 §2; the parameters of authentik-outpost.md §10.
 fn end_session_url(r: &Request<'_>, endpoint: &str) -> String {
-    let view = r.recall(Kept::Record).and_then(gate::identity::SessionView::over);
+    let view = r.recall(kept::RECORD).and_then(gate::identity::SessionView::over);
     let token = view.map(|view| view.token()).unwrap_or_default();
     // A hint only, which authentik does without (recordings, surprise 13): never worth a URL that
     // the servers on the way refuse for its length.

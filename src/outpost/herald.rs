@@ -14,12 +14,12 @@ use gate::outpost::{
 };
 use gate::secret::Secret;
 use gate::time::UnixTime;
+use nginx::bell::Bell;
 
 use super::keeper::Published;
 use super::mailbox::{Mail, Mailbox};
 use super::{keeper, state_file};
 use crate::conf::OutpostConf;
-use crate::ngx::bell::Bell;
 use crate::ngx::log::{Level, printable};
 
 pub(super) struct Herald {

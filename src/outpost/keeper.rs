@@ -11,6 +11,8 @@ use authentik_io::outpost::{Agent, Identity};
 use authentik_io::process;
 use gate::live::{Fact, Live};
 use gate::outpost::{Candidate, Directory, Found, Listener, Origin, OutpostSettings, Snapshot};
+use nginx::bell::Bell;
+use nginx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::herald::Herald;
@@ -18,8 +20,6 @@ use super::mailbox::{Mail, Mailbox};
 use super::recheck::Rhythm;
 use crate::authentik::worker::spawn;
 use crate::conf::OutpostConf;
-use crate::ngx::bell::Bell;
-use crate::ngx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
 use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;
 

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use gate::outpost::Directory;
+use nginx::wakeup::Sender;
 
 use crate::ngx::log::Level;
-use crate::ngx::wakeup::Sender;
 
 /// One thing to do on the event loop.
 pub(super) enum Mail {

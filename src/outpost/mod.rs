@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use gate::live::{Fact, Live};
 use gate::outpost::{Directory, Origin, OutpostSettings};
+use nginx::wakeup::Sender;
 
 use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
@@ -23,7 +24,6 @@ use self::recheck::{Recheck, Rhythm};
 use crate::authentik::worker;
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::log::{self, Level};
-use crate::ngx::wakeup::Sender;
 use crate::visitor::sessions;
 
 struct Post {

@@ -17,9 +17,9 @@ use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Question};
 use gate::secret::Secret;
 use gate::token::TokenFlaw;
+use nginx::wakeup::Sender;
 
 use crate::authentik::worker;
-use crate::ngx::wakeup::Sender;
 use crate::ngx::{Zone, now};
 use crate::outpost;
 use crate::visitor::sessions;

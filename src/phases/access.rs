@@ -9,12 +9,13 @@ use gate::request::{RequestFacts, of_domain};
 use gate::sender::Sender;
 use gate::status::Status;
 use gate::upstream;
+use nginx::header_list::{HeaderName, NewHeader};
 
 use crate::conf::LocationConf;
 use crate::endpoints::forward;
 use crate::endpoints::sign_in;
-use crate::ngx::header_list::{HeaderName, NewHeader};
-use crate::ngx::{Fault, Flow, Request};
+use crate::ngx::host::{asked, authority};
+use crate::ngx::{Fault, Flow, Request, sender};
 use crate::request::answers;
 use crate::visitor::header_auth;
 use crate::visitor::providers::{self, Chosen};
@@ -42,7 +43,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Chosen::Provider(provider) => provider,
         Chosen::InDoubt(provider) if sessions::find(r, provider)?.is_ok() => provider,
         Chosen::Off => return Ok(Flow::Next),
-        Chosen::Nobody => return answers::unknown_host(r, r.authority()?).map(Flow::Refuse),
+        Chosen::Nobody => return answers::unknown_host(r, authority(r)?).map(Flow::Refuse),
         Chosen::InDoubt(_) | Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
     let visitor = header_auth::identify(r, provider)?;
@@ -88,7 +89,7 @@ struct Judged<'a, 'r> {
 
 impl RequestFacts for Judged<'_, '_> {
     fn sender(&self) -> Sender {
-        answers::sender(self.r)
+        sender::of(self.r)
     }
 
     fn path(&self) -> PathFacts<'_> {
@@ -100,7 +101,7 @@ impl RequestFacts for Judged<'_, '_> {
                 let scheme = self.r.scheme();
                 // Empty where it is none of the domain's, and then no pattern covers it: which
                 // server answers is decided by nginx, which host is claimed by the client.
-                let asked = self.r.asked();
+                let asked = asked(self.r);
                 let host = of_domain(self.provider, scheme, asked.host(), asked.port());
                 let host = self.r.keep(&host).unwrap_or_default();
                 Subject::Url { scheme, host, query }
@@ -138,7 +139,7 @@ fn admit<'r>(
 fn say_which_host<'r>(r: &mut Request<'r>, provider: &'r Provider) -> Result<(), Fault> {
     const NAME: HeaderName<'static> = HeaderName::new(b"X-Forwarded-Host", b"x-forwarded-host");
     r.remove_headers(|name, _| folds_to(name, b"x-forwarded-host"))?;
-    let value = upstream::forwarded_host(provider, r.authority()?);
+    let value = upstream::forwarded_host(provider, authority(r)?);
     r.add_headers(1, std::iter::once(NewHeader { name: NAME, value }))
 }
 

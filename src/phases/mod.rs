@@ -1,5 +1,6 @@
 //! The three phases the module takes part in, in the order nginx runs them.
 
 pub(crate) mod access;
+mod claims;
 pub(crate) mod post_read;
 pub(crate) mod preaccess;

@@ -1,5 +1,6 @@
 //! Post-read: before rewrite rules and access modules see the request.
 
+use super::claims::{remove_claimed_headers, settle_host};
 use crate::endpoints;
 use crate::endpoints::forward;
 use crate::ngx::{Fault, Flow, Request};
@@ -18,8 +19,8 @@ pub(crate) fn post_read(r: &mut Request<'_>) -> Result<Flow, Fault> {
     }
     #[cfg(feature = "suspend-all")]
     crate::testing::defect::at(r, "post-read");
-    r.remove_claimed_headers(&server.identity_headers)?;
-    r.settle_host()?;
+    remove_claimed_headers(r)?;
+    settle_host(r)?;
     if server.asked_by_proxies {
         if let Some(refusal) = forward::refuse_climbing(r)? {
             return Ok(refusal);

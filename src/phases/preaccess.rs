@@ -3,8 +3,8 @@
 use gate::cookie::{Stripped, without_own};
 use gate::identity::SessionView;
 
-use crate::ngx::kept::Kept;
-use crate::ngx::{Fault, Flow, Request};
+use super::claims::{drop_further_hosts, remove_claimed_headers, settle_host};
+use crate::ngx::{Fault, Flow, Request, kept};
 use crate::visitor::sessions;
 
 /// Takes back what an earlier location said of the visitor, and hides our cookies.
@@ -19,9 +19,9 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
         forget_visitor(r)?;
         // Also when nobody set any: an error page of a request that nginx could not even read (400,
         // 494 to 497) comes here without post-read, with whatever the client claimed.
-        r.remove_claimed_headers(&server.identity_headers)?;
-        r.drop_further_hosts()?;
-        r.settle_host()?;
+        remove_claimed_headers(r)?;
+        drop_further_hosts(r)?;
+        settle_host(r)?;
     }
     r.take_back_variables();
     if r.location().strips_cookie() {
@@ -33,7 +33,7 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
 /// After an internal redirect the new location decides anew.
 fn forget_visitor(r: &mut Request<'_>) -> Result<(), Fault> {
     let Some(state) = r.existing_state() else { return Ok(()) };
-    let record = r.forget(Kept::Record);
+    let record = r.forget(kept::RECORD);
     if !state.headers_set.replace(false) {
         return Ok(());
     }

@@ -13,12 +13,13 @@ use gate::reason::{Reason, Reply};
 use gate::redirect::RedirectTarget;
 use gate::require::Rule;
 use gate::response::Response;
-use gate::sender::{Sender, SenderHints};
+use gate::sender::Sender;
 use gate::status::Status;
+use nginx::lifecycle::uptime;
 
-use crate::ngx::lifecycle::uptime;
+use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
-use crate::ngx::{Fault, Flow, Request};
+use crate::ngx::{Fault, Flow, Request, log, sender};
 use crate::request::state::Decided;
 use crate::request::status;
 use crate::visitor::{providers, sessions};
@@ -46,7 +47,7 @@ pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
     let provider = providers::known(r).map_or("", |provider| &provider.name);
     let separator = if detail.is_empty() { "" } else { ", " };
     r.log(
-        level.into(),
+        log::level(level),
         format_args!("{status}, reason: {code}, provider: \"{provider}\"{separator}{detail}"),
     );
 }
@@ -98,7 +99,7 @@ pub(crate) fn without_dead_session(
     answer: Response,
 ) -> Result<Response, Fault> {
     let is_dead = reason == Reason::UnknownSession
-        && !matches!(sender(r), Sender::Nobody | Sender::Frame)
+        && !matches!(sender::of(r), Sender::Nobody | Sender::Frame)
         && cookie::names_a_session(sessions::cookies(r)?, provider);
     Ok(match is_dead {
         true => answer.with("Set-Cookie", cookie::delete_session(provider)),
@@ -113,7 +114,7 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, &format!("host: \"{host}\""));
     let Reply { status, code, title, sentence, .. } = reason.reply();
-    if !sender(r).is_person() {
+    if !sender::of(r).is_person() {
         return Ok(Response::json(status, page::json_unknown_host(&host)));
     }
     let hint = format!("The address is {host}.");
@@ -130,7 +131,7 @@ pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
 }
 
 fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
-    if sender(r).is_person() {
+    if sender::of(r).is_person() {
         return challenged(r, reason, shown(r, page_of(reason, None)));
     }
     let Reply { status, code, sentence, .. } = reason.reply();
@@ -147,7 +148,7 @@ fn challenged(r: &Request<'_>, reason: Reason, response: Response) -> Response {
     let is_asked = response.status == 401 && r.location().checks_header();
     let Some(provider) = provider.filter(|_| is_asked) else { return response };
     let authorization = r.header(b"authorization");
-    let challenges = challenge::challenges(provider, &hints(r), reason, authorization);
+    let challenges = challenge::challenges(provider, &sender::hints(r), reason, authorization);
     challenges.into_iter().fold(response, |response, one| response.with(challenge::NAME, one))
 }
 
@@ -155,10 +156,10 @@ fn challenged(r: &Request<'_>, reason: Reason, response: Response) -> Response {
 pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Result<Flow, Fault> {
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
-    let page = if sender(r) == Sender::Submission {
+    let page = if sender::of(r) == Sender::Submission {
         invitation::to_send_again(provider, reason, r.header(b"referer"))
     } else {
-        let target = RedirectTarget::of_request(provider, r.authority()?, r.raw_target());
+        let target = RedirectTarget::of_request(provider, authority(r)?, r.raw_target());
         invitation::to_leave_the_frame(provider, reason, &target)
     };
     let answer = challenged(r, reason, shown(r, page));
@@ -176,7 +177,7 @@ pub(crate) fn unasked(
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
     let page = match endpoint {
-        _ if !sender(r).is_person() => return Ok(words_or_page(r, reason)),
+        _ if !sender::of(r).is_person() => return Ok(words_or_page(r, reason)),
         Endpoint::Start => invitation::to_start_by_hand(provider, reason, query),
         Endpoint::SignOut => invitation::to_sign_out_by_hand(provider, reason),
         Endpoint::Callback | Endpoint::Ping => page_of(reason, None),
@@ -188,20 +189,7 @@ pub(crate) fn unasked(
 fn shown(r: &Request<'_>, page: Response) -> Response {
     let everywhere =
         providers::known(r).is_some_and(|provider| provider.cookie_samesite == SameSite::None);
-    if hints(r).may_frame(everywhere) { page.framed() } else { page }
-}
-
-/// Who waits for the answer.
-pub(crate) fn sender(r: &Request<'_>) -> Sender {
-    Sender::of(&hints(r))
-}
-
-fn hints<'r>(r: &Request<'r>) -> SenderHints<'r> {
-    let hints = r.sender_hints();
-    match r.location().asked_by() {
-        Some(_) => hints.behind_proxy(),
-        None => hints,
-    }
+    if sender::hints(r).may_frame(everywhere) { page.framed() } else { page }
 }
 
 /// Ends an endpoint with an error page. `way_on` is where "try again" leads.
@@ -217,7 +205,7 @@ pub(crate) fn fail(
     let separator = if detail.is_empty() { "" } else { ", " };
     let name = &provider.name;
     r.log(
-        level.into(),
+        log::level(level),
         format_args!("sign-in failed, reason: {code}, provider: \"{name}\"{separator}{detail}"),
     );
     Ok(shown(r, page_of(reason, way_on)))

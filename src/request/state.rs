@@ -1,6 +1,5 @@
 //! What the module remembers of a request between callbacks. Lives in the request's pool.
 
-use core::ptr::NonNull;
 use std::cell::{Cell, OnceCell, RefCell};
 
 use gate::provider::ProviderKey;
@@ -12,16 +11,11 @@ use crate::authentik::single_flight::Scout;
 use crate::authentik::worker::Answer;
 use crate::endpoints::flights::Place;
 use crate::endpoints::renewal::Renewal;
-use crate::ngx::kept::Shelf;
-use crate::ngx::suspend::Suspension;
 use crate::visitor::providers::{OfForwarded, OfHost};
 
 /// One per request that needs it. Cells, because nothing of nginx's is exclusive.
 #[derive(Default)]
 pub(crate) struct RequestState {
-    /// Slices of the pool, kept by the fence: also the `Cookie` headers as the client sent them, taken
-    /// before ours are hidden.
-    pub(crate) kept: Shelf,
     /// The provider that the endpoint works for.
     pub(crate) endpoint_of: Cell<Option<ProviderKey>>,
     /// Identity headers are on the request.
@@ -52,8 +46,6 @@ pub(crate) struct RequestState {
     /// It has been through thread and wake-up.
     #[cfg(feature = "suspend-all")]
     pub(crate) was_suspended: Cell<bool>,
-    /// Set by the fence on the first wait.
-    pub(crate) suspension: Cell<Option<NonNull<Suspension>>>,
 }
 
 /// `$authentik_status` and `$authentik_reason`.

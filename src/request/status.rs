@@ -7,9 +7,9 @@ use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::response::Response;
 use gate::status::{self, Report, Source, Status};
+use nginx::lifecycle::{NGINX_VERSION, is_alive, worker_number};
 
 use crate::conf::MainConf;
-use crate::ngx::lifecycle::{NGINX_VERSION, is_alive, worker_number};
 use crate::ngx::{Fault, Request, now};
 use crate::outpost;
 

@@ -3,19 +3,13 @@
 use gate::identity::SessionView;
 use gate::outpost::Certificate;
 
-use crate::ngx::Request;
-use crate::ngx::kept::Kept;
+use crate::ngx::host::authority;
+use crate::ngx::{Request, Variable, kept};
 use crate::outpost;
 use crate::visitor::providers;
 
-/// One variable: its name without `$`, and how its value is found.
-pub(crate) struct Variable {
-    pub(crate) name: &'static str,
-    pub(crate) value: for<'r> fn(&Request<'r>) -> &'r [u8],
-}
-
 /// All of them; `docs/directives.md` lists the same.
-pub(crate) static TABLE: [Variable; 14] = [
+pub(crate) const TABLE: &[Variable] = &[
     Variable { name: "authentik_username", value: |r| user_header(r, 0) },
     Variable { name: "authentik_groups", value: |r| user_header(r, 1) },
     Variable { name: "authentik_entitlements", value: |r| user_header(r, 2) },
@@ -51,7 +45,7 @@ fn user_header<'r>(r: &Request<'r>, at: usize) -> &'r [u8] {
 /// The session of an admitted visitor.
 fn admitted<'r>(r: &Request<'r>) -> Option<SessionView<'r>> {
     r.existing_state().filter(|state| state.headers_set.get())?;
-    SessionView::over(r.recall(Kept::Record)?)
+    SessionView::over(r.recall(kept::RECORD)?)
 }
 
 /// Empty where there is no backend, so that nothing is proxied anywhere.
@@ -62,7 +56,7 @@ fn upstream<'r>(r: &Request<'r>) -> &'r [u8] {
 
 fn upstream_host<'r>(r: &Request<'r>) -> &'r [u8] {
     let provider = providers::known(r).map(|provider| &**provider);
-    gate::upstream::host(provider, admitted(r).as_ref(), r.authority().unwrap_or_default())
+    gate::upstream::host(provider, admitted(r).as_ref(), authority(r).unwrap_or_default())
 }
 
 fn provider<'r>(r: &Request<'r>) -> &'r [u8] {

@@ -5,12 +5,12 @@ use gate::identity::render;
 use gate::provider::Provider;
 use gate::store::{Key, Owner, Record, kind};
 use gate::token::from_introspection;
+use nginx::directive::{HTTP, ONE};
+use nginx::lifecycle;
 
 use crate::conf::MainConf;
-use crate::ngx::conf::{Conf, Mistake};
-use crate::ngx::directive::{HTTP, ONE, Row};
 use crate::ngx::log::{self, Level};
-use crate::ngx::{lifecycle, now};
+use crate::ngx::{Conf, Mistake, Row, now};
 
 /// `authentik_bench_seed N;` fills the zone with N sessions of the first provider.
 pub(crate) const fn row() -> Row {

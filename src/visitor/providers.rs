@@ -7,7 +7,7 @@ use gate::outpost::Directory;
 use gate::provider::{Provider, ProviderKey};
 
 use crate::conf::{Auto, Protection};
-use crate::ngx::{Fault, Request};
+use crate::ngx::{Fault, Request, host};
 use crate::outpost;
 
 /// What protects a request.
@@ -62,10 +62,10 @@ fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>,
     let state = r.state()?;
     if state.of_host.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let asked = r.asked();
-        let host = asked.host();
-        let found = directory.find(host, asked.port(), || r.local_port()).cloned();
-        let is_named = r.server().names.cover(host);
+        let asked = host::asked(r);
+        let name = asked.host();
+        let found = directory.find(name, asked.port(), || r.local_port()).cloned();
+        let is_named = r.server().names.cover(name);
         let (only, is_doubted) = (directory.only().cloned(), directory.is_doubted());
         let _ = state.of_host.set(OfHost { found, only, is_named, is_doubted });
     }
@@ -86,7 +86,7 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
         let (only, is_doubted) = (directory.only().cloned(), directory.is_doubted());
         let of_url = OfHost { found, only, is_named: true, is_doubted };
         // `Host $host` has no port.
-        let asked = r.asked();
+        let asked = host::asked(r);
         let asked_at = directory.find_told(asked.host(), asked.port().or(url.port()));
         let asked_at = asked_at.map(|provider| provider.key);
         let _ = of_forwarded.set(Box::new(OfForwarded { of_url, asked_at }));
@@ -96,7 +96,7 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
 
 /// The provider whose host the `Host` of a question is, of these.
 pub(crate) fn asked<'d>(r: &Request<'_>, directory: &'d Directory) -> Option<&'d Arc<Provider>> {
-    let asked = r.asked();
+    let asked = host::asked(r);
     directory.find_told(asked.host(), asked.port()).or(directory.only())
 }
 

@@ -10,19 +10,18 @@ use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Inserted, Key, Owner, Record, kind};
 use gate::time::UnixTime;
+use nginx::lifecycle::uptime;
 use ring::digest;
 
-use crate::ngx::kept::Kept;
-use crate::ngx::lifecycle::uptime;
 use crate::ngx::log::{self, Level};
-use crate::ngx::{Fault, Request, Zone, now};
+use crate::ngx::{Fault, Request, Zone, kept, now};
 
 /// A zone this full is worth a warning, in percent.
 const WARN_AT: u32 = 80;
 
 /// Keeps the `Cookie` headers as they came. Says whether there is any.
 pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
-    if let Some(known) = r.recall_cookies() {
+    if let Some(known) = kept::recall_cookies(r) {
         return Ok(known.iter().any(|value| !value.is_empty()));
     }
     let mut values = [&[][..]; MAX_CANDIDATES];
@@ -33,7 +32,7 @@ pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
         any = true;
     }
     if any {
-        r.remember_cookies(values)?;
+        kept::remember_cookies(r, values)?;
     }
     Ok(any)
 }
@@ -41,7 +40,7 @@ pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
 /// The values of the request's `Cookie` headers, as they came.
 pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES], Fault> {
     remember_cookies(r)?;
-    Ok(r.recall_cookies().unwrap_or_default())
+    Ok(kept::recall_cookies(r).unwrap_or_default())
 }
 
 /// The session of the request with this provider, or why there is none.
@@ -55,7 +54,7 @@ pub(crate) fn find<'r>(
             // Bound to the provider twice: by the key, and by what the record says.
             let view = SessionView::over(record);
             if let Some(view) = view.filter(|view| view.provider() == provider.key) {
-                r.remember(Kept::Record, record)?;
+                r.remember(kept::RECORD, record)?;
                 return Ok(Ok(view));
             }
         }

@@ -1,8 +1,8 @@
-//! Everything that the fence (crates/nginx/src) reads or writes of nginx's structures, uses of its constants
+//! Everything that the fence (src) reads or writes of nginx's structures, uses of its constants
 //! and of its variables. The C compiler is asked about each row, and the bindings must agree.
 //!
 //! What is missing here cannot be used: see ci/fence. Bit-fields have no row, since only C code
-//! touches them (crates/nginx/src/bits.c).
+//! touches them (src/bits.c).
 
 /// A structure as Rust calls it, and its fields. nginx has them under the same names, but for the `_`
 /// behind a word that Rust reserves.

@@ -25,11 +25,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-env-changed=DEP_NGINX_{variable}");
     }
     // ci/fence runs this, too.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let root =
-        root.filter(|directory| directory.join("crates/nginx/build/layout.rs").exists()).last();
-    let root = root.ok_or("the repository is not complete")?;
-    println!("cargo::rerun-if-changed={}", root.join("crates/nginx/build").display());
+    let places = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut places = places.flat_map(|place| [place.to_owned(), place.join("crates/nginx")]);
+    let home = places.find(|place| place.join("build/layout.rs").exists());
+    let home = home.ok_or("the repository is not complete")?;
+    println!("cargo::rerun-if-changed={}", home.join("build").display());
 
     // Told by nginx-sys, which read it from the nginx sources.
     let version: u32 = env::var("DEP_NGINX_VERSION_NUMBER")?.parse()?;
@@ -38,16 +38,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-cfg=ngx_linked_headers");
     }
     let version = env::var("DEP_NGINX_VERSION")?;
-    println!("cargo::rustc-env=AUTHENTIK_BUILT_FOR={version}");
+    println!("cargo::rustc-env=NGINX_BUILT_FOR={version}");
     if !env::var("DEP_NGINX_FEATURES")?.split(',').any(|feature| feature == "pcre") {
         return Err(format!("{version} is configured without PCRE, which is not supported").into());
     }
 
     probe::run(&compiler(Patch::of(&["probe"]))?, linked_headers)?;
     for (name, patch) in [("bits", None), ("self_check", Patch::of(&["conf", "request"]))] {
-        let file = root.join("crates/nginx/src").join(name).with_extension("c");
+        let file = home.join("src").join(name).with_extension("c");
         println!("cargo::rerun-if-changed={}", file.display());
-        compiler(patch)?.file(file).try_compile(&format!("ngx_http_authentik_{name}"))?;
+        compiler(patch)?.file(file).try_compile(&format!("ngx_http_fence_{name}"))?;
     }
     Ok(())
 }

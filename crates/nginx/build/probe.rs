@@ -1,5 +1,5 @@
 //! Asks the C compiler about each row of the table, and writes what it says as assertions about the
-//! bindings, which crates/nginx/src/layout.rs includes: so the very bindings that the module is compiled with
+//! bindings, which src/layout.rs includes: so the very bindings that the module is compiled with
 //! are judged.
 //!
 //! The compiler evaluates, nothing is run: the answers are read from the assembly code, as the Linux
@@ -15,7 +15,7 @@ use crate::layout::{
     CONSTANTS, PHASES, STRUCTURES, Structure, VARIABLES, WITH_HEADER_ARRAYS, WITH_LINKED_HEADERS,
 };
 
-/// What is asked: an invocation of a macro in crates/nginx/src/layout.rs that lacks the compiler's numbers, and
+/// What is asked: an invocation of a macro in src/layout.rs that lacks the compiler's numbers, and
 /// the expressions for these.
 struct Question {
     assertion: String,
@@ -36,7 +36,7 @@ pub(crate) fn run(compiler: &cc::Build, linked_headers: bool) -> Result<(), Box<
     if !ran.status.success() {
         let said = String::from_utf8_lossy(&ran.stderr);
         return Err(format!(
-            "the C compiler does not find in {} what crates/nginx/src uses of it (build/layout.rs):\n{said}",
+            "the C compiler does not find in {} what crates/nginx uses of it (build/layout.rs):\n{said}",
             env::var("DEP_NGINX_VERSION")?
         )
         .into());
@@ -136,7 +136,7 @@ fn answers(assembly: &str, questions: &[Question]) -> Result<String, Box<dyn Err
             if number != "0" {
                 return Err(format!(
                     "\"{field}\" is not the first field of its structure (build/probe.rs, PRIVATE): \
-                     crates/nginx/src must follow"
+                     crates/nginx must follow"
                 )
                 .into());
             }

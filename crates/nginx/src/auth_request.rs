@@ -4,13 +4,14 @@ use ngx::ffi::{ngx_http_conf_ctx_t, ngx_str_t};
 
 use super::bytes;
 use super::conf::Conf;
+use super::module::Module;
 
-impl Conf<'_> {
+impl<M: Module> Conf<'_, M> {
     /// What `auth_request` of the location being merged says itself, or of `http` before that; empty
     /// for `off`.
     ///
     /// It merges after us, so what it inherits is not there yet.
-    pub(crate) fn auth_request(&self) -> Option<String> {
+    pub fn auth_request(&self) -> Option<String> {
         let index = self.module_ctx_index(c"ngx_http_auth_request_module")?;
         // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`. The first field of the module's
         // (private) configuration is the URI, NULL where none is said

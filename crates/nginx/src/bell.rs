@@ -6,28 +6,28 @@ use std::time::Duration;
 
 /// Counts how often it was rung.
 #[derive(Clone, Copy)]
-pub(crate) struct Bell<'m>(&'m AtomicU64);
+pub struct Bell<'m>(&'m AtomicU64);
 
 impl<'m> Bell<'m> {
     /// Over a word that all processes see, in memory that is mapped shared.
-    pub(crate) fn over(word: &'m AtomicU64) -> Self {
+    pub fn over(word: &'m AtomicU64) -> Self {
         Self(word)
     }
 
     /// Wakes all who wait. Never blocks.
-    pub(crate) fn ring(self) {
+    pub fn ring(self) {
         self.0.fetch_add(1, Ordering::Release);
         // SAFETY: a plain system call; the kernel takes the address for a name and reads nothing.
         unsafe { libc::syscall(libc::SYS_futex, self.low_half(), libc::FUTEX_WAKE, i32::MAX) };
     }
 
     /// What [`Bell::wait`] wants to be told.
-    pub(crate) fn heard(self) -> u64 {
+    pub fn heard(self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 
     /// Waits until the bell is rung, at most for `longest`; not at all if it was rung since `heard`.
-    pub(crate) fn wait(self, heard: u64, longest: Duration) {
+    pub fn wait(self, heard: u64, longest: Duration) {
         let timeout = libc::timespec {
             tv_sec: libc::time_t::try_from(longest.as_secs()).unwrap_or(1),
             tv_nsec: longest.subsec_nanos() as _,

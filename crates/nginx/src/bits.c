@@ -13,26 +13,26 @@
 
 
 /* crates/nginx/src/pool.rs relies on it. */
-typedef char  ngx_http_authentik_pools_align[
+typedef char  ngx_http_fence_pools_align[
                               NGX_ALIGNMENT >= sizeof(unsigned long) ? 1 : -1];
 
 
 ngx_uint_t
-ngx_http_authentik_is_internal(const ngx_http_request_t *r)
+ngx_http_fence_is_internal(const ngx_http_request_t *r)
 {
     return r->internal;
 }
 
 
 ngx_uint_t
-ngx_http_authentik_is_error_page(const ngx_http_request_t *r)
+ngx_http_fence_is_error_page(const ngx_http_request_t *r)
 {
     return r->error_page;
 }
 
 
 void
-ngx_http_authentik_set_expect_tested(ngx_http_request_t *r)
+ngx_http_fence_set_expect_tested(ngx_http_request_t *r)
 {
     r->expect_tested = 1;
 }
@@ -40,7 +40,7 @@ ngx_http_authentik_set_expect_tested(ngx_http_request_t *r)
 
 /* A connection that is not TLS, or whose handshake is over, says 0. */
 ngx_uint_t
-ngx_http_authentik_shakes_hands(const ngx_connection_t *c)
+ngx_http_fence_shakes_hands(const ngx_connection_t *c)
 {
 #if (NGX_HTTP_SSL)
     return c->ssl != NULL && !c->ssl->handshaked;
@@ -52,14 +52,14 @@ ngx_http_authentik_shakes_hands(const ngx_connection_t *c)
 
 /* The length of a value, or -1 when there is none. */
 ngx_int_t
-ngx_http_authentik_value_length(const ngx_http_variable_value_t *v)
+ngx_http_fence_value_length(const ngx_http_variable_value_t *v)
 {
     return v->not_found || v->data == NULL ? -1 : (ngx_int_t) v->len;
 }
 
 
 void
-ngx_http_authentik_set_value(ngx_http_variable_value_t *v, u_char *data, size_t len)
+ngx_http_fence_set_value(ngx_http_variable_value_t *v, u_char *data, size_t len)
 {
     v->len = (unsigned) len;
     v->valid = 1;
@@ -71,7 +71,7 @@ ngx_http_authentik_set_value(ngx_http_variable_value_t *v, u_char *data, size_t 
 
 /* As "set" keeps a value that no handler is asked about. */
 void
-ngx_http_authentik_keep_value(ngx_http_variable_value_t *kept,
+ngx_http_fence_keep_value(ngx_http_variable_value_t *kept,
     const ngx_http_variable_value_t *v)
 {
     *kept = *v;
@@ -83,7 +83,7 @@ ngx_http_authentik_keep_value(ngx_http_variable_value_t *kept,
 
 /* Its handler is asked again. */
 void
-ngx_http_authentik_drop_value(ngx_http_variable_value_t *v)
+ngx_http_fence_drop_value(ngx_http_variable_value_t *v)
 {
     v->valid = 0;
     v->not_found = 0;
@@ -91,35 +91,35 @@ ngx_http_authentik_drop_value(ngx_http_variable_value_t *v)
 
 
 ngx_uint_t
-ngx_http_authentik_is_ready(const ngx_event_t *ev)
+ngx_http_fence_is_ready(const ngx_event_t *ev)
 {
     return ev->ready;
 }
 
 
 void
-ngx_http_authentik_clear_ready(ngx_event_t *ev)
+ngx_http_fence_clear_ready(ngx_event_t *ev)
 {
     ev->ready = 0;
 }
 
 
 void
-ngx_http_authentik_set_channel(ngx_event_t *ev)
+ngx_http_fence_set_channel(ngx_event_t *ev)
 {
     ev->channel = 1;
 }
 
 
 void
-ngx_http_authentik_set_cancelable(ngx_event_t *ev)
+ngx_http_fence_set_cancelable(ngx_event_t *ev)
 {
     ev->cancelable = 1;
 }
 
 
 void
-ngx_http_authentik_add_timer(ngx_event_t *ev, ngx_msec_t timer)
+ngx_http_fence_add_timer(ngx_event_t *ev, ngx_msec_t timer)
 {
     ngx_add_timer(ev, timer);
 }
@@ -127,7 +127,7 @@ ngx_http_authentik_add_timer(ngx_event_t *ev, ngx_msec_t timer)
 
 /* Nothing happens when it is not set. */
 void
-ngx_http_authentik_del_timer(ngx_event_t *ev)
+ngx_http_fence_del_timer(ngx_event_t *ev)
 {
     if (ev->timer_set) {
         ngx_del_timer(ev);
@@ -136,7 +136,7 @@ ngx_http_authentik_del_timer(ngx_event_t *ev)
 
 
 void
-ngx_http_authentik_post_event(ngx_event_t *ev)
+ngx_http_fence_post_event(ngx_event_t *ev)
 {
     ngx_post_event(ev, &ngx_posted_events);
 }
@@ -144,7 +144,7 @@ ngx_http_authentik_post_event(ngx_event_t *ev)
 
 /* The code of a "rewrite": whether it ends in a redirect. */
 ngx_uint_t
-ngx_http_authentik_redirects(const ngx_http_script_regex_code_t *code)
+ngx_http_fence_redirects(const ngx_http_script_regex_code_t *code)
 {
     return code->redirect;
 }

@@ -9,25 +9,25 @@ use ngx::ffi::{
 };
 
 unsafe extern "C" {
-    fn ngx_http_authentik_is_internal(r: *const ngx_http_request_t) -> ngx_uint_t;
-    fn ngx_http_authentik_is_error_page(r: *const ngx_http_request_t) -> ngx_uint_t;
-    fn ngx_http_authentik_set_expect_tested(r: *mut ngx_http_request_t);
-    fn ngx_http_authentik_shakes_hands(c: *const ngx_connection_t) -> ngx_uint_t;
-    fn ngx_http_authentik_value_length(v: *const ngx_http_variable_value_t) -> ngx_int_t;
-    fn ngx_http_authentik_set_value(v: *mut ngx_http_variable_value_t, data: *mut u8, len: usize);
-    fn ngx_http_authentik_keep_value(
+    fn ngx_http_fence_is_internal(r: *const ngx_http_request_t) -> ngx_uint_t;
+    fn ngx_http_fence_is_error_page(r: *const ngx_http_request_t) -> ngx_uint_t;
+    fn ngx_http_fence_set_expect_tested(r: *mut ngx_http_request_t);
+    fn ngx_http_fence_shakes_hands(c: *const ngx_connection_t) -> ngx_uint_t;
+    fn ngx_http_fence_value_length(v: *const ngx_http_variable_value_t) -> ngx_int_t;
+    fn ngx_http_fence_set_value(v: *mut ngx_http_variable_value_t, data: *mut u8, len: usize);
+    fn ngx_http_fence_keep_value(
         kept: *mut ngx_http_variable_value_t,
         v: *const ngx_http_variable_value_t,
     );
-    fn ngx_http_authentik_drop_value(v: *mut ngx_http_variable_value_t);
-    fn ngx_http_authentik_is_ready(ev: *const ngx_event_t) -> ngx_uint_t;
-    fn ngx_http_authentik_clear_ready(ev: *mut ngx_event_t);
-    fn ngx_http_authentik_set_channel(ev: *mut ngx_event_t);
-    fn ngx_http_authentik_set_cancelable(ev: *mut ngx_event_t);
-    fn ngx_http_authentik_add_timer(ev: *mut ngx_event_t, timer: ngx_msec_t);
-    fn ngx_http_authentik_del_timer(ev: *mut ngx_event_t);
-    fn ngx_http_authentik_post_event(ev: *mut ngx_event_t);
-    fn ngx_http_authentik_redirects(code: *const ngx_http_script_regex_code_t) -> ngx_uint_t;
+    fn ngx_http_fence_drop_value(v: *mut ngx_http_variable_value_t);
+    fn ngx_http_fence_is_ready(ev: *const ngx_event_t) -> ngx_uint_t;
+    fn ngx_http_fence_clear_ready(ev: *mut ngx_event_t);
+    fn ngx_http_fence_set_channel(ev: *mut ngx_event_t);
+    fn ngx_http_fence_set_cancelable(ev: *mut ngx_event_t);
+    fn ngx_http_fence_add_timer(ev: *mut ngx_event_t, timer: ngx_msec_t);
+    fn ngx_http_fence_del_timer(ev: *mut ngx_event_t);
+    fn ngx_http_fence_post_event(ev: *mut ngx_event_t);
+    fn ngx_http_fence_redirects(code: *const ngx_http_script_regex_code_t) -> ngx_uint_t;
 }
 
 /// Whether nginx itself sent the request to where it is.
@@ -36,7 +36,7 @@ unsafe extern "C" {
 /// `r` is live.
 pub(super) unsafe fn is_internal(r: *const ngx_http_request_t) -> bool {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_is_internal(r) != 0 }
+    unsafe { ngx_http_fence_is_internal(r) != 0 }
 }
 
 /// Whether an `error_page` is being served.
@@ -45,7 +45,7 @@ pub(super) unsafe fn is_internal(r: *const ngx_http_request_t) -> bool {
 /// `r` is live.
 pub(super) unsafe fn is_error_page(r: *const ngx_http_request_t) -> bool {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_is_error_page(r) != 0 }
+    unsafe { ngx_http_fence_is_error_page(r) != 0 }
 }
 
 /// Keeps nginx from answering `Expect: 100-continue`.
@@ -54,7 +54,7 @@ pub(super) unsafe fn is_error_page(r: *const ngx_http_request_t) -> bool {
 /// `r` is live.
 pub(super) unsafe fn set_expect_tested(r: *mut ngx_http_request_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_set_expect_tested(r) };
+    unsafe { ngx_http_fence_set_expect_tested(r) };
 }
 
 /// Whether a TLS handshake is under way.
@@ -63,7 +63,7 @@ pub(super) unsafe fn set_expect_tested(r: *mut ngx_http_request_t) {
 /// `c` is live.
 pub(super) unsafe fn shakes_hands(c: *const ngx_connection_t) -> bool {
     // SAFETY: by this function's contract; `ssl` is NULL or lives as long as the connection.
-    unsafe { ngx_http_authentik_shakes_hands(c) != 0 }
+    unsafe { ngx_http_fence_shakes_hands(c) != 0 }
 }
 
 /// Length of a variable's value; `None` when it has none.
@@ -72,7 +72,7 @@ pub(super) unsafe fn shakes_hands(c: *const ngx_connection_t) -> bool {
 /// `value` is one that nginx has filled.
 pub(super) unsafe fn value_length(value: *const ngx_http_variable_value_t) -> Option<usize> {
     // SAFETY: by this function's contract.
-    usize::try_from(unsafe { ngx_http_authentik_value_length(value) }).ok()
+    usize::try_from(unsafe { ngx_http_fence_value_length(value) }).ok()
 }
 
 /// Makes `text` the value of a variable, for this one time.
@@ -81,7 +81,7 @@ pub(super) unsafe fn value_length(value: *const ngx_http_variable_value_t) -> Op
 /// `value` is nginx's to be filled; `text` lives as long as the request.
 pub(super) unsafe fn set_value(value: *mut ngx_http_variable_value_t, text: &[u8]) {
     // SAFETY: by this function's contract; nginx never writes through the pointer.
-    unsafe { ngx_http_authentik_set_value(value, text.as_ptr().cast_mut(), text.len()) };
+    unsafe { ngx_http_fence_set_value(value, text.as_ptr().cast_mut(), text.len()) };
 }
 
 /// Makes `value` what the request keeps of a variable.
@@ -93,7 +93,7 @@ pub(super) unsafe fn keep_value(
     value: *const ngx_http_variable_value_t,
 ) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_keep_value(kept, value) };
+    unsafe { ngx_http_fence_keep_value(kept, value) };
 }
 
 /// Has nginx ask for a variable again.
@@ -102,7 +102,7 @@ pub(super) unsafe fn keep_value(
 /// `value` is one of nginx's.
 pub(super) unsafe fn drop_value(value: *mut ngx_http_variable_value_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_drop_value(value) };
+    unsafe { ngx_http_fence_drop_value(value) };
 }
 
 /// Whether there may be something to read.
@@ -111,7 +111,7 @@ pub(super) unsafe fn drop_value(value: *mut ngx_http_variable_value_t) {
 /// `event` is a live read event.
 pub(super) unsafe fn is_ready(event: *const ngx_event_t) -> bool {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_is_ready(event) != 0 }
+    unsafe { ngx_http_fence_is_ready(event) != 0 }
 }
 
 /// Says that all was read.
@@ -120,7 +120,7 @@ pub(super) unsafe fn is_ready(event: *const ngx_event_t) -> bool {
 /// `event` is a live read event.
 pub(super) unsafe fn clear_ready(event: *mut ngx_event_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_clear_ready(event) };
+    unsafe { ngx_http_fence_clear_ready(event) };
 }
 
 /// Says that the event's connection is none of a client: nginx does not count it as open at
@@ -130,7 +130,7 @@ pub(super) unsafe fn clear_ready(event: *mut ngx_event_t) {
 /// `event` is live.
 pub(super) unsafe fn set_channel(event: *mut ngx_event_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_set_channel(event) };
+    unsafe { ngx_http_fence_set_channel(event) };
 }
 
 /// Says that a worker that shuts down need not wait for the event's timer.
@@ -139,7 +139,7 @@ pub(super) unsafe fn set_channel(event: *mut ngx_event_t) {
 /// `event` is live.
 pub(super) unsafe fn set_cancelable(event: *mut ngx_event_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_set_cancelable(event) };
+    unsafe { ngx_http_fence_set_cancelable(event) };
 }
 
 /// Sets the timer of an event, also when it is set already.
@@ -148,7 +148,7 @@ pub(super) unsafe fn set_cancelable(event: *mut ngx_event_t) {
 /// `event` is live, has a handler and a log, and stays where it is until the timer is deleted.
 pub(super) unsafe fn add_timer(event: *mut ngx_event_t, milliseconds: ngx_msec_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_add_timer(event, milliseconds) };
+    unsafe { ngx_http_fence_add_timer(event, milliseconds) };
 }
 
 /// Deletes the timer of an event, if it is set.
@@ -157,7 +157,7 @@ pub(super) unsafe fn add_timer(event: *mut ngx_event_t, milliseconds: ngx_msec_t
 /// `event` is live.
 pub(super) unsafe fn del_timer(event: *mut ngx_event_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_del_timer(event) };
+    unsafe { ngx_http_fence_del_timer(event) };
 }
 
 /// Has an event handled in this turn of the event loop.
@@ -166,7 +166,7 @@ pub(super) unsafe fn del_timer(event: *mut ngx_event_t) {
 /// `event` is live and stays so until it was handled.
 pub(super) unsafe fn post_event(event: *mut ngx_event_t) {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_post_event(event) };
+    unsafe { ngx_http_fence_post_event(event) };
 }
 
 /// Whether a `rewrite` ends in a redirect.
@@ -175,5 +175,5 @@ pub(super) unsafe fn post_event(event: *mut ngx_event_t) {
 /// `code` is a whole one.
 pub(super) unsafe fn redirects(code: *const ngx_http_script_regex_code_t) -> bool {
     // SAFETY: by this function's contract.
-    unsafe { ngx_http_authentik_redirects(code) != 0 }
+    unsafe { ngx_http_fence_redirects(code) != 0 }
 }

@@ -49,7 +49,7 @@ pub(super) unsafe fn pool_copy<'a>(
 
 /// Room in a request's pool that is filled part by part, so that what is copied there is copied
 /// once. Made by [`super::Request::room`].
-pub(crate) struct Room<'r> {
+pub struct Room<'r> {
     data: *mut u8,
     size: usize,
     filled: usize,
@@ -72,17 +72,17 @@ impl<'r> Room<'r> {
     }
 
     /// How many bytes it holds at most.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.size
     }
 
     /// How many bytes are there already.
-    pub(crate) fn filled(&self) -> usize {
+    pub fn filled(&self) -> usize {
         self.filled
     }
 
     /// Puts `part` behind what is there already; nothing of what does not fit.
-    pub(crate) fn push(&mut self, part: &[u8]) {
+    pub fn push(&mut self, part: &[u8]) {
         if part.len() > self.size - self.filled {
             return;
         }
@@ -94,7 +94,7 @@ impl<'r> Room<'r> {
     }
 
     /// What was put there.
-    pub(crate) fn into_slice(self) -> &'r [u8] {
+    pub fn into_slice(self) -> &'r [u8] {
         // SAFETY: so many bytes were written, and nobody writes there any more.
         unsafe { core::slice::from_raw_parts(self.data, self.filled) }
     }

@@ -3,73 +3,87 @@
 use core::ffi::{c_char, c_void};
 
 use ngx::ffi::{
-    ngx_array_push, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_main_conf_t,
+    NGX_DECLINED, ngx_array_push, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_main_conf_t,
     ngx_http_core_module, ngx_http_handler_pt, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
     ngx_http_phases_NGX_HTTP_POST_READ_PHASE, ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
     ngx_http_request_t, ngx_int_t,
 };
 
-use super::conf::configure;
-use super::guard::{self, Fault, Flow};
-use super::{Request, pool, self_check, variables};
-use crate::conf::{LocationConf, MainConf, location, needs};
-use crate::phases;
-use crate::request::status;
+use super::conf::{Borrowed, configure};
+use super::module::{MainSlot, Module, PhaseHandler};
+use super::{guard, pool, self_check, variables};
 
-pub(super) unsafe extern "C" fn post_read(r: *mut ngx_http_request_t) -> ngx_int_t {
+unsafe extern "C" fn post_read<M: Module>(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: phase handlers get a live request, on the event-loop thread.
-    unsafe { phase(r, phases::post_read::post_read) }
+    unsafe { phase(r, M::POST_READ) }
 }
 
-pub(super) unsafe extern "C" fn preaccess(r: *mut ngx_http_request_t) -> ngx_int_t {
+unsafe extern "C" fn preaccess<M: Module>(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as above.
-    unsafe { phase(r, phases::preaccess::preaccess) }
+    unsafe { phase(r, M::PREACCESS) }
 }
 
-pub(super) unsafe extern "C" fn access(r: *mut ngx_http_request_t) -> ngx_int_t {
+unsafe extern "C" fn access<M: Module>(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: as above.
-    unsafe { phase(r, phases::access::access) }
+    unsafe { phase(r, M::ACCESS) }
 }
 
 /// # Safety
 /// As [`guard::phase`].
-unsafe fn phase(
+unsafe fn phase<M: Module>(
     r: *mut ngx_http_request_t,
-    handler: for<'r> fn(&mut Request<'r>) -> Result<Flow, Fault>,
+    handler: Option<PhaseHandler<M>>,
 ) -> ngx_int_t {
     // SAFETY: by this function's contract.
     unsafe {
-        if !self_check::request(r) {
+        if !self_check::request::<M>(r) {
             return guard::SERVER_ERROR;
         }
-        guard::phase(r, handler)
+        match handler {
+            Some(handler) => guard::phase(r, handler),
+            None => NGX_DECLINED as ngx_int_t,
+        }
     }
 }
 
-/// Content handler of `authentik_status`.
-pub(super) unsafe extern "C" fn status(r: *mut ngx_http_request_t) -> ngx_int_t {
-    // SAFETY: content handlers get a live request, on the event-loop thread.
-    unsafe { guard::content(r, status::answer) }
+/// Content handler of the locations where the module answers.
+pub(super) unsafe extern "C" fn content<M: Module>(r: *mut ngx_http_request_t) -> ngx_int_t {
+    match M::CONTENT {
+        // SAFETY: content handlers get a live request, on the event-loop thread.
+        Some(handler) => unsafe { guard::content(r, handler) },
+        None => NGX_DECLINED as ngx_int_t,
+    }
 }
 
-pub(super) unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
+pub(super) unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: nginx passes a live `cf`.
-    guard::status("preconfiguration", || unsafe {
-        self_check::configuration(cf)?;
-        variables::register(cf)
+    guard::status::<M>("preconfiguration", || unsafe {
+        self_check::configuration::<M>(cf)?;
+        variables::register::<M>(cf)
     })
 }
 
-pub(super) unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
-    guard::status("postconfiguration", || {
+pub(super) unsafe extern "C" fn postconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ngx_int_t {
+    guard::status::<M>("postconfiguration", || {
         // SAFETY: nginx passes a live `cf`, the core module's main configuration exists.
         unsafe {
-            add_handler(cf, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, Some(post_read))?;
-            add_handler(cf, ngx_http_phases_NGX_HTTP_PREACCESS_PHASE, Some(preaccess))?;
-            add_handler(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, Some(access))?;
-            variables::claim(cf)?;
+            if M::POST_READ.is_some() {
+                add_handler(cf, ngx_http_phases_NGX_HTTP_POST_READ_PHASE, Some(post_read::<M>))?;
+            }
+            if M::PREACCESS.is_some() {
+                add_handler(cf, ngx_http_phases_NGX_HTTP_PREACCESS_PHASE, Some(preaccess::<M>))?;
+            }
+            if M::ACCESS.is_some() {
+                add_handler(cf, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, Some(access::<M>))?;
+            }
+            variables::claim::<M>(cf)?;
         }
-        let checked = configure(cf, |cf, message| cf.emerg_without_place(message), needs::check);
+        let checked = configure(
+            cf,
+            Borrowed::Nothing,
+            |cf, message| cf.emerg_without_place(message),
+            M::check,
+        );
         if checked.is_null() { Ok(()) } else { Err(()) }
     })
 }
@@ -97,11 +111,11 @@ unsafe fn add_handler(
 }
 
 /// Makes an empty configuration that is dropped with the cycle's pool.
-pub(super) unsafe extern "C" fn create<C: Default>(cf: *mut ngx_conf_t) -> *mut c_void {
+pub(super) unsafe extern "C" fn create<M: Module, C: Default>(cf: *mut ngx_conf_t) -> *mut c_void {
     let mut made = core::ptr::null_mut();
-    guard::event("configuration", || {
+    guard::event::<M>("configuration", || {
         // SAFETY: `cf` and its pool are live; the cleanup owns the value.
-        let placed = unsafe { pool::place((*cf).pool, C::default(), drop_conf::<C>) };
+        let placed = unsafe { pool::place((*cf).pool, C::default(), drop_conf::<M, C>) };
         if let Ok(placed) = placed {
             made = placed.as_ptr().cast();
         }
@@ -109,41 +123,43 @@ pub(super) unsafe extern "C" fn create<C: Default>(cf: *mut ngx_conf_t) -> *mut 
     made
 }
 
-unsafe extern "C" fn drop_conf<C>(conf: *mut c_void) {
-    guard::event("configuration cleanup", || {
+unsafe extern "C" fn drop_conf<M: Module, C>(conf: *mut c_void) {
+    guard::event::<M>("configuration cleanup", || {
         // SAFETY: written by `create`, dropped once, with the pool.
         unsafe { conf.cast::<C>().drop_in_place() }
     });
 }
 
-pub(super) unsafe extern "C" fn init_main_conf(
+pub(super) unsafe extern "C" fn init_main_conf<M: Module>(
     cf: *mut ngx_conf_t,
     conf: *mut c_void,
 ) -> *mut c_char {
     configure(
         cf,
+        Borrowed::Main,
         |cf, message| cf.emerg_without_place(message),
         |cf| {
-            // SAFETY: `conf` is what `create::<MainConf>` made.
-            let conf = unsafe { &mut *conf.cast::<MainConf>() };
-            conf.finish(cf)
+            // SAFETY: `conf` is what `create_main_conf` made, and `cf` does not lend it meanwhile.
+            let slot = unsafe { &mut *conf.cast::<MainSlot<M>>() };
+            M::finish(&mut slot.main, cf)
         },
     )
 }
 
-pub(super) unsafe extern "C" fn merge_location(
+pub(super) unsafe extern "C" fn merge_location<M: Module>(
     cf: *mut ngx_conf_t,
     parent: *mut c_void,
     child: *mut c_void,
 ) -> *mut c_char {
     configure(
         cf,
+        Borrowed::Nothing,
         |cf, message| cf.emerg_without_place(message),
         |cf| {
-            // SAFETY: both are what `create::<LocationConf>` made, and they are not the same.
+            // SAFETY: both are what `create_loc_conf` made, and they are not the same.
             let (parent, child) =
-                unsafe { (&*parent.cast::<LocationConf>(), &mut *child.cast::<LocationConf>()) };
-            location::merge(parent, child, cf)
+                unsafe { (&*parent.cast::<M::Location>(), &mut *child.cast::<M::Location>()) };
+            M::merge(parent, child, cf)
         },
     )
 }

@@ -2,22 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use gate::network::client_network;
 use ngx::ffi::{
     AF_INET, AF_INET6, AF_UNIX, NGX_DONE, NGX_OK, ngx_array_t, ngx_cidr_match, ngx_cidr_t,
     ngx_int_t, ngx_ptocidr, ngx_uint_t,
 };
 
-use super::Request;
-use super::bytes;
+use super::{Module, Request, bytes};
 
 /// A set of addresses and networks: `10.0.0.0/8`, `2001:db8::1`, `unix:`.
 #[derive(Default)]
-pub(crate) struct Addresses(Vec<ngx_cidr_t>);
+pub struct Addresses(Vec<ngx_cidr_t>);
 
 /// What is remarkable about an address that was added.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Remark {
+pub enum Remark {
     /// Nothing.
     None,
     /// Bits behind the mask are set: another network may have been meant.
@@ -28,7 +26,7 @@ pub(crate) enum Remark {
 
 impl Addresses {
     /// Adds one; `None` when it is none.
-    pub(crate) fn add(&mut self, text: &str) -> Option<Remark> {
+    pub fn add(&mut self, text: &str) -> Option<Remark> {
         // SAFETY: all-zero is a valid entry: no family, no address.
         let mut cidr: ngx_cidr_t = unsafe { core::mem::zeroed() };
         let remark = if text == "unix:" {
@@ -63,10 +61,10 @@ fn is_everybody(cidr: &ngx_cidr_t) -> bool {
     }
 }
 
-impl Request<'_> {
+impl<M: Module> Request<'_, M> {
     /// Whether the other end of the connection is one of these: as the realip module has left it,
     /// where the administrator uses that.
-    pub(crate) fn comes_from(&self, addresses: &Addresses) -> bool {
+    pub fn comes_from(&self, addresses: &Addresses) -> bool {
         // SAFETY: a live request has a connection with an address; nginx only reads the array, which
         // is laid out as one of its own.
         unsafe {
@@ -79,30 +77,28 @@ impl Request<'_> {
         }
     }
 
-    /// Who sends it, for what is shared between senders: as the realip module has left it. `None` on
-    /// a local socket, where whoever is behind it cannot be told apart.
-    pub(crate) fn sender(&self) -> Option<u64> {
+    /// The address of the other end, as the realip module has left it. `None` on a local socket.
+    pub fn peer_address(&self) -> Option<IpAddr> {
         // SAFETY: a live request has a connection with an address of its family's length; it is
         // copied out, so its alignment does not matter.
-        let address: IpAddr = unsafe {
+        unsafe {
             let peer = (*(*self.raw).connection).sockaddr;
             match u32::from((*peer).sa_family) {
                 AF_INET => {
                     let peer = peer.cast::<libc::sockaddr_in>().read_unaligned();
-                    Ipv4Addr::from_bits(u32::from_be(peer.sin_addr.s_addr)).into()
+                    Some(Ipv4Addr::from_bits(u32::from_be(peer.sin_addr.s_addr)).into())
                 }
                 AF_INET6 => {
                     let peer = peer.cast::<libc::sockaddr_in6>().read_unaligned();
-                    Ipv6Addr::from(peer.sin6_addr.s6_addr).into()
+                    Some(Ipv6Addr::from(peer.sin6_addr.s6_addr).into())
                 }
-                _ => return None,
+                _ => None,
             }
-        };
-        Some(client_network(address))
+        }
     }
 
     /// The other end of the connection, as text.
-    pub(crate) fn peer(&self) -> &[u8] {
+    pub fn peer(&self) -> &[u8] {
         // SAFETY: as above; the text lives as long as the connection.
         unsafe { bytes::slice(&(*(*self.raw).connection).addr_text) }
     }

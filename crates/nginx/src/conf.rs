@@ -5,7 +5,6 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
 
-use gate::server_names::ServerNames;
 use ngx::ffi::{
     NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t,
     ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_http_conf_ctx_t,
@@ -14,12 +13,11 @@ use ngx::ffi::{
 };
 
 use super::guard::{self, Fault};
-use super::{bytes, module};
-use crate::conf::{MainConf, ServerConf};
+use super::{Module, bytes, module};
 
 /// A configuration that cannot be used.
 #[derive(Debug)]
-pub(crate) enum Mistake {
+pub enum Mistake {
     /// Said here: what is wrong, and what would be right.
     Said(String),
     /// nginx, or a nested block, has said it already.
@@ -40,7 +38,7 @@ impl From<Fault> for Mistake {
 
 /// A place in the configuration files.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
+pub struct Place {
     file: String,
     line: usize,
 }
@@ -51,15 +49,33 @@ impl fmt::Display for Place {
     }
 }
 
+/// What a server is called, in one of its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerName<'c> {
+    /// As it is written in lower case, perhaps with `*.` or `.` in front, or `.*` behind.
+    Written(&'c [u8]),
+    /// A regular expression.
+    Pattern,
+}
+
+/// What a callback borrows of the module's configuration, so that [`Conf`] does not lend it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Borrowed {
+    Nothing,
+    /// That of `http`.
+    Main,
+}
+
 /// Runs a step of the configuration; what goes wrong is told to `say`.
-pub(super) fn configure(
+pub(super) fn configure<M: Module>(
     cf: *mut ngx_conf_t,
-    say: fn(&Conf<'_>, &str),
-    step: impl FnOnce(&mut Conf<'_>) -> Result<(), Mistake>,
+    borrowed: Borrowed,
+    say: fn(&Conf<'_, M>, &str),
+    step: impl FnOnce(&mut Conf<'_, M>) -> Result<(), Mistake>,
 ) -> *mut c_char {
-    let done = guard::status("configuration", || {
+    let done = guard::status::<M>("configuration", || {
         // SAFETY: nginx passes a live `cf` to every configuration callback.
-        let mut conf = unsafe { Conf::new(cf) };
+        let mut conf = unsafe { Conf::new(cf, borrowed) };
         step(&mut conf).map_err(|mistake| {
             if let Mistake::Said(message) = mistake {
                 say(&conf, &message);
@@ -73,16 +89,18 @@ pub(super) fn configure(
 const CONF_ERROR: *mut c_char = usize::MAX as *mut c_char;
 
 /// The configuration as it is read.
-pub(crate) struct Conf<'c> {
+pub struct Conf<'c, M> {
     raw: *mut ngx_conf_t,
+    borrowed: Borrowed,
     callback: PhantomData<&'c mut ngx_conf_t>,
+    module: PhantomData<fn() -> M>,
 }
 
-impl<'c> Conf<'c> {
+impl<'c, M: Module> Conf<'c, M> {
     /// # Safety
-    /// `raw` is live for `'c`.
-    pub(super) unsafe fn new(raw: *mut ngx_conf_t) -> Self {
-        Self { raw, callback: PhantomData }
+    /// `raw` is live for `'c`, and of the module's configuration only `borrowed` is borrowed.
+    pub(super) unsafe fn new(raw: *mut ngx_conf_t, borrowed: Borrowed) -> Self {
+        Self { raw, borrowed, callback: PhantomData, module: PhantomData }
     }
 
     pub(super) fn raw(&self) -> *mut ngx_conf_t {
@@ -95,7 +113,7 @@ impl<'c> Conf<'c> {
     }
 
     /// The words of the directive, its name first; what is not UTF-8 is replaced.
-    pub(crate) fn words(&self) -> Vec<String> {
+    pub fn words(&self) -> Vec<String> {
         // SAFETY: `args` is nginx's array of the words it just read.
         let words = unsafe { (*self.fields().args).as_slice::<ngx_str_t>() };
         // SAFETY: words live in the configuration's pool.
@@ -103,22 +121,22 @@ impl<'c> Conf<'c> {
     }
 
     /// The words after the directive's name.
-    pub(crate) fn arguments(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<String> {
         self.words().split_off(1)
     }
 
     /// The first word after the directive's name.
-    pub(crate) fn argument(&self) -> String {
+    pub fn argument(&self) -> String {
         self.arguments().into_iter().next().unwrap_or_default()
     }
 
     /// Whether the directive stands in `http` itself.
-    pub(crate) fn is_in_http(&self) -> bool {
+    pub fn is_in_http(&self) -> bool {
         self.fields().cmd_type == NGX_HTTP_MAIN_CONF as ngx_uint_t
     }
 
     /// Where the directive stands.
-    pub(crate) fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         let file = self.fields().conf_file;
         if file.is_null() {
             return Place::default();
@@ -131,7 +149,7 @@ impl<'c> Conf<'c> {
     }
 
     /// A path as nginx reads paths in its configuration: relative to the prefix.
-    pub(crate) fn full_path(&self, path: &str) -> Result<String, Mistake> {
+    pub fn full_path(&self, path: &str) -> Result<String, Mistake> {
         let mut name = bytes::borrowed(self.keep(path.as_bytes())?);
         // SAFETY: `cycle` is the one being configured; the name is NUL-terminated in its pool.
         let (done, name) = unsafe {
@@ -146,7 +164,7 @@ impl<'c> Conf<'c> {
 
     /// A directory for the workers to write to: nginx makes it, and gives it to the user that workers
     /// run as (`ngx_create_paths`). Returns its full path.
-    pub(crate) fn state_directory(&self, path: &str) -> Result<String, Mistake> {
+    pub fn state_directory(&self, path: &str) -> Result<String, Mistake> {
         let full = self.full_path(path)?;
         let name = bytes::borrowed(self.keep(full.as_bytes())?);
         // SAFETY: the pool is live and zeroes the path; its name is NUL-terminated in the pool.
@@ -167,24 +185,24 @@ impl<'c> Conf<'c> {
     }
 
     /// Copies bytes into the pool of the configuration.
-    pub(crate) fn keep(&self, text: &[u8]) -> Result<&'c [u8], Fault> {
+    pub fn keep(&self, text: &[u8]) -> Result<&'c [u8], Fault> {
         // SAFETY: the pool is live.
         Ok(unsafe { bytes::pool_copy(self.fields().pool, text)? })
     }
 
     /// Reads the block that follows: `line` gets the words of each directive in it.
-    pub(crate) fn read_block<T>(
+    pub fn read_block<T>(
         &mut self,
         target: &mut T,
-        line: fn(&mut T, &mut Conf<'_>) -> Result<(), Mistake>,
+        line: fn(&mut T, &mut Conf<'_, M>) -> Result<(), Mistake>,
     ) -> Result<(), Mistake> {
-        let mut block = Block { target, line };
+        let mut block = Block { target, line, borrowed: self.borrowed };
         let raw = self.raw;
         // SAFETY: nginx calls `handler` with `handler_conf` for each directive while it parses, and
         // both are put back as they were before `block` goes out of scope.
         let done = unsafe {
             let (handler, handler_conf) = ((*raw).handler, (*raw).handler_conf);
-            (*raw).handler = Some(block_line::<T>);
+            (*raw).handler = Some(block_line::<M, T>);
             (*raw).handler_conf = (&raw mut block).cast();
             let done = ngx_conf_parse(raw, ptr::null_mut());
             (*raw).handler = handler;
@@ -195,55 +213,56 @@ impl<'c> Conf<'c> {
     }
 
     /// Configuration of the `http` block.
-    pub(crate) fn main_conf(&mut self) -> &mut MainConf {
-        // SAFETY: made by our `create_main_conf` before any directive is read.
-        unsafe { module::main_conf_of(self.raw) }
+    ///
+    /// # Panics
+    /// In a callback that has it already, as an argument.
+    pub fn main_conf(&mut self) -> &mut M::Main {
+        assert!(self.borrowed != Borrowed::Main, "the configuration of http is borrowed already");
+        // SAFETY: made by our `create_main_conf` before any directive is read. Nobody else has it: the
+        // callback does not, and `self` lends it once at a time.
+        unsafe { &mut module::main_conf_of::<M>(self.raw).main }
     }
 
     /// Configuration of the server whose locations are being merged.
-    pub(crate) fn server_conf(&mut self) -> &mut ServerConf {
-        // SAFETY: made by our `create_srv_conf`.
-        unsafe { module::server_conf_of(self.raw) }
+    pub fn server_conf(&mut self) -> &mut M::Server {
+        // SAFETY: made by our `create_srv_conf`. No callback has it as an argument.
+        unsafe { module::server_conf_of::<M>(self.raw) }
     }
 
     /// What the server whose locations are being merged is called.
-    pub(crate) fn server_names(&self) -> ServerNames {
-        let mut names = ServerNames::default();
+    pub fn server_names(&self) -> impl Iterator<Item = ServerName<'c>> {
         // SAFETY: inside `http` every server has a core configuration, which was merged before ours;
         // its names live until the configuration was read.
         unsafe {
             let context = self.fields().ctx.cast::<ngx_http_conf_ctx_t>();
             let core = *(*context).srv_conf.add(ngx_http_core_module.ctx_index);
             let core = core.cast::<ngx_http_core_srv_conf_t>();
-            for named in (*core).server_names.as_slice::<ngx_http_server_name_t>() {
-                if named.regex.is_null() {
-                    names.add(bytes::slice(&named.name));
-                } else {
-                    names.add_regex();
-                }
-            }
+            let names: &'c [ngx_http_server_name_t] = (*core).server_names.as_slice();
+            names.iter().map(|named| match named.regex.is_null() {
+                true => ServerName::Written(bytes::slice(&named.name)),
+                false => ServerName::Pattern,
+            })
         }
-        names
     }
 
     /// Says what stops the configuration, with file and line.
-    pub(crate) fn emerg(&self, message: &str) {
+    pub fn emerg(&self, message: &str) {
         self.say(NGX_LOG_EMERG, message);
     }
 
     /// Says what is allowed but surely not meant.
-    pub(crate) fn warn(&self, message: &str) {
+    pub fn warn(&self, message: &str) {
         self.say(NGX_LOG_WARN, message);
     }
 
     /// Says what stops the configuration, for a mistake that is found after its line was read; the
     /// message names the place itself.
-    pub(super) fn emerg_without_place(&self, message: &str) {
+    pub fn emerg_without_place(&self, message: &str) {
         self.say_without_place(NGX_LOG_EMERG, message);
     }
 
     /// As [`warn`](Self::warn), for what is found after its line was read.
-    pub(crate) fn warn_without_place(&self, message: &str) {
+    pub fn warn_without_place(&self, message: &str) {
         self.say_without_place(NGX_LOG_WARN, message);
     }
 
@@ -267,29 +286,29 @@ impl<'c> Conf<'c> {
     }
 }
 
-struct Block<'t, T> {
+struct Block<'t, M, T> {
     target: &'t mut T,
-    line: fn(&mut T, &mut Conf<'_>) -> Result<(), Mistake>,
+    line: fn(&mut T, &mut Conf<'_, M>) -> Result<(), Mistake>,
+    borrowed: Borrowed,
 }
 
-unsafe extern "C" fn block_line<T>(
+unsafe extern "C" fn block_line<M: Module, T>(
     cf: *mut ngx_conf_t,
     _command: *mut ngx_command_t,
     block: *mut c_void,
 ) -> *mut c_char {
+    // SAFETY: `read_block` stored a `Block` that lives while nginx parses the block.
+    let block = unsafe { &mut *block.cast::<Block<'_, M, T>>() };
     configure(
         cf,
+        block.borrowed,
         |cf, message| cf.emerg(message),
-        |cf| {
-            // SAFETY: `read_block` stored a `Block<T>` that lives while nginx parses the block.
-            let block = unsafe { &mut *block.cast::<Block<'_, T>>() };
-            (block.line)(block.target, cf)
-        },
+        |cf| (block.line)(block.target, cf),
     )
 }
 
 /// A size as nginx writes sizes: `512k`, `16m`.
-pub(crate) fn size(text: &str) -> Option<usize> {
+pub fn size(text: &str) -> Option<usize> {
     let mut text = bytes::borrowed(text.as_bytes());
     // SAFETY: nginx reads `len` bytes.
     usize::try_from(unsafe { ngx_parse_size(&raw mut text) }).ok()

@@ -1,21 +1,15 @@
-//! Locations that the module answers itself: `authentik_status`.
+//! Locations that the module answers itself.
 
 use ngx::ffi::{
     NGX_HTTP_SATISFY_ANY, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
-    ngx_http_request_t, ngx_int_t,
 };
 
-use super::callbacks;
 use super::conf::Conf;
-
-/// Type of a content handler, without the `Option` of `ngx_http_handler_pt`.
-type Handler = unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t;
-
-const OURS: Handler = callbacks::status;
+use super::module::Module;
 
 /// Who answers in a location.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answerer {
+pub enum Answerer {
     /// Files: no directive has said otherwise.
     Nobody,
     /// This module.
@@ -24,32 +18,32 @@ pub(crate) enum Answerer {
     Another,
 }
 
-impl Conf<'_> {
+impl<M: Module> Conf<'_, M> {
     /// Who answers in the location that is being read or merged, as far as it is known yet.
-    pub(crate) fn answerer(&self) -> Answerer {
+    pub fn answerer(&self) -> Answerer {
         // SAFETY: by the contract of `core_conf`.
         match unsafe { (*self.core_conf()).handler } {
             None => Answerer::Nobody,
-            Some(handler) if core::ptr::fn_addr_eq(handler, OURS) => Answerer::Us,
+            Some(handler) if core::ptr::fn_addr_eq(handler, M::fixed().content) => Answerer::Us,
             Some(_) => Answerer::Another,
         }
     }
 
-    /// Lets the status answer in the location that is being read.
-    pub(crate) fn answer_with_status(&mut self) {
+    /// Lets the module's [`CONTENT`](Module::CONTENT) answer in the location that is being read.
+    pub fn answer_here(&mut self) {
         // SAFETY: as above; nginx lets nobody else at the configuration meanwhile.
-        unsafe { (*self.core_conf()).handler = Some(OURS) };
+        unsafe { (*self.core_conf()).handler = Some(M::fixed().content) };
     }
 
     /// Whether `satisfy any` of the location being merged lets other modules admit before us; the
     /// core module merges before we do.
-    pub(crate) fn location_satisfies_any(&self) -> bool {
+    pub fn location_satisfies_any(&self) -> bool {
         // SAFETY: by the contract of `core_conf`.
         unsafe { (*self.core_conf()).satisfy == NGX_HTTP_SATISFY_ANY as usize }
     }
 
     /// Whether nginx alone leads to the location being merged: `internal`, or a name.
-    pub(crate) fn location_is_internal(&self) -> bool {
+    pub fn location_is_internal(&self) -> bool {
         // SAFETY: by the contract of `core_conf`; the core module merges before we do.
         unsafe { (*self.core_conf()).internal == 1 || self.location_name().starts_with('@') }
     }

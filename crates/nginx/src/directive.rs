@@ -1,6 +1,7 @@
 //! The rows of the directive table: a name, where it may stand, and the typed setter it calls.
 
 use core::ffi::{CStr, c_char, c_void};
+use core::marker::PhantomData;
 
 use ngx::ffi::{
     NGX_CONF_1MORE, NGX_CONF_BLOCK, NGX_CONF_FLAG, NGX_CONF_NOARGS, NGX_CONF_TAKE1,
@@ -8,66 +9,66 @@ use ngx::ffi::{
     ngx_command_t, ngx_conf_t, ngx_uint_t,
 };
 
-use super::conf::{Conf, Mistake, configure};
-use super::{bytes, module};
-use crate::conf::{LocationConf, MainConf};
+use super::conf::{Borrowed, Conf, Mistake, configure};
+use super::module::{self, MainSlot};
+use super::{Module, bytes};
 
 /// Contexts a directive may stand in.
-pub(crate) const HTTP: u32 = NGX_HTTP_MAIN_CONF;
+pub const HTTP: u32 = NGX_HTTP_MAIN_CONF;
 /// `server`.
-pub(crate) const SERVER: u32 = NGX_HTTP_SRV_CONF;
+pub const SERVER: u32 = NGX_HTTP_SRV_CONF;
 /// `location`, also `if` inside one.
-pub(crate) const LOCATION: u32 = NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
+pub const LOCATION: u32 = NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
 /// `location`, without `if`.
-pub(crate) const LOCATION_ONLY: u32 = NGX_HTTP_LOC_CONF;
+pub const LOCATION_ONLY: u32 = NGX_HTTP_LOC_CONF;
 /// Arity: one argument or none.
-pub(crate) const NONE_OR_ONE: u32 = NGX_CONF_NOARGS | NGX_CONF_TAKE1;
+pub const NONE_OR_ONE: u32 = NGX_CONF_NOARGS | NGX_CONF_TAKE1;
 /// Arity: exactly one argument.
-pub(crate) const ONE: u32 = NGX_CONF_TAKE1;
+pub const ONE: u32 = NGX_CONF_TAKE1;
 /// Arity: one or two.
-pub(crate) const ONE_OR_TWO: u32 = NGX_CONF_TAKE12;
+pub const ONE_OR_TWO: u32 = NGX_CONF_TAKE12;
 /// Arity: one or more.
-pub(crate) const ONE_OR_MORE: u32 = NGX_CONF_1MORE;
+pub const ONE_OR_MORE: u32 = NGX_CONF_1MORE;
 /// Arity: `on` or `off`.
-pub(crate) const FLAG: u32 = NGX_CONF_FLAG;
+pub const FLAG: u32 = NGX_CONF_FLAG;
 /// Arity: a name and a block.
-pub(crate) const NAMED_BLOCK: u32 = NGX_CONF_BLOCK | NGX_CONF_TAKE1;
+pub const NAMED_BLOCK: u32 = NGX_CONF_BLOCK | NGX_CONF_TAKE1;
 
 /// What a directive does: look at its arguments, change a configuration.
-pub(crate) type Setter<C> = fn(&mut C, &mut Conf<'_>) -> Result<(), Mistake>;
+pub type Setter<M, C> = fn(&mut C, &mut Conf<'_, M>) -> Result<(), Mistake>;
 
 /// One row of the directive table.
 #[repr(transparent)]
-pub(crate) struct Row(ngx_command_t);
+pub struct Row<M>(ngx_command_t, PhantomData<fn() -> M>);
 
 // SAFETY: rows are constants; nginx reads them on its one thread.
-unsafe impl Sync for Row {}
+unsafe impl<M> Sync for Row<M> {}
 
-impl Row {
+impl<M: Module> Row<M> {
     /// A directive that changes the configuration of the `http` block.
-    pub(crate) const fn main(
+    pub const fn main(
         name: &'static CStr,
         contexts: u32,
         arity: u32,
-        set: Setter<MainConf>,
+        set: Setter<M, M::Main>,
     ) -> Self {
-        Self::new(name, contexts | arity, module::MAIN_OFFSET, set_main, set as *const c_void)
+        Self::new(name, contexts | arity, module::MAIN_OFFSET, set_main::<M>, set as *const c_void)
     }
 
     /// A directive that changes the configuration of a location (also through `http`, `server`).
-    pub(crate) const fn location(
+    pub const fn location(
         name: &'static CStr,
         contexts: u32,
         arity: u32,
-        set: Setter<LocationConf>,
+        set: Setter<M, M::Location>,
     ) -> Self {
         let offset = module::LOCATION_OFFSET;
-        Self::new(name, contexts | arity, offset, set_location, set as *const c_void)
+        Self::new(name, contexts | arity, offset, set_location::<M>, set as *const c_void)
     }
 
     /// The row that ends the table.
-    pub(crate) const fn end() -> Self {
-        Self(ngx_command_t::empty())
+    pub const fn end() -> Self {
+        Self(ngx_command_t::empty(), PhantomData)
     }
 
     const fn new(
@@ -81,7 +82,7 @@ impl Row {
         ) -> *mut c_char,
         set: *const c_void,
     ) -> Self {
-        Self(ngx_command_t {
+        let command = ngx_command_t {
             name: bytes::borrowed(name.to_bytes()),
             type_: kind as ngx_uint_t,
             set: Some(callback),
@@ -89,45 +90,63 @@ impl Row {
             offset: 0,
             // Ours to use (ngx_conf_file.h): the typed setter that the callback calls.
             post: set.cast_mut(),
-        })
+        };
+        Self(command, PhantomData)
     }
 }
 
-unsafe extern "C" fn set_main(
-    cf: *mut ngx_conf_t,
-    command: *mut ngx_command_t,
-    conf: *mut c_void,
-) -> *mut c_char {
-    // SAFETY: nginx passes the row's own configuration; `Row::main` stored this type of setter.
-    unsafe { set::<MainConf>(cf, command, conf) }
+/// Whether a table of rows ends as nginx expects it, and not before.
+pub(super) const fn is_ended<M>(table: &[Row<M>]) -> bool {
+    let mut left = table;
+    while let [row, rest @ ..] = left {
+        if row.0.name.len == 0 {
+            return rest.is_empty();
+        }
+        left = rest;
+    }
+    false
 }
 
-unsafe extern "C" fn set_location(
-    cf: *mut ngx_conf_t,
-    command: *mut ngx_command_t,
-    conf: *mut c_void,
-) -> *mut c_char {
-    // SAFETY: as above, `Row::location`.
-    unsafe { set::<LocationConf>(cf, command, conf) }
-}
-
-/// # Safety
-/// `conf` is a `C` and the row's `post` a `Setter<C>`.
-unsafe fn set<C>(
+unsafe extern "C" fn set_main<M: Module>(
     cf: *mut ngx_conf_t,
     command: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
     configure(
         cf,
+        Borrowed::Main,
         |cf, message| cf.emerg(message),
         |cf| {
-            // SAFETY: by this function's contract; nginx lets nobody else at `conf` meanwhile.
-            let (setter, conf) = unsafe {
-                let setter = core::mem::transmute::<*mut c_void, Setter<C>>((*command).post);
-                (setter, &mut *conf.cast::<C>())
-            };
-            setter(conf, cf)
+            // SAFETY: nginx passes the row's own configuration, and `cf` does not lend it meanwhile;
+            // `Row::main` stored this type of setter.
+            let (set, slot) =
+                unsafe { (setter::<M, M::Main>(command), &mut *conf.cast::<MainSlot<M>>()) };
+            set(&mut slot.main, cf)
         },
     )
+}
+
+unsafe extern "C" fn set_location<M: Module>(
+    cf: *mut ngx_conf_t,
+    command: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    configure(
+        cf,
+        Borrowed::Nothing,
+        |cf, message| cf.emerg(message),
+        |cf| {
+            // SAFETY: as above, `Row::location`; nothing else lends the configuration of a location.
+            let (set, location) =
+                unsafe { (setter::<M, M::Location>(command), &mut *conf.cast::<M::Location>()) };
+            set(location, cf)
+        },
+    )
+}
+
+/// # Safety
+/// The row's `post` is a `Setter<M, C>`.
+unsafe fn setter<M: Module, C>(command: *mut ngx_command_t) -> Setter<M, C> {
+    // SAFETY: by this function's contract.
+    unsafe { core::mem::transmute::<*mut c_void, Setter<M, C>>((*command).post) }
 }

@@ -6,6 +6,10 @@ use ngx::ffi::{ngx_http_request_t, ngx_list_part_t, ngx_pool_t, ngx_table_elt_t}
 
 use super::bytes;
 
+/// What a header is called whose name could not be read. No client can send it: nginx refuses requests
+/// with a NUL in a header.
+pub const UNREADABLE: &[u8] = b"\0";
+
 /// One header. It is read and changed through the raw pointer only: no reference to the structure is
 /// ever held, so whoever changes a header may walk the list meanwhile.
 #[derive(Clone, Copy)]
@@ -25,8 +29,8 @@ impl<'r> Element<'r> {
     /// The name in lower case. nginx fills `lowcase_key` for every request header; another module may
     /// have left it out, and then it is made up for.
     ///
-    /// Is there no memory for that, the header gets a name that nobody but this module may use: it is
-    /// removed with the others of that kind.
+    /// Is there no memory for that, the header is called [`UNREADABLE`]: whoever removes headers must
+    /// remove it, too.
     pub(super) fn name(self) -> &'r [u8] {
         // SAFETY: header elements and what they point to live in the request's pool; a `lowcase_key`
         // that is there has `key.len` bytes.
@@ -34,7 +38,7 @@ impl<'r> Element<'r> {
             let length = (*self.raw).key.len;
             if (*self.raw).lowcase_key.is_null() {
                 let Ok(copy) = bytes::pool_copy(self.pool, bytes::slice(&(*self.raw).key)) else {
-                    return b"x-authentik-";
+                    return UNREADABLE;
                 };
                 copy.make_ascii_lowercase();
                 (*self.raw).lowcase_key = copy.as_mut_ptr();

@@ -4,19 +4,17 @@
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gate::reason::Reason;
-use gate::response::Response;
 use ngx::ffi::{
     NGX_AGAIN, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_OK, ngx_http_request_t, ngx_int_t,
 };
 
 use super::log::{self, Level};
+use super::module::{ContentHandler, Module, PhaseHandler};
 use super::{Request, respond};
-use crate::request::answers;
 
 /// How a request goes on after one of our phase handlers.
 #[derive(Debug)]
-pub(crate) enum Flow {
+pub enum Flow<R> {
     /// We have no opinion: the next handler.
     Next,
     /// Let it through: under `satisfy any` this is our vote.
@@ -24,14 +22,14 @@ pub(crate) enum Flow {
     /// It waits; something else will run the phases again.
     Suspended,
     /// This is the answer.
-    Answer(Response),
+    Answer(R),
     /// This is the answer, unless the location's `error_page` has another one for its status.
-    Refuse(Response),
+    Refuse(R),
 }
 
 /// What is our own fault: logged at `crit` or `alert`, answered 500, never let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// A pool or the system has no memory left.
     NoMemory,
     /// nginx refused something that should not fail.
@@ -54,9 +52,9 @@ pub(super) const SERVER_ERROR: ngx_int_t = 500;
 ///
 /// # Safety
 /// `r` is the live request of the callback, on the event-loop thread.
-pub(super) unsafe fn phase(
+pub(super) unsafe fn phase<M: Module>(
     r: *mut ngx_http_request_t,
-    handler: for<'r> fn(&mut Request<'r>) -> Result<Flow, Fault>,
+    handler: PhaseHandler<M>,
 ) -> ngx_int_t {
     let ran = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: by this function's contract.
@@ -65,18 +63,18 @@ pub(super) unsafe fn phase(
             Ok(flow) => apply(&mut request, flow),
             Err(broken) => {
                 request.log(broken.level(), format_args!("{broken}, the request is refused"));
-                let refusal = answers::refuse(&request, Reason::Internal);
-                refusal.map_or(SERVER_ERROR, |flow| apply(&mut request, flow))
+                let refusal = M::refuse(&request);
+                refusal.map_or(SERVER_ERROR, |answer| apply(&mut request, Flow::Refuse(answer)))
             }
         }
     }));
     ran.unwrap_or_else(|_| {
-        log::cycle(Level::Alert, format_args!("panicked, the request is answered 500"));
+        log::cycle::<M>(Level::Alert, format_args!("panicked, the request is answered 500"));
         SERVER_ERROR
     })
 }
 
-fn apply(request: &mut Request<'_>, flow: Flow) -> ngx_int_t {
+fn apply<M: Module>(request: &mut Request<'_, M>, flow: Flow<M::Response>) -> ngx_int_t {
     match flow {
         Flow::Next => NGX_DECLINED as ngx_int_t,
         Flow::Admit => NGX_OK as ngx_int_t,
@@ -111,7 +109,7 @@ impl fmt::Display for Broken {
     }
 }
 
-fn caught(handler: impl FnOnce() -> Result<Flow, Fault>) -> Result<Flow, Broken> {
+fn caught<T>(handler: impl FnOnce() -> Result<T, Fault>) -> Result<T, Broken> {
     match catch_unwind(AssertUnwindSafe(handler)) {
         Ok(ran) => ran.map_err(Broken::Fault),
         Err(_) => Err(Broken::Panicked),
@@ -122,9 +120,9 @@ fn caught(handler: impl FnOnce() -> Result<Flow, Fault>) -> Result<Flow, Broken>
 ///
 /// # Safety
 /// As [`phase`].
-pub(super) unsafe fn content(
+pub(super) unsafe fn content<M: Module>(
     r: *mut ngx_http_request_t,
-    handler: for<'r> fn(&Request<'r>) -> Result<Response, Fault>,
+    handler: ContentHandler<M>,
 ) -> ngx_int_t {
     let ran = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: by this function's contract.
@@ -136,25 +134,28 @@ pub(super) unsafe fn content(
         })
     }));
     ran.unwrap_or_else(|_| {
-        log::cycle(Level::Alert, format_args!("panicked, the request is answered 500"));
+        log::cycle::<M>(Level::Alert, format_args!("panicked, the request is answered 500"));
         SERVER_ERROR
     })
 }
 
 /// Runs a callback that has nothing to answer; a panic is logged and goes no further.
-pub(super) fn event(name: &str, callback: impl FnOnce()) {
+pub(super) fn event<M: Module>(name: &str, callback: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(callback)).is_err() {
-        log::cycle(Level::Alert, format_args!("panicked in {name}"));
+        log::cycle::<M>(Level::Alert, format_args!("panicked in {name}"));
     }
 }
 
 /// Runs a callback that answers `NGX_OK` or `NGX_ERROR`.
-pub(super) fn status(name: &str, callback: impl FnOnce() -> Result<(), ()>) -> ngx_int_t {
+pub(super) fn status<M: Module>(
+    name: &str,
+    callback: impl FnOnce() -> Result<(), ()>,
+) -> ngx_int_t {
     match catch_unwind(AssertUnwindSafe(callback)) {
         Ok(Ok(())) => NGX_OK as ngx_int_t,
         Ok(Err(())) => NGX_ERROR as ngx_int_t,
         Err(_) => {
-            log::cycle(Level::Alert, format_args!("panicked in {name}"));
+            log::cycle::<M>(Level::Alert, format_args!("panicked in {name}"));
             NGX_ERROR as ngx_int_t
         }
     }

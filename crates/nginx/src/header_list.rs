@@ -8,29 +8,31 @@
 
 use core::ptr;
 
-use gate::identity::{folds_to, is_identity_header};
 use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_table_elt_t, ngx_uint_t};
 
-use super::Request;
 use super::bytes;
 use super::elements::Element;
+pub use super::elements::UNREADABLE;
 use super::guard::Fault;
 use super::known_headers::{forget, introduce};
 use super::pool::allocate;
+use super::{Module, Request};
 
 /// A header to add: name as it goes on the wire, the same in lower case, value.
 ///
 /// Name and value must live as long as the request: static, or in its pool.
 #[derive(Clone, Copy)]
-pub(crate) struct NewHeader<'r> {
-    pub(crate) name: HeaderName<'r>,
-    pub(crate) value: &'r [u8],
+pub struct NewHeader<'r> {
+    /// Its name.
+    pub name: HeaderName<'r>,
+    /// Its value.
+    pub value: &'r [u8],
 }
 
 /// A header's name in both spellings, with the hash nginx looks it up by. Made once where the name
 /// is known beforehand.
 #[derive(Clone, Copy)]
-pub(crate) struct HeaderName<'r> {
+pub struct HeaderName<'r> {
     name: &'r [u8],
     lowercase: &'r [u8],
     hash: ngx_uint_t,
@@ -44,24 +46,24 @@ impl<'r> HeaderName<'r> {
     }
 
     /// The name in lower case.
-    pub(crate) fn lowercase(&self) -> &'r [u8] {
+    pub fn lowercase(&self) -> &'r [u8] {
         self.lowercase
     }
 
     /// `lowercase` is `name` in lower case, and nginx has no field of its own for it.
-    pub(crate) const fn new(name: &'r [u8], lowercase: &'r [u8]) -> Self {
+    pub const fn new(name: &'r [u8], lowercase: &'r [u8]) -> Self {
         Self { name, lowercase, hash: hash(lowercase), may_be_known: false }
     }
 
     /// The same for a name that nginx may have a field for: `Authorization`, `Cookie`, `Range`.
-    pub(crate) const fn of_any(name: &'r [u8], lowercase: &'r [u8]) -> Self {
+    pub const fn of_any(name: &'r [u8], lowercase: &'r [u8]) -> Self {
         Self { may_be_known: true, ..Self::new(name, lowercase) }
     }
 }
 
-impl<'r> Request<'r> {
+impl<'r, M: Module> Request<'r, M> {
     /// Removes every request header for which `unwanted(lowercase name, value)` says so.
-    pub(crate) fn remove_headers(
+    pub fn remove_headers(
         &mut self,
         mut unwanted: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), Fault> {
@@ -73,7 +75,7 @@ impl<'r> Request<'r> {
     }
 
     /// The same where it is known that there is one.
-    pub(crate) fn cut_headers(
+    pub fn cut_headers(
         &mut self,
         mut unwanted: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), Fault> {
@@ -91,16 +93,9 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Removes every header that only the module may set; `further` are lower-case names.
-    pub(crate) fn remove_claimed_headers(&mut self, further: &[Box<[u8]>]) -> Result<(), Fault> {
-        self.remove_headers(|name, _| {
-            is_identity_header(name) || further.iter().any(|own| folds_to(name, own))
-        })
-    }
-
     /// Replaces the value of each header called `name` (lower case) by what `edit` returns; `None`
     /// leaves it. The new value must live in the request's pool.
-    pub(crate) fn edit_header(
+    pub fn edit_header(
         &mut self,
         name: &[u8],
         mut edit: impl FnMut(&Self, &'r [u8]) -> Result<Option<&'r [u8]>, Fault>,
@@ -117,7 +112,7 @@ impl<'r> Request<'r> {
     }
 
     /// Adds at most `count` headers in one part of their own.
-    pub(crate) fn add_headers(
+    pub fn add_headers(
         &mut self,
         count: usize,
         headers: impl Iterator<Item = NewHeader<'r>>,

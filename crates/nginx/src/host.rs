@@ -1,39 +1,21 @@
-//! Which host and port a request is for: what nginx itself chose the server by.
+//! Which host a request is for: what nginx itself chose the server by.
 //!
 //! The absolute form of the request target or `:authority`, else `Host`: the order of
-//! `ngx_http_process_request_line`, `ngx_http_v2_run_request` and their like. Everybody in the module
-//! asks here, and [`Request::settle_host`] makes `Host` say the same to whom the request goes.
+//! `ngx_http_process_request_line`, `ngx_http_v2_run_request` and their like.
 
-use gate::request::Authority;
 use ngx::ffi::{NGX_HTTP_VERSION_20, ngx_uint_t};
 
-use super::Request;
-use super::bytes;
-use super::guard::Fault;
-use super::header_list::{HeaderName, NewHeader};
+use super::{Module, Request, bytes};
 
-impl<'r> Request<'r> {
-    /// Host and port that were asked for.
-    pub(crate) fn asked(&self) -> Authority<'r> {
-        Authority::new(self.host(), self.written_authority())
-    }
-
+impl<'r, M: Module> Request<'r, M> {
     /// The host nginx chose the server by: validated, lower case, without port.
-    pub(crate) fn host(&self) -> &'r [u8] {
+    pub fn host(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool or header buffers.
         unsafe { bytes::slice(&self.fields().headers_in.server) }
     }
 
-    /// `host[:port]`, made anew where it is not written so.
-    pub(crate) fn authority(&self) -> Result<&'r [u8], Fault> {
-        let asked = self.asked();
-        match asked.as_written() {
-            Some(written) => Ok(written),
-            None => self.keep(&asked.spell()),
-        }
-    }
-
-    fn written_authority(&self) -> &'r [u8] {
+    /// Where nginx found the host: in the request target or in `Host`, with the port that stands there.
+    pub fn written_authority(&self) -> &'r [u8] {
         let fields = self.fields();
         if fields.host_start.is_null() || fields.host_end.is_null() {
             return self.host_header();
@@ -69,44 +51,20 @@ impl<'r> Request<'r> {
         length
     }
 
-    fn host_header(&self) -> &'r [u8] {
+    /// The value of `Host`, empty without one.
+    pub fn host_header(&self) -> &'r [u8] {
         let host = self.fields().headers_in.host;
         // SAFETY: NULL, or a header element of this request.
         if host.is_null() { &[] } else { unsafe { bytes::slice(&(*host).value) } }
     }
 
-    /// Makes `Host` say what was judged, for whoever goes by it: `$http_host`, `HTTP_HOST` of CGI. So
-    /// RFC 9112 section 3.2.2 wants it of a proxy for the absolute form; HTTP/3 has no `Host` at all,
-    /// and `wiki.test:@other.test` is `other.test` for an application that reads it as part of a URL.
-    ///
-    /// A server that other proxies ask keeps what they sent: it says what their visitor did.
-    pub(crate) fn settle_host(&mut self) -> Result<(), Fault> {
-        const HOST: HeaderName<'static> = HeaderName::of_any(b"Host", b"host");
-        let is_in_target = !self.fields().host_start.is_null();
-        if self.server().asked_by_proxies && !is_in_target {
-            return Ok(());
-        }
-        let value = self.authority()?;
-        let said = self.host_header();
-        if core::ptr::eq(value, said) || value.is_empty() || value == said {
-            return Ok(());
-        }
-        if self.fields().headers_in.host.is_null() {
-            return self.add_headers(1, core::iter::once(NewHeader { name: HOST, value }));
-        }
-        self.edit_header(b"host", |_, _| Ok(Some(value)))
+    /// Whether the request target says the host, and not `Host`.
+    pub fn has_host_in_target(&self) -> bool {
+        !self.fields().host_start.is_null()
     }
 
-    /// Of a second `Host`, which nginx refuses, only the error page sees anything: it gets the first,
-    /// as nginx did.
-    pub(crate) fn drop_further_hosts(&mut self) -> Result<(), Fault> {
-        let mut found = 0;
-        if self.headers().filter(|(name, _)| *name == b"host").count() < 2 {
-            return Ok(());
-        }
-        self.cut_headers(|name, _| {
-            found += usize::from(name == b"host");
-            name == b"host" && found > 1
-        })
+    /// Whether there is a `Host`.
+    pub fn has_host_header(&self) -> bool {
+        !self.fields().headers_in.host.is_null()
     }
 }

@@ -1,44 +1,45 @@
 //! Slices of a request's pool that are kept across callbacks, where no lifetime can be written down.
 //!
-//! They lie in the state of the request they came from and are had through that request only: there
+//! They lie beside the state of the request they came from and are had through that request only: there
 //! is nothing that could be handed to another one.
 
 use core::ptr::NonNull;
 use std::cell::Cell;
 
-use gate::cookie::MAX_CANDIDATES;
-
-use super::Request;
 use super::guard::Fault;
+use super::{Module, Request};
 
-/// What a request keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// The query of an endpoint, as it was before it was hidden from the logs.
-    Query,
-    /// The session record of the visitor.
-    Record,
-}
+/// Room for `N` slices.
+pub struct Shelf<const N: usize>([Cell<Option<Slice>>; N]);
 
-/// Where it is kept: a part of the request's state, which lives in the same pool.
-#[derive(Default)]
-pub(crate) struct Shelf {
-    query: Cell<Option<Slice>>,
-    record: Cell<Option<Slice>>,
-    cookies: Cell<Option<[Slice; MAX_CANDIDATES]>>,
-}
-
-impl Shelf {
-    fn place(&self, kept: Kept) -> &Cell<Option<Slice>> {
-        match kept {
-            Kept::Query => &self.query,
-            Kept::Record => &self.record,
-        }
+impl<const N: usize> Default for Shelf<N> {
+    fn default() -> Self {
+        Self([const { Cell::new(None) }; N])
     }
 }
 
+/// A [`Shelf`] of any size.
+pub trait Slots: Default + private::Slots {}
+
+impl<const N: usize> Slots for Shelf<N> {}
+
+impl<const N: usize> private::Slots for Shelf<N> {
+    fn slot(&self, at: usize) -> Option<&Cell<Option<Slice>>> {
+        self.0.get(at)
+    }
+}
+
+mod private {
+    use super::{Cell, Slice};
+
+    pub trait Slots {
+        fn slot(&self, at: usize) -> Option<&Cell<Option<Slice>>>;
+    }
+}
+
+/// A slice on a shelf.
 #[derive(Clone, Copy)]
-struct Slice(NonNull<[u8]>);
+pub struct Slice(NonNull<[u8]>);
 
 impl Slice {
     /// # Safety
@@ -49,38 +50,31 @@ impl Slice {
     }
 }
 
-impl<'r> Request<'r> {
-    /// Keeps a slice, which lives in the request's pool: nothing else lives as long as `'r`, but for
-    /// what lives longer.
-    pub(crate) fn remember(&self, kept: Kept, slice: &'r [u8]) -> Result<(), Fault> {
-        self.state()?.kept.place(kept).set(Some(Slice(slice.into())));
+impl<'r, M: Module> Request<'r, M> {
+    /// Keeps a slice in one of the module's [`Kept`](Module::Kept) slots. It lives in the request's pool:
+    /// nothing else lives as long as `'r`, but for what lives longer. Beyond the last slot nothing is kept.
+    ///
+    /// # Errors
+    /// If there is no memory for the request's state.
+    pub fn remember(&self, slot: usize, slice: &'r [u8]) -> Result<(), Fault> {
+        if let Some(slot) = private::Slots::slot(&self.context()?.kept, slot) {
+            slot.set(Some(Slice(slice.into())));
+        }
         Ok(())
     }
 
     /// What was kept.
-    pub(crate) fn recall(&self, kept: Kept) -> Option<&'r [u8]> {
-        let slice = self.existing_state()?.kept.place(kept).get()?;
+    #[must_use]
+    pub fn recall(&self, slot: usize) -> Option<&'r [u8]> {
+        let slice = private::Slots::slot(&self.existing_context()?.kept, slot)?.get()?;
         // SAFETY: it is of this request's own shelf.
         Some(unsafe { slice.get() })
     }
 
     /// What was kept, and is no longer.
-    pub(crate) fn forget(&self, kept: Kept) -> Option<&'r [u8]> {
-        let slice = self.existing_state()?.kept.place(kept).take()?;
+    pub fn forget(&self, slot: usize) -> Option<&'r [u8]> {
+        let slice = private::Slots::slot(&self.existing_context()?.kept, slot)?.take()?;
         // SAFETY: as above.
         Some(unsafe { slice.get() })
-    }
-
-    /// Keeps the values of the `Cookie` headers.
-    pub(crate) fn remember_cookies(&self, values: [&'r [u8]; MAX_CANDIDATES]) -> Result<(), Fault> {
-        self.state()?.kept.cookies.set(Some(values.map(|value| Slice(value.into()))));
-        Ok(())
-    }
-
-    /// The values of the `Cookie` headers that were kept.
-    pub(crate) fn recall_cookies(&self) -> Option<[&'r [u8]; MAX_CANDIDATES]> {
-        let slices = self.existing_state()?.kept.cookies.get()?;
-        // SAFETY: as above.
-        Some(slices.map(|slice| unsafe { slice.get() }))
     }
 }

@@ -11,7 +11,7 @@ use ngx::ffi;
 macro_rules! differs {
     ($what:expr) => {
         concat!(
-            env!("AUTHENTIK_BUILT_FOR"),
+            env!("NGINX_BUILT_FOR"),
             ": the bindings and the C compiler do not agree on ",
             $what,
             ". The module would touch the wrong memory, so it is not built. What to do: ",

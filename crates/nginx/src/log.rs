@@ -1,21 +1,22 @@
-//! Lines in nginx's error log, always beginning with `authentik:`.
+//! Lines in nginx's error log, each beginning with the module's name.
 
 use core::fmt;
 
-use gate::reason;
 use ngx::ffi::{
     NGX_LOG_ALERT, NGX_LOG_CRIT, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_NOTICE, NGX_LOG_WARN,
     ngx_cycle, ngx_log_error_core, ngx_log_t, ngx_uint_t,
 };
 
+use super::Module;
+
 /// Severity, in nginx's words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Level {
+pub enum Level {
     /// A defect of this module.
     Alert,
     /// Memory or keys ran out.
     Crit,
-    /// authentik does not do its part.
+    /// Somebody else does not do what they should.
     Error,
     /// Somebody should look at it.
     Warn,
@@ -38,32 +39,22 @@ impl Level {
     }
 }
 
-impl From<reason::Level> for Level {
-    fn from(level: reason::Level) -> Self {
-        match level {
-            reason::Level::Info => Self::Info,
-            reason::Level::Error => Self::Error,
-            reason::Level::Crit => Self::Crit,
-        }
-    }
-}
-
 /// Writes a line to the log of the running cycle, without request context.
-pub(crate) fn cycle(level: Level, text: fmt::Arguments<'_>) {
+pub fn cycle<M: Module>(level: Level, text: fmt::Arguments<'_>) {
     // SAFETY: nginx sets `ngx_cycle` before it loads modules and keeps it and its log from then on.
-    unsafe { write((*ngx_cycle).log, level, text) }
+    unsafe { write::<M>((*ngx_cycle).log, level, text) }
 }
 
 /// Writes a line if the log takes this level; formats nothing otherwise.
 ///
 /// # Safety
 /// `log` is a live nginx log.
-pub(super) unsafe fn write(log: *mut ngx_log_t, level: Level, text: fmt::Arguments<'_>) {
+pub(super) unsafe fn write<M: Module>(log: *mut ngx_log_t, level: Level, text: fmt::Arguments<'_>) {
     // SAFETY: the log is live.
     if log.is_null() || unsafe { (*log).log_level } < level.number() {
         return;
     }
-    let line = format!("authentik: {text}");
+    let line = format!("{}: {text}", M::NAME);
     // SAFETY: the format takes one length and one pointer; nginx copies the bytes before it returns.
     unsafe {
         ngx_log_error_core(level.number(), log, 0, c"%*s".as_ptr(), line.len(), line.as_ptr());
@@ -71,7 +62,7 @@ pub(super) unsafe fn write(log: *mut ngx_log_t, level: Level, text: fmt::Argumen
 }
 
 /// Text from outside, made fit for one log line: at most 200 bytes, no control characters.
-pub(crate) fn printable(bytes: &[u8]) -> String {
+pub fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 200;
     let cut = bytes.get(..LONGEST).unwrap_or(bytes);
     String::from_utf8_lossy(cut).chars().map(|c| if c.is_control() { '?' } else { c }).collect()

@@ -5,7 +5,6 @@ use core::marker::PhantomData;
 use core::ptr;
 use std::cell::Cell;
 
-use gate::sender::SenderHints;
 use ngx::ffi::{
     NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_OK, ngx_connection_local_sockaddr, ngx_hash_key,
     ngx_http_get_variable, ngx_http_request_t, ngx_inet_get_port, ngx_int_t, ngx_uint_t,
@@ -16,22 +15,22 @@ use super::bytes::{self, Room};
 use super::elements::Elements;
 use super::guard::Fault;
 use super::log::{self, Level};
-use super::module;
-use crate::conf::{LocationConf, MainConf, ServerConf};
-use crate::request::state::RequestState;
+use super::module::{self, MainSlot, Module};
+use super::state::{self, Context};
 
 /// The request of a callback. `'r` is the callback: what is borrowed from the request's pool lives
 /// at least that long. It is invariant: nothing that lives shorter passes for a part of the pool.
-pub(crate) struct Request<'r> {
+pub struct Request<'r, M> {
     pub(super) raw: *mut ngx_http_request_t,
     callback: PhantomData<Cell<&'r ngx_http_request_t>>,
+    module: PhantomData<fn() -> M>,
 }
 
-impl<'r> Request<'r> {
+impl<'r, M: Module> Request<'r, M> {
     /// # Safety
     /// `raw` is live and `'r` does not outlast the callback.
     pub(super) unsafe fn new(raw: *mut ngx_http_request_t) -> Self {
-        Self { raw, callback: PhantomData }
+        Self { raw, callback: PhantomData, module: PhantomData }
     }
 
     pub(super) fn fields(&self) -> &'r ngx_http_request_t {
@@ -40,44 +39,44 @@ impl<'r> Request<'r> {
     }
 
     /// Whether this is what the client sent, not a sub-request.
-    pub(crate) fn is_main(&self) -> bool {
+    pub fn is_main(&self) -> bool {
         self.raw == self.fields().main
     }
 
     /// Whether nginx itself sent the request to where it is: an error page, `try_files`, `index`,
     /// `X-Accel-Redirect`, `rewrite`. Such a request may have been through a location before, and
     /// one that nginx found faulty while it read it (400, 494 to 497) has seen no phase at all.
-    pub(crate) fn is_internal(&self) -> bool {
+    pub fn is_internal(&self) -> bool {
         // SAFETY: live for the callback.
         unsafe { bits::is_internal(self.raw) }
     }
 
     /// The path nginx serves: decoded, merged, without dot segments and query.
-    pub(crate) fn path(&self) -> &'r [u8] {
+    pub fn path(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.
         unsafe { bytes::slice(&self.fields().uri) }
     }
 
     /// The request target as it was sent.
-    pub(crate) fn raw_target(&self) -> &'r [u8] {
+    pub fn raw_target(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.
         unsafe { bytes::slice(&self.fields().unparsed_uri) }
     }
 
     /// The query as it was sent, without `?`.
-    pub(crate) fn query(&self) -> &'r [u8] {
+    pub fn query(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.
         unsafe { bytes::slice(&self.fields().args) }
     }
 
     /// `http` or `https`, as `$scheme` has it: that of this hop.
-    pub(crate) fn scheme(&self) -> &'static str {
+    pub fn scheme(&self) -> &'static str {
         if self.variable(b"scheme") == Some(b"https") { "https" } else { "http" }
     }
 
     /// The server name of a TLS handshake that is under way, as the client wrote it. `None` when
     /// it is over, so for every request that a client can send, and when no name was given.
-    pub(crate) fn handshake_name(&self) -> Option<&'r [u8]> {
+    pub fn handshake_name(&self) -> Option<&'r [u8]> {
         // SAFETY: a request has a live connection. In a handshake the request is one that nginx
         // made for the variables of certificates only (`ngx_http_ssl_certificate`,
         // ngx_http_request.c).
@@ -101,7 +100,7 @@ impl<'r> Request<'r> {
     }
 
     /// The port that the client connected to; `None` where that was no port, or is not known.
-    pub(crate) fn local_port(&self) -> Option<u16> {
+    pub fn local_port(&self) -> Option<u16> {
         // SAFETY: a request has a connection; nginx fills in its own address where it has not yet.
         unsafe {
             let connection = self.fields().connection;
@@ -114,22 +113,22 @@ impl<'r> Request<'r> {
     }
 
     /// Whether a redirect keeps what was asked: `GET` and `HEAD`.
-    pub(crate) fn is_safe_method(&self) -> bool {
+    pub fn is_safe_method(&self) -> bool {
         self.fields().method & ((NGX_HTTP_GET | NGX_HTTP_HEAD) as ngx_uint_t) != 0
     }
 
-    /// What tells who waits for the answer, gathered in one walk over the headers.
-    pub(crate) fn sender_hints(&self) -> SenderHints<'r> {
-        SenderHints::gather(bytes_of(&self.fields().method_name), self.headers())
+    /// The method, as it was sent.
+    pub fn method(&self) -> &'r [u8] {
+        bytes_of(&self.fields().method_name)
     }
 
     /// Lower-case name and value of each request header, in the order they came.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r> {
+    pub fn headers(&self) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r, M> {
         self.elements().map(|element| (element.name(), element.value()))
     }
 
     /// The value of a header, by its lower-case name; the first if it is repeated.
-    pub(crate) fn header(&self, name: &[u8]) -> Option<&'r [u8]> {
+    pub fn header(&self, name: &[u8]) -> Option<&'r [u8]> {
         self.headers().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
@@ -140,58 +139,73 @@ impl<'r> Request<'r> {
     }
 
     /// What the module remembers of the request; made on first use, also found again after an
-    /// internal redirect, which clears nginx's own table of it. Its fields are cells.
-    pub(crate) fn state(&self) -> Result<&'r RequestState, Fault> {
-        // SAFETY: the state lives in the request's pool and is only ever borrowed shared.
-        unsafe { super::state::of(self.raw) }
+    /// internal redirect, which clears nginx's own table of it.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn state(&self) -> Result<&'r M::State, Fault> {
+        Ok(&self.context()?.state)
     }
 
     /// The state if there is one: for those who only read.
-    pub(crate) fn existing_state(&self) -> Option<&'r RequestState> {
+    pub fn existing_state(&self) -> Option<&'r M::State> {
+        Some(&self.existing_context()?.state)
+    }
+
+    pub(super) fn context(&self) -> Result<&'r Context<M>, Fault> {
+        // SAFETY: the context lives in the request's pool and is only ever borrowed shared.
+        unsafe { state::of(self.raw) }
+    }
+
+    pub(super) fn existing_context(&self) -> Option<&'r Context<M>> {
         // SAFETY: as above.
-        unsafe { super::state::existing(self.raw) }
+        unsafe { state::existing(self.raw) }
     }
 
     /// Configuration of the location nginx chose so far.
-    pub(crate) fn location(&self) -> &'r LocationConf {
+    pub fn location(&self) -> &'r M::Location {
         // SAFETY: made by our `create_loc_conf` for every location, lives as long as the worker.
-        unsafe { module::location_conf(self.fields().loc_conf) }
+        unsafe { module::location_conf::<M>(self.fields().loc_conf) }
     }
 
     /// Configuration of the server the request was sent to.
-    pub(crate) fn server(&self) -> &'r ServerConf {
+    pub fn server(&self) -> &'r M::Server {
         // SAFETY: as above.
-        unsafe { module::server_conf(self.fields().srv_conf) }
+        unsafe { module::server_conf::<M>(self.fields().srv_conf) }
     }
 
     /// Configuration of the whole `http` block.
-    pub(crate) fn main_conf(&self) -> &'r MainConf {
+    pub fn main_conf(&self) -> &'r M::Main {
+        &self.main_slot().main
+    }
+
+    pub(super) fn main_slot(&self) -> &'r MainSlot<M> {
         // SAFETY: as above.
         unsafe { module::main_conf(self.fields().main_conf) }
     }
 
     /// Copies bytes into the request's pool, with a NUL behind.
-    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<&'r [u8], Fault> {
+    pub fn keep(&self, bytes: &[u8]) -> Result<&'r [u8], Fault> {
         // SAFETY: the request's pool is live.
         Ok(unsafe { bytes::pool_copy(self.fields().pool, bytes)? })
     }
 
     /// Room for so many bytes in the request's pool.
-    pub(crate) fn room(&self, size: usize) -> Result<Room<'r>, Fault> {
+    pub fn room(&self, size: usize) -> Result<Room<'r>, Fault> {
         // SAFETY: the request's pool is live, and `'r` is how long it is.
         unsafe { Room::of(self.fields().pool, size) }
     }
 
     /// Writes a line with the request's context (client, server, host) behind it.
-    pub(crate) fn log(&self, level: Level, text: fmt::Arguments<'_>) {
+    pub fn log(&self, level: Level, text: fmt::Arguments<'_>) {
         // SAFETY: a live request has a live connection with a log.
-        unsafe { log::write((*self.fields().connection).log, level, text) }
+        unsafe { log::write::<M>((*self.fields().connection).log, level, text) }
     }
 
     /// Takes the query out of what nginx will write to its logs: `code` and `state` are secrets.
     ///
     /// `$request`, `$request_uri` and `$args` show `…?<hidden>` from here on.
-    pub(crate) fn hide_query(&mut self) -> Result<(), Fault> {
+    pub fn hide_query(&mut self) -> Result<(), Fault> {
         let fields = self.fields();
         if fields.args.len == 0 {
             return Ok(());

@@ -1,21 +1,37 @@
 //! Answers of our own, sent through nginx's own machinery.
 
-use gate::response::Response;
 use ngx::ffi::{
     ngx_http_complex_value_t, ngx_http_core_module, ngx_http_err_page_t, ngx_http_finalize_request,
     ngx_http_request_t, ngx_http_send_response, ngx_int_t, ngx_list_push, ngx_table_elt_t,
     ngx_uint_t,
 };
 
-use super::Request;
 use super::bits;
 use super::bytes;
 use super::guard::{FINALIZED, Fault};
 use super::header_list::NewHeader;
 use super::log::Level;
+use super::{Module, Request};
+
+/// What there is to send of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// Of the body; `None` if there is none.
+    pub content_type: Option<&'static str>,
+    /// Headers in order.
+    pub headers: &'a [(&'static str, String)],
+    /// The body, empty for redirects: nginx writes theirs.
+    pub body: &'a [u8],
+}
 
 /// Sends the response and ends the request: what a phase handler returns afterwards.
-pub(super) fn answer(request: &mut Request<'_>, response: &Response) -> ngx_int_t {
+pub(super) fn answer<M: Module>(request: &mut Request<'_, M>, response: &M::Response) -> ngx_int_t {
+    answer_parts(request, &M::parts(response))
+}
+
+fn answer_parts<M: Module>(request: &mut Request<'_, M>, response: &Parts<'_>) -> ngx_int_t {
     let sent = set_headers(request, response)
         .and_then(|()| if response.status == 302 { Ok(302) } else { send(request, response) });
     match sent {
@@ -34,9 +50,10 @@ pub(super) fn answer(request: &mut Request<'_>, response: &Response) -> ngx_int_
 }
 
 /// Sends the response unless `error_page` of the location names its status: then nginx answers.
-pub(super) fn refuse(request: &mut Request<'_>, response: &Response) -> ngx_int_t {
+pub(super) fn refuse<M: Module>(request: &mut Request<'_, M>, response: &M::Response) -> ngx_int_t {
+    let response = &M::parts(response);
     if !has_error_page(request, response.status) {
-        return answer(request, response);
+        return answer_parts(request, response);
     }
     match set_headers(request, response) {
         Ok(()) => code(response.status),
@@ -46,7 +63,11 @@ pub(super) fn refuse(request: &mut Request<'_>, response: &Response) -> ngx_int_
 
 /// What a content handler returns. nginx ends the request with it, and writes the body of what has
 /// none.
-pub(super) fn content(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fault> {
+pub(super) fn content<M: Module>(
+    request: &mut Request<'_, M>,
+    response: &M::Response,
+) -> Result<ngx_int_t, Fault> {
+    let response = &M::parts(response);
     set_headers(request, response)?;
     match response.content_type {
         None => Ok(code(response.status)),
@@ -54,9 +75,9 @@ pub(super) fn content(request: &mut Request<'_>, response: &Response) -> Result<
     }
 }
 
-fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fault> {
+fn send<M: Module>(request: &mut Request<'_, M>, response: &Parts<'_>) -> Result<ngx_int_t, Fault> {
     let content_type = response.content_type.unwrap_or_default();
-    let body = request.keep(response.body.as_bytes())?;
+    let body = request.keep(response.body)?;
     let mut content_type = bytes::borrowed(content_type.as_bytes());
     // SAFETY: all-zero is a constant complex value (no script); its text is in the request's pool,
     // the content type is static; nginx copies neither but both outlive the request.
@@ -74,26 +95,22 @@ fn send(request: &mut Request<'_>, response: &Response) -> Result<ngx_int_t, Fau
     }
 }
 
-fn set_headers(request: &mut Request<'_>, response: &Response) -> Result<(), Fault> {
-    for (name, value) in &response.headers {
+fn set_headers<M: Module>(request: &mut Request<'_, M>, response: &Parts<'_>) -> Result<(), Fault> {
+    for (name, value) in response.headers {
         request.add_response_header(name, value)?;
     }
     Ok(())
 }
 
-impl<'r> Request<'r> {
+impl<'r, M: Module> Request<'r, M> {
     /// Adds a header to whatever the response will be.
-    pub(crate) fn add_response_header(
-        &mut self,
-        name: &'static str,
-        value: &str,
-    ) -> Result<(), Fault> {
+    pub fn add_response_header(&mut self, name: &'static str, value: &str) -> Result<(), Fault> {
         let value = self.keep(value.as_bytes())?;
         self.push_response_header(name.as_bytes(), value)
     }
 
     /// Adds headers to whatever the response will be.
-    pub(crate) fn add_response_headers(
+    pub fn add_response_headers(
         &mut self,
         mut headers: impl Iterator<Item = NewHeader<'r>>,
     ) -> Result<(), Fault> {
@@ -127,7 +144,7 @@ const fn code(status: u16) -> ngx_int_t {
     status as ngx_int_t
 }
 
-fn has_error_page(request: &Request<'_>, status: u16) -> bool {
+fn has_error_page<M: Module>(request: &Request<'_, M>, status: u16) -> bool {
     // SAFETY: the core module's location configuration exists for every location; `error_pages` is
     // NULL or an array of `ngx_http_err_page_t` (ngx_http_core_module.h).
     unsafe {

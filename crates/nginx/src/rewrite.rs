@@ -10,14 +10,15 @@ use ngx::ffi::{
 use super::bits;
 use super::bytes;
 use super::conf::Conf;
+use super::module::Module;
 
-impl Conf<'_> {
+impl<M: Module> Conf<'_, M> {
     /// How the location being merged answers by itself, also inside an `if`: `return`, or `rewrite`
     /// with a redirect.
     ///
     /// The rewrite module compiles a location's directives into an array of code, the first field
     /// of its (private) configuration; each code begins with the function that runs it.
-    pub(crate) fn location_answers_by(&self) -> Option<&'static str> {
+    pub fn location_answers_by(&self) -> Option<&'static str> {
         let index = self.module_ctx_index(c"ngx_http_rewrite_module")?;
         // SAFETY: while locations are merged `ctx` is a `ngx_http_conf_ctx_t` whose `loc_conf` is
         // the location's; the code array is a byte array of pointer-aligned codes.
@@ -45,7 +46,7 @@ impl Conf<'_> {
     }
 
     /// Name of the location being merged, empty for the server itself.
-    pub(crate) fn location_name(&self) -> String {
+    pub fn location_name(&self) -> String {
         // SAFETY: as above; every location has a core configuration.
         unsafe {
             let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();

@@ -12,7 +12,7 @@
 typedef struct {
     ngx_str_t   name;
     ngx_uint_t  offset;
-} ngx_http_authentik_offset_t;
+} ngx_http_fence_offset_t;
 
 #define offset(name, type, field)  { ngx_string(name), offsetof(type, field) }
 #define end                        { ngx_null_string, 0 }
@@ -24,17 +24,17 @@ typedef struct {
  * behind it, so each offset speaks for the fields in front of it, too.
  */
 
-static const ngx_http_authentik_offset_t  ngx_http_authentik_main_directives[] = {
+static const ngx_http_fence_offset_t  ngx_http_fence_main_directives[] = {
     offset("variables_hash_bucket_size", ngx_http_core_main_conf_t, variables_hash_bucket_size),
     end
 };
 
-static const ngx_http_authentik_offset_t  ngx_http_authentik_server_directives[] = {
+static const ngx_http_fence_offset_t  ngx_http_fence_server_directives[] = {
     offset("connection_pool_size", ngx_http_core_srv_conf_t, connection_pool_size),
     end
 };
 
-static const ngx_http_authentik_offset_t  ngx_http_authentik_location_directives[] = {
+static const ngx_http_fence_offset_t  ngx_http_fence_location_directives[] = {
     offset("default_type", ngx_http_core_loc_conf_t, default_type),
     offset("satisfy", ngx_http_core_loc_conf_t, satisfy),
     offset("recursive_error_pages", ngx_http_core_loc_conf_t, recursive_error_pages),
@@ -42,7 +42,7 @@ static const ngx_http_authentik_offset_t  ngx_http_authentik_location_directives
     end
 };
 
-static const ngx_http_authentik_offset_t  ngx_http_authentik_variables[] = {
+static const ngx_http_fence_offset_t  ngx_http_fence_variables[] = {
     offset("http_host", ngx_http_request_t, headers_in.host),
     offset("uri", ngx_http_request_t, uri),
     offset("args", ngx_http_request_t, args),
@@ -51,7 +51,7 @@ static const ngx_http_authentik_offset_t  ngx_http_authentik_variables[] = {
     end
 };
 
-static const ngx_http_authentik_offset_t  ngx_http_authentik_headers_in[] = {
+static const ngx_http_fence_offset_t  ngx_http_fence_headers_in[] = {
     offset("Host", ngx_http_headers_in_t, host),
 #if (nginx_version >= 1023000)
     offset("Cookie", ngx_http_headers_in_t, cookie),
@@ -61,7 +61,7 @@ static const ngx_http_authentik_offset_t  ngx_http_authentik_headers_in[] = {
     end
 };
 
-static const ngx_http_authentik_offset_t  ngx_http_authentik_headers_out[] = {
+static const ngx_http_fence_offset_t  ngx_http_fence_headers_out[] = {
     offset("Location", ngx_http_headers_out_t, location),
     offset("ETag", ngx_http_headers_out_t, etag),
     end
@@ -69,14 +69,14 @@ static const ngx_http_authentik_offset_t  ngx_http_authentik_headers_out[] = {
 
 
 static ngx_uint_t
-ngx_http_authentik_same(const ngx_str_t *one, const ngx_str_t *other)
+ngx_http_fence_same(const ngx_str_t *one, const ngx_str_t *other)
 {
     return one->len == other->len && ngx_memcmp(one->data, other->data, one->len) == 0;
 }
 
 
 static const char *
-ngx_http_authentik_check_directives(const ngx_http_authentik_offset_t *ours, ngx_uint_t conf)
+ngx_http_fence_check_directives(const ngx_http_fence_offset_t *ours, ngx_uint_t conf)
 {
     const ngx_command_t  *theirs;
 
@@ -84,7 +84,7 @@ ngx_http_authentik_check_directives(const ngx_http_authentik_offset_t *ours, ngx
         theirs = ngx_http_core_module.commands;
 
         while (theirs->name.len
-               && (theirs->conf != conf || !ngx_http_authentik_same(&theirs->name, &ours->name)))
+               && (theirs->conf != conf || !ngx_http_fence_same(&theirs->name, &ours->name)))
         {
             theirs++;
         }
@@ -99,7 +99,7 @@ ngx_http_authentik_check_directives(const ngx_http_authentik_offset_t *ours, ngx
 
 
 static const char *
-ngx_http_authentik_check_variables(const ngx_http_authentik_offset_t *ours, ngx_conf_t *cf)
+ngx_http_fence_check_variables(const ngx_http_fence_offset_t *ours, ngx_conf_t *cf)
 {
     ngx_uint_t                  i;
     const ngx_array_t          *keys;
@@ -118,7 +118,7 @@ ngx_http_authentik_check_variables(const ngx_http_authentik_offset_t *ours, ngx_
     for ( /* void */ ; ours->name.len; ours++) {
         i = 0;
 
-        while (i < keys->nelts && !ngx_http_authentik_same(&theirs[i].key, &ours->name)) {
+        while (i < keys->nelts && !ngx_http_fence_same(&theirs[i].key, &ours->name)) {
             i++;
         }
 
@@ -134,14 +134,14 @@ ngx_http_authentik_check_variables(const ngx_http_authentik_offset_t *ours, ngx_
 
 
 static const char *
-ngx_http_authentik_check_headers_in(const ngx_http_authentik_offset_t *ours)
+ngx_http_fence_check_headers_in(const ngx_http_fence_offset_t *ours)
 {
     const ngx_http_header_t  *theirs;
 
     for ( /* void */ ; ours->name.len; ours++) {
         theirs = ngx_http_headers_in;
 
-        while (theirs->name.len && !ngx_http_authentik_same(&theirs->name, &ours->name)) {
+        while (theirs->name.len && !ngx_http_fence_same(&theirs->name, &ours->name)) {
             theirs++;
         }
 
@@ -155,14 +155,14 @@ ngx_http_authentik_check_headers_in(const ngx_http_authentik_offset_t *ours)
 
 
 static const char *
-ngx_http_authentik_check_headers_out(const ngx_http_authentik_offset_t *ours)
+ngx_http_fence_check_headers_out(const ngx_http_fence_offset_t *ours)
 {
     const ngx_http_header_out_t  *theirs;
 
     for ( /* void */ ; ours->name.len; ours++) {
         theirs = ngx_http_headers_out;
 
-        while (theirs->name.len && !ngx_http_authentik_same(&theirs->name, &ours->name)) {
+        while (theirs->name.len && !ngx_http_fence_same(&theirs->name, &ours->name)) {
             theirs++;
         }
 
@@ -181,7 +181,7 @@ ngx_http_authentik_check_headers_out(const ngx_http_authentik_offset_t *ours)
  */
 
 const char *
-ngx_http_authentik_check_conf(ngx_conf_t *cf)
+ngx_http_fence_check_conf(ngx_conf_t *cf)
 {
     const char  *differs;
 
@@ -194,28 +194,28 @@ ngx_http_authentik_check_conf(ngx_conf_t *cf)
         return "ngx_conf_t";
     }
 
-    differs = ngx_http_authentik_check_directives(ngx_http_authentik_main_directives,
+    differs = ngx_http_fence_check_directives(ngx_http_fence_main_directives,
                                                   NGX_HTTP_MAIN_CONF_OFFSET);
     if (differs == NULL) {
-        differs = ngx_http_authentik_check_directives(ngx_http_authentik_server_directives,
+        differs = ngx_http_fence_check_directives(ngx_http_fence_server_directives,
                                                       NGX_HTTP_SRV_CONF_OFFSET);
     }
 
     if (differs == NULL) {
-        differs = ngx_http_authentik_check_directives(ngx_http_authentik_location_directives,
+        differs = ngx_http_fence_check_directives(ngx_http_fence_location_directives,
                                                       NGX_HTTP_LOC_CONF_OFFSET);
     }
 
     if (differs == NULL) {
-        differs = ngx_http_authentik_check_headers_in(ngx_http_authentik_headers_in);
+        differs = ngx_http_fence_check_headers_in(ngx_http_fence_headers_in);
     }
 
     if (differs == NULL) {
-        differs = ngx_http_authentik_check_headers_out(ngx_http_authentik_headers_out);
+        differs = ngx_http_fence_check_headers_out(ngx_http_fence_headers_out);
     }
 
     if (differs == NULL) {
-        differs = ngx_http_authentik_check_variables(ngx_http_authentik_variables, cf);
+        differs = ngx_http_fence_check_variables(ngx_http_fence_variables, cf);
     }
 
     return differs;
@@ -233,7 +233,7 @@ ngx_http_authentik_check_conf(ngx_conf_t *cf)
  */
 
 ngx_uint_t
-ngx_http_authentik_check_request(const ngx_http_request_t *r)
+ngx_http_fence_check_request(const ngx_http_request_t *r)
 {
     const ngx_connection_t    *c;
     const ngx_http_log_ctx_t  *log;

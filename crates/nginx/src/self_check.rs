@@ -14,12 +14,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use ngx::ffi::{ngx_conf_t, ngx_http_request_t, ngx_uint_t};
 
-use super::conf::Conf;
+use super::Module;
+use super::conf::{Borrowed, Conf};
 use super::log::{self, Level};
 
 unsafe extern "C" {
-    fn ngx_http_authentik_check_conf(cf: *mut ngx_conf_t) -> *const c_char;
-    fn ngx_http_authentik_check_request(r: *const ngx_http_request_t) -> ngx_uint_t;
+    fn ngx_http_fence_check_conf(cf: *mut ngx_conf_t) -> *const c_char;
+    fn ngx_http_fence_check_request(r: *const ngx_http_request_t) -> ngx_uint_t;
 }
 
 /// What stands in the log, and what cures it.
@@ -29,17 +30,18 @@ const ELSEWHERE: &str = "this nginx was built with other structures than the hea
 
 /// # Safety
 /// `cf` is live, the block `http` begins.
-pub(super) unsafe fn configuration(cf: *mut ngx_conf_t) -> Result<(), ()> {
+pub(super) unsafe fn configuration<M: Module>(cf: *mut ngx_conf_t) -> Result<(), ()> {
     // SAFETY: by this function's contract; the answer is NULL or a text that always lives.
     let differs = unsafe {
-        let differs = ngx_http_authentik_check_conf(cf);
+        let differs = ngx_http_fence_check_conf(cf);
         if differs.is_null() {
             return Ok(());
         }
         CStr::from_ptr(differs).to_string_lossy()
     };
     // SAFETY: `cf` is live.
-    unsafe { Conf::new(cf) }.emerg(&format!("authentik: \"{differs}\" differs: {ELSEWHERE}"));
+    let conf = unsafe { Conf::<M>::new(cf, Borrowed::Nothing) };
+    conf.emerg(&format!("{}: \"{differs}\" differs: {ELSEWHERE}", M::NAME));
     Err(())
 }
 
@@ -47,16 +49,18 @@ pub(super) unsafe fn configuration(cf: *mut ngx_conf_t) -> Result<(), ()> {
 ///
 /// # Safety
 /// `r` is live.
-pub(super) unsafe fn request(r: *const ngx_http_request_t) -> bool {
+pub(super) unsafe fn request<M: Module>(r: *const ngx_http_request_t) -> bool {
     static PASSED: AtomicBool = AtomicBool::new(false);
 
     if PASSED.load(Ordering::Relaxed) {
         return true;
     }
     // SAFETY: by this function's contract.
-    let found = unsafe { ngx_http_authentik_check_request(r) };
+    let found = unsafe { ngx_http_fence_check_request(r) };
     match found {
-        0 => log::cycle(Level::Alert, format_args!("the request is answered 500: {ELSEWHERE}")),
+        0 => {
+            log::cycle::<M>(Level::Alert, format_args!("the request is answered 500: {ELSEWHERE}"))
+        }
         1 => PASSED.store(true, Ordering::Relaxed),
         _ => {}
     }

@@ -7,15 +7,15 @@ use ngx::ffi::{
 };
 
 use super::conf::{Conf, Mistake};
-use super::{bytes, module};
+use super::{Module, bytes, module};
 
 /// What nginx calls in the master when the zone was mapped, and at each reload: then the second
 /// argument is what the zone of the same name, size and owner had in its `data` before.
 pub(super) type Init = unsafe extern "C" fn(*mut ngx_shm_zone_t, *mut c_void) -> ngx_int_t;
 
 /// Asks nginx for a zone; it is mapped after the configuration was read.
-pub(super) fn add(
-    cf: &Conf<'_>,
+pub(super) fn add<M: Module>(
+    cf: &Conf<'_, M>,
     name: &str,
     size: usize,
     init: Init,
@@ -24,7 +24,7 @@ pub(super) fn add(
     // SAFETY: the name lives in the cycle's pool; the tag tells our zones from other modules'.
     unsafe {
         let mut name = bytes::borrowed(name);
-        let raw = ngx_shared_memory_add(cf.raw(), &raw mut name, size, module::tag());
+        let raw = ngx_shared_memory_add(cf.raw(), &raw mut name, size, module::tag::<M>());
         if raw.is_null() {
             return Err(Mistake::Logged);
         }

@@ -1,55 +1,72 @@
-//! Where the module keeps what it remembers of a request.
+//! Where it is kept what a module remembers of a request.
 
 use core::ffi::c_void;
-use core::ptr;
+use core::ptr::{self, NonNull};
+use std::cell::Cell;
 
 use ngx::ffi::ngx_http_request_t;
 
-use super::bits;
-use super::guard::Fault;
-use super::module::ctx_index;
-use super::pool;
-use crate::request::state::RequestState;
+use super::guard::{self, Fault};
+use super::module::{Module, ctx_index};
+use super::suspend::Suspension;
+use super::{bits, pool};
 
-/// The state of `r`, made when there is none.
-///
-/// # Safety
-/// `r` is live; the state lives as long as its pool and is only borrowed shared.
-pub(super) unsafe fn of<'r>(r: *mut ngx_http_request_t) -> Result<&'r RequestState, Fault> {
-    // SAFETY: by this function's contract.
-    unsafe {
-        if let Some(state) = existing(r) {
-            return Ok(state);
-        }
-        let state = pool::place((*r).pool, RequestState::default(), DROP_STATE)?;
-        *(*r).ctx.add(ctx_index()) = state.as_ptr().cast();
-        Ok(state.as_ref())
+/// The module's part, and ours.
+pub(super) struct Context<M: Module> {
+    pub(super) state: M::State,
+    pub(super) kept: M::Kept,
+    /// Set on the first wait; lives in the request's pool, too.
+    pub(super) suspension: Cell<Option<NonNull<Suspension>>>,
+}
+
+impl<M: Module> Default for Context<M> {
+    fn default() -> Self {
+        Self { state: M::State::default(), kept: M::Kept::default(), suspension: Cell::default() }
     }
 }
 
-/// The state of `r` if there is one.
+/// The context of `r`, made when there is none.
 ///
-/// An internal redirect clears `r->ctx` (`ngx_http_internal_redirect`); the state is then found by
+/// # Safety
+/// `r` is live; the context lives as long as its pool and is only borrowed shared.
+pub(super) unsafe fn of<'r, M: Module>(
+    r: *mut ngx_http_request_t,
+) -> Result<&'r Context<M>, Fault> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if let Some(context) = existing(r) {
+            return Ok(context);
+        }
+        let context = pool::place((*r).pool, Context::<M>::default(), M::fixed().drop_state)?;
+        *(*r).ctx.add(ctx_index::<M>()) = context.as_ptr().cast();
+        Ok(context.as_ref())
+    }
+}
+
+/// The context of `r` if there is one.
+///
+/// An internal redirect clears `r->ctx` (`ngx_http_internal_redirect`); the context is then found by
 /// its pool cleanup, as `ngx_http_realip_get_module_ctx` does.
 ///
 /// # Safety
 /// As [`of`].
-pub(super) unsafe fn existing<'r>(r: *mut ngx_http_request_t) -> Option<&'r RequestState> {
-    // SAFETY: by this function's contract; only our own cleanup carries our handler.
+pub(super) unsafe fn existing<'r, M: Module>(r: *mut ngx_http_request_t) -> Option<&'r Context<M>> {
+    // SAFETY: by this function's contract; only our own cleanup carries this handler.
     unsafe {
-        let slot = (*r).ctx.add(ctx_index());
-        let state = (*slot).cast::<RequestState>();
-        if !state.is_null() {
-            return Some(&*state);
+        let slot = (*r).ctx.add(ctx_index::<M>());
+        let context = (*slot).cast::<Context<M>>();
+        if !context.is_null() {
+            return Some(&*context);
         }
         if !bits::is_internal(r) {
             return None;
         }
+        let ours = M::fixed().drop_state;
         let mut cleanup = (*(*r).pool).cleanup;
         while !cleanup.is_null() {
-            if (*cleanup).handler.is_some_and(|handler| ptr::fn_addr_eq(handler, DROP_STATE)) {
+            if (*cleanup).handler.is_some_and(|handler| ptr::fn_addr_eq(handler, ours)) {
                 *slot = (*cleanup).data;
-                return Some(&*(*cleanup).data.cast::<RequestState>());
+                return Some(&*(*cleanup).data.cast::<Context<M>>());
             }
             cleanup = (*cleanup).next;
         }
@@ -57,12 +74,9 @@ pub(super) unsafe fn existing<'r>(r: *mut ngx_http_request_t) -> Option<&'r Requ
     }
 }
 
-/// One address for both uses: that of a function may differ between codegen units.
-static DROP_STATE: unsafe extern "C" fn(*mut c_void) = drop_state;
-
-unsafe extern "C" fn drop_state(state: *mut c_void) {
-    super::guard::event("request state cleanup", || {
+pub(super) unsafe extern "C" fn drop_context<M: Module>(context: *mut c_void) {
+    guard::event::<M>("request state cleanup", || {
         // SAFETY: written by `of`, dropped once, when the request's pool is destroyed.
-        unsafe { state.cast::<RequestState>().drop_in_place() }
+        unsafe { context.cast::<Context<M>>().drop_in_place() }
     });
 }

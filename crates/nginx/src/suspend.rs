@@ -16,18 +16,16 @@ use ngx::ffi::{
     ngx_http_test_reading, ngx_int_t, ngx_msec_t,
 };
 
-use super::Request;
 use super::bits;
 use super::guard::{self, Fault};
-use super::pool;
-use crate::request::state::RequestState;
+use super::{Module, Request, pool};
 
 /// Names one wait of one request; never used twice in a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Ticket(pub(crate) u64);
+pub struct Ticket(pub u64);
 
 /// Lives in the request's pool from the first wait on.
-pub(crate) struct Suspension {
+pub struct Suspension {
     timer: ngx_event_t,
     request: *mut ngx_http_request_t,
     /// The wait that is going on.
@@ -40,19 +38,19 @@ thread_local! {
     static NEXT: Cell<u64> = const { Cell::new(1) };
 }
 
-impl Request<'_> {
+impl<M: Module> Request<'_, M> {
     /// Whether a wait is going on: nginx also runs the phases when the client's socket is ready.
-    pub(crate) fn is_suspended(&self) -> bool {
-        let Some(state) = self.existing_state() else { return false };
+    pub fn is_suspended(&self) -> bool {
+        let Some(context) = self.existing_context() else { return false };
         // SAFETY: set by `suspend` only, lives in this request's pool.
-        state.suspension.get().is_some_and(|s| unsafe { s.as_ref() }.pending.get().is_some())
+        context.suspension.get().is_some_and(|s| unsafe { s.as_ref() }.pending.get().is_some())
     }
 
     /// Lets the request wait until [`wake`] is called with the ticket, at most for `longest`.
     ///
     /// The timer keeps a worker that shuts down gracefully alive until the request is answered, so
     /// it is not cancelable (`ngx_event_no_timers_left`).
-    pub(crate) fn suspend(&mut self, longest: Duration) -> Result<Ticket, Fault> {
+    pub fn suspend(&mut self, longest: Duration) -> Result<Ticket, Fault> {
         let suspension = self.suspension()?;
         let ticket = Ticket(NEXT.replace(NEXT.get() + 1));
         WAITING.with_borrow_mut(|waiting| waiting.insert(ticket, suspension));
@@ -78,8 +76,8 @@ impl Request<'_> {
     }
 
     /// Takes a wait back that led to nothing: the job was refused.
-    pub(crate) fn resume_now(&mut self) {
-        if let Some(suspension) = self.existing_state().and_then(|state| state.suspension.get()) {
+    pub fn resume_now(&mut self) {
+        if let Some(suspension) = self.existing_context().and_then(|c| c.suspension.get()) {
             // SAFETY: lives in this request's pool; we are inside its phase handler, so it is not
             // posted but simply goes on.
             unsafe {
@@ -90,29 +88,29 @@ impl Request<'_> {
     }
 
     fn suspension(&mut self) -> Result<NonNull<Suspension>, Fault> {
-        let state = self.state()?;
-        if let Some(suspension) = state.suspension.get() {
+        let context = self.context()?;
+        if let Some(suspension) = context.suspension.get() {
             return Ok(suspension);
         }
         // SAFETY: the request is live; the cleanup runs when its pool is destroyed. All-zero is a timer
         // that is not set.
         let suspension = unsafe {
             let mut timer: ngx_event_t = core::mem::zeroed();
-            timer.handler = Some(on_timer);
+            timer.handler = Some(on_timer::<M>);
             timer.log = (*(*self.raw).connection).log;
             let made = Suspension { timer, request: self.raw, pending: Cell::new(None) };
-            let placed = pool::place((*self.raw).pool, made, drop_suspension)?;
+            let placed = pool::place((*self.raw).pool, made, drop_suspension::<M>)?;
             (*placed.as_ptr()).timer.data = placed.as_ptr().cast();
             placed
         };
-        state.suspension.set(Some(suspension));
+        context.suspension.set(Some(suspension));
         Ok(suspension)
     }
 }
 
 /// Ends the wait of `ticket`: `deliver` gets the state of its request, then the request goes on.
 /// Nothing happens when the request is gone or no longer waits for this ticket.
-pub(crate) fn wake(ticket: Ticket, deliver: impl FnOnce(&RequestState)) {
+pub fn wake<M: Module>(ticket: Ticket, deliver: impl FnOnce(&M::State)) {
     let Some(suspension) = WAITING.with_borrow(|waiting| waiting.get(&ticket).copied()) else {
         return;
     };
@@ -120,8 +118,8 @@ pub(crate) fn wake(ticket: Ticket, deliver: impl FnOnce(&RequestState)) {
     // with it its request. We are on the event-loop thread, outside of any request's phases.
     unsafe {
         let r = (*suspension.as_ptr()).request;
-        if let Some(state) = super::state::existing(r) {
-            deliver(state);
+        if let Some(context) = super::state::existing::<M>(r) {
+            deliver(&context.state);
         }
         resume(suspension.as_ptr());
     }
@@ -158,15 +156,15 @@ unsafe fn end_wait(suspension: *mut Suspension) {
     }
 }
 
-unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
-    guard::event("timer of a waiting request", || {
+unsafe extern "C" fn on_timer<M: Module>(event: *mut ngx_event_t) {
+    guard::event::<M>("timer of a waiting request", || {
         // SAFETY: `data` is the suspension this timer is part of; its drop removes the timer.
         unsafe { resume((*event).data.cast::<Suspension>()) }
     });
 }
 
-unsafe extern "C" fn drop_suspension(suspension: *mut c_void) {
-    guard::event("waiting request cleanup", || {
+unsafe extern "C" fn drop_suspension<M: Module>(suspension: *mut c_void) {
+    guard::event::<M>("waiting request cleanup", || {
         // SAFETY: written by `suspension()`, dropped once, when the request's pool is destroyed.
         unsafe {
             end_wait(suspension.cast());

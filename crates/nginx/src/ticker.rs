@@ -5,31 +5,32 @@ use std::time::Duration;
 
 use ngx::ffi::{ngx_cycle, ngx_event_t, ngx_msec_t};
 
-use super::{bits, guard};
+use super::{Module, bits, guard};
 
-/// Calls `worker::tick` each time. Dropped in `exit_process`.
-pub(crate) struct Ticker(NonNull<Inner>);
+/// Dropped in `stop_worker`.
+pub struct Ticker(NonNull<Inner>);
 
 #[repr(C)]
 struct Inner {
     event: ngx_event_t,
     every: ngx_msec_t,
+    call: fn(),
 }
 
 impl Ticker {
-    /// Starts it. A worker that shuts down does not wait for it.
-    pub(crate) fn start(every: Duration) -> Self {
+    /// Starts it: `call` is called each time. A worker that shuts down does not wait for it.
+    pub fn start<M: Module>(every: Duration, call: fn()) -> Self {
         let every = ngx_msec_t::try_from(every.as_millis()).unwrap_or(60_000);
         // SAFETY: all-zero is a valid event, as nginx's own `pcalloc` makes them; in `init_process`
         // the cycle and its log exist. The memory stays where it is until `drop`, which deletes the
         // timer first. nginx built for debugging takes `data` for a connection and logs a number
         // from its first bytes, so it points to as many.
         unsafe {
-            let inner = Box::new(Inner { event: core::mem::zeroed(), every });
+            let inner = Box::new(Inner { event: core::mem::zeroed(), every, call });
             let inner = NonNull::from(Box::leak(inner));
             let event = &raw mut (*inner.as_ptr()).event;
             (*event).data = event.cast();
-            (*event).handler = Some(on_timer);
+            (*event).handler = Some(on_timer::<M>);
             (*event).log = (*ngx_cycle).log;
             bits::set_cancelable(event);
             bits::add_timer(event, every);
@@ -48,8 +49,14 @@ impl Drop for Ticker {
     }
 }
 
-unsafe extern "C" fn on_timer(event: *mut ngx_event_t) {
-    guard::event("timer", crate::authentik::worker::tick);
-    // SAFETY: nginx passes the event of a live `Inner`, which begins with it; `tick` drops no ticker.
-    unsafe { bits::add_timer(event, (*event.cast::<Inner>()).every) };
+unsafe extern "C" fn on_timer<M: Module>(event: *mut ngx_event_t) {
+    // SAFETY: nginx passes the event of a live `Inner`, which begins with it.
+    let (every, call) = unsafe {
+        let inner = event.cast::<Inner>();
+        ((*inner).every, (*inner).call)
+    };
+    // Set before the call: it may drop the ticker, which deletes the timer.
+    // SAFETY: as above.
+    unsafe { bits::add_timer(event, every) };
+    guard::event::<M>("timer", call);
 }

@@ -1,9 +1,8 @@
-//! `$authentik_…`: registered here, decided in [`crate::request::variables`].
+//! Variables of the module, whose names others may use too.
 //!
-//! authentik's `auth_request` recipe makes variables of the same names, and so may anybody. On a
-//! server that does not use the module they are the others', as if it were not loaded: whoever defines
-//! one finds it undefined, and comes behind us when all is read. On a server that uses the module the
-//! module's value is shown, whatever was set.
+//! Whoever defines one finds it undefined, and comes behind us when all is read. Where the module does
+//! not own its variables ([`Module::owns_variables`]) they are the others', as if it were not loaded;
+//! where it does, its value is shown, whatever was set.
 
 use ngx::ffi::{
     NGX_ERROR, NGX_HTTP_VAR_CHANGEABLE, NGX_OK, ngx_conf_t, ngx_http_add_variable,
@@ -12,13 +11,23 @@ use ngx::ffi::{
     ngx_int_t, ngx_uint_t,
 };
 
-use super::{Request, bits, bytes, guard, module};
-use crate::request::variables::{TABLE, Variable};
+use super::{Module, Request, bits, bytes, guard, module};
 
-/// What others make of our names, in the order of [`TABLE`].
+/// One variable.
+pub struct Variable<M> {
+    /// Its name without `$`.
+    pub name: &'static str,
+    /// How its value is found. Asked each time anew.
+    pub value: for<'r> fn(&Request<'r, M>) -> &'r [u8],
+}
+
+/// How many variables a module may have.
+pub(super) const MOST: usize = 32;
+
+/// What others make of the names, in the order of [`Module::VARIABLES`].
 #[derive(Default)]
-pub(crate) struct Others {
-    of: [Other; TABLE.len()],
+pub(super) struct Others {
+    of: Vec<Other>,
     any: bool,
 }
 
@@ -34,8 +43,8 @@ struct Other {
 ///
 /// # Safety
 /// `cf` is live, before the configuration is read.
-pub(super) unsafe fn register(cf: *mut ngx_conf_t) -> Result<(), ()> {
-    for (variable, set) in TABLE.iter().zip(SETTERS) {
+pub(super) unsafe fn register<M: Module>(cf: *mut ngx_conf_t) -> Result<(), ()> {
+    for (variable, set) in M::VARIABLES.iter().zip(setters::<M>()) {
         // SAFETY: by this function's contract.
         unsafe { (*add(cf, variable.name)?).set_handler = set };
     }
@@ -46,17 +55,16 @@ pub(super) unsafe fn register(cf: *mut ngx_conf_t) -> Result<(), ()> {
 ///
 /// # Safety
 /// `cf` is live, in postconfiguration.
-pub(super) unsafe fn claim(cf: *mut ngx_conf_t) -> Result<(), ()> {
-    for (at, variable) in TABLE.iter().enumerate() {
+pub(super) unsafe fn claim<M: Module>(cf: *mut ngx_conf_t) -> Result<(), ()> {
+    for (at, variable) in M::VARIABLES.iter().enumerate() {
         // SAFETY: by this function's contract; `Others` is ours.
         unsafe {
             let added = add(cf, variable.name)?;
-            let others = &mut module::main_conf_of(cf).others;
+            let others = &mut module::main_conf_of::<M>(cf).others;
             let index = index_of(cf, variable.name.as_bytes());
             others.any |= (*added).get_handler.is_some();
-            let slot = others.of.get_mut(at).ok_or(())?;
-            *slot = Other { get: (*added).get_handler, data: (*added).data, index };
-            (*added).get_handler = Some(get);
+            others.of.push(Other { get: (*added).get_handler, data: (*added).data, index });
+            (*added).get_handler = Some(get::<M>);
             (*added).data = at;
         }
     }
@@ -89,24 +97,25 @@ unsafe fn index_of(cf: *mut ngx_conf_t, name: &[u8]) -> Option<usize> {
     }
 }
 
-unsafe extern "C" fn get(
+unsafe extern "C" fn get<M: Module>(
     r: *mut ngx_http_request_t,
     value: *mut ngx_http_variable_value_t,
     at: usize,
 ) -> ngx_int_t {
     let mut result = NGX_ERROR as ngx_int_t;
-    guard::event("variable", || {
+    guard::event::<M>("variable", || {
         // SAFETY: nginx passes a live request and a value of its own; the other's handler gets what
         // it would get from nginx. The state is the client request's: sub-requests see what was
         // decided for it.
         unsafe {
-            let request = Request::new((*r).main);
-            let other = request.main_conf().others.of.get(at).copied().unwrap_or_default();
-            if let (Some(get), false) = (other.get, request.server().uses_module()) {
+            let request = Request::<M>::new((*r).main);
+            let other = request.main_slot().others.of.get(at).copied().unwrap_or_default();
+            if let (Some(get), false) = (other.get, M::owns_variables(&request)) {
                 result = get(r, value, other.data);
                 return;
             }
-            let text = TABLE.get(at).map_or(&b""[..], |v: &Variable| (v.value)(&request));
+            let variable = M::VARIABLES.get(at);
+            let text = variable.map_or(&b""[..], |variable| (variable.value)(&request));
             bits::set_value(value, text);
             result = NGX_OK as ngx_int_t;
         }
@@ -115,49 +124,69 @@ unsafe extern "C" fn get(
 }
 
 /// `set`, `auth_request_set`. Each variable has its own: `data` is that of whoever defined it last.
-unsafe extern "C" fn set<const AT: usize>(
+unsafe extern "C" fn set<M: Module, const AT: usize>(
     r: *mut ngx_http_request_t,
     value: *mut ngx_http_variable_value_t,
     _data: usize,
 ) {
-    guard::event("variable", || {
+    guard::event::<M>("variable", || {
         // SAFETY: nginx passes a live request and the value that is to be, which may be that of the
         // request already; `index` is one of the request's variables.
         unsafe {
-            let request = Request::new((*r).main);
-            if request.server().uses_module() {
+            let request = Request::<M>::new((*r).main);
+            if M::owns_variables(&request) {
                 bits::drop_value(value); // ours is asked for again
                 return;
             }
-            let other = request.main_conf().others.of.get(AT);
+            let other = request.main_slot().others.of.get(AT);
             let Some(index) = other.and_then(|other| other.index) else { return };
             bits::keep_value((*r).variables.add(index), value);
         }
     });
 }
 
-const SETTERS: [ngx_http_set_variable_pt; TABLE.len()] = [
-    Some(set::<0>),
-    Some(set::<1>),
-    Some(set::<2>),
-    Some(set::<3>),
-    Some(set::<4>),
-    Some(set::<5>),
-    Some(set::<6>),
-    Some(set::<7>),
-    Some(set::<8>),
-    Some(set::<9>),
-    Some(set::<10>),
-    Some(set::<11>),
-    Some(set::<12>),
-    Some(set::<13>),
-];
+fn setters<M: Module>() -> [ngx_http_set_variable_pt; MOST] {
+    [
+        Some(set::<M, 0>),
+        Some(set::<M, 1>),
+        Some(set::<M, 2>),
+        Some(set::<M, 3>),
+        Some(set::<M, 4>),
+        Some(set::<M, 5>),
+        Some(set::<M, 6>),
+        Some(set::<M, 7>),
+        Some(set::<M, 8>),
+        Some(set::<M, 9>),
+        Some(set::<M, 10>),
+        Some(set::<M, 11>),
+        Some(set::<M, 12>),
+        Some(set::<M, 13>),
+        Some(set::<M, 14>),
+        Some(set::<M, 15>),
+        Some(set::<M, 16>),
+        Some(set::<M, 17>),
+        Some(set::<M, 18>),
+        Some(set::<M, 19>),
+        Some(set::<M, 20>),
+        Some(set::<M, 21>),
+        Some(set::<M, 22>),
+        Some(set::<M, 23>),
+        Some(set::<M, 24>),
+        Some(set::<M, 25>),
+        Some(set::<M, 26>),
+        Some(set::<M, 27>),
+        Some(set::<M, 28>),
+        Some(set::<M, 29>),
+        Some(set::<M, 30>),
+        Some(set::<M, 31>),
+    ]
+}
 
-impl Request<'_> {
+impl<M: Module> Request<'_, M> {
     /// Forgets what others have put into the module's variables past all handlers: a named part of a
     /// regular expression, which is the client's own text.
-    pub(crate) fn take_back_variables(&mut self) {
-        let others = &self.main_conf().others;
+    pub fn take_back_variables(&mut self) {
+        let others = &self.main_slot().others;
         if !others.any {
             return;
         }

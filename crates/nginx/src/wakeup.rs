@@ -2,7 +2,7 @@
 //!
 //! `ngx_notify` is not used: it has one global handler, which belongs to nginx's thread pools.
 
-use core::ptr;
+use core::ffi::c_void;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use ngx::ffi::{
     ngx_handle_read_event, ngx_int_t,
 };
 
-use super::{bits, guard};
+use super::{Module, bits, guard};
 
-/// The loop's end. Dropped in `exit_process`.
-pub(crate) struct Wakeup {
+/// The loop's end. Dropped in `stop_worker`.
+pub struct Wakeup {
     connection: *mut ngx_connection_t,
     sender: Sender,
 }
 
 /// The threads' end: a descriptor of its own, so that closing the loop's end harms nobody.
 #[derive(Clone)]
-pub(crate) struct Sender(Arc<OwnedFd>);
+pub struct Sender(Arc<OwnedFd>);
 
 impl Sender {
     /// Makes the loop call back soon. Never blocks; one signal may stand for many calls.
-    pub(crate) fn signal(&self) {
+    pub fn signal(&self) {
         let one = 1_u64.to_ne_bytes();
         // SAFETY: eight readable bytes to an open descriptor. EAGAIN means a signal is due anyway.
         unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
@@ -34,9 +34,12 @@ impl Sender {
 }
 
 impl Wakeup {
-    /// Opens the eventfd and hands it to the event loop, which calls `worker::deliver` when it is
-    /// signalled. Takes one of `worker_connections`.
-    pub(crate) fn open() -> io::Result<Self> {
+    /// Opens the eventfd and hands it to the event loop, which calls `call` when it is signalled. Takes
+    /// one of `worker_connections`. To be called when a worker starts.
+    ///
+    /// # Errors
+    /// If the system or nginx refuses.
+    pub fn open<M: Module>(call: fn()) -> io::Result<Self> {
         // SAFETY: plain system calls; each descriptor is owned by exactly one value.
         let (read_end, write_end) = unsafe {
             let fd = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
@@ -59,9 +62,9 @@ impl Wakeup {
                 libc::close(read_end);
                 return Err(io::Error::other("worker_connections are not enough"));
             }
-            (*connection).data = ptr::null_mut();
+            (*connection).data = call as *mut c_void;
             let read = (*connection).read;
-            (*read).handler = Some(on_signal);
+            (*read).handler = Some(on_signal::<M>);
             (*read).log = (*ngx_cycle).log;
             // Not a client: nginx must not count it as an open connection at shutdown.
             bits::set_channel(read);
@@ -76,7 +79,7 @@ impl Wakeup {
     }
 
     /// A handle for threads.
-    pub(crate) fn sender(&self) -> Sender {
+    pub fn sender(&self) -> Sender {
         self.sender.clone()
     }
 }
@@ -88,18 +91,20 @@ impl Drop for Wakeup {
     }
 }
 
-unsafe extern "C" fn on_signal(event: *mut ngx_event_t) {
-    guard::event("wake-up", || {
+unsafe extern "C" fn on_signal<M: Module>(event: *mut ngx_event_t) {
+    guard::event::<M>("wake-up", || {
         let mut counter = [0_u8; 8];
-        // SAFETY: nginx passes the read event of our connection, whose descriptor is the eventfd.
-        unsafe {
+        // SAFETY: nginx passes the read event of our connection, whose descriptor is the eventfd and
+        // whose data the function that `open` was given.
+        let call = unsafe {
             let connection = (*event).data.cast::<ngx_connection_t>();
             libc::read((*connection).fd, counter.as_mut_ptr().cast(), counter.len());
             // All is read. To level-triggered methods (select, poll) `ready` means that data is left,
             // and `ngx_handle_read_event` then stops watching; epoll does not mind.
             bits::clear_ready(event);
             ngx_handle_read_event(event, 0);
-        }
-        crate::authentik::worker::deliver();
+            core::mem::transmute::<*mut c_void, fn()>((*connection).data)
+        };
+        call();
     });
 }

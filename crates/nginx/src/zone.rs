@@ -1,66 +1,72 @@
-//! The shared-memory zone: where it comes from, and the lock around every use.
+//! A shared zone whose use is locked.
 //!
 //! The lock is the zone's slab mutex, because the master releases exactly this one when a worker
 //! dies while holding it (`ngx_unlock_mutexes`, ngx_process.c).
 
 use core::ffi::c_void;
+use core::marker::PhantomData;
 use core::sync::atomic::AtomicU32;
 
-use gate::store::{Region, Table, Turn};
 use ngx::ffi::{ngx_int_t, ngx_shm_zone_t, ngx_shmtx_lock, ngx_shmtx_unlock, ngx_slab_pool_t};
 
 use super::conf::{Conf, Mistake};
 use super::log::{self, Level};
-use super::shared_memory;
+use super::{Module, guard, shared_memory};
 
-/// Smallest size that `authentik_shared_zone` takes, in bytes.
-///
-/// Room for one record of the largest kind, and for nginx's own bookkeeping.
-pub(crate) const SMALLEST: usize = 512 * 1024;
+/// The memory of a zone, for as long as it is locked.
+pub struct Region<'m> {
+    /// A flag that other workers may look at without the lock: whether a change is under way, say, so
+    /// that what a worker left that died amid it is noticed. 0 when the zone is fresh.
+    pub flag: &'m AtomicU32,
+    /// The rest. The same bytes at each use, at different addresses in different processes.
+    pub bytes: &'m mut [u8],
+}
+
+/// What a zone holds.
+pub trait Contents {
+    /// Begins it in memory that nobody has used, and that holds rubbish. `None` if it has no room.
+    fn format(region: Region<'_>) -> Option<()>;
+}
 
 /// A zone that the configuration asked for. nginx maps it after the configuration was read.
-#[derive(Clone, Copy)]
-pub(crate) struct Zone {
+pub struct Zone<C> {
     raw: *mut ngx_shm_zone_t,
+    contents: PhantomData<fn() -> C>,
 }
 
-/// What stands at the start of our part of the mapping; the table's bytes follow.
+impl<C> Clone for Zone<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Zone<C> {}
+
+/// What stands at the start of our part of the mapping; the bytes follow.
 #[repr(C, align(64))]
 struct Head {
-    dirty: AtomicU32,
-    table_bytes: usize,
+    flag: AtomicU32,
+    bytes: usize,
 }
 
-impl Zone {
+impl<C: Contents> Zone<C> {
     /// Asks nginx for the zone.
-    pub(crate) fn add(cf: &Conf<'_>, name: &str, size: usize) -> Result<Self, Mistake> {
-        Ok(Self { raw: shared_memory::add(cf, name, size, init)? })
+    ///
+    /// # Errors
+    /// If nginx refuses; it says why.
+    pub fn add<M: Module>(cf: &Conf<'_, M>, name: &str, size: usize) -> Result<Self, Mistake> {
+        let raw = shared_memory::add(cf, name, size, init::<M, C>)?;
+        Ok(Self { raw, contents: PhantomData })
     }
 
-    /// Runs `work` on the table while no other worker does. Keep it short: copy out, nothing else.
+    /// Runs `work` on the memory while no other worker does. Keep it short: copy out, nothing else.
     ///
-    /// Not from within itself: the lock would wait for this thread for ever (see [`Turn`]).
+    /// Not from within itself: the lock would wait for this thread for ever.
     ///
-    /// `None` when the zone holds something that is not our table.
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Table<'_>) -> R) -> Option<R> {
-        let (recovery, result) = {
-            let _turn = Turn::begin();
-            let mut locked = Locked::take(self.raw)?;
-            let mut table = Table::open(locked.region()).ok()?;
-            let result = work(&mut table);
-            (table.recovery(), result)
-        };
-        // Logged only after the lock was given back.
-        if let Some(recovery) = recovery {
-            log::cycle(
-                Level::Warn,
-                format_args!(
-                    "a worker died while it wrote to the zone; repaired, {} records kept, {} lost",
-                    recovery.kept, recovery.lost
-                ),
-            );
-        }
-        Some(result)
+    /// `None` where the zone is not mapped yet.
+    pub fn with<R>(&self, work: impl FnOnce(Region<'_>) -> R) -> Option<R> {
+        let mut locked = Locked::take(self.raw)?;
+        Some(work(locked.region()))
     }
 }
 
@@ -86,8 +92,8 @@ impl Locked {
     }
 
     fn region(&mut self) -> Region<'_> {
-        // SAFETY: `init` made room for `table_bytes` bytes behind the head, and while we hold the
-        // lock nobody else touches them. The flag is atomic: threads of other workers may look.
+        // SAFETY: `init` made room for so many bytes behind the head, and while we hold the lock
+        // nobody else touches them. The flag is atomic: threads of other workers may look.
         unsafe { region(self.head) }
     }
 }
@@ -100,37 +106,31 @@ impl Drop for Locked {
 }
 
 /// # Safety
-/// `head` was written by `init` and the caller is alone with the table.
+/// `head` was written by `init` and the caller is alone with the bytes.
 unsafe fn region<'m>(head: *mut Head) -> Region<'m> {
     // SAFETY: by this function's contract.
     unsafe {
         let bytes = head.add(1).cast::<u8>();
-        Region {
-            dirty: &(*head).dirty,
-            bytes: core::slice::from_raw_parts_mut(bytes, (*head).table_bytes),
-        }
+        Region { flag: &(*head).flag, bytes: core::slice::from_raw_parts_mut(bytes, (*head).bytes) }
     }
 }
 
 /// See [`shared_memory::Init`].
-unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
-    super::guard::status("zone init", || {
-        // SAFETY: nginx passes both; `format` wrote the head of every zone of this kind.
-        let found = unsafe { shared_memory::find(zone, old, |head, bytes| format(head, bytes)) };
+unsafe extern "C" fn init<M: Module, C: Contents>(
+    zone: *mut ngx_shm_zone_t,
+    old: *mut c_void,
+) -> ngx_int_t {
+    guard::status::<M>("zone init", || {
+        // SAFETY: nginx passes both; the head of every zone of this kind is written here, and nobody
+        // else uses a fresh one yet.
+        let found = unsafe {
+            shared_memory::find(zone, old, |head: *mut Head, bytes| {
+                head.write(Head { flag: AtomicU32::new(0), bytes });
+                C::format(region(head))
+            })
+        };
         found.map(drop).ok_or_else(|| {
-            log::cycle(Level::Crit, format_args!("the shared zone has no room for a table"));
+            log::cycle::<M>(Level::Crit, format_args!("a shared zone has no room"));
         })
     })
-}
-
-/// Makes an empty table of `table_bytes` bytes behind `head`.
-///
-/// # Safety
-/// They are there, and nobody else uses them yet.
-unsafe fn format(head: *mut Head, table_bytes: usize) -> Option<()> {
-    // SAFETY: by this function's contract.
-    unsafe {
-        head.write(Head { dirty: AtomicU32::new(0), table_bytes });
-        Table::format(region(head)).ok().map(drop)
-    }
 }

@@ -18,18 +18,18 @@ use gate::provider::ProviderKey;
 use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
 use gate::token::TokenFlaw;
+use nginx::lifecycle::{give_way, with_signals_blocked, worker_number};
+use nginx::suspend::Ticket;
+use nginx::ticker::Ticker;
+use nginx::wakeup::Wakeup;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::authentik::core_server::{self, Fetched};
 use crate::authentik::single_flight;
 use crate::conf::MainConf;
 use crate::endpoints::flights::{self, Found, SignIn};
-use crate::ngx::lifecycle::{give_way, with_signals_blocked, worker_number};
 use crate::ngx::log::{self, Level};
-use crate::ngx::suspend::{self, Ticket};
-use crate::ngx::ticker::Ticker;
-use crate::ngx::wakeup::Wakeup;
-use crate::ngx::{Fault, Request, Zone};
+use crate::ngx::{self, Authentik, Fault, Request, Zone, sender};
 use crate::outpost;
 use crate::request::status;
 use crate::visitor::header_auth::{self, Judged};
@@ -109,7 +109,7 @@ pub(crate) fn start(conf: &MainConf) {
         return;
     }
     status::start(conf);
-    match Wakeup::open() {
+    match Wakeup::open::<Authentik>(deliver) {
         Ok(wakeup) => {
             let worker = Worker {
                 pool: Pool::start(SIGN_INS, signal(&wakeup)),
@@ -118,7 +118,8 @@ pub(crate) fn start(conf: &MainConf) {
                 zone: conf.zone(),
                 wakeup,
                 random: SystemRandom::new(),
-                _ticker: (worker_number() == 0).then(|| Ticker::start(sweep::EVERY)),
+                _ticker: (worker_number() == 0)
+                    .then(|| Ticker::start::<Authentik>(sweep::EVERY, tick)),
             };
             let sender = worker.wakeup.sender();
             WORKER.set(Some(Rc::new(worker)));
@@ -197,7 +198,7 @@ pub(crate) fn ask(
     let work = Box::new(move |client: &Client, deadline| Message::Answer(work(client, deadline)));
     let job = Job {
         key: fairness_key(provider),
-        sender: r.sender(),
+        sender: sender::network(r),
         ticket: ticket.0,
         deadline: Instant::now() + DEADLINE,
         cancelled: cancel.clone(),
@@ -350,7 +351,7 @@ pub(crate) fn deliver() {
 }
 
 fn wake(ticket: Ticket, answer: Option<Answer>) {
-    suspend::wake(ticket, |state| {
+    ngx::wake(ticket, |state| {
         if let Some(answer) = answer {
             state.answer.replace(Some(Box::new(answer)));
         }

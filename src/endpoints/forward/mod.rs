@@ -20,11 +20,12 @@ use gate::reason::Reason;
 use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::status::Status;
+use nginx::cidr::Addresses;
 
 use crate::endpoints::{self, sign_in};
-use crate::ngx::cidr::Addresses;
+use crate::ngx::host::asked;
 use crate::ngx::log::printable;
-use crate::ngx::{Fault, Flow, Request};
+use crate::ngx::{Fault, Flow, Request, sender};
 use crate::phases::access::identity_headers;
 use crate::request::answers;
 use crate::visitor::providers::{self, Chosen};
@@ -107,7 +108,7 @@ fn url_of<'r>(
     let forwarded = Forwarded::gather(r.headers());
     ForwardUrl::of(&Asked {
         front_end,
-        host: r.asked().written(),
+        host: asked(r).written(),
         target: r.raw_target(),
         forwarded,
     })
@@ -139,7 +140,7 @@ fn judge<'r>(
         intercept_header_auth: false,
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };
-    let sender = answers::sender(r);
+    let sender = sender::of(r);
     let request = ForwardRequest::new(url, provider, front_end, r.host(), sender);
     let judge = |r: &Request<'r>, visitor| {
         let effort = Effort::default();

@@ -19,15 +19,14 @@ use gate::secret::Secret;
 use gate::store::{Key, Record, TooBig, dated, kind};
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
+use nginx::lifecycle::uptime;
 
 use crate::authentik::core_server::{self, Cause, Unknown};
 use crate::authentik::single_flight::{self, LEASE};
 use crate::authentik::worker;
 use crate::endpoints::renewal;
-use crate::ngx::kept::Kept;
-use crate::ngx::lifecycle::uptime;
 use crate::ngx::log::{self, Level};
-use crate::ngx::{Fault, Request, Zone, now};
+use crate::ngx::{Fault, Request, Zone, kept, now, sender};
 use crate::visitor::sessions;
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
@@ -105,7 +104,7 @@ pub(crate) fn ask<'r>(
         return Ok(Some(Reason::CoreTimeout));
     }
     let Presented { zone, lease, .. } = presented;
-    if !single_flight::take_for_stranger(zone, lease, r.sender(), LEASE) {
+    if !single_flight::take_for_stranger(zone, lease, sender::network(r), LEASE) {
         single_flight::wait(r, lease)?;
         return Ok(None);
     }
@@ -129,7 +128,7 @@ fn known<'r>(
     if view.provider() != provider.key {
         return Ok(None);
     }
-    r.remember(Kept::Record, bytes)?;
+    r.remember(kept::RECORD, bytes)?;
     r.state()?.consumed.set(Some(*answer));
     let is_fresh = r.state()?.asked_credentials.replace(false);
     if let Some(credentials) = credentials {
@@ -158,7 +157,7 @@ fn put_question(
         Err(Unknown::Failed(reason)) => return give_up(Some(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
-    let (subject, time, sender) = (Arc::clone(provider), now(), r.sender());
+    let (subject, time, sender) = (Arc::clone(provider), now(), sender::network(r));
     let taken =
         worker::check_credentials(ticket, sender, &provider.key, move |client, deadline| {
             let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };

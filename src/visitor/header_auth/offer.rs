@@ -13,8 +13,7 @@ use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
 use gate::time::UnixTime;
 
 use crate::authentik::worker;
-use crate::ngx::{Fault, Request, Zone, now};
-use crate::request::answers;
+use crate::ngx::{Fault, Request, Zone, now, sender};
 use crate::visitor::sessions;
 
 /// What authentik said, as the zone has it.
@@ -33,7 +32,7 @@ pub(super) fn session(
     answer: &Answer<'_>,
     expires: UnixTime,
 ) -> Result<(), Fault> {
-    if answers::sender(r) == Sender::Nobody {
+    if sender::of(r) == Sender::Nobody {
         return Ok(());
     }
     let Some(zone) = r.main_conf().zone() else { return Ok(()) };

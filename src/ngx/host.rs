@@ -1,0 +1,20 @@
+//! Which host and port a request is for: what nginx itself chose the server by. Everybody in the module
+//! asks here.
+
+use gate::request::Authority;
+
+use super::{Fault, Request};
+
+/// Host and port that were asked for.
+pub(crate) fn asked<'r>(r: &Request<'r>) -> Authority<'r> {
+    Authority::new(r.host(), r.written_authority())
+}
+
+/// `host[:port]`, made anew where it is not written so.
+pub(crate) fn authority<'r>(r: &Request<'r>) -> Result<&'r [u8], Fault> {
+    let asked = asked(r);
+    match asked.as_written() {
+        Some(written) => Ok(written),
+        None => r.keep(&asked.spell()),
+    }
+}

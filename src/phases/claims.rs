@@ -1,0 +1,51 @@
+//! What a client claims, taken off the request: identity headers, and a host beside the one that is judged.
+
+use gate::identity::{folds_to, is_identity_header};
+use nginx::header_list::{HeaderName, NewHeader, UNREADABLE};
+
+use crate::ngx::host::authority;
+use crate::ngx::{Fault, Request};
+
+/// Removes every header that only the module may set.
+pub(super) fn remove_claimed_headers(r: &mut Request<'_>) -> Result<(), Fault> {
+    let further = &r.server().identity_headers;
+    r.remove_headers(|name, _| {
+        is_identity_header(name)
+            || further.iter().any(|own| folds_to(name, own))
+            || name == UNREADABLE
+    })
+}
+
+/// Makes `Host` say what was judged, for whoever goes by it: `$http_host`, `HTTP_HOST` of CGI. So
+/// RFC 9112 section 3.2.2 wants it of a proxy for the absolute form; HTTP/3 has no `Host` at all,
+/// and `wiki.test:@other.test` is `other.test` for an application that reads it as part of a URL.
+///
+/// A server that other proxies ask keeps what they sent: it says what their visitor did.
+pub(super) fn settle_host(r: &mut Request<'_>) -> Result<(), Fault> {
+    const HOST: HeaderName<'static> = HeaderName::of_any(b"Host", b"host");
+    if r.server().asked_by_proxies && !r.has_host_in_target() {
+        return Ok(());
+    }
+    let value = authority(r)?;
+    let said = r.host_header();
+    if core::ptr::eq(value, said) || value.is_empty() || value == said {
+        return Ok(());
+    }
+    if !r.has_host_header() {
+        return r.add_headers(1, core::iter::once(NewHeader { name: HOST, value }));
+    }
+    r.edit_header(b"host", |_, _| Ok(Some(value)))
+}
+
+/// Of a second `Host`, which nginx refuses, only the error page sees anything: it gets the first,
+/// as nginx did.
+pub(super) fn drop_further_hosts(r: &mut Request<'_>) -> Result<(), Fault> {
+    let mut found = 0;
+    if r.headers().filter(|(name, _)| *name == b"host").count() < 2 {
+        return Ok(());
+    }
+    r.cut_headers(|name, _| {
+        found += usize::from(name == b"host");
+        name == b"host" && found > 1
+    })
+}
