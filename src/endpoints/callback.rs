@@ -134,6 +134,9 @@ fn come_back(
             let reason = Reason::from(&error);
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }
+        Asked::Answered(Answer::Superseded) => {
+            failed_sign_in(r, provider, Reason::Superseded, "", opened)
+        }
         Asked::Answered(Answer::Lost) => failed_sign_in(r, provider, Reason::Internal, "", opened),
         #[cfg(feature = "suspend-all")]
         Asked::Answered(Answer::Nothing) => exchange(r, provider, query, code, opened),
@@ -276,9 +279,10 @@ fn failed(
     let root = RedirectTarget::external_root(provider);
     let way_on = target.unwrap_or(&root).as_str();
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
-    // A core that is away is no loop: who waits and tries again is right to do so. Nor is a frame,
-    // which begins no sign-in of its own accord.
-    if page.status == 503 || sender::of(r) == Sender::Frame {
+    // A core that is away is no loop: who waits and tries again is right to do so. Nor is a second click,
+    // nor a frame, which begins no sign-in of its own accord.
+    let is_superseded = reason == Reason::Superseded;
+    if page.status == 503 || is_superseded || sender::of(r) == Sender::Frame {
         return Ok(page);
     }
     let time = now();

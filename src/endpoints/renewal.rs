@@ -167,7 +167,9 @@ fn step(
                     }
                     Answer::SignedIn(rendered) => return Ok(Renewed::SignedIn(rendered)),
                     Answer::Failed(error) => return Ok(Renewed::Failed(error)),
-                    Answer::Lost => return Ok(Renewed::Unknown(Reason::Internal)),
+                    Answer::Superseded | Answer::Lost => {
+                        return Ok(Renewed::Unknown(Reason::Internal));
+                    }
                     #[cfg(feature = "suspend-all")]
                     Answer::Nothing => return Ok(Renewed::Unknown(Reason::Internal)),
                 },

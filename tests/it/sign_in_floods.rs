@@ -140,8 +140,10 @@ fn a_callback_that_is_sent_again_takes_the_place_of_the_one_before() {
         assert_eq!(site.sso.count(TOKEN), 1, "a code is exchanged once");
         for connection in &mut former {
             let answer = connection.response();
-            assert_eq!(answer.status(), 503, "{}", answer.text());
+            assert_reason(&site, &answer, "superseded");
+            assert_eq!(answer.status(), 400);
         }
+        assert!(site.error_log().lines_with("[error]").is_empty(), "it is nobody's fault");
         site.sso.clear_faults();
         assert_eq!(browser.get("/").status(), 200, "the session is the browser's");
     }
@@ -159,7 +161,7 @@ fn a_replay_with_another_code_is_refused_while_the_first_is_asked_about() {
 
     let other = browser.get(&callback.replace(&code, "another")).navigation().send();
 
-    assert_reason(&site, &other, "overloaded");
+    assert_reason(&site, &other, "superseded");
     assert_eq!(site.sso.count(TOKEN), 1);
     assert_eq!(first.response().status(), 302, "the first is served");
     site.sso.clear_faults();

@@ -40,6 +40,8 @@ pub enum Reason {
     AuthorizeError,
     /// authentik refused the code: used, expired or of another client.
     CodeRejected,
+    /// The same sign-in came back twice, and the other request gets its answer.
+    Superseded,
     /// authentik refused this client: client id, secret or redirect URI do not match its settings.
     ClientRejected,
     /// The token's signature is wrong or its algorithm is not the provider's.
@@ -107,7 +109,7 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::CredentialsRejected,
@@ -123,6 +125,7 @@ impl Reason {
         Self::CodeMissing,
         Self::AuthorizeError,
         Self::CodeRejected,
+        Self::Superseded,
         Self::ClientRejected,
         Self::TokenSignature,
         Self::TokenIssuer,
@@ -171,6 +174,7 @@ impl Reason {
             Self::CodeMissing => (400, Info, "code-missing", AGAIN, BROKEN_LINK),
             Self::AuthorizeError => (400, Info, "authorize-error", AGAIN, NOT_SIGNED_IN),
             Self::CodeRejected => (400, Info, "code-rejected", AGAIN, TOO_LATE),
+            Self::Superseded => (400, Info, "superseded", UNDER_WAY, ELSEWHERE),
             Self::ClientRejected => (502, Error, "client-rejected", BROKEN, SETTINGS),
             Self::TokenSignature => (502, Error, "token-signature", BROKEN, SETTINGS),
             Self::TokenIssuer => (502, Error, "token-issuer", BROKEN, SETTINGS),
@@ -262,6 +266,9 @@ const NOTHING_KNOWN: &str = "This site was just started and cannot ask the sign-
 const AGAIN: &str = "Please sign in again";
 const BROKEN_LINK: &str = "This sign-in does not belong to this browser, or the link is damaged.";
 const TOO_LATE: &str = "This sign-in took too long or was already used.";
+const UNDER_WAY: &str = "You are being signed in";
+const ELSEWHERE: &str = "This sign-in was sent twice, and the other one of the two goes on. \
+    If nothing happens, please try again.";
 const NO_COOKIE: &str = "Your browser did not send back the cookie of this sign-in. \
     Allow cookies for this site, then try again.";
 const NOT_SIGNED_IN: &str = "The sign-in was not completed.";

@@ -67,6 +67,8 @@ pub(crate) enum Answer {
     OtherKeys(Tokens, TokenFlaw),
     /// There is none.
     Failed(CoreError),
+    /// Another request of the same sign-in gets it.
+    Superseded,
     /// The thread panicked.
     Lost,
     /// Of a test: nothing was asked.
@@ -191,7 +193,7 @@ pub(crate) fn ask(
         }
         Found::Busy => {
             r.resume_now();
-            return Ok(Err(Reason::Overloaded));
+            return Ok(Err(Reason::Superseded));
         }
     }
     let cancel = Cancel::default();
@@ -320,7 +322,7 @@ pub(crate) fn deliver() {
         pool.drain(&mut |ticket, outcome| arrived.push((Ticket(ticket), outcome)));
     }
     for ticket in worker.displaced.take() {
-        wake(ticket, Some(overloaded()));
+        wake(ticket, Some(Answer::Superseded));
     }
     for (ticket, outcome) in arrived {
         let answer = match outcome {
