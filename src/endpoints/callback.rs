@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use gate::cookie;
+use gate::destination::Destination;
 use gate::identity::Rendered;
 use gate::login::{Callback, Opened, Restart, StateFlaw, Trail};
 use gate::provider::Provider;
 use gate::query::CallbackQuery;
 use gate::reason::Reason;
-use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::secret::Secret;
 use gate::sender::Sender;
-use gate::status::Status;
+use gate::store::Key;
 
 use super::exchange::Exchange;
 use super::renewal::{self, Renewed};
@@ -58,7 +58,8 @@ pub(super) fn callback<'r>(
         let newer = renewal::newer(r);
         let provider = newer.as_ref().unwrap_or(provider);
         let cookies = sessions::cookies(r)?;
-        let step = match Callback::open(provider, state, &cookies, now()) {
+        let kept = |key: &Key| kept_link(r, key);
+        let step = match Callback::open(provider, state, &cookies, now(), kept) {
             Ok(opened) => come_back(r, provider, &query, &opened)?,
             Err(flaw) => return cannot_open(r, provider, flaw),
         };
@@ -71,6 +72,21 @@ pub(super) fn callback<'r>(
     failed(r, provider, Reason::Internal, "", None).map(Flow::Answer)
 }
 
+/// A link that waits in the zone, sealed.
+fn kept_link(r: &Request<'_>, key: &Key) -> Option<Vec<u8>> {
+    let mut link = Vec::new();
+    let length = sessions::copy_out(r.main_conf().zone()?, key, &mut link)?;
+    link.truncate(length);
+    Some(link)
+}
+
+/// Who has arrived needs the link no more, and others may need its room.
+fn forget_link(r: &Request<'_>, opened: &Opened) {
+    if let (Some(zone), Some(link)) = (r.main_conf().zone(), &opened.link) {
+        zone.with(|table| table.remove(link));
+    }
+}
+
 fn cannot_open(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -79,15 +95,15 @@ fn cannot_open(
     let reason = Reason::from(&flaw);
     match flaw {
         // The state is genuine: the browser lost the cookie, or was signed in by another tab.
-        StateFlaw::NoCookie(Restart { target, attempt })
+        StateFlaw::NoCookie(Restart { destination, attempt })
             if attempt < RESTARTS && sender::of(r) != Sender::Frame =>
         {
             answers::log(r, "sign-in begun anew", reason, "");
-            sign_in::begin(r, provider, &target, attempt + 1).map(Flow::from)
+            sign_in::begin(r, provider, &destination, attempt + 1).map(Flow::from)
         }
-        StateFlaw::NoCookie(Restart { target, .. })
-        | StateFlaw::Expired(Restart { target, .. }) => {
-            failed(r, provider, reason, "", Some(&target)).map(Flow::Answer)
+        StateFlaw::NoCookie(Restart { destination, .. })
+        | StateFlaw::Expired(Restart { destination, .. }) => {
+            failed(r, provider, reason, "", Some(&destination)).map(Flow::Answer)
         }
         StateFlaw::Malformed
         | StateFlaw::ForeignProvider
@@ -104,8 +120,8 @@ fn not_ours(
     reason: Reason,
     detail: &str,
 ) -> Result<Flow, Fault> {
-    let root = RedirectTarget::external_root(provider);
-    answers::fail(r, provider, reason, detail, Some(root.as_str())).map(Flow::Answer)
+    let root = Destination::root(provider);
+    answers::fail(r, provider, reason, detail, Some(&root)).map(Flow::Answer)
 }
 
 fn come_back(
@@ -249,8 +265,8 @@ fn signed_in(
     let trail = trail.completed(time);
     let life = rendered.expires.since(time);
     let session = cookie::set_session(provider, &id, life);
-    answers::note(r, Status::SignedIn, None)?;
-    let response = Response::signed_in(provider, &opened.target)
+    forget_link(r, opened);
+    let response = answers::arrive(r, provider, &opened.destination)?
         .with_cookies(opened.clear_cookies.iter().cloned())
         .with("Set-Cookie", session.as_str())
         .with("Set-Cookie", trail.set_cookie(provider, time));
@@ -264,7 +280,7 @@ fn failed_sign_in(
     detail: &str,
     opened: &Opened,
 ) -> Result<Step, Fault> {
-    let page = failed(r, provider, reason, detail, Some(&opened.target))?;
+    let page = failed(r, provider, reason, detail, Some(&opened.destination))?;
     Ok(Step::Done(page.with_cookies(opened.clear_cookies.iter().cloned())))
 }
 
@@ -274,10 +290,10 @@ fn failed(
     provider: &Arc<Provider>,
     reason: Reason,
     detail: &str,
-    target: Option<&RedirectTarget>,
+    destination: Option<&Destination>,
 ) -> Result<Response, Fault> {
-    let root = RedirectTarget::external_root(provider);
-    let way_on = target.unwrap_or(&root).as_str();
+    let root = Destination::root(provider);
+    let way_on = destination.unwrap_or(&root);
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
     // A core that is away is no loop: who waits and tries again is right to do so. Nor is a second click,
     // nor a frame, which begins no sign-in of its own accord.

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use gate::login::{Entropy, LoginTrail, Start, Trail};
+use gate::destination::Destination;
+use gate::login::{Entropy, KeptLink, LoginTrail, Start, Trail};
 use gate::provider::Provider;
 use gate::reason::Reason;
-use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::status::Status;
+use gate::store::Record;
 
 use crate::authentik::core_server::{self, Unknown};
 use crate::authentik::worker;
 use crate::ngx::host::authority;
-use crate::ngx::{Fault, Flow, Request, now};
+use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
 use crate::visitor::sessions;
 
@@ -39,19 +40,19 @@ pub(crate) fn of_page(
     provider: &Arc<Provider>,
     reason: Reason,
 ) -> Result<Flow, Fault> {
-    let target = RedirectTarget::of_request(provider, authority(r)?, r.raw_target());
-    to(r, provider, reason, &target)
+    let page = Destination::of_request(provider, authority(r)?, r.raw_target());
+    to(r, provider, reason, &page)
 }
 
-/// Signs in a visitor who must, to come back to `target`.
+/// Signs in a visitor who must, to come back to `destination`.
 pub(crate) fn to(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     reason: Reason,
-    target: &RedirectTarget,
+    destination: &Destination,
 ) -> Result<Flow, Fault> {
     answers::note(r, Status::SignIn, Some(reason))?;
-    match begin(r, provider, target, 0)? {
+    match begin(r, provider, destination, 0)? {
         Begun::Answer(answer) => {
             if answer.status == 302 {
                 answers::log(r, "sent to sign in", reason, "");
@@ -64,8 +65,7 @@ pub(crate) fn to(
 
 /// Signs in a visitor who has no session to sign out of.
 pub(super) fn of_nobody(r: &mut Request<'_>, provider: &Arc<Provider>) -> Result<Flow, Fault> {
-    let target = RedirectTarget::external_root(provider);
-    match begin(r, provider, &target, 0)? {
+    match begin(r, provider, &Destination::root(provider), 0)? {
         Begun::Answer(answer) => {
             let reason = Reason::UnknownSession;
             answers::without_dead_session(r, provider, reason, answer).map(Flow::Answer)
@@ -78,7 +78,7 @@ pub(super) fn of_nobody(r: &mut Request<'_>, provider: &Arc<Provider>) -> Result
 pub(crate) fn begin(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
-    target: &RedirectTarget,
+    destination: &Destination,
     attempt: u8,
 ) -> Result<Begun, Fault> {
     if trail(r, provider)?.next() == Trail::Stop {
@@ -89,19 +89,29 @@ pub(crate) fn begin(
         Ok(endpoints) => endpoints,
         Err(Unknown::Waiting) => return Ok(Begun::Waiting),
         Err(Unknown::Failed(reason)) => {
-            return answers::fail(r, provider, reason, "", Some(target.as_str()))
-                .map(Begun::Answer);
+            return answers::fail(r, provider, reason, "", Some(destination)).map(Begun::Answer);
         }
     };
     let entropy = worker::random::<48>().and_then(|bytes| Entropy::new(&bytes));
     let start = entropy
-        .and_then(|entropy| Start::new(provider, target, entropy, now(), attempt, &cookies))
+        .and_then(|entropy| Start::new(provider, destination, entropy, now(), attempt, &cookies))
         .ok_or(Fault::Nginx("random bytes for a sign-in"))?;
     let Some(url) = start.authorize_url(&endpoints.authorization) else {
         return answers::fail(r, provider, Reason::CoreMismatch, "authorization_endpoint", None)
             .map(Begun::Answer);
     };
+    if let Some(link) = &start.link {
+        keep(r, link);
+    }
     Ok(Begun::Answer(Response::redirect(url).with_cookies(start.set_cookies)))
+}
+
+/// Puts a link into the zone. Where there is no room for it the visitor is told after the sign-in.
+fn keep(r: &Request<'_>, link: &KeptLink) {
+    let record = Record::of_stranger(link.key, sender::network(r), link.expires, &link.sealed);
+    if let (Some(zone), Ok(record)) = (r.main_conf().zone(), record) {
+        sessions::put(zone, &record, now());
+    }
 }
 
 /// The sign-ins of this browser that led nowhere. Who has a session is in no loop: several tabs that sign
@@ -116,9 +126,9 @@ pub(super) fn trail(r: &Request<'_>, provider: &Arc<Provider>) -> Result<LoginTr
 
 /// Three sign-ins in a row led nowhere: says so instead of going round again.
 pub(super) fn stop(r: &Request<'_>, provider: &Arc<Provider>) -> Result<Response, Fault> {
-    let root = RedirectTarget::external_root(provider);
+    let root = Destination::root(provider);
     let detail = "three sign-ins in a row ended without a usable session: see the lines before, \
                   else cookies are lost or tokens are over when they come (clock)";
-    let page = answers::fail(r, provider, Reason::SignInLoop, detail, Some(root.as_str()))?;
+    let page = answers::fail(r, provider, Reason::SignInLoop, detail, Some(&root))?;
     Ok(page.with("Set-Cookie", LoginTrail::clear_cookie(provider)))
 }

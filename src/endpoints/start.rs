@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use gate::destination::Destination;
 use gate::provider::Provider;
-use gate::query::{Param, param};
-use gate::redirect::RedirectTarget;
 
 use super::sign_in;
 use crate::ngx::{Fault, Flow, Request};
@@ -16,10 +15,5 @@ pub(super) fn start(
     provider: &Arc<Provider>,
     query: &[u8],
 ) -> Result<Flow, Fault> {
-    let target = match param(query, "rd") {
-        Param::One(rd) => RedirectTarget::parse(&rd, provider).ok(),
-        Param::Absent | Param::Repeated => None,
-    };
-    let target = target.unwrap_or_else(|| RedirectTarget::external_root(provider));
-    sign_in::begin(r, provider, &target, 0).map(Flow::from)
+    sign_in::begin(r, provider, &Destination::of_start(provider, query), 0).map(Flow::from)
 }

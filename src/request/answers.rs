@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use gate::challenge;
 use gate::cookie;
+use gate::destination::Destination;
 use gate::endpoint::Endpoint;
 use gate::invitation;
 use gate::page::{self, Action, Page};
@@ -132,7 +133,7 @@ pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
 
 fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
     if sender::of(r).is_person() {
-        return challenged(r, reason, shown(r, page_of(reason, None)));
+        return challenged(r, reason, shown(r, page_of(reason)));
     }
     let Reply { status, code, sentence, .. } = reason.reply();
     let words = Response::json(status, page::json_refusal(code, sentence));
@@ -159,8 +160,8 @@ pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Re
     let page = if sender::of(r) == Sender::Submission {
         invitation::to_send_again(provider, reason, r.header(b"referer"))
     } else {
-        let target = RedirectTarget::of_request(provider, authority(r)?, r.raw_target());
-        invitation::to_leave_the_frame(provider, reason, &target)
+        let framed = Destination::of_request(provider, authority(r)?, r.raw_target());
+        invitation::to_leave_the_frame(provider, reason, &framed)
     };
     let answer = challenged(r, reason, shown(r, page));
     without_dead_session(r, provider, reason, answer).map(Flow::Refuse)
@@ -180,7 +181,7 @@ pub(crate) fn unasked(
         _ if !sender::of(r).is_person() => return Ok(words_or_page(r, reason)),
         Endpoint::Start => invitation::to_start_by_hand(provider, reason, query),
         Endpoint::SignOut => invitation::to_sign_out_by_hand(provider, reason),
-        Endpoint::Callback | Endpoint::Ping => page_of(reason, None),
+        Endpoint::Callback | Endpoint::Ping => page_of(reason),
     };
     Ok(shown(r, page))
 }
@@ -198,7 +199,7 @@ pub(crate) fn fail(
     provider: &Provider,
     reason: Reason,
     detail: &str,
-    way_on: Option<&str>,
+    way_on: Option<&Destination>,
 ) -> Result<Response, Fault> {
     note(r, Status::Failed, Some(reason))?;
     let Reply { level, code, .. } = reason.reply();
@@ -208,14 +209,35 @@ pub(crate) fn fail(
         log::level(level),
         format_args!("sign-in failed, reason: {code}, provider: \"{name}\"{separator}{detail}"),
     );
-    Ok(shown(r, page_of(reason, way_on)))
+    let hint = way_on.map_or("", Destination::hint);
+    let url = way_on.map(|destination| destination.page_or_root(provider));
+    Ok(shown(r, page_with(reason, hint, url.as_ref().map(RedirectTarget::as_str))))
+}
+
+/// The end of a sign-in that succeeded.
+pub(crate) fn arrive(
+    r: &Request<'_>,
+    provider: &Provider,
+    destination: &Destination,
+) -> Result<Response, Fault> {
+    let reason = destination.why_not().map(|_| Reason::LinkTooLong);
+    note(r, Status::SignedIn, reason)?;
+    if let (Some(reason), Some(why)) = (reason, destination.why_not()) {
+        log(r, "signed in, but the link is lost", reason, why);
+    }
+    let answer = destination.arrive(provider);
+    Ok(if reason.is_some() { shown(r, answer) } else { answer })
 }
 
 /// The page of a reason, with `Retry-After` where trying again later helps.
-fn page_of(reason: Reason, way_on: Option<&str>) -> Response {
+fn page_of(reason: Reason) -> Response {
+    page_with(reason, "", None)
+}
+
+fn page_with(reason: Reason, hint: &str, way_on: Option<&str>) -> Response {
     let Reply { status, code, title, sentence, .. } = reason.reply();
     let action = way_on.map(|url| Action { label: "Try again", url, new_tab: false });
-    let page = Page { title, sentence, hint: "", code, action, home: None };
+    let page = Page { title, sentence, hint, code, action, home: None };
     let response = Response::page(status, &page);
     match status {
         503 => response.with("Retry-After", RETRY_AFTER),

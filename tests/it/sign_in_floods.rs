@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use authentik_standin::{Endpoint, Fault, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET};
+use gate::destination::Destination;
 use gate::login::{Entropy, Start};
 use gate::provider::{Provider, Settings};
-use gate::redirect::RedirectTarget;
 use gate::secret::Secret;
 use gate::time::UnixTime;
 
@@ -178,7 +178,7 @@ pub(crate) fn sign_in_begun(site: &Site, age: u64, number: u16) -> (String, Stri
         ..Settings::default()
     };
     let provider = Provider::new(settings).expect("the site's provider");
-    let target = RedirectTarget::external_root(&provider);
+    let target = Destination::root(&provider);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let random = number.to_be_bytes().repeat(24);
     let entropy = Entropy::new(random.first_chunk().expect("48 bytes")).expect("48 bytes");

@@ -2,9 +2,9 @@
 
 use url::form_urlencoded;
 
+use crate::destination::Destination;
 use crate::page::{Action, Page};
 use crate::provider::Provider;
-use crate::query::{Param, param};
 use crate::reason::Reason;
 use crate::redirect::RedirectTarget;
 use crate::response::Response;
@@ -35,20 +35,18 @@ pub fn to_send_again(provider: &Provider, reason: Reason, referer: Option<&[u8]>
 /// Answers a frame without a session: browsers load frames unasked, and authentik's own pages are
 /// shown in none.
 #[must_use]
-pub fn to_leave_the_frame(
-    provider: &Provider,
-    reason: Reason,
-    framed: &RedirectTarget,
-) -> Response {
+pub fn to_leave_the_frame(provider: &Provider, reason: Reason, framed: &Destination) -> Response {
     let reply = reason.reply();
-    let way_on = start(provider, framed);
+    let page = framed.page_or_root(provider);
+    let way_on = start(provider, &page);
+    let again = Action { label: "Load again", url: page.as_str(), new_tab: false };
     let page = Page {
         title: reply.title,
         sentence: reply.sentence,
         hint: LOAD_AGAIN,
         code: reply.code,
         action: Some(in_new_tab("Sign in", &way_on)),
-        home: Some(Action { label: "Load again", url: framed.as_str(), new_tab: false }),
+        home: matches!(framed, Destination::Page(_)).then_some(again),
     };
     Response::page(reply.status, &page)
 }
@@ -56,11 +54,7 @@ pub fn to_leave_the_frame(
 /// Answers a frame that asks for a sign-in.
 #[must_use]
 pub fn to_start_by_hand(provider: &Provider, reason: Reason, query: &[u8]) -> Response {
-    let target = match param(query, "rd") {
-        Param::One(rd) => RedirectTarget::parse(&rd, provider).ok(),
-        Param::Absent | Param::Repeated => None,
-    };
-    let target = target.unwrap_or_else(|| RedirectTarget::external_root(provider));
+    let target = Destination::of_start(provider, query).page_or_root(provider);
     by_hand(reason, in_new_tab("Sign in", &start(provider, &target)))
 }
 
@@ -85,10 +79,18 @@ fn by_hand(reason: Reason, action: Action<'_>) -> Response {
 }
 
 /// Where a sign-in begins that ends at `target`. Below the host at hand: all of its servers answer it.
+///
+/// For a target whose encoding nginx would not take it is the target itself, which asks a stranger to
+/// sign in too, unless it is open.
 fn start(provider: &Provider, target: &RedirectTarget) -> String {
-    let target = form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect::<String>();
-    format!("{}start?rd={target}", provider.external.endpoints_path)
+    let encoded = form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect::<String>();
+    let start = format!("{}start?rd={encoded}", provider.external.endpoints_path);
+    if start.len() > MAX_START { target.as_str().to_owned() } else { start }
 }
+
+/// Longest address that is led to, in bytes: nginx takes a request line of 8 kB unless it is told
+/// otherwise.
+const MAX_START: usize = 8000;
 
 const fn in_new_tab<'p>(label: &'p str, url: &'p str) -> Action<'p> {
     Action { label, url, new_tab: true }
@@ -136,7 +138,8 @@ mod tests {
     fn a_frame_leads_to_a_tab_of_its_own_and_back_to_itself() {
         let provider = provider_at("https://ext.example/app/");
         let target = RedirectTarget::parse("https://ext.example/app/p?x=1", &provider).unwrap();
-        let page = to_leave_the_frame(&provider, Reason::UnknownSession, &target);
+        let page =
+            to_leave_the_frame(&provider, Reason::UnknownSession, &Destination::Page(target));
         assert_eq!(
             links(&page),
             [
@@ -147,6 +150,13 @@ mod tests {
         let start = to_start_by_hand(&provider, Reason::Unasked, b"rd=/app/p%3Fx%3D1&y");
         assert_eq!(links(&start), links(&page)[..1]);
         assert_eq!(start.status, 403);
+        let long = Destination::of_start(&provider, format!("rd=/{}", "é".repeat(1300)).as_bytes());
+        let page = to_leave_the_frame(&provider, Reason::NoSession, &long);
+        let [direct, again] = &links(&page)[..] else { panic!("{}", page.body) };
+        assert!(direct == again && again.len() > 7000, "what cannot be written in an address");
+        let page = to_leave_the_frame(&provider, Reason::NoSession, &Destination::TooLong);
+        let root = "/app/outpost.goauthentik.io/start?rd=https%3A%2F%2Fext.example%2Fapp%2F";
+        assert_eq!(links(&page), [root]);
         let elsewhere = to_start_by_hand(&provider, Reason::Unasked, b"rd=https://evil.example");
         assert!(!elsewhere.body.contains("evil"), "{}", elsewhere.body);
         let sign_out = to_sign_out_by_hand(&provider, Reason::Unasked);

@@ -9,6 +9,7 @@ pub mod challenge;
 pub mod cookie;
 pub mod credentials;
 pub mod decision;
+pub mod destination;
 pub mod endpoint;
 #[cfg(test)]
 mod fixtures;

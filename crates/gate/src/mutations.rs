@@ -2,6 +2,7 @@
 //! here and there: nothing panics, and nothing spoilt is ever believed. The same bytes in each run.
 
 use crate::cookie::{self, SessionId};
+use crate::destination::Destination;
 use crate::fixtures::{self, member, recorded};
 use crate::identity::{SessionView, render};
 use crate::login::{Callback, Entropy, Start};
@@ -10,6 +11,7 @@ use crate::query::CallbackQuery;
 use crate::question::Endpoints;
 use crate::redirect::RedirectTarget;
 use crate::secret::Secret;
+use crate::store::Key;
 use crate::testing::{domain_provider, provider};
 use crate::time::UnixTime;
 use crate::token::{Expected, KeySet, Keys, from_introspection, verify};
@@ -74,15 +76,25 @@ fn s49_what_authentik_answers_may_be_anything() {
 #[test]
 fn s49_what_a_browser_sends_may_be_anything() {
     let (provider, domain) = (provider(), domain_provider());
-    let target = RedirectTarget::parse("/page?x=1", &provider).unwrap();
+    let target =
+        RedirectTarget::parse(&format!("/page?x={}", "1".repeat(3000)), &provider).unwrap();
+    let target = Destination::Page(target);
     let entropy = Entropy::new(&[7; 48]).unwrap();
     let start = Start::new(&provider, &target, entropy, NOW, 0, &[]).unwrap();
     let header = start.set_cookies[0].split(';').next().unwrap().to_owned();
     let url = start.authorize_url("https://sso.example/").unwrap();
     let state = url.rsplit_once("state=").unwrap().1.to_owned();
-    let opens = |state: &[u8], header: &[u8]| Callback::open(&provider, state, &[header], NOW);
+    let opens = |state: &[u8], header: &[u8]| {
+        let kept = |_: &Key| start.link.as_ref().map(|link| link.sealed.clone());
+        Callback::open(&provider, state, &[header], NOW, kept)
+    };
     assert!(opens(state.as_bytes(), header.as_bytes()).is_ok());
     each_spoilt(state.as_bytes(), |bytes| assert!(opens(bytes, header.as_bytes()).is_err()));
+    each_spoilt(&start.link.as_ref().unwrap().sealed, |bytes| {
+        let kept = |_: &Key| Some(bytes.to_vec());
+        let opened = Callback::open(&provider, state.as_bytes(), &[header.as_bytes()], NOW, kept);
+        assert_eq!(opened.unwrap().destination, Destination::Lost);
+    });
     each_spoilt(header.as_bytes(), |bytes| {
         let _ = opens(state.as_bytes(), bytes);
         let _ = cookie::without_own(bytes, &mut vec![0; bytes.len()]);

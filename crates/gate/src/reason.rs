@@ -77,6 +77,8 @@ pub enum Reason {
     /// A browser sent unasked what does something only for a person: speculatively, for a part of a
     /// page, for a frame.
     Unasked,
+    /// The visitor is signed in, but the link that was followed was too long to be kept meanwhile.
+    LinkTooLong,
     /// Something broke inside the module. Stays the last: a test counts on it.
     Internal,
 }
@@ -109,7 +111,7 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::CredentialsRejected,
@@ -143,6 +145,7 @@ impl Reason {
         Self::SignInLoop,
         Self::ForwardUrl,
         Self::Unasked,
+        Self::LinkTooLong,
         Self::Internal,
     ];
 
@@ -192,6 +195,8 @@ impl Reason {
             Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
             Self::ForwardUrl => (500, Error, "forward-url", BROKEN, NO_FORWARD_URL),
             Self::Unasked => (403, Info, "unasked", NOTHING_DONE, NOT_OPENED),
+            // Who is signed in is told with 200 all the same: see `Destination::arrive`.
+            Self::LinkTooLong => (414, Info, "link-too-long", SIGNED_IN, LONG_LINK),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };
         Reply { status, level, code, title, sentence }
@@ -280,6 +285,8 @@ const NO_USER_NAME: &str = "The sign-in service does not say who you are. \
 const NO_FORWARD_URL: &str = "The proxy in front of this one does not say which page it is about.";
 const NOTHING_DONE: &str = "Nothing was done";
 const NOT_OPENED: &str = "This address does something only when a person opens it.";
+const SIGNED_IN: &str = "You are signed in";
+const LONG_LINK: &str = "The link that you followed is too long to be remembered during a sign-in.";
 const INTERNAL: &str = "Something went wrong on this site.";
 const AWAY: &str = "The sign-in service is not available";
 const RETRY: &str = "You are not signed in, and the sign-in service does not answer right now. \

@@ -9,6 +9,7 @@ mod misconfiguration;
 use std::sync::Arc;
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, Visitor, decide};
+use gate::destination::Destination;
 use gate::endpoint::Endpoint;
 use gate::forward::{
     Asked, ForwardFlaw, ForwardRequest, ForwardUrl, Forwarded, FrontEnd, OPEN_DIRECTORY, climbs_out,
@@ -17,7 +18,6 @@ use gate::paths::Effort;
 use gate::provider::{Mode, Provider};
 use gate::query::{Signature, signature};
 use gate::reason::Reason;
-use gate::redirect::RedirectTarget;
 use gate::response::Response;
 use gate::status::Status;
 use nginx::cidr::Addresses;
@@ -157,8 +157,8 @@ fn judge<'r>(
         Verdict::Ask => answers::refuse(r, Reason::Internal).map(past_error_pages),
         Verdict::Admit(permit) => admit(r, &permit, provider),
         Verdict::SignIn(reason) => {
-            let target = RedirectTarget::of_request(provider, url.authority(), url.target());
-            sign_in::to(r, provider, reason, &target)
+            let page = Destination::of_request(provider, url.authority(), url.target());
+            sign_in::to(r, provider, reason, &page)
         }
         // Only persons are invited, and who waits behind a proxy is never taken for one.
         Verdict::Refuse(reason) | Verdict::Invite(reason) if front_end == FrontEnd::Nginx => {

@@ -90,7 +90,8 @@ fn following(reason: Reason) -> Option<Reason> {
         Reason::ZoneFull => Reason::SignInLoop,
         Reason::SignInLoop => Reason::ForwardUrl,
         Reason::ForwardUrl => Reason::Unasked,
-        Reason::Unasked => Reason::Internal,
+        Reason::Unasked => Reason::LinkTooLong,
+        Reason::LinkTooLong => Reason::Internal,
         Reason::Internal => return None,
     })
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{STATE_LIFE, hex, unhex};
 use crate::cookie;
@@ -25,6 +25,8 @@ const MAX_EVICTED: usize = 16;
 const PROOF: &[u8] = b"ngx_http_authentik_module binding proof v1\0";
 const PKCE: &[u8] = b"ngx_http_authentik_module pkce v1\0";
 const NONCE: &[u8] = b"ngx_http_authentik_module nonce v1\0";
+const LINK_KEY: &[u8] = b"ngx_http_authentik_module link key v1\0";
+const LINK_SEAL: &[u8] = b"ngx_http_authentik_module link seal v1\0";
 
 /// The secret half of a sign-in that the browser keeps.
 pub(super) struct Binding {
@@ -65,9 +67,17 @@ impl Binding {
 
     /// What the state carries instead of the binding: made of it, of no use to a reader.
     pub(super) fn proof(&self) -> [u8; 32] {
-        let mut proof = [0; 32];
-        proof.copy_from_slice(self.derive(PROOF).as_ref());
-        proof
+        self.derive_bytes(PROOF)
+    }
+
+    /// Where a link of this sign-in is kept.
+    pub(super) fn link_key(&self) -> [u8; 32] {
+        self.derive_bytes(LINK_KEY)
+    }
+
+    /// What it is sealed with.
+    pub(super) fn link_seal(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.derive_bytes(LINK_SEAL))
     }
 
     /// In constant time.
@@ -95,6 +105,12 @@ impl Binding {
         let mut binding = Self::new([0; 32], key);
         let written = URL_SAFE_NO_PAD.decode_slice(encoded, &mut binding.bytes).ok()?;
         (written == binding.bytes.len()).then_some(binding)
+    }
+
+    fn derive_bytes(&self, label: &[u8]) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.derive(label).as_ref());
+        bytes
     }
 
     fn derive(&self, label: &[u8]) -> hmac::Tag {

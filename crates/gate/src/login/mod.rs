@@ -1,13 +1,16 @@
 //! Signing in with authentik: OAuth 2 authorization code flow with PKCE, state and nonce.
 //!
-//! Nothing is stored on our side until the browser comes back. What a sign-in needs to know travels
+//! Next to nothing is stored on our side until the browser comes back. What a sign-in needs to know travels
 //! in two halves, and both must return within ten minutes: the *state*, sealed, through authentik
 //! (return target, age, attempt), and the *binding*, 32 random bytes in a small cookie, which proves
 //! that the browser that comes back is the one that left (RFC 6749 §10.12). Verifier and nonce are
 //! derived from the binding, so the verifier never stands in a URL and neither is kept anywhere.
 //! Each sign-in has a cookie of its own: many tabs may be on their way at once.
+//!
+//! A target that is too long for the state waits in the zone: see [`KeptLink`]. The state says so.
 
 mod binding;
+mod kept_link;
 mod state;
 mod trail;
 
@@ -18,22 +21,31 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use url::{Url, form_urlencoded};
 
+pub use kept_link::KeptLink;
 pub use state::provider_tag_of_state;
 pub use trail::{LoginTrail, Trail};
 
 use crate::cookie;
+use crate::destination::Destination;
 use crate::provider::Provider;
 use crate::redirect::RedirectTarget;
 use crate::secret::Secret;
+use crate::store::Key;
 use crate::time::UnixTime;
 use binding::{Binding, Unproven};
-use state::SignIn;
+use state::{MAX_CARRIED, SignIn};
 
 /// How long a person may take to sign in, in seconds.
 pub const STATE_LIFE: u64 = 600;
 
 /// How far in the future a state may be from, in seconds: clocks of several nginx hosts differ.
 pub const CLOCK_SKEW: u64 = 60;
+
+// What a state says in place of a target. No target begins like this, and a module that knows none of
+// them takes them for the root.
+const KEPT: &str = "#kept";
+const TOO_LONG: &str = "#too-long";
+const LOST: &str = "#lost";
 
 /// Random bytes for one sign-in. Never to be used for a second one.
 pub struct Entropy {
@@ -58,17 +70,19 @@ pub struct Start {
     query: String,
     /// `Set-Cookie` values: the new login cookie, and deletions when too many are outstanding.
     pub set_cookies: Vec<String>,
+    /// To be put into the zone when the browser is sent.
+    pub link: Option<KeptLink>,
 }
 
 impl Start {
-    /// Begins a sign-in that shall end at `target`. `attempt` counts restarts of the same sign-in;
+    /// Begins a sign-in that shall end at `destination`. `attempt` counts restarts of the same sign-in;
     /// `cookies` are the values of the request's `Cookie` headers.
     ///
     /// `None` if sealing fails, which it never does; answer 500.
     #[must_use]
     pub fn new(
         provider: &Provider,
-        target: &RedirectTarget,
+        destination: &Destination,
         entropy: Entropy,
         now: UnixTime,
         attempt: u8,
@@ -76,18 +90,24 @@ impl Start {
     ) -> Option<Self> {
         let Entropy { binding, seal_nonce, tag } = entropy;
         let binding = Binding::new(binding, &provider.login_key);
+        let (target, link) = match destination {
+            Destination::Page(page) if page.as_str().len() <= MAX_CARRIED => (page.as_str(), None),
+            Destination::Page(page) => (KEPT, Some(KeptLink::new(provider, &binding, page, now)?)),
+            Destination::TooLong => (TOO_LONG, None),
+            Destination::Lost => (LOST, None),
+        };
         let sign_in = SignIn {
             tag,
             binding_proof: binding.proof(),
             issued: now,
             attempt,
-            target: target.as_str().to_owned(),
+            target: target.to_owned(),
         };
         let state = sign_in.seal(provider, seal_nonce)?;
 
         let mut set_cookies = binding::evict_oldest(provider, cookies);
         set_cookies.push(binding.set_cookie(provider, tag, now));
-        Some(Self { query: authorize_query(provider, &state, &binding), set_cookies })
+        Some(Self { query: authorize_query(provider, &state, &binding), set_cookies, link })
     }
 
     /// The URL to send the browser to. `None` unless the endpoint is an http or https URL. A query
@@ -136,7 +156,9 @@ pub struct Callback;
 #[derive(Debug)]
 pub struct Opened {
     /// Where to go, checked anew against the provider's present settings.
-    pub target: RedirectTarget,
+    pub destination: Destination,
+    /// Under which key the zone has that link; it is not needed after the sign-in.
+    pub link: Option<Key>,
     /// PKCE code verifier for the token request.
     pub verifier: Secret,
     /// What the token's `nonce` must be.
@@ -171,14 +193,15 @@ pub enum StateFlaw {
 /// caller's count of attempts keeps that from going on for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
-    /// Where the person wanted to go.
-    pub target: RedirectTarget,
+    /// Where the person wanted to go. Without the cookie, a link that was kept is lost.
+    pub destination: Destination,
     /// How often this sign-in was restarted already.
     pub attempt: u8,
 }
 
 impl Callback {
-    /// Opens the state that came back; `cookies` are the values of the request's `Cookie` headers.
+    /// Opens the state that came back; `cookies` are the values of the request's `Cookie` headers,
+    /// `kept` finds a sealed link in the zone.
     ///
     /// # Errors
     /// The first check that fails. No flaw may lead to anything but an error page or a new sign-in.
@@ -187,30 +210,44 @@ impl Callback {
         state: &[u8],
         cookies: &[&[u8]],
         now: UnixTime,
+        kept: impl FnOnce(&Key) -> Option<Vec<u8>>,
     ) -> Result<Opened, StateFlaw> {
         let (sign_in, key) = SignIn::open(provider, state, now)?;
         let SignIn { tag, binding_proof, issued, attempt, target } = sign_in;
-        let target = RedirectTarget::parse(&target, provider)
-            .unwrap_or_else(|_| RedirectTarget::external_root(provider));
         if now.since(issued) > STATE_LIFE || issued.since(now) > CLOCK_SKEW {
-            return Err(StateFlaw::Expired(Restart { target, attempt }));
+            let destination = told(provider, &target);
+            return Err(StateFlaw::Expired(Restart { destination, attempt }));
         }
         let name = binding::cookie_name(provider, tag);
         let binding = match Binding::find(cookies, &name, &binding_proof, key) {
             Ok(binding) => binding,
             Err(Unproven::NoCookie) => {
-                return Err(StateFlaw::NoCookie(Restart { target, attempt }));
+                let destination = told(provider, &target);
+                return Err(StateFlaw::NoCookie(Restart { destination, attempt }));
             }
             Err(Unproven::Mismatch) => return Err(StateFlaw::CookieMismatch),
         };
+        let link = (target == KEPT).then(|| binding.link_key());
+        let found = link.as_ref().and_then(kept);
+        let found = found.and_then(|sealed| kept_link::open(provider, &binding, sealed));
         Ok(Opened {
-            target,
+            destination: told(provider, found.as_deref().unwrap_or(&target)),
+            link,
             verifier: binding.verifier(),
             nonce: binding.nonce(),
             attempt,
             tag,
             clear_cookies: vec![cookie::delete(provider, &name)],
         })
+    }
+}
+
+/// Where a state leads.
+fn told(provider: &Provider, target: &str) -> Destination {
+    match target {
+        KEPT | LOST => Destination::Lost,
+        TOO_LONG => Destination::TooLong,
+        target => Destination::of(RedirectTarget::parse(target, provider), provider),
     }
 }
 

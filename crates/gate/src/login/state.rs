@@ -9,13 +9,16 @@ use ring::{aead, hmac};
 
 use super::{StateFlaw, hex, unhex};
 use crate::provider::{LoginKey, Provider};
-use crate::redirect::MAX_TARGET;
 use crate::time::UnixTime;
 
 const VERSION: u8 = 1;
 
+/// Longest target that a state carries, in bytes: authentik's URL grows with it, and not all servers
+/// between a browser and authentik take more than 4 kB.
+pub(super) const MAX_CARRIED: usize = 2048;
+
 /// Longest state, in characters: tag and dot, then 4 for 3 bytes of nonce, payload and seal.
-const MAX_STATE: usize = 9 + (NONCE + PAYLOAD_HEAD + MAX_TARGET + 16).div_ceil(3) * 4;
+const MAX_STATE: usize = 9 + (NONCE + PAYLOAD_HEAD + MAX_CARRIED + 16).div_ceil(3) * 4;
 const NONCE: usize = aead::NONCE_LEN;
 /// Version, attempt, tag, issue time, proof.
 const PAYLOAD_HEAD: usize = 1 + 1 + 4 + 8 + 32;
@@ -30,6 +33,7 @@ pub(super) struct SignIn {
     pub(super) binding_proof: [u8; 32],
     pub(super) issued: UnixTime,
     pub(super) attempt: u8,
+    /// A URL of ours, or one of the words of [`super`] that stand for one.
     pub(super) target: String,
 }
 
@@ -157,9 +161,9 @@ mod tests {
 
     #[test]
     fn the_longest_target_fits_and_nothing_longer_is_read() {
-        let state = sign_in(&"a".repeat(MAX_TARGET)).seal(&provider(), [3; NONCE]).unwrap();
+        let state = sign_in(&"a".repeat(MAX_CARRIED)).seal(&provider(), [3; NONCE]).unwrap();
         assert!(open(&provider(), state.as_bytes()).is_ok());
-        let longer = sign_in(&"a".repeat(MAX_TARGET + 3)).seal(&provider(), [3; NONCE]).unwrap();
+        let longer = sign_in(&"a".repeat(MAX_CARRIED + 3)).seal(&provider(), [3; NONCE]).unwrap();
         assert_eq!(open(&provider(), longer.as_bytes()), Err(StateFlaw::Malformed));
     }
 

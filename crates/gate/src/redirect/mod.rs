@@ -10,15 +10,18 @@ use url::Url;
 
 use crate::provider::{Mode, Provider};
 use crate::query;
+use crate::text::percent_encode;
 
-/// Longest target, in bytes, both as given and as written. It travels inside the login state.
-pub const MAX_TARGET: usize = 2048;
+/// Longest target, in bytes, both as given and as written: 8 kB of path and query, which is what nginx
+/// takes unless it is told otherwise, behind the longest scheme, name and port.
+pub const MAX_TARGET: usize = 8 * 1024 + ORIGIN;
+const ORIGIN: usize = "https://".len() + 253 + ":65535".len();
 
 /// An absolute http or https URL on a host of the provider: checked, normalised, ASCII.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedirectTarget(String);
 
-/// Why a target is refused. The sign-in then ends at [`RedirectTarget::external_root`].
+/// Why a target is refused. What becomes of the sign-in then: see [`crate::destination`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedirectFlaw {
     /// Longer than [`MAX_TARGET`].
@@ -80,12 +83,39 @@ impl RedirectTarget {
     }
 
     /// The page that was asked for, from the raw request URI (path and query as sent) and, in
-    /// `forward_domain` alone, the request's host with its port. What does not make a target leads
-    /// to [`Self::external_root`]: the absolute form, a foreign host, a URI beyond the limit.
-    #[must_use]
-    pub fn of_request(provider: &Provider, host: &[u8], raw_request_uri: &[u8]) -> Self {
-        Self::from_request(provider, host, raw_request_uri)
-            .unwrap_or_else(|| Self::external_root(provider))
+    /// `forward_domain` alone, the request's host with its port.
+    ///
+    /// # Errors
+    /// What makes no target: the absolute form, a foreign host, a URI beyond the limit.
+    pub fn of_request(
+        provider: &Provider,
+        host: &[u8],
+        raw_request_uri: &[u8],
+    ) -> Result<Self, RedirectFlaw> {
+        // "http://host?query", an empty path, is how the absolute form may ask for the root.
+        let root: &[u8] = if raw_request_uri.starts_with(b"?") { b"/" } else { b"" };
+        if !raw_request_uri.starts_with(b"/") && root.is_empty() {
+            return Err(RedirectFlaw::NotAUrl);
+        }
+        let mut target = match provider.mode {
+            Mode::Proxy | Mode::ForwardSingle => provider.external.origin.clone().into_bytes(),
+            Mode::ForwardDomain => {
+                let host = std::str::from_utf8(host).ok().filter(|host| is_host_and_port(host));
+                let host = host.ok_or(RedirectFlaw::NotAUrl)?;
+                format!("{}://{host}", provider.external.url.scheme()).into_bytes()
+            }
+        };
+        for byte in root.iter().chain(raw_request_uri) {
+            if target.len() > MAX_TARGET {
+                return Err(RedirectFlaw::TooLong);
+            }
+            match byte {
+                // A byte that is no character stays that byte: the application may use Latin-1.
+                b'!'..=b'~' => target.push(*byte),
+                byte => percent_encode(&mut target, &[*byte]),
+            }
+        }
+        Self::parse(&String::from_utf8(target).map_err(|_| RedirectFlaw::NotAUrl)?, provider)
     }
 
     /// `external_host`, with its path if it has one.
@@ -98,30 +128,6 @@ impl RedirectTarget {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    fn from_request(provider: &Provider, host: &[u8], raw_request_uri: &[u8]) -> Option<Self> {
-        // "http://host?query", an empty path, is how the absolute form may ask for the root.
-        let root: &[u8] = if raw_request_uri.starts_with(b"?") { b"/" } else { b"" };
-        let begins = raw_request_uri.starts_with(b"/") || !root.is_empty();
-        if !begins || raw_request_uri.len() > MAX_TARGET {
-            return None;
-        }
-        let mut target = match provider.mode {
-            Mode::Proxy | Mode::ForwardSingle => provider.external.origin.clone(),
-            Mode::ForwardDomain => {
-                let host = std::str::from_utf8(host).ok().filter(|host| is_host_and_port(host))?;
-                format!("{}://{host}", provider.external.url.scheme())
-            }
-        };
-        for byte in root.iter().chain(raw_request_uri) {
-            match byte {
-                // A byte that is no character stays that byte: the application may use Latin-1.
-                b'!'..=b'~' => target.push(char::from(*byte)),
-                byte => target.push_str(&format!("%{byte:02X}")),
-            }
-        }
-        Self::parse(&target, provider).ok()
     }
 }
 
@@ -163,7 +169,7 @@ fn is_host_and_port(host: &str) -> bool {
 impl fmt::Display for RedirectFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TooLong => "longer than 2048 bytes",
+            Self::TooLong => "longer than 8 kB",
             Self::ControlCharacter => "holds a control character",
             Self::NotAUrl => "not an absolute URL",
             Self::NotWeb => "neither http nor https",

@@ -116,7 +116,7 @@ fn a_protected_page_is_returned_to_with_its_query() {
         (b"?q", "https://ext.example/?q"),
         (b"/outpost.goauthentik.io/sign_out", root),
     ] {
-        let target = RedirectTarget::of_request(&provider(), b"ignored.example", uri);
+        let target = of_request(&provider(), b"ignored.example", uri);
         assert_eq!(target.as_str(), expected, "{}", uri.escape_ascii());
     }
 }
@@ -140,21 +140,30 @@ fn a_protected_page_of_a_domain_is_returned_to_on_its_own_host() {
         (b"[::1]", root),
         (b"", root),
     ] {
-        let target = RedirectTarget::of_request(&domain_provider(), host, b"/p?q");
+        let target = of_request(&domain_provider(), host, b"/p?q");
         assert_eq!(target.as_str(), expected, "{}", host.escape_ascii());
     }
 }
 
 #[test]
-fn a_target_has_at_most_2048_bytes_as_given_and_as_written() {
+fn a_target_has_at_most_8_kb_and_an_origin_as_given_and_as_written() {
     let prefix = "https://ext.example/";
     let fits = format!("{prefix}{}", "a".repeat(MAX_TARGET - prefix.len()));
     assert_eq!(parse(&fits).as_deref(), Ok(fits.as_str()));
     assert_eq!(parse(&format!("{fits}a")), Err(RedirectFlaw::TooLong));
     assert_eq!(parse(&format!("/{}", "ü".repeat(MAX_TARGET / 4))), Err(RedirectFlaw::TooLong));
-    let long = format!("/{}", "a".repeat(MAX_TARGET));
-    let target = RedirectTarget::of_request(&provider(), b"", long.as_bytes());
-    assert_eq!(target, RedirectTarget::external_root(&provider()));
+    for (uri, fits) in [
+        (format!("/{}", "a".repeat(8 * 1024 - 1)), true),
+        (format!("?{}", "a".repeat(8 * 1024 - 2)), true),
+        (format!("/{}", "a".repeat(MAX_TARGET)), false),
+        (format!("/{}", "ü".repeat(MAX_TARGET / 6 + 1)), false),
+        (format!("/{}", "ü".repeat(1000)), true),
+        (format!("/{}", "a".repeat(1 << 20)), false),
+    ] {
+        let target = RedirectTarget::of_request(&provider(), b"", uri.as_bytes());
+        assert_eq!(target.is_ok(), fits, "{} bytes", uri.len());
+        assert!(fits || target == Err(RedirectFlaw::TooLong));
+    }
 }
 
 #[test]
@@ -199,21 +208,25 @@ fn no_payload_leaves_the_host_as_part_of_something_else() {
                     accepted += 1;
                 }
             }
-            let of_request = RedirectTarget::of_request(&single, b"", rd.as_bytes());
-            assert_on_host(&of_request, "ext.example");
+            let asked_for = of_request(&single, b"", rd.as_bytes());
+            assert_on_host(&asked_for, "ext.example");
             let rd = rd.replace("ext.example", "example.com");
             if let Ok(target) = RedirectTarget::parse(&rd, &domain) {
                 let authority = naive_authority(target.as_str()).unwrap();
                 let host = authority.split(':').next().unwrap();
                 assert!(host == "example.com" || host.ends_with(".example.com"), "{host}");
             }
-            let of_request = RedirectTarget::of_request(&domain, rd.as_bytes(), b"/p");
-            assert!(
-                of_request.as_str().ends_with("example.com/p") || is_root(&of_request, &domain)
-            );
+            let asked_for = of_request(&domain, rd.as_bytes(), b"/p");
+            assert!(asked_for.as_str().ends_with("example.com/p") || is_root(&asked_for, &domain));
         }
     }
     assert!(accepted > 1000, "{accepted}");
+}
+
+/// The page that was asked for, or the root.
+fn of_request(provider: &Provider, host: &[u8], uri: &[u8]) -> RedirectTarget {
+    let target = RedirectTarget::of_request(provider, host, uri);
+    target.unwrap_or_else(|_| RedirectTarget::external_root(provider))
 }
 
 fn is_root(target: &RedirectTarget, provider: &Provider) -> bool {

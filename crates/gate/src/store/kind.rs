@@ -8,6 +8,6 @@ pub const DOCUMENT: u8 = 2;
 pub const LEASE: u8 = 3;
 /// An `Authorization` header that authentik knows, and who it is.
 pub const CREDENTIALS: u8 = 4;
-/// What a client without an account caused: a question about an `Authorization` header, or authentik's
-/// "no". Made by [`super::Record::of_stranger`].
+/// What a client without an account caused: a question about an `Authorization` header, authentik's
+/// "no", or a long link to come back to. Made by [`super::Record::of_stranger`].
 pub(super) const STRANGER: u8 = 5;

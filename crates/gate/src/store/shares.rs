@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | sessions, and credentials that authentik knows | all that the others leave | what was not used longest |
 //! | upkeep: documents of authentik, and who fetches them | a 32nd for certain; more while it is free | its own oldest |
-//! | strangers: who asks about credentials, and each "no" | a 32nd | its own oldest |
+//! | strangers: who asks about credentials, each "no", links to come back to | a 32nd | its own oldest |
 //!
 //! So nothing that a client without an account sends ever costs anybody a session. The strangers'
 //! share is divided among their addresses: see [`Share::of_stranger`].
@@ -125,10 +125,11 @@ impl Geometry {
         (self.blocks / 32).clamp(16, 4096)
     }
 
-    /// Blocks of one of their lanes.
-    fn of_lane(&self, lane: Share) -> u32 {
+    /// Blocks of one of their lanes, where a record of so many is placed: a quarter, or that record
+    /// alone. In the smallest zones a link of 8 kB is more than a quarter.
+    fn of_lane(&self, lane: Share, record: u32) -> u32 {
         let all = self.of_strangers();
-        if lane.0 == Share::FIRST_LANE { all } else { all / 4 }
+        if lane.0 == Share::FIRST_LANE { all } else { record.clamp(all / 4, all) }
     }
 
     /// Blocks that sessions never take from the upkeep.
@@ -163,7 +164,7 @@ impl Memory<'_> {
         if self.lacks_room(share, blocks)? {
             self.sweep(now, SWEPT_WHEN_FULL)?;
         }
-        if blocks > self.limit(share)? {
+        if blocks > self.limit(share, blocks)? {
             return Ok(None);
         }
         let mut gone = GaveWay::default();
@@ -179,11 +180,12 @@ impl Memory<'_> {
     }
 
     fn lacks_room(&self, share: Share, blocks: u32) -> Result<bool, Damaged> {
-        Ok(self.u32_at(share.blocks())?.saturating_add(blocks) > self.limit(share)?)
+        Ok(self.u32_at(share.blocks())?.saturating_add(blocks) > self.limit(share, blocks)?)
     }
 
-    /// Blocks that all records of a share may take together, as the zone is now.
-    fn limit(&self, share: Share) -> Result<u32, Damaged> {
+    /// Blocks that all records of a share may take together, as the zone is now, one of `blocks` blocks
+    /// among them.
+    fn limit(&self, share: Share, blocks: u32) -> Result<u32, Damaged> {
         let (sessions, upkeep) =
             (self.u32_at(Share::SESSIONS.blocks())?, self.u32_at(Share::UPKEEP.blocks())?);
         let others = self.geometry.of_others();
@@ -191,7 +193,7 @@ impl Memory<'_> {
             Share::SESSIONS => others.saturating_sub(upkeep.max(self.geometry.of_upkeep())),
             // Never all of it, however many providers there are.
             Share::UPKEEP => others.saturating_sub(sessions).min(others / 4 * 3),
-            lane => self.geometry.of_lane(lane),
+            lane => self.geometry.of_lane(lane, blocks),
         })
     }
 

@@ -17,7 +17,7 @@ fn after(previous: &Provider, secret: &str, now: UnixTime) -> Provider {
 
 fn open_at(provider: &Provider, start: &Start, now: UnixTime) -> Result<Opened, StateFlaw> {
     let (state, header) = (parameter(start, "state"), header_of(&[start]));
-    Callback::open(provider, state.as_bytes(), &[header.as_bytes()], now)
+    Callback::open(provider, state.as_bytes(), &[header.as_bytes()], now, no_link)
 }
 
 fn start_of(provider: &Provider, seed: u8, now: UnixTime) -> Start {
@@ -92,7 +92,7 @@ fn nothing_is_taken_over_from_another_client_or_issuer() {
         assert_eq!(other.former_login_key, None);
         let state = parameter(&start_of(&former, 1, NOW), "state");
         let relabelled = format!("{}{}", &hex_of(&other), &state[8..]);
-        let opened = Callback::open(&other, relabelled.as_bytes(), &[], NOW);
+        let opened = Callback::open(&other, relabelled.as_bytes(), &[], NOW, no_link);
         assert_eq!(opened.unwrap_err(), StateFlaw::BadSeal);
     }
 }
@@ -107,7 +107,7 @@ fn who_knows_the_former_secret_makes_no_callback_that_another_browser_ends() {
     let forged = start_of(&leaked, 2, NOW);
     let open = |start: &Start, header: &str| {
         let state = parameter(start, "state");
-        Callback::open(&renewed, state.as_bytes(), &[header.as_bytes()], NOW)
+        Callback::open(&renewed, state.as_bytes(), &[header.as_bytes()], NOW, no_link)
     };
     assert!(matches!(open(&forged, ""), Err(StateFlaw::NoCookie(_))));
     assert!(matches!(open(&forged, &header_of(&[&victim])), Err(StateFlaw::NoCookie(_))));
@@ -124,9 +124,10 @@ fn who_knows_the_former_secret_makes_no_callback_that_another_browser_ends() {
     let elsewhere = SignIn { target: "https://evil.example/".into(), ..victims };
     let state = elsewhere.seal(&leaked, [9; 12]).unwrap();
     let header = header_of(&[&victim]);
-    let opened = Callback::open(&renewed, state.as_bytes(), &[header.as_bytes()], NOW).unwrap();
+    let cookies = [header.as_bytes()];
+    let opened = Callback::open(&renewed, state.as_bytes(), &cookies, NOW, no_link).unwrap();
     assert_eq!(challenge_of(&opened.verifier), parameter(&victim, "code_challenge"));
-    assert_eq!(opened.target, RedirectTarget::external_root(&renewed));
+    assert_eq!(opened.destination, Destination::root(&renewed));
 }
 
 fn hex_of(provider: &Provider) -> String {

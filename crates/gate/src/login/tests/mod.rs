@@ -1,4 +1,5 @@
 mod former_key;
+mod long_links;
 
 use super::*;
 use crate::testing::{domain_provider, other_provider, provider};
@@ -7,7 +8,7 @@ const NOW: UnixTime = UnixTime(1_795_352_157);
 const ENDPOINT: &str = "https://sso.example.com/application/o/authorize/";
 
 fn start_at(provider: &Provider, target: &str, seed: u8, now: UnixTime, header: &str) -> Start {
-    let target = RedirectTarget::parse(target, provider).unwrap();
+    let target = Destination::Page(RedirectTarget::parse(target, provider).unwrap());
     let bytes: [u8; 48] = std::array::from_fn(|at| seed ^ u8::try_from(at).unwrap());
     let entropy = Entropy::new(&bytes).unwrap();
     Start::new(provider, &target, entropy, now, 0, &[header.as_bytes()]).unwrap()
@@ -30,7 +31,17 @@ fn header_of(starts: &[&Start]) -> String {
 }
 
 fn open(start: &Start, header: &str, now: UnixTime) -> Result<Opened, StateFlaw> {
-    Callback::open(&provider(), parameter(start, "state").as_bytes(), &[header.as_bytes()], now)
+    let state = parameter(start, "state");
+    Callback::open(&provider(), state.as_bytes(), &[header.as_bytes()], now, no_link)
+}
+
+/// A zone without links.
+fn no_link(_: &Key) -> Option<Vec<u8>> {
+    None
+}
+
+fn page(url: &str) -> Destination {
+    Destination::Page(RedirectTarget::parse(url, &provider()).unwrap())
 }
 
 #[test]
@@ -92,7 +103,7 @@ fn many_tabs_each_come_back_to_their_own_page() {
     let header = header_of(&tabs.iter().collect::<Vec<_>>());
     for (tab, page) in tabs.iter().zip(1..) {
         let opened = open(tab, &header, NOW.plus(9)).unwrap();
-        assert_eq!(opened.target.as_str(), format!("https://ext.example/page{page}"));
+        assert_eq!(opened.destination, self::page(&format!("https://ext.example/page{page}")));
         assert_eq!(challenge_of(&opened.verifier), parameter(tab, "code_challenge"));
         assert_eq!(opened.nonce.expose_str().unwrap(), parameter(tab, "nonce"));
 
@@ -119,7 +130,7 @@ fn a_state_opens_for_ten_minutes() {
             Ok(_) => assert!(opens, "{now:?}"),
             Err(StateFlaw::Expired(restart)) => {
                 assert!(!opens, "{now:?}");
-                assert_eq!(restart.target.as_str(), "https://ext.example/p");
+                assert_eq!(restart.destination, page("https://ext.example/p"));
             }
             Err(other) => panic!("{other:?}"),
         }
@@ -130,7 +141,7 @@ fn a_state_opens_for_ten_minutes() {
 fn a_state_opens_in_the_browser_that_began_only() {
     let (mine, theirs) = (start("/p", 1), start("/p", 2));
     let name = mine.set_cookies[0].split('=').next().unwrap();
-    let restart = Restart { target: RedirectTarget::parse("/p", &provider()).unwrap(), attempt: 0 };
+    let restart = Restart { destination: page("/p"), attempt: 0 };
     let foreign_value = header_of(&[&theirs]).split_once('=').unwrap().1.to_owned();
     let mine_header = header_of(&[&mine]);
     for (header, flaw) in [
@@ -156,7 +167,7 @@ fn a_state_of_another_provider_or_browser_history_is_refused() {
     let theirs = start_at(&other_provider(), "/p", 1, NOW, "");
     assert_eq!(open(&theirs, &header_of(&[&theirs]), NOW).err(), Some(StateFlaw::ForeignProvider));
     let header = header_of(&[&theirs]);
-    let opened = Callback::open(&provider(), b"", &[header.as_bytes()], NOW);
+    let opened = Callback::open(&provider(), b"", &[header.as_bytes()], NOW, no_link);
     assert_eq!(opened.err(), Some(StateFlaw::Malformed));
 }
 
@@ -172,8 +183,9 @@ fn the_target_is_checked_again_on_the_way_back() {
     };
     let state = sealed.seal(&provider(), [0; 12]).unwrap();
     let header = Binding::new([1; 32], &provider().login_key).set_cookie(&provider(), [0; 4], NOW);
-    let opened = Callback::open(&provider(), state.as_bytes(), &[header.as_bytes()], NOW).unwrap();
-    assert_eq!(opened.target, RedirectTarget::external_root(&provider()));
+    let cookies = [header.as_bytes()];
+    let opened = Callback::open(&provider(), state.as_bytes(), &cookies, NOW, no_link).unwrap();
+    assert_eq!(opened.destination, Destination::root(&provider()));
     assert_eq!(opened.attempt, 1);
 }
 
@@ -192,7 +204,7 @@ fn login_cookies_are_small_and_the_oldest_go_beyond_five() {
             let name = oldest.set_cookies.last().unwrap().split('=').next().unwrap();
             assert_eq!(*deletion, cookie::delete(&provider(), name));
         }
-        kept.push(Start { set_cookies: vec![set.clone()], query: next.query });
+        kept.push(Start { set_cookies: vec![set.clone()], ..next });
     }
     assert_eq!(kept.len(), 5);
 }

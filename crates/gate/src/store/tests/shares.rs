@@ -5,6 +5,7 @@ use super::super::{Fill, MAX_PAYLOAD, Unstored};
 use super::zone::{
     Item, OF_SENDER, OF_SESSIONS, OF_STRANGERS, SMALL, Zone, audit, by_key, key, payload_of,
 };
+use crate::redirect::MAX_TARGET;
 use crate::time::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_000);
@@ -64,6 +65,32 @@ fn one_address_has_a_part_of_the_strangers_share_and_who_has_most_gives_way() {
     let kept = by_key(audit(&zone.open()));
     assert!((96..100).chain(200..202).all(|number| kept.contains_key(&key(number))));
     assert_eq!(zone.open().fill().records, OF_STRANGERS);
+}
+
+#[test]
+fn an_address_may_have_one_long_record_however_small_the_zone() {
+    let mut zone = full();
+    let long = |number, sender, length| Item {
+        payload: vec![7; length],
+        ..Item::of_stranger(number, Some(sender), LATER)
+    };
+    // In the smallest zone there is, a link of 8 kB takes all of the strangers' share.
+    let link = MAX_TARGET + 16;
+    for (number, sender) in [(10_000, 1), (10_001, 1), (10_002, 2)] {
+        let item = long(number, sender, link);
+        let inserted = zone.open().insert(&item.record(), NOW).unwrap();
+        assert_eq!(inserted.evicted_sessions, 0);
+        assert_eq!(payload_of(&mut zone.open(), &item.key, 1_000), Some(item.payload));
+        audit(&zone.open());
+    }
+    let Fill { sessions, records, .. } = zone.open().fill();
+    assert_eq!((sessions, records - sessions), (OF_SESSIONS, 1));
+    let more = long(10_003, 1, link + 496);
+    assert_eq!(zone.open().insert(&more.record(), NOW).err(), Some(Unstored::NoRoom));
+    for number in 10_004..10_100 {
+        zone.open().insert(&Item::of_stranger(number, Some(1), LATER).record(), NOW).unwrap();
+    }
+    assert_eq!(zone.open().fill().records - sessions, OF_SENDER, "then a quarter again");
 }
 
 #[test]

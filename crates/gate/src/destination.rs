@@ -1,0 +1,158 @@
+//! Where a sign-in ends, also when that can no longer be told.
+
+use crate::page::{Action, Page};
+use crate::provider::Provider;
+use crate::query::{Param, param};
+use crate::reason::Reason;
+use crate::redirect::{RedirectFlaw, RedirectTarget};
+use crate::response::Response;
+
+/// Where a sign-in ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// On this page.
+    Page(RedirectTarget),
+    /// The link that was followed is longer than [`crate::redirect::MAX_TARGET`].
+    TooLong,
+    /// The link was kept in the zone ([`crate::login::KeptLink`]) and is there no more.
+    Lost,
+}
+
+impl Destination {
+    /// The page that was asked for: see [`RedirectTarget::of_request`].
+    #[must_use]
+    pub fn of_request(provider: &Provider, host: &[u8], raw_request_uri: &[u8]) -> Self {
+        Self::of(RedirectTarget::of_request(provider, host, raw_request_uri), provider)
+    }
+
+    /// What the query of `start` says.
+    #[must_use]
+    pub fn of_start(provider: &Provider, query: &[u8]) -> Self {
+        match param(query, "rd") {
+            Param::One(rd) => Self::of(RedirectTarget::parse(&rd, provider), provider),
+            Param::Absent | Param::Repeated => Self::root(provider),
+        }
+    }
+
+    /// `external_host`.
+    #[must_use]
+    pub fn root(provider: &Provider) -> Self {
+        Self::Page(RedirectTarget::external_root(provider))
+    }
+
+    /// What is refused for its length is told to the visitor. The rest leads nowhere that anybody
+    /// should go (authentik-outpost.md §5.1), and ends at `external_host`.
+    pub(crate) fn of(target: Result<RedirectTarget, RedirectFlaw>, provider: &Provider) -> Self {
+        match target {
+            Ok(target) => Self::Page(target),
+            Err(RedirectFlaw::TooLong) => Self::TooLong,
+            Err(
+                RedirectFlaw::ControlCharacter
+                | RedirectFlaw::NotAUrl
+                | RedirectFlaw::NotWeb
+                | RedirectFlaw::UserInfo
+                | RedirectFlaw::ForeignHost
+                | RedirectFlaw::OwnEndpoint,
+            ) => Self::root(provider),
+        }
+    }
+
+    /// The page, or the one from which a visitor can go on.
+    #[must_use]
+    pub fn page_or_root(&self, provider: &Provider) -> RedirectTarget {
+        match self {
+            Self::Page(page) => page.clone(),
+            Self::TooLong | Self::Lost => RedirectTarget::external_root(provider),
+        }
+    }
+
+    /// What the page of a failed sign-in says of it; may be empty.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Page(_) => "",
+            Self::TooLong | Self::Lost => OPEN_AFTERWARDS,
+        }
+    }
+
+    /// The answer to a sign-in that succeeded: there, or why not there.
+    #[must_use]
+    pub fn arrive(&self, provider: &Provider) -> Response {
+        let root = match self {
+            Self::Page(page) => return Response::signed_in(provider, page),
+            Self::TooLong | Self::Lost => RedirectTarget::external_root(provider),
+        };
+        let reply = Reason::LinkTooLong.reply();
+        let page = Page {
+            title: reply.title,
+            sentence: reply.sentence,
+            hint: OPEN_AGAIN,
+            code: reply.code,
+            action: Some(Action { label: "Start page", url: root.as_str(), new_tab: false }),
+            home: None,
+        };
+        Response::page(200, &page)
+    }
+
+    /// Why a sign-in that succeeded does not end on the page that was asked for, for the log.
+    #[must_use]
+    pub const fn why_not(&self) -> Option<&'static str> {
+        match self {
+            Self::Page(_) => None,
+            Self::TooLong => Some("it is longer than 8 kB"),
+            Self::Lost => Some("the zone does not have it any more"),
+        }
+    }
+}
+
+const OPEN_AGAIN: &str = "Open it once more: now that you are signed in, it works.";
+const OPEN_AFTERWARDS: &str = "The link that you followed is too long to be remembered during a \
+    sign-in: open it once more when you are signed in.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redirect::MAX_TARGET;
+    use crate::testing::{domain_provider, provider};
+
+    #[test]
+    fn what_is_too_long_is_told_and_what_is_foreign_ends_at_the_root() {
+        let long = "a".repeat(MAX_TARGET);
+        for provider in [provider(), domain_provider()] {
+            let root = Destination::root(&provider);
+            let host: &[u8] = b"app.example.com";
+            let of_request = |uri: &str| Destination::of_request(&provider, host, uri.as_bytes());
+            assert!(
+                matches!(of_request("/p"), Destination::Page(page) if page.as_str().ends_with("/p"))
+            );
+            assert_eq!(of_request(&format!("/{long}")), Destination::TooLong);
+            assert_eq!(of_request(&format!("?{long}")), Destination::TooLong);
+            assert_eq!(of_request(&format!("http://evil.example/{long}")), root);
+            assert_eq!(of_request("http://evil.example/"), root);
+
+            let of_start = |query: &str| Destination::of_start(&provider, query.as_bytes());
+            assert_eq!(
+                of_start(&format!("rd=https://app.example.com/{long}")),
+                Destination::TooLong
+            );
+            assert_eq!(of_start("rd=https://evil.example/"), root);
+            assert_eq!(of_start("rd=/p&rd=/p"), root);
+            assert_eq!(of_start(""), root);
+        }
+    }
+
+    #[test]
+    fn who_was_signed_in_is_shown_the_page_or_told_why_not() {
+        let provider = provider();
+        let page = RedirectTarget::parse("/p", &provider).unwrap();
+        let arrived = Destination::Page(page.clone()).arrive(&provider);
+        assert_eq!(arrived, Response::signed_in(&provider, &page));
+        for lost in [Destination::TooLong, Destination::Lost] {
+            let told = lost.arrive(&provider);
+            assert_eq!(told.status, 200);
+            assert!(told.body.contains("too long") && told.body.contains("once more"));
+            assert!(told.body.contains("href=\"https://ext.example/\""), "{}", told.body);
+            assert!(lost.why_not().is_some() && lost.hint().contains("too long"));
+        }
+    }
+}

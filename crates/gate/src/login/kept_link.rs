@@ -1,0 +1,69 @@
+//! A link that is too long to travel through authentik: it waits in the zone for its browser.
+//!
+//! Browsers keep 4 kB in a cookie, and servers take 8 kB of cookies or URL: neither has room for a
+//! link of 8 kB. Key and seal are made of the binding, which only the browser's login cookie has: who
+//! reads the zone learns how long the link is, and who knows the state cannot have it fetched. What
+//! comes out is checked as any target is, nothing depends on the seal.
+
+use ring::aead;
+
+use super::STATE_LIFE;
+use super::binding::Binding;
+use crate::provider::Provider;
+use crate::redirect::RedirectTarget;
+use crate::store::Key;
+use crate::time::UnixTime;
+
+/// A link on its way into the zone, into the share of strangers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeptLink {
+    /// Where the browser that comes back finds it.
+    pub key: Key,
+    /// Of use to that browser only.
+    pub sealed: Vec<u8>,
+    /// When the state is over too.
+    pub expires: UnixTime,
+}
+
+impl KeptLink {
+    /// `None` if sealing fails, which it never does.
+    pub(super) fn new(
+        provider: &Provider,
+        binding: &Binding,
+        target: &RedirectTarget,
+        now: UnixTime,
+    ) -> Option<Self> {
+        let sealed = seal(provider, binding, target.as_str())?;
+        let expires = now.plus(STATE_LIFE + 1);
+        Some(Self { key: binding.link_key(), sealed, expires })
+    }
+}
+
+pub(super) fn seal(provider: &Provider, binding: &Binding, link: &str) -> Option<Vec<u8>> {
+    let mut sealed = link.as_bytes().to_vec();
+    let key = sealing_key(binding)?;
+    key.seal_in_place_append_tag(nonce(), associated_data(provider), &mut sealed).ok()?;
+    Some(sealed)
+}
+
+/// What was sealed for this sign-in.
+pub(super) fn open(provider: &Provider, binding: &Binding, mut sealed: Vec<u8>) -> Option<String> {
+    let key = sealing_key(binding)?;
+    let link = key.open_in_place(nonce(), associated_data(provider), &mut sealed).ok()?;
+    String::from_utf8(link.to_vec()).ok()
+}
+
+fn sealing_key(binding: &Binding) -> Option<aead::LessSafeKey> {
+    let key =
+        aead::UnboundKey::new(&aead::CHACHA20_POLY1305, binding.link_seal().as_slice()).ok()?;
+    Some(aead::LessSafeKey::new(key))
+}
+
+/// Always the same: the key is of one sign-in, which seals one link.
+fn nonce() -> aead::Nonce {
+    aead::Nonce::assume_unique_for_key([0; aead::NONCE_LEN])
+}
+
+fn associated_data(provider: &Provider) -> aead::Aad<[u8; 16]> {
+    aead::Aad::from(provider.key.0)
+}
