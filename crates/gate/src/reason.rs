@@ -225,7 +225,9 @@ impl From<&TokenFlaw> for Reason {
             | TokenFlaw::Missing(_)
             | TokenFlaw::WrongType(_)
             | TokenFlaw::Unsendable(_)
-            | TokenFlaw::Inactive => Self::TokenMalformed,
+            | TokenFlaw::Inactive
+            | TokenFlaw::NoLogout
+            | TokenFlaw::Unwanted(_) => Self::TokenMalformed,
             TokenFlaw::Algorithm { .. }
             | TokenFlaw::UnknownKey
             | TokenFlaw::AmbiguousKey
@@ -234,7 +236,9 @@ impl From<&TokenFlaw> for Reason {
             TokenFlaw::Audience => Self::TokenAudience,
             TokenFlaw::Nonce => Self::TokenNonce,
             TokenFlaw::NoUserName => Self::TokenUsername,
-            TokenFlaw::Expired { .. } | TokenFlaw::NotYetValid { .. } => Self::TokenTime,
+            TokenFlaw::Expired { .. } | TokenFlaw::NotYetValid { .. } | TokenFlaw::Stale { .. } => {
+                Self::TokenTime
+            }
         }
     }
 }

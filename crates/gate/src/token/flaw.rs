@@ -60,6 +60,15 @@ pub enum TokenFlaw {
     },
     /// authentik says that the presented token is not, or no longer, valid.
     Inactive,
+    /// It says nothing of a logout, where it should.
+    NoLogout,
+    /// A claim is there that no logout token may have.
+    Unwanted(&'static str),
+    /// `iat` is longer ago than a logout token may take.
+    Stale {
+        /// How long.
+        seconds_ago: u64,
+    },
 }
 
 impl TokenFlaw {
@@ -91,7 +100,10 @@ impl TokenFlaw {
             | Self::Unsendable(_)
             | Self::Expired { .. }
             | Self::NotYetValid { .. }
-            | Self::Inactive => false,
+            | Self::Inactive
+            | Self::NoLogout
+            | Self::Unwanted(_)
+            | Self::Stale { .. } => false,
         }
     }
 
@@ -115,7 +127,10 @@ impl TokenFlaw {
             | Self::WrongType(_)
             | Self::Unsendable(_)
             | Self::Expired { .. }
-            | Self::NotYetValid { .. } => false,
+            | Self::NotYetValid { .. }
+            | Self::NoLogout
+            | Self::Unwanted(_)
+            | Self::Stale { .. } => false,
         }
     }
 }
@@ -163,6 +178,11 @@ impl fmt::Display for TokenFlaw {
                 write!(f, "the token's {claim} is {seconds_ahead} s ahead; compare the clocks")
             }
             Self::Inactive => f.write_str("authentik says that the token is not valid"),
+            Self::NoLogout => f.write_str("the token says nothing of a logout"),
+            Self::Unwanted(claim) => write!(f, "the token has a {claim}, as no logout token has"),
+            Self::Stale { seconds_ago } => {
+                write!(f, "the token was made {seconds_ago} s ago; compare the clocks")
+            }
         }
     }
 }

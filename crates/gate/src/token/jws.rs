@@ -8,12 +8,33 @@ use super::keys::{Algorithm, Keys};
 use super::{MAX_TOKEN, TokenFlaw};
 use crate::json;
 
-/// The payload of a token whose signature is right.
-pub(super) fn verified_payload(token: &[u8], keys: &Keys) -> Result<Vec<u8>, TokenFlaw> {
+/// What a token is for, as its `typ` says. Those of one kind must not pass for those of another
+/// (RFC 8725 §3.11): one issuer signs them all with the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An access or ID token.
+    Identity,
+    /// A logout token (OpenID Connect Back-Channel Logout 1.0 §2.4).
+    Logout,
+}
+
+/// The payload of a token of this kind whose signature is right.
+pub(super) fn verified_payload(
+    token: &[u8],
+    keys: &Keys,
+    kind: Kind,
+) -> Result<Vec<u8>, TokenFlaw> {
     let parts = Parts::of(token)?;
-    let header = Header::parse(&decode(parts.header, "header")?)?;
+    let header = Header::parse(&decode(parts.header, "header")?, kind)?;
     let signature = decode(parts.signature, "signature")?;
     keys.check(&header, parts.signed, &signature)?;
+    decode(parts.payload, "payload")
+}
+
+/// What a token of this kind says, whoever has written it.
+pub(super) fn claimed_payload(token: &[u8], kind: Kind) -> Result<Vec<u8>, TokenFlaw> {
+    let parts = Parts::of(token)?;
+    Header::parse(&decode(parts.header, "header")?, kind)?;
     decode(parts.payload, "payload")
 }
 
@@ -26,7 +47,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    fn parse(bytes: &[u8]) -> Result<Self, TokenFlaw> {
+    fn parse(bytes: &[u8], kind: Kind) -> Result<Self, TokenFlaw> {
         const MALFORMED: TokenFlaw = TokenFlaw::Malformed("header");
         let members = json::object(bytes).ok_or(MALFORMED)?;
         // We understand no extension, and a recipient must refuse those it does not understand
@@ -35,7 +56,7 @@ impl Header {
         if ["crit", "b64", "enc", "zip"].iter().any(|name| members.contains_key(*name)) {
             return Err(TokenFlaw::UnknownKind);
         }
-        if !optional_text(&members, "typ")?.is_none_or(is_access_or_id_token) {
+        if !optional_text(&members, "typ")?.is_none_or(|typ| kind.is_called(typ)) {
             return Err(TokenFlaw::UnknownKind);
         }
         let name = optional_text(&members, "alg")?.ok_or(MALFORMED)?;
@@ -47,11 +68,15 @@ impl Header {
     }
 }
 
-/// Other JWTs of the same issuer, a logout token say, are signed with the same key and must not
-/// pass for one of these (RFC 8725 §3.11).
-fn is_access_or_id_token(typ: &str) -> bool {
-    let typ = typ.to_ascii_lowercase();
-    matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+impl Kind {
+    fn is_called(self, typ: &str) -> bool {
+        let typ = typ.to_ascii_lowercase();
+        let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+        match self {
+            Self::Identity => matches!(typ, "jwt" | "at+jwt"),
+            Self::Logout => typ == "logout+jwt",
+        }
+    }
 }
 
 fn optional_text<'m>(
@@ -114,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_rfc_verifies() {
-        let payload = verified_payload(RFC_TOKEN.as_bytes(), &rfc_keys()).unwrap();
+        let payload = verified_payload(RFC_TOKEN.as_bytes(), &rfc_keys(), Kind::Identity).unwrap();
         assert!(payload.starts_with(b"{\"iss\":\"joe\""));
     }
 
@@ -134,11 +159,11 @@ mod tests {
             (format!(".{payload}.{signature}"), "header"),
             (String::new(), "parts"),
         ] {
-            let result = verified_payload(token.as_bytes(), &rfc_keys());
+            let result = verified_payload(token.as_bytes(), &rfc_keys(), Kind::Identity);
             assert_eq!(result, Err(TokenFlaw::Malformed(flaw)), "{token}");
         }
         let encrypted = format!("{header}.{payload}.{signature}..");
-        let result = verified_payload(encrypted.as_bytes(), &rfc_keys());
+        let result = verified_payload(encrypted.as_bytes(), &rfc_keys(), Kind::Identity);
         assert_eq!(result, Err(TokenFlaw::Encrypted));
     }
 
@@ -147,7 +172,10 @@ mod tests {
         let (signed, signature) = RFC_TOKEN.rsplit_once('.').unwrap();
         for length in [0, 4, 42] {
             let token = format!("{signed}.{}", &signature[..length]);
-            assert!(verified_payload(token.as_bytes(), &rfc_keys()).is_err(), "{length}");
+            assert!(
+                verified_payload(token.as_bytes(), &rfc_keys(), Kind::Identity).is_err(),
+                "{length}"
+            );
         }
     }
 
@@ -166,11 +194,21 @@ mod tests {
             (r#"{"typ":"JWT"}"#, TokenFlaw::Malformed("header")),
             (r#"["HS256"]"#, TokenFlaw::Malformed("header")),
         ] {
-            assert_eq!(Header::parse(header.as_bytes()).err(), Some(flaw), "{header}");
+            assert_eq!(
+                Header::parse(header.as_bytes(), Kind::Identity).err(),
+                Some(flaw),
+                "{header}"
+            );
         }
         for typ in ["JWT", "jwt", "at+jwt", "application/at+JWT"] {
             let header = format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#);
-            assert!(Header::parse(header.as_bytes()).is_ok(), "{typ}");
+            assert!(Header::parse(header.as_bytes(), Kind::Identity).is_ok(), "{typ}");
+            assert!(Header::parse(header.as_bytes(), Kind::Logout).is_err(), "{typ}");
+        }
+        for typ in ["logout+jwt", "application/LOGOUT+jwt"] {
+            let header = format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#);
+            assert!(Header::parse(header.as_bytes(), Kind::Identity).is_err(), "{typ}");
+            assert!(Header::parse(header.as_bytes(), Kind::Logout).is_ok(), "{typ}");
         }
     }
 }

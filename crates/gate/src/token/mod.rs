@@ -4,18 +4,21 @@
 //! versions want a newer compiler or bring a second cryptography library beside the one that
 //! rustls uses here, and the little that authentik needs is easier to read than to configure.
 //!
-//! [`VerifiedClaims`] exist only as the result of [`verify`] or [`from_introspection`].
+//! [`VerifiedClaims`] exist only as the result of [`verify`] or [`from_introspection`], a [`Logout`] only
+//! as that of [`Logout::verify`].
 
 mod claims;
 mod flaw;
 mod introspection;
 mod jws;
 mod keys;
+mod logout;
 
 pub use claims::{Claims, ProxyClaims, VerifiedClaims};
 pub use flaw::TokenFlaw;
 pub use introspection::from_introspection;
 pub use keys::{KeySet, KeySetFlaw, Keys};
+pub use logout::{Ended, Logout, LogoutClaims};
 
 use serde_json::{Map, Value};
 
@@ -61,7 +64,7 @@ pub fn verify(
     keys: &Keys,
     now: UnixTime,
 ) -> Result<VerifiedClaims, TokenFlaw> {
-    let payload = jws::verified_payload(token, keys)?;
+    let payload = jws::verified_payload(token, keys, jws::Kind::Identity)?;
     let members = json::object(&payload).ok_or(TokenFlaw::Malformed("claims"))?;
 
     let issuer = claims::text(&members, "iss")?;

@@ -10,6 +10,7 @@ use crate::fixtures::{member, provider, recorded};
 use crate::secret::Secret;
 
 mod keys;
+mod logout;
 
 /// Seconds after the recording of the ten-year tokens.
 const NOW: UnixTime = UnixTime(1_795_311_600);
