@@ -14,7 +14,7 @@ pub use extra::BasicAttributes;
 pub use headers::{
     HEADERS, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to, is_identity_header,
 };
-pub use record::{ExtraHeader, SessionView};
+pub use record::{ExtraHeader, SessionView, provider_of};
 pub use render::{Rendered, render};
 
 #[cfg(test)]

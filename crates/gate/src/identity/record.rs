@@ -268,6 +268,13 @@ impl<'r> SessionView<'r> {
     }
 }
 
+/// The provider of the session whose record begins so; `None` where that is no beginning of one.
+#[must_use]
+pub fn provider_of(beginning: &[u8]) -> Option<ProviderKey> {
+    let record = beginning.starts_with(&MAGIC).then_some(beginning)?;
+    record.get(16..)?.first_chunk().copied().map(ProviderKey)
+}
+
 /// Tokens and attributes are secret; the rest is personal.
 impl std::fmt::Debug for SessionView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

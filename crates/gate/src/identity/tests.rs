@@ -76,6 +76,11 @@ fn a_recorded_user_becomes_the_headers_that_authentik_promises() {
         ]
     );
     assert_eq!(view.provider(), provider.key);
+    let record = rendered.record.expose();
+    assert_eq!(provider_of(record.get(..32).unwrap()), Some(provider.key));
+    for none in [record.get(..31).unwrap(), record.get(1..).unwrap(), b"", b"core-timeout"] {
+        assert_eq!(provider_of(none), None);
+    }
     assert_eq!(view.expires(), UnixTime(2_109_807_515));
     assert_eq!(rendered.expires, view.expires());
     assert_eq!(view.uid(), expected[5].as_bytes());

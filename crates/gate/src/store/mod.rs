@@ -45,7 +45,7 @@ pub use memory::Damaged;
 pub use record::{Key, Owner, Record, TooBig};
 pub use recover::Recovery;
 pub use shares::Evicted;
-pub use table::{Fill, Foreign, Inserted, Region, Table, Unstored};
+pub use table::{BEGINNING, Fill, Foreign, Inserted, Region, Table, Unstored};
 pub use turn::Turn;
 
 #[cfg(test)]

@@ -59,6 +59,15 @@ impl<'a> Record<'a> {
         Self::with(Fields { key, owner, kind, lane, expires, length: 0 }, payload)
     }
 
+    /// A token that may be used once, until it `expires`: found where it was used before. It takes of the
+    /// strangers' share, of which all such have a part: it costs no session, and where there is no more
+    /// room, the oldest gives way.
+    pub fn of_spent(key: Key, expires: UnixTime) -> Self {
+        let (owner, kind, lane) = (Owner::NOBODY, kind::STRANGER, Share::SPENT);
+        let fields = Fields { key, owner, kind, lane, expires, length: 0 };
+        Self { fields, payload: &[], checksum: Checksum::of(&fields).0 }
+    }
+
     fn with(fields: Fields, payload: &'a [u8]) -> Result<Self, TooBig> {
         if payload.len() > MAX_PAYLOAD {
             return Err(TooBig);

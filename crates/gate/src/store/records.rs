@@ -2,7 +2,7 @@
 
 use super::index::{BY_KEY, BY_SID, BY_SUBJECT, Index};
 use super::kind;
-use super::layout::{NONE, block, blocks_for, head, header, mark};
+use super::layout::{HEAD_ROOM, NONE, block, blocks_for, head, header, mark};
 use super::memory::{Damaged, Memory};
 use super::record::{Key, Owner, Record};
 use super::shares::GaveWay;
@@ -90,6 +90,36 @@ impl Memory<'_> {
             record = next;
         }
         Ok(removed)
+    }
+
+    /// The same for those whose payload begins as `wanted` wants it.
+    pub(super) fn remove_wanted<const N: usize>(
+        &mut self,
+        index: Index<N>,
+        value: &[u8; N],
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<u32, Damaged> {
+        let mut removed = 0;
+        let mut record = self.first_with(index, value)?;
+        // Those that stay might lead in a circle.
+        for _ in 0..=self.geometry.blocks {
+            if record == NONE {
+                return Ok(removed);
+            }
+            let next = self.next_with(index, value, record)?;
+            if wanted(self.beginning_of(record)?) {
+                self.remove_record(record)?;
+                removed += 1;
+            }
+            record = next;
+        }
+        Err(Damaged)
+    }
+
+    /// What of a record's payload is in its head block.
+    fn beginning_of(&self, record: u32) -> Result<&[u8], Damaged> {
+        let length = self.u32_of(record, head::LENGTH)? as usize;
+        self.slice_of(record, head::PAYLOAD, length.min(HEAD_ROOM))
     }
 
     /// Looks at the next `budget` blocks, round and round, and removes expired records.

@@ -7,7 +7,8 @@
 //! | strangers: who asks about credentials, each "no", links to come back to | a 32nd | its own oldest |
 //!
 //! So nothing that a client without an account sends ever costs anybody a session. The strangers'
-//! share is divided among their addresses: see [`Share::of_stranger`].
+//! share is divided among their addresses: see [`Share::of_stranger`]. Tokens that may be used once are
+//! kept there too, as if all came from one address of their own.
 
 use super::kind;
 use super::layout::{Geometry, NONE, header, share};
@@ -22,6 +23,8 @@ impl Share {
     pub(super) const SESSIONS: Self = Self(0);
     pub(super) const UPKEEP: Self = Self(1);
     const FIRST_LANE: u8 = 2;
+    /// The lane of tokens that were used up.
+    pub(super) const SPENT: u8 = share::COUNT as u8 - Self::FIRST_LANE - 1;
 
     /// The share of a record; `lane` counts for those of strangers only.
     #[inline]
@@ -35,9 +38,9 @@ impl Share {
     }
 
     /// Strangers who cannot be told apart have the first lane; addresses have one of the others, each
-    /// its own unless two happen to share.
+    /// its own unless two happen to share. The last is that of [`Self::SPENT`].
     pub(super) fn lane_of(sender: Option<u64>) -> u8 {
-        const OTHERS: u64 = LANES as u64 - 1;
+        const OTHERS: u64 = LANES as u64 - 2;
         // Neighbouring addresses get lanes far apart (splitmix64).
         let mixed = |sender: u64| {
             let x = (sender ^ (sender >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -3,13 +3,16 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::found::Found;
-use super::index::{BY_KEY, BY_SID, BY_SUBJECT};
-use super::layout::{BLOCK, Geometry, MAGIC, NONE, TooSmall, VERSION, head, header};
+use super::index::{BY_KEY, BY_SID, BY_SUBJECT, Index};
+use super::layout::{BLOCK, Geometry, HEAD_ROOM, MAGIC, NONE, TooSmall, VERSION, head, header};
 use super::memory::{Damaged, Memory};
 use super::record::{Key, Record};
 use super::recover::Recovery;
 use super::shares::{Evicted, GaveWay};
 use crate::time::UnixTime;
+
+/// So much of a payload is shown to those who choose what is removed, at most, in bytes.
+pub const BEGINNING: usize = HEAD_ROOM;
 
 /// The memory of a table: the same bytes in every process, at a multiple of 64 for speed.
 pub struct Region<'m> {
@@ -208,6 +211,38 @@ impl<'m> Table<'m> {
     /// Removes all records of a session at authentik: how many. All zeros match nothing.
     pub fn remove_by_sid(&mut self, sid: &[u8; 16]) -> Result<u32, Damaged> {
         self.change(|memory| memory.remove_all(BY_SID, sid))
+    }
+
+    /// Removes records of a user, as [`Self::remove_by_subject`], but only those whose payload begins as
+    /// `wanted` wants it: how many. It is shown the first [`BEGINNING`] bytes.
+    pub fn remove_wanted_by_subject(
+        &mut self,
+        subject: &[u8; 16],
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<u32, Damaged> {
+        self.remove_wanted(BY_SUBJECT, subject, wanted)
+    }
+
+    /// The same for a session at authentik.
+    pub fn remove_wanted_by_sid(
+        &mut self,
+        sid: &[u8; 16],
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<u32, Damaged> {
+        self.remove_wanted(BY_SID, sid, wanted)
+    }
+
+    fn remove_wanted<const N: usize>(
+        &mut self,
+        index: Index<N>,
+        value: &[u8; N],
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<u32, Damaged> {
+        // Anybody may ask for what is not there: no change, which a killed worker would leave undone.
+        if self.memory.first_with(index, value) == Ok(NONE) {
+            return Ok(0);
+        }
+        self.change(|memory| memory.remove_wanted(index, value, &wanted))
     }
 
     /// Looks at `budget` blocks, where the last sweep ended, and removes expired records: how many.

@@ -1,6 +1,6 @@
 //! What ends records: time, sign-out, replacement; and leases, which live by it.
 
-use super::super::{Owner, Record, Table};
+use super::super::{BEGINNING, Owner, Record, Table};
 use super::zone::{Item, SMALL, Zone, audit, hash, key, payload_of};
 use crate::time::UnixTime;
 
@@ -60,6 +60,38 @@ fn signing_out_ends_all_records_of_the_user_and_of_nobody_else() {
     let kept = audit(&table);
     assert_eq!(kept.len(), 80);
     assert!(!kept.iter().any(|(_, i)| i.owner.subject == hash(3) || i.owner.sid == hash(7)));
+}
+
+#[test]
+fn of_a_users_or_a_sessions_records_those_that_are_wanted_end() {
+    let mut zone = Zone::new(SMALL);
+    let mut table = zone.open();
+    let items: Vec<Item> = (0..110).map(|number| Item::new(number, 600, 9_000)).collect();
+    for item in &items {
+        table.insert(&item.record(), NOW).unwrap();
+    }
+    let of = |table: &Table<'_>, chosen: fn(&Item) -> bool| {
+        audit(table).iter().filter(|(_, item)| chosen(item)).count()
+    };
+    assert_eq!(table.remove_wanted_by_subject(&hash(3), |_| false), Ok(0));
+    assert_eq!(of(&table, |item| item.owner.subject == hash(3)), 22);
+    let wanted = items.iter().find(|item| item.owner.subject == hash(3)).unwrap();
+    let is_wanted = |beginning: &[u8]| {
+        assert_eq!(beginning.len(), BEGINNING, "all that the head block has");
+        wanted.payload.starts_with(beginning)
+    };
+    assert_eq!(table.remove_wanted_by_subject(&hash(3), is_wanted), Ok(1));
+    assert_eq!(of(&table, |item| item.owner.subject == hash(3)), 21);
+    assert!(table.find(&wanted.key, NOW).is_none());
+    assert_eq!(table.remove_wanted_by_sid(&hash(7), |_| true), Ok(10));
+    assert_eq!(of(&table, |item| item.owner.sid == hash(7)), 0);
+    for (sid, wanted) in [(hash(7), 0), (hash(99), 0), ([0; 16], 0)] {
+        assert_eq!(table.remove_wanted_by_sid(&sid, |_| true), Ok(wanted));
+    }
+    let short = Item::new(3, 20, 9_000);
+    table.insert(&short.record(), NOW).unwrap();
+    let is_all = |beginning: &[u8]| beginning == short.payload;
+    assert_eq!(table.remove_wanted_by_subject(&hash(3), is_all), Ok(1));
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn use_and_audit(zone: &mut Zone, random: &mut Random) {
         let _ = table.remove(&key(number + 1));
         let _ = table.remove_by_subject(&hash(number % 5));
         let _ = table.remove_by_sid(&hash(number % 11));
+        let _ = table.remove_wanted_by_sid(&hash((number + 1) % 11), |_| number % 2 == 0);
         let _ = table.sweep(NOW, 50);
         let _ = table.fill().percent();
     }

@@ -1,7 +1,7 @@
 //! Who gives way to whom.
 
 use super::super::shares::Evicted;
-use super::super::{Fill, MAX_PAYLOAD, Unstored};
+use super::super::{Fill, MAX_PAYLOAD, Record, Unstored};
 use super::zone::{
     Item, OF_SENDER, OF_SESSIONS, OF_STRANGERS, SMALL, Zone, audit, by_key, key, payload_of,
 };
@@ -91,6 +91,30 @@ fn an_address_may_have_one_long_record_however_small_the_zone() {
         zone.open().insert(&Item::of_stranger(number, Some(1), LATER).record(), NOW).unwrap();
     }
     assert_eq!(zone.open().fill().records - sessions, OF_SENDER, "then a quarter again");
+}
+
+#[test]
+fn used_up_tokens_cost_no_session_and_a_new_one_always_has_room() {
+    let mut zone = full();
+    let spend = |zone: &mut Zone, number| {
+        let spent = Record::of_spent(key(number), UnixTime(LATER));
+        zone.open().insert_if_absent(&spent, NOW).unwrap().map(|inserted| inserted.evicted_sessions)
+    };
+    for number in 10_000..10_100 {
+        assert_eq!(spend(&mut zone, number), Some(0), "is new");
+        assert_eq!(spend(&mut zone, number), None, "was used");
+    }
+    let Fill { sessions, records, .. } = zone.open().fill();
+    assert_eq!((sessions, records - sessions), (OF_SESSIONS, OF_SENDER));
+    for number in 10_100 - u64::from(OF_SENDER)..10_100 {
+        assert_eq!(spend(&mut zone, number), None, "the last ones are known");
+    }
+    // Strangers of no address, and of every address, take none of it.
+    for number in 20_000..21_000 {
+        let sender = Some(number).filter(|number| number % 8 != 0);
+        zone.open().insert(&Item::of_stranger(number, sender, LATER).record(), NOW).unwrap();
+    }
+    assert!(by_key(audit(&zone.open())).contains_key(&key(10_099)), "not the newest");
 }
 
 #[test]
