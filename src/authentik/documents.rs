@@ -28,14 +28,16 @@ pub(super) enum Document {
     Keys,
 }
 
-/// Who found that keys do not fit. Each has a share of its own, so that a client with a password does
-/// not use up what sign-ins need. Others have none: their tokens are authentik's to judge.
+/// Who found that keys do not fit. Each has a share of its own, so that a client with a password, or
+/// anybody with a token of his own making, does not use up what sign-ins need.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cause {
     /// A sign-in: authentik itself delivered the token.
     SignIn,
     /// A password that authentik accepted.
     Credentials,
+    /// A logout token, whoever sent it.
+    Logout,
 }
 
 /// What a document says.
@@ -201,6 +203,7 @@ impl Entry {
             Self::Lease => 2,
             Self::Outdated(Cause::SignIn) => 3,
             Self::Outdated(Cause::Credentials) => 4,
+            Self::Outdated(Cause::Logout) => 5,
         };
         context.update(&[entry, document as u8]);
         context.update(&provider.key.0);

@@ -1,5 +1,6 @@
 //! `/outpost.goauthentik.io/…`: answered in post-read, whichever location would match.
 
+mod backchannel;
 mod callback;
 mod exchange;
 pub(crate) mod flights;
@@ -60,6 +61,7 @@ pub(crate) fn act<'r>(
         Endpoint::Start => start::start(r, provider, query),
         Endpoint::Callback => callback::callback(r, provider, query),
         Endpoint::SignOut => sign_out::sign_out(r, provider),
+        Endpoint::BackchannelLogout => backchannel::backchannel(r, provider),
     }
 }
 
@@ -108,6 +110,8 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
         // What may be another outpost's signs nobody in.
         (Chosen::InDoubt(provider), _) => match at(&provider.external.endpoints_path) {
             Some(Endpoint::Ping) => Addressed::Ping,
+            // It ends sessions only, and proves itself.
+            Some(endpoint @ Endpoint::BackchannelLogout) => Addressed::To(endpoint, provider),
             Some(Endpoint::SignOut) if sessions::find(r, provider)?.is_ok() => {
                 Addressed::To(Endpoint::SignOut, provider)
             }

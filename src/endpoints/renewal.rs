@@ -231,6 +231,7 @@ fn call_key(provider: &Provider, cause: Cause) -> Key {
     context.update(&[match cause {
         Cause::SignIn => 0,
         Cause::Credentials => 1,
+        Cause::Logout => 2,
     }]);
     context.update(&provider.key.0);
     let mut key = [0; 32];

@@ -44,11 +44,16 @@ pub(crate) fn note(r: &Request<'_>, status: Status, reason: Option<Reason>) -> R
 
 /// The one line that explains a request that was not admitted. `detail` names no secret.
 pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
-    let Reply { level, code, .. } = reason.reply();
+    log_at(r, log::level(reason.reply().level), status, reason, detail);
+}
+
+/// The same at another level than the reason's.
+pub(crate) fn log_at(r: &Request<'_>, level: Level, status: &str, reason: Reason, detail: &str) {
+    let code = reason.code();
     let provider = providers::known(r).map_or("", |provider| &provider.name);
     let separator = if detail.is_empty() { "" } else { ", " };
     r.log(
-        log::level(level),
+        level,
         format_args!("{status}, reason: {code}, provider: \"{provider}\"{separator}{detail}"),
     );
 }
@@ -181,7 +186,7 @@ pub(crate) fn unasked(
         _ if !sender::of(r).is_person() => return Ok(words_or_page(r, reason)),
         Endpoint::Start => invitation::to_start_by_hand(provider, reason, query),
         Endpoint::SignOut => invitation::to_sign_out_by_hand(provider, reason),
-        Endpoint::Callback | Endpoint::Ping => page_of(reason),
+        Endpoint::Callback | Endpoint::Ping | Endpoint::BackchannelLogout => page_of(reason),
     };
     Ok(shown(r, page))
 }

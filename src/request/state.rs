@@ -28,6 +28,8 @@ pub(crate) struct RequestState {
     pub(crate) renewal: RefCell<Option<Box<Renewal>>>,
     /// The provider whose visitor was signed out.
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
+    /// Keys were found to be outdated by the logout token that it brought.
+    pub(crate) outdated_keys: Cell<bool>,
     /// The outpost's provider for the host.
     pub(crate) of_host: OnceCell<OfHost>,
     /// The outpost's provider for the host that another proxy asks about. Boxed, as most requests

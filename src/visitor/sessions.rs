@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use gate::cookie::{self, MAX_CANDIDATES, SessionId};
-use gate::identity::{Rendered, SessionView};
-use gate::provider::Provider;
+use gate::identity::{Rendered, SessionView, provider_of};
+use gate::provider::{Provider, ProviderKey};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Inserted, Key, Owner, Record, kind};
 use gate::time::UnixTime;
+use gate::token::Ended;
 use nginx::lifecycle::uptime;
 use ring::digest;
 
@@ -174,6 +175,30 @@ pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
 /// Ends every session that came of one session at authentik, at all providers. Says how many.
 pub(crate) fn end_all_of_sid(zone: Zone, sid: &[u8; 16]) -> u32 {
     zone.with(|table| table.remove_by_sid(sid)).and_then(Result::ok).unwrap_or(0)
+}
+
+/// Ends what is over of the sessions of the providers that are meant: says how many there were. Others
+/// may call a session or a user the same.
+pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -> bool) -> u32 {
+    let wanted = |beginning: &[u8]| provider_of(beginning).is_some_and(&is_meant);
+    let removed = match ended {
+        Ended::Session(name) => {
+            let sid = sid(name.as_bytes());
+            zone.with(|table| table.remove_wanted_by_sid(&sid, wanted))
+        }
+        Ended::User(uid) => {
+            let subject = subject(uid.as_bytes());
+            zone.with(|table| table.remove_wanted_by_subject(&subject, wanted))
+        }
+    };
+    removed.and_then(Result::ok).unwrap_or(0)
+}
+
+/// Whether this is the first use of a token that may be used once, until then. A use that cannot be noted
+/// counts as the first: it is better that a session ends twice than not at all.
+pub(crate) fn is_first_use(zone: Zone, token: Key, until: UnixTime) -> bool {
+    let spent = Record::of_spent(token, until);
+    !matches!(zone.with(|table| table.insert_if_absent(&spent, now())), Some(Ok(None)))
 }
 
 /// A few sessions that came of a session at authentik, from a place in the zone on, of those whose

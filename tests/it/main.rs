@@ -35,6 +35,7 @@ mod hostile;
 mod http3;
 mod leftovers;
 mod living_together;
+mod logout;
 mod long_links;
 mod malformed;
 mod migrating;

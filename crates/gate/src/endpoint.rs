@@ -15,6 +15,8 @@ pub enum Endpoint {
     SignOut,
     /// Health of this nginx, 204.
     Ping,
+    /// authentik says, by itself, that a session is over.
+    BackchannelLogout,
 }
 
 impl Endpoint {
@@ -23,7 +25,8 @@ impl Endpoint {
     #[must_use]
     pub const fn acts_for(self, sender: Sender) -> bool {
         match (self, sender) {
-            (Self::Ping, _)
+            // A logout is proven by what is sent, whoever sends it.
+            (Self::Ping | Self::BackchannelLogout, _)
             | (_, Sender::Navigation | Sender::Submission | Sender::Program)
             // The end of a sign-in that was begun in the frame by hand, as its cookie proves.
             | (Self::Callback, Sender::Frame) => true,
@@ -57,6 +60,7 @@ pub fn endpoint(path: &[u8], query: &[u8], prefix: &str) -> Option<Endpoint> {
         b"callback" => Some(Endpoint::Callback),
         b"sign_out" => Some(Endpoint::SignOut),
         b"ping" => Some(Endpoint::Ping),
+        b"backchannel_logout" => Some(Endpoint::BackchannelLogout),
         _ => None, // lint: a byte string, not an enum
     }
 }
@@ -75,6 +79,8 @@ mod tests {
             assert!(!endpoint.acts_for(Nobody), "{endpoint:?}");
             assert_eq!(endpoint.acts_for(Frame), endpoint == Endpoint::Callback, "{endpoint:?}");
         }
-        assert!(Endpoint::Ping.acts_for(Nobody) && Endpoint::Ping.acts_for(Frame));
+        for endpoint in [Endpoint::Ping, Endpoint::BackchannelLogout] {
+            assert!(endpoint.acts_for(Nobody) && endpoint.acts_for(Frame), "{endpoint:?}");
+        }
     }
 }

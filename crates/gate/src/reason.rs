@@ -79,6 +79,8 @@ pub enum Reason {
     Unasked,
     /// The visitor is signed in, but the link that was followed was too long to be kept meanwhile.
     LinkTooLong,
+    /// authentik says that a session is over, but not as it must: the token is not good.
+    LogoutToken,
     /// Something broke inside the module. Stays the last: a test counts on it.
     Internal,
 }
@@ -111,7 +113,7 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::CredentialsRejected,
@@ -146,6 +148,7 @@ impl Reason {
         Self::ForwardUrl,
         Self::Unasked,
         Self::LinkTooLong,
+        Self::LogoutToken,
         Self::Internal,
     ];
 
@@ -197,6 +200,7 @@ impl Reason {
             Self::Unasked => (403, Info, "unasked", NOTHING_DONE, NOT_OPENED),
             // Who is signed in is told with 200 all the same: see `Destination::arrive`.
             Self::LinkTooLong => (414, Info, "link-too-long", SIGNED_IN, LONG_LINK),
+            Self::LogoutToken => (400, Error, "logout-token", NOTHING_ENDED, NO_LOGOUT),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };
         Reply { status, level, code, title, sentence }
@@ -291,6 +295,8 @@ const NOTHING_DONE: &str = "Nothing was done";
 const NOT_OPENED: &str = "This address does something only when a person opens it.";
 const SIGNED_IN: &str = "You are signed in";
 const LONG_LINK: &str = "The link that you followed is too long to be remembered during a sign-in.";
+const NOTHING_ENDED: &str = "No session was ended";
+const NO_LOGOUT: &str = "The logout token was refused.";
 const INTERNAL: &str = "Something went wrong on this site.";
 const AWAY: &str = "The sign-in service is not available";
 const RETRY: &str = "You are not signed in, and the sign-in service does not answer right now. \

@@ -71,6 +71,13 @@ impl Response {
         Self::with_body(status, &page::JSON_HEADERS, body)
     }
 
+    /// An error as OAuth and OpenID Connect answer one (RFC 6749 §5.2).
+    #[must_use]
+    pub fn oauth_error(status: u16, error: &str, description: &str) -> Self {
+        let body = serde_json::json!({ "error": error, "error_description": description });
+        Self::json(status, format!("{body}\n"))
+    }
+
     /// Bare words, for another proxy.
     #[must_use]
     pub fn text(status: u16, words: &str) -> Self {

@@ -27,6 +27,8 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ("ngx_in6_cidr_t", &["mask"]),
     ("sockaddr", &["sa_family"]),
     ("ngx_variable_value_t", &["data"]),
+    ("ngx_buf_t", &["pos"]),
+    ("ngx_chain_t", &["buf", "next"]),
     // A module, a cycle, a configuration.
     (
         "ngx_module_t",
@@ -114,7 +116,8 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ("ngx_http_variable_t", &["name", "set_handler", "get_handler", "data"]),
     ("ngx_http_log_ctx_t", &["current_request"]),
     ("ngx_http_header_t", &["name", "offset"]),
-    ("ngx_http_headers_in_t", &["headers", "host", "server"]),
+    ("ngx_http_headers_in_t", &["headers", "host", "server", "content_length_n"]),
+    ("ngx_http_request_body_t", &["bufs"]),
     ("ngx_http_headers_out_t", &["headers", "location"]),
     (
         "ngx_http_request_t",
@@ -129,6 +132,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
             "pool",
             "headers_in",
             "headers_out",
+            "request_body",
             "method",
             "request_line",
             "uri",
@@ -183,6 +187,7 @@ pub(crate) const CONSTANTS: &[&str] = &[
     "NGX_HTTP_SATISFY_ANY",
     "NGX_HTTP_GET",
     "NGX_HTTP_HEAD",
+    "NGX_HTTP_SPECIAL_RESPONSE",
     "NGX_HTTP_VERSION_20",
     "NGX_HTTP_VAR_CHANGEABLE",
     "AF_INET",

@@ -38,6 +38,18 @@ ngx_http_fence_set_expect_tested(ngx_http_request_t *r)
 }
 
 
+/* How many bytes are in memory, or -1 when they are in a file. A buffer may be a mark, without any. */
+ssize_t
+ngx_http_fence_buffer_length(const ngx_buf_t *b)
+{
+    if (ngx_buf_in_memory(b)) {
+        return b->last - b->pos;
+    }
+
+    return b->in_file ? -1 : 0;
+}
+
+
 /* A connection that is not TLS, or whose handshake is over, says 0. */
 ngx_uint_t
 ngx_http_fence_shakes_hands(const ngx_connection_t *c)

@@ -4,7 +4,7 @@
 //! some versions of nginx; `make check` refuses them.
 
 use ngx::ffi::{
-    ngx_connection_t, ngx_event_t, ngx_http_request_t, ngx_http_script_regex_code_t,
+    ngx_buf_t, ngx_connection_t, ngx_event_t, ngx_http_request_t, ngx_http_script_regex_code_t,
     ngx_http_variable_value_t, ngx_int_t, ngx_msec_t, ngx_uint_t,
 };
 
@@ -12,6 +12,7 @@ unsafe extern "C" {
     fn ngx_http_fence_is_internal(r: *const ngx_http_request_t) -> ngx_uint_t;
     fn ngx_http_fence_is_error_page(r: *const ngx_http_request_t) -> ngx_uint_t;
     fn ngx_http_fence_set_expect_tested(r: *mut ngx_http_request_t);
+    fn ngx_http_fence_buffer_length(b: *const ngx_buf_t) -> isize;
     fn ngx_http_fence_shakes_hands(c: *const ngx_connection_t) -> ngx_uint_t;
     fn ngx_http_fence_value_length(v: *const ngx_http_variable_value_t) -> ngx_int_t;
     fn ngx_http_fence_set_value(v: *mut ngx_http_variable_value_t, data: *mut u8, len: usize);
@@ -55,6 +56,15 @@ pub(super) unsafe fn is_error_page(r: *const ngx_http_request_t) -> bool {
 pub(super) unsafe fn set_expect_tested(r: *mut ngx_http_request_t) {
     // SAFETY: by this function's contract.
     unsafe { ngx_http_fence_set_expect_tested(r) };
+}
+
+/// How many bytes of a buffer are in memory; `None` when they are in a file.
+///
+/// # Safety
+/// `b` is live.
+pub(super) unsafe fn buffer_length(b: *const ngx_buf_t) -> Option<usize> {
+    // SAFETY: by this function's contract.
+    usize::try_from(unsafe { ngx_http_fence_buffer_length(b) }).ok()
 }
 
 /// Whether a TLS handshake is under way.

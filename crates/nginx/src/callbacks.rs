@@ -11,7 +11,7 @@ use ngx::ffi::{
 
 use super::conf::{Borrowed, configure};
 use super::module::{MainSlot, Module, PhaseHandler};
-use super::{guard, pool, self_check, variables};
+use super::{body, guard, pool, self_check, variables};
 
 unsafe extern "C" fn post_read<M: Module>(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: phase handlers get a live request, on the event-loop thread.
@@ -44,6 +44,12 @@ unsafe fn phase<M: Module>(
             None => NGX_DECLINED as ngx_int_t,
         }
     }
+}
+
+/// A body that was asked for is there.
+pub(super) unsafe extern "C" fn body_is_there<M: Module>(r: *mut ngx_http_request_t) {
+    // SAFETY: the request is live, on the event-loop thread; as ngx_http_mirror_module does.
+    guard::event::<M>("body of a request", || unsafe { body::go_on(r) });
 }
 
 /// Content handler of the locations where the module answers.

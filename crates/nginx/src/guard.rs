@@ -10,7 +10,7 @@ use ngx::ffi::{
 
 use super::log::{self, Level};
 use super::module::{ContentHandler, Module, PhaseHandler};
-use super::{Request, respond};
+use super::{Request, body, respond};
 
 /// How a request goes on after one of our phase handlers.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub enum Flow<R> {
     Admit,
     /// It waits; something else will run the phases again.
     Suspended,
+    /// The phases run again once its body is there: see [`Request::body`].
+    ReadBody,
     /// This is the answer.
     Answer(R),
     /// This is the answer, unless the location's `error_page` has another one for its status.
@@ -79,6 +81,7 @@ fn apply<M: Module>(request: &mut Request<'_, M>, flow: Flow<M::Response>) -> ng
         Flow::Next => NGX_DECLINED as ngx_int_t,
         Flow::Admit => NGX_OK as ngx_int_t,
         Flow::Suspended => NGX_AGAIN as ngx_int_t,
+        Flow::ReadBody => body::read(request),
         Flow::Answer(response) => respond::answer(request, &response),
         Flow::Refuse(response) => respond::refuse(request, &response),
     }

@@ -64,6 +64,7 @@
 //! | [`conf`], [`directive`] | reading the configuration; the table of directives |
 //! | [`guard`], [`respond`] | how a handler ends; what is sent |
 //! | [`request`], [`header_list`], [`cidr`] | what was asked, and by whom; headers in and out |
+//! | [`body`] | what came with it |
 //! | [`kept`] | what is borrowed from a request for longer than a callback |
 //! | [`suspend`], [`wakeup`], [`ticker`], [`bell`] | waiting and waking |
 //! | [`zone`], [`words`] | shared memory, with a lock and without |
@@ -73,6 +74,7 @@
 mod auth_request;
 pub mod bell;
 mod bits;
+pub mod body;
 pub mod bytes;
 mod callbacks;
 pub mod cidr;

@@ -1,15 +1,17 @@
 //! The state of a stand-in: what it was set up with, and what it has issued.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::claims::subject;
 use crate::fault::Planned;
 use crate::json::{Json, Members};
 use crate::keys::{Keys, random_alphanumeric, random_bytes, random_hex};
+use crate::logout::LogoutTry;
 use crate::outpost::Hub;
 use crate::settings::{ProviderSettings, Settings, User};
 
@@ -35,6 +37,10 @@ pub(crate) struct Core {
     /// By how much the order of `scopes_to_request` is rotated: it changes with each start of the
     /// server (recordings/provider_list_stability.json).
     pub(crate) scope_rotation: usize,
+    /// Itself, for what is done later.
+    pub(crate) me: Weak<Mutex<Self>>,
+    /// What applications were told of sessions that are over.
+    pub(crate) logouts: Vec<LogoutTry>,
 }
 
 /// A browser that has signed in.
@@ -92,6 +98,8 @@ impl Core {
             events: Vec::new(),
             url: String::new(),
             scope_rotation: random_bytes(1).first().map_or(0, |byte| usize::from(*byte)),
+            me: Weak::new(),
+            logouts: Vec::new(),
         })
     }
 
@@ -136,6 +144,7 @@ impl Core {
     /// (recordings/README.md, 12 and 14).
     pub(crate) fn end_session(&mut self, cookie: &str) {
         if let Some(session) = self.sessions.remove(cookie) {
+            self.announce_end(&session.sid);
             let of_it = |issued: &Issued| {
                 let sid = issued.claims.iter().find(|(name, _)| name == "sid");
                 sid.is_some_and(|(_, sid)| matches!(sid, Json::Value(sid) if *sid == session.sid))
@@ -143,6 +152,15 @@ impl Core {
             self.tokens.retain(|_, issued| !of_it(issued));
             self.hub.session_ended(&session.sid);
         }
+    }
+
+    /// The access tokens of users who are inactive are gone before their sessions are, so that no
+    /// application is told (recordings/README.md, 32).
+    pub(crate) fn forget_inactive(&mut self) {
+        let inactive = self.settings.users.iter().filter(|user| !user.active);
+        let gone: Vec<Json> = inactive.map(|user| subject(&user.username).into()).collect();
+        let is_gone = |(name, value): &(String, Json)| name == "sub" && gone.contains(value);
+        self.tokens.retain(|_, issued| !issued.claims.iter().any(is_gone));
     }
 
     /// Ends the sessions for which this holds; gives their number.

@@ -31,6 +31,7 @@ mod endpoints;
 mod fault;
 mod json;
 mod keys;
+mod logout;
 mod outpost;
 mod pages;
 mod recorder;
@@ -43,13 +44,14 @@ mod users;
 
 pub use application::Application;
 pub use fault::{Endpoint, Fault};
+pub use logout::LogoutTry;
 pub use outpost::{
     CertificateSettings, EMBEDDED_OUTPOST, Hello, Mode, OUTPOST_PK, OUTPOST_TOKEN,
     OutpostConnection, OutpostSettings, ProxySettings,
 };
 pub use recorder::Seen;
 pub use settings::{
-    IssuerMode, ProviderSettings, Settings, Signing, User, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET,
-    WIKI_SLUG, redirect_uris,
+    IssuerMode, LogoutMethod, ProviderSettings, Settings, Signing, User, WIKI_CLIENT_ID,
+    WIKI_CLIENT_SECRET, WIKI_SLUG, redirect_uris,
 };
 pub use standin::Standin;

@@ -39,6 +39,9 @@ pub struct Settings {
     /// How long after a change each of the update messages is sent; authentik takes 0.6 to 5 s
     /// (recordings/README.md, 15).
     pub push_delay: Duration,
+    /// The pauses before a logout token that was not taken is sent again; about 30 to 100 s each with
+    /// authentik, which gives up after five (recordings/README.md, 33).
+    pub logout_retries: Vec<Duration>,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             certificates: Vec::new(),
             sub_path: String::new(),
             push_delay: Duration::from_millis(50),
+            logout_retries: [30, 30, 30, 90, 140].map(Duration::from_secs).to_vec(),
         }
     }
 }
@@ -101,8 +105,21 @@ pub struct ProviderSettings {
     pub backend_override: Option<String>,
     /// Claim `ak_proxy.host_header`.
     pub host_header: Option<String>,
+    /// Where the application is told that a session is over; empty = it is not told.
+    pub logout_uri: String,
+    /// How it is told.
+    pub logout_method: LogoutMethod,
     /// What an outpost is told beyond that.
     pub proxy: ProxySettings,
+}
+
+/// How an application is told that a session is over (recordings/README.md, 29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoutMethod {
+    /// authentik sends it a token.
+    Backchannel,
+    /// The browser loads its URL in a frame, in a flow with a logout stage.
+    Frontchannel,
 }
 
 impl ProviderSettings {
@@ -125,6 +142,8 @@ impl ProviderSettings {
             only_groups: Vec::new(),
             backend_override: None,
             host_header: None,
+            logout_uri: String::new(),
+            logout_method: LogoutMethod::Backchannel,
             proxy: ProxySettings::new(slug, external_host),
         }
     }

@@ -10,11 +10,15 @@ use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
+use serde_json::{Map, Value};
 
 use crate::call::Call;
+use crate::claims::subject;
 use crate::core::Core;
 use crate::endpoints;
 use crate::fault::{self, Endpoint, Fault, Planned};
+use crate::json::{Json, Members};
+use crate::logout::{self, LogoutTry};
 use crate::outpost;
 use crate::pages;
 use crate::recorder::{Recorder, Seen, record};
@@ -37,6 +41,7 @@ impl Standin {
         let (port, recorder) = (settings.port, Recorder::new(settings.record));
         let core = Core::new(settings).expect("the fixture keys are keys");
         let core = Arc::new(Mutex::new(core));
+        lock(&core).me = Arc::downgrade(&core);
         let router = Router::new()
             .fallback(serve)
             .with_state(Arc::clone(&core))
@@ -87,6 +92,7 @@ impl Standin {
         let mut core = self.lock();
         change(&mut core.settings);
         core.settings.number_providers();
+        core.forget_inactive();
         let active = |user: &User| user.active.then(|| user.username.clone());
         let active: Vec<String> = core.settings.users.iter().filter_map(active).collect();
         core.end_sessions(|session| !active.contains(&session.username));
@@ -119,6 +125,46 @@ impl Standin {
     /// more (recordings/logout.json), every outpost is told.
     pub fn end_sessions(&self) {
         self.lock().end_sessions(|_| true);
+    }
+
+    /// What applications were told of sessions that are over, in order.
+    pub fn logouts(&self) -> Vec<LogoutTry> {
+        self.lock().logouts.clone()
+    }
+
+    /// A logout token of this provider for a session and a user, as `change` leaves its header and its
+    /// claims: signed by the provider's key, and sent to nobody.
+    #[expect(clippy::expect_used, reason = "without it the test means nothing")]
+    pub fn logout_token(
+        &self,
+        slug: &str,
+        sid: &str,
+        change: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>),
+    ) -> String {
+        let iss = self.issuer(slug);
+        let core = self.lock();
+        let provider = core.application(slug).expect("a provider of this slug");
+        let members = |members: Members| {
+            let written = Json::Object(members).compact();
+            serde_json::from_str::<Map<String, Value>>(&written).expect("JSON")
+        };
+        let mut header = members(logout::header(&core, provider));
+        let mut claims = members(logout::claims(provider, &iss, &subject("alice"), sid));
+        change(&mut header, &mut claims);
+        let members = |members: Map<String, Value>| {
+            members.into_iter().map(|(name, value)| (name, value.into())).collect()
+        };
+        logout::sign(&core, provider, members(header), members(claims)).expect("a signature")
+    }
+
+    /// `sid` of every browser session.
+    pub fn session_ids(&self) -> Vec<String> {
+        self.lock().sessions.values().map(|session| session.sid.clone()).collect()
+    }
+
+    /// Ends this browser session, as an administrator does.
+    pub fn end_session_of_id(&self, sid: &str) {
+        self.lock().end_sessions(|session| session.sid == sid);
     }
 
     /// Closes the listener and all connections: new ones are refused.

@@ -213,7 +213,7 @@ fn nothing_here(r: &Request<'_>) -> Result<Flow, Fault> {
 fn past_error_pages(flow: Flow) -> Flow {
     match flow {
         Flow::Refuse(response) => Flow::Answer(response),
-        Flow::Next | Flow::Admit | Flow::Suspended | Flow::Answer(_) => flow,
+        Flow::Next | Flow::Admit | Flow::Suspended | Flow::ReadBody | Flow::Answer(_) => flow,
     }
 }
 

@@ -42,8 +42,7 @@ fn s38_every_sign_in_sends_s256_and_the_verifier_that_belongs_to_it() {
 
 #[test]
 fn s39_a_logout_token_that_somebody_posts_ends_no_session() {
-    // There is no endpoint for back-channel logout: a token for it is worth nothing, a true one of
-    // the user's own included.
+    // A true token of the user's own, which is none for a logout. Those that are: `logout::bad_tokens`.
     let site = Site::start(CLOSED);
     let alice = site.signed_in();
     assert_eq!(alice.get("/").status(), 200);

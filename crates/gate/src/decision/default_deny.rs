@@ -91,7 +91,8 @@ fn following(reason: Reason) -> Option<Reason> {
         Reason::SignInLoop => Reason::ForwardUrl,
         Reason::ForwardUrl => Reason::Unasked,
         Reason::Unasked => Reason::LinkTooLong,
-        Reason::LinkTooLong => Reason::Internal,
+        Reason::LinkTooLong => Reason::LogoutToken,
+        Reason::LogoutToken => Reason::Internal,
         Reason::Internal => return None,
     })
 }

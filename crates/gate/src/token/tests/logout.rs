@@ -51,6 +51,32 @@ fn s39_a_logout_token_as_authentik_sends_it_ends_its_session() {
 }
 
 #[test]
+fn the_recorded_logout_token_is_read() {
+    // recordings/backchannel_logout.json, "session deleted by an administrator", bc-hs.
+    const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImxvZ291dCtqd3QifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjkxM\
+        DAvYXBwbGljYXRpb24vby9hcHAtYmMtaHMvIiwiYXVkIjoiNmNtZEVBdXBvTmNtZHpBZHhpSlQ4Y1FzV1AxT\
+        3RRbVVjdWc0WkdaOCIsImlhdCI6MTc5NTc2NDA4NywiZXhwIjoxNzk1NzY3Njg3LCJqdGkiOiJjNjQxYzRjN\
+        C01Njg2LTQ0YzYtYWQwZS1jYTU2M2YyZjdiMzQiLCJldmVudHMiOnsiaHR0cDovL3NjaGVtYXMub3BlbmlkL\
+        m5ldC9ldmVudC9iYWNrY2hhbm5lbC1sb2dvdXQiOnt9fSwic3ViIjoiNWMxODcyMGViZGEzMTIwOWUxOTQxZ\
+        Tg5OGIxZjYxNGM4ODVjM2JiNjY2ZWQ4MWQxMThkOTI5YWE2MDc3YjZjNiIsInNpZCI6ImU1MTkwYTcxNWY2N\
+        zEwYzIyYmNiZWRiODMxNTRjMTYxN2I3ZTRmNmMzZDE2ODRmMWY0ODIzZjZmYTFlY2VhNmQifQ.cDtieOYx1N\
+        7YjYdS_5xdMXr68YUSj3KgI4puJAsQyRU";
+    const SECRET: &str = "tgC4l98ReXAfh3dtBBE77aI2zQYTkOBDU3GooqZ7TrL4z4HpCTATCiSyKT4BsOLGGs7yORQX6vcdod3kjpjO\
+        l15asq9iIPAdcfO4SwtJePqpVRzhHwtrAuX2l7enf3Oz";
+    let provider = Provider::new(crate::provider::Settings {
+        issuer: "http://127.0.0.1:9100/application/o/app-bc-hs/".into(),
+        client_id: "6cmdEAupoNcmdzAdxiJT8cQsWP1OtQmUcug4ZGZ8".into(),
+        client_secret: Some(Secret::new(SECRET)),
+        ..crate::testing::settings()
+    });
+    let at = UnixTime(1_795_764_088);
+    let logout = Logout::verify(TOKEN.as_bytes(), &provider.unwrap(), &shared(SECRET), at).unwrap();
+    assert_eq!(logout.id, "c641c4c4-5686-44c6-ad0e-ca563f2f7b34");
+    assert_eq!(logout.until, UnixTime(1_795_764_687));
+    assert!(matches!(logout.ended, Ended::Session(sid) if sid.starts_with("e5190a715f6710c2")));
+}
+
+#[test]
 fn s39_a_logout_token_with_any_flaw_ends_nothing() {
     use TokenFlaw::{Malformed, Missing, Unwanted, WrongType};
     let typ = |typ: Value| sent(&json!({"alg": "HS256", "typ": typ}), &good()).unwrap_err();

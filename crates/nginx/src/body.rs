@@ -1,0 +1,85 @@
+//! The body of a request that a module answers itself: read by nginx, without anybody waiting for it.
+//!
+//! The recipe is `ngx_http_mirror_module.c`'s: nginx reads, then runs the phases again. In post-read the
+//! configuration is that of the server, so `client_body_buffer_size` of the server counts.
+
+use ngx::ffi::{
+    NGX_DONE, NGX_HTTP_SPECIAL_RESPONSE, ngx_http_core_run_phases, ngx_http_finalize_request,
+    ngx_http_read_client_request_body, ngx_http_request_t, ngx_int_t,
+};
+
+use super::bits;
+use super::callbacks;
+use super::guard::Fault;
+use super::{Module, Request};
+
+/// What there is of a request's body.
+pub enum Body<'r> {
+    /// Nobody has asked nginx for it yet: [`Flow::ReadBody`](super::Flow::ReadBody) does.
+    Unread,
+    /// All of it.
+    Whole(&'r [u8]),
+    /// nginx has written it to a file: it did not fit into `client_body_buffer_size`.
+    InFile,
+}
+
+impl<'r, M: Module> Request<'r, M> {
+    /// How many bytes the client has announced; `None` where it did not say.
+    pub fn announced_body(&self) -> Option<usize> {
+        usize::try_from(self.fields().headers_in.content_length_n).ok()
+    }
+
+    /// The body. To be asked for only if it was [announced](Self::announced_body) to be short: it is copied.
+    pub fn body(&self) -> Result<Body<'r>, Fault> {
+        let body = self.fields().request_body;
+        if body.is_null() {
+            return Ok(Body::Unread);
+        }
+        let mut whole = Vec::new();
+        // SAFETY: once the phases run again the body is complete: a chain of buffers in the request's
+        // pool, NULL where there is none (ngx_http_request_body.c).
+        unsafe {
+            let mut link = (*body).bufs;
+            while !link.is_null() {
+                let buffer = (*link).buf;
+                match bits::buffer_length(buffer) {
+                    None => return Ok(Body::InFile),
+                    Some(0) => {}
+                    Some(length) => {
+                        let part = core::slice::from_raw_parts((*buffer).pos, length);
+                        whole.extend_from_slice(part);
+                    }
+                }
+                link = (*link).next;
+            }
+        }
+        self.keep(&whole).map(Body::Whole)
+    }
+}
+
+/// Has nginx read the body: what a phase handler returns afterwards.
+pub(super) fn read<M: Module>(request: &mut Request<'_, M>) -> ngx_int_t {
+    let raw = request.raw;
+    // SAFETY: the request is live. Reading it holds a reference, which `NGX_DONE` gives back; what is
+    // there already may have been answered by then, and nobody touches the request after this.
+    unsafe {
+        let read = ngx_http_read_client_request_body(raw, Some(callbacks::body_is_there::<M>));
+        if read >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t {
+            return read;
+        }
+        ngx_http_finalize_request(raw, NGX_DONE as ngx_int_t);
+        NGX_DONE as ngx_int_t
+    }
+}
+
+/// Runs the phases again.
+///
+/// # Safety
+/// `r` is live, on the event-loop thread, and its body was read.
+pub(super) unsafe fn go_on(r: *mut ngx_http_request_t) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        (*r).write_event_handler = Some(ngx_http_core_run_phases);
+        ngx_http_core_run_phases(r);
+    }
+}

@@ -1,0 +1,157 @@
+//! `/outpost.goauthentik.io/backchannel_logout`: authentik says that a session is over (OpenID Connect
+//! Back-Channel Logout 1.0).
+//!
+//! authentik sends a token for each access token of the session, to each provider, and tries again with a
+//! new one after any answer from 400 up; a redirect it follows with `GET`, and believes that all is well
+//! (recordings/README.md, 31 and 33). So there is none here.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use gate::live::Fact;
+use gate::provider::Provider;
+use gate::query::{Param, param};
+use gate::reason::Reason;
+use gate::response::Response;
+use gate::status::Status;
+use gate::store::Key;
+use gate::time::UnixTime;
+use gate::token::{Ended, Keys, Logout, LogoutClaims};
+use nginx::body::Body;
+use ring::digest;
+
+use crate::authentik::core_server::{self, Cause, Unknown};
+use crate::ngx::log::{self, Level};
+use crate::ngx::{Fault, Flow, Request, now};
+use crate::request::answers;
+use crate::visitor::sessions;
+
+/// Longest form that is read, in bytes: authentik's are below 2 kB.
+const LONGEST: usize = 16 * 1024;
+
+/// A refused token is worth a line at `error` once in this time, in seconds: anybody can send one.
+const SAY_AGAIN: u64 = 60;
+
+/// Runs again from the top each time the request is woken.
+pub(super) fn backchannel<'r>(
+    r: &mut Request<'r>,
+    default: &'r Arc<Provider>,
+) -> Result<Flow, Fault> {
+    if r.method() != b"POST" {
+        let words = "a logout token is sent with POST";
+        let answer = Response::oauth_error(405, "invalid_request", words).with("Allow", "POST");
+        return Ok(Flow::Answer(answer));
+    }
+    let form = match r.announced_body() {
+        None => return Ok(refuse(r, 411, "its length is not announced")),
+        Some(length) if length > LONGEST => return Ok(refuse(r, 413, "the form is too long")),
+        Some(_) => match r.body()? {
+            Body::Unread => return Ok(Flow::ReadBody),
+            Body::InFile => return Ok(refuse(r, 413, IN_FILE)),
+            Body::Whole(form) => form,
+        },
+    };
+    let token = match param(form, "logout_token") {
+        Param::One(token) if is_form(r) => token,
+        Param::One(_) | Param::Absent | Param::Repeated => {
+            return Ok(refuse(r, 400, "there is not one logout_token in a form"));
+        }
+    };
+    let claims = match LogoutClaims::read(token.as_bytes()) {
+        Ok(claims) => claims,
+        Err(flaw) => return Ok(refuse(r, 400, &flaw.to_string())),
+    };
+    let Some(provider) = claims.provider_of(super::providers_here(r, default)?) else {
+        return Ok(refuse(r, 400, NOBODYS));
+    };
+    super::works_for(r, provider)?;
+    if let Err(flaw) = claims.check(provider, now()) {
+        return Ok(refuse(r, 400, &flaw.to_string()));
+    }
+    judge(r, provider, token.as_bytes())
+}
+
+const IN_FILE: &str = "the form does not fit into the server's client_body_buffer_size; leave it at its \
+    default";
+const NOBODYS: &str = "no provider of this server has the client_id that the token's aud is; enter in \
+    authentik the URL that authentik_status shows for the provider";
+
+fn is_form(r: &Request<'_>) -> bool {
+    let written = r.header(b"content-type").unwrap_or_default();
+    let kind = written.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
+/// Looks whether the provider's key has signed the token. Keys may have changed since they were fetched.
+fn judge(r: &mut Request<'_>, provider: &Arc<Provider>, token: &[u8]) -> Result<Flow, Fault> {
+    loop {
+        let keys: Keys = match core_server::endpoints_and_keys(r, provider)? {
+            Ok((_, keys)) => keys,
+            Err(Unknown::Waiting) => return Ok(Flow::Suspended),
+            Err(Unknown::Failed(reason)) => return answers::refusal(r, reason).map(Flow::Answer),
+        };
+        match Logout::verify(token, provider, &keys, now()) {
+            Ok(logout) => return end(r, provider, &logout),
+            Err(flaw) if flaw.is_about_keys() && !r.state()?.outdated_keys.replace(true) => {
+                if let Some(zone) = r.main_conf().zone() {
+                    core_server::outdate(zone, provider, Cause::Logout);
+                }
+            }
+            Err(flaw) => return Ok(refuse(r, 400, &flaw.to_string())),
+        }
+    }
+}
+
+fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fault> {
+    let Some(zone) = r.main_conf().zone() else { return Err(Fault::Nginx("sessions")) };
+    if !sessions::is_first_use(zone, use_key(provider, &logout.id), logout.until) {
+        return Ok(refuse(r, 400, "the token was used before"));
+    }
+    let ended = sessions::end_at(zone, &logout.ended, |key| key == provider.key);
+    if let Some(live) = r.main_conf().live().and_then(|zone| zone.get()) {
+        live.add(Fact::EndedByCore, u64::from(ended));
+    }
+    let what = match logout.ended {
+        Ended::Session(_) => "a session",
+        Ended::User(_) => "all sessions of a user",
+    };
+    let name = &provider.name;
+    r.log(
+        Level::Info,
+        format_args!(
+            "authentik ended {what} (back-channel), ended here: {ended}, provider: \"{name}\""
+        ),
+    );
+    Ok(Flow::Answer(Response::empty(200)))
+}
+
+/// Where the zone has that a token was used.
+fn use_key(provider: &Provider, id: &str) -> Key {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"authentik logout token v1");
+    context.update(&provider.key.0);
+    context.update(id.as_bytes());
+    let mut key = [0; 32];
+    key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    key
+}
+
+/// Ends nothing. The log says why, the answer does not: anybody can ask.
+fn refuse(r: &Request<'_>, status: u16, why: &str) -> Flow {
+    thread_local! {
+        // Used on the event-loop thread only.
+        static NEXT: Cell<UnixTime> = const { Cell::new(UnixTime(0)) };
+    }
+    let time = now();
+    let is_news = time >= NEXT.get();
+    if is_news {
+        NEXT.set(time.plus(SAY_AGAIN));
+    }
+    let reason = Reason::LogoutToken;
+    let level = if is_news { log::level(reason.reply().level) } else { Level::Info };
+    answers::log_at(r, level, "logout refused", reason, why);
+    // Without memory for the note the answer is the same.
+    let _ = answers::note(r, Status::Refused, Some(reason));
+    let words = "the logout token was refused; the error log says why";
+    Flow::Answer(Response::oauth_error(status, "invalid_request", words))
+}

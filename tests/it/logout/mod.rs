@@ -1,0 +1,73 @@
+//! Logout from authentik at providers that are written by hand.
+
+mod backchannel;
+mod bad_tokens;
+
+use authentik_standin::{LogoutMethod, Settings};
+
+use crate::harness::{Builder, Request, Site};
+
+/// A server with a provider by hand; answers tell which worker gave them.
+const GUARDED: &str = "authentik_provider wiki;
+    add_header X-Worker $pid always;
+    location / { proxy_pass http://app; }";
+
+const BACKCHANNEL: &str = "/outpost.goauthentik.io/backchannel_logout";
+
+/// A second application on the same host, for [`two_applications`].
+const BLOG: &str = "authentik_provider blog {
+     issuer %%SSO%%/application/o/blog/;
+     client_id blog-client-id;
+     client_secret blog-client-secret;
+     external_host http://wiki.test:%%PORT%%;
+ }";
+
+/// As an administrator fills in the provider in authentik.
+fn with_logout_uri(settings: &mut Settings, port: u16, method: LogoutMethod) {
+    let end = match method {
+        LogoutMethod::Backchannel => BACKCHANNEL,
+        LogoutMethod::Frontchannel => "/outpost.goauthentik.io/frontchannel_logout",
+    };
+    for provider in &mut settings.providers {
+        provider.logout_uri = format!("http://wiki.test:{port}{end}");
+        provider.logout_method = method;
+    }
+}
+
+fn guarded() -> Builder {
+    Site::builder().workers(4).server(GUARDED).settings(|settings, ports| {
+        with_logout_uri(settings, ports.main, LogoutMethod::Backchannel);
+    })
+}
+
+/// `wiki` at `/` and `blog` at `/blog/`, both of one authentik and on one host.
+fn two_applications(method: LogoutMethod) -> Builder {
+    Site::builder()
+        .settings(move |settings, ports| {
+            let url = format!("http://wiki.test:{}", ports.main);
+            settings.providers.push(authentik_standin::ProviderSettings::new("blog", &url));
+            with_logout_uri(settings, ports.main, method);
+        })
+        .http(BLOG)
+        .server(
+            "authentik_provider wiki;
+             location / { proxy_pass http://app; }
+             location /blog/ { authentik_provider blog; proxy_pass http://app; }",
+        )
+}
+
+/// The form as authentik sends it.
+fn sent(site: &Site, token: &str) -> Request {
+    site.request("POST", BACKCHANNEL)
+        .header("User-Agent", "authentik@2026.2.2")
+        .header("Accept", "*/*")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("logout_token={token}"))
+}
+
+/// `sid` of the one session that there is at authentik.
+fn only_session(site: &Site) -> String {
+    let sessions = site.sso.session_ids();
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+    sessions.concat()
+}
