@@ -33,10 +33,12 @@ pub(super) unsafe fn place<T>(
     drop: unsafe extern "C" fn(*mut c_void),
 ) -> Result<NonNull<T>, Fault> {
     let padding = const { align_of::<T>().saturating_sub(ALIGNMENT) };
+    // nginx gives no place to what has no size, `()` say.
+    let size = const { if size_of::<T>() == 0 { 1 } else { size_of::<T>() } };
     // SAFETY: by this function's contract. With the padding there is an aligned place for the value;
     // nobody has the pointer before it is written.
     unsafe {
-        let cleanup = ngx_pool_cleanup_add(pool, size_of::<T>() + padding);
+        let cleanup = ngx_pool_cleanup_add(pool, size + padding);
         if cleanup.is_null() {
             return Err(Fault::NoMemory);
         }
