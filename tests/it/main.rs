@@ -26,6 +26,7 @@ mod defects;
 mod domain_level;
 mod endpoints;
 mod error_pages;
+mod example_module;
 mod foreign_module;
 mod front_controllers;
 mod header_auth;

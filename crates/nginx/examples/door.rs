@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use nginx::directive::{LOCATION, ONE};
+use nginx::directive::{LOCATION, ONE, SERVER};
 use nginx::{Conf, Fault, Flow, Mistake, Module, Parts, Request, Row, Shelf, Variable};
 
 struct Door;
@@ -34,7 +34,7 @@ impl Module for Door {
     type Response = u16;
 
     const DIRECTIVES: &'static [Row<Self>] =
-        &[Row::location(c"door", LOCATION, ONE, set_word), Row::end()];
+        &[Row::location(c"door", SERVER | LOCATION, ONE, set_word), Row::end()];
     const VARIABLES: &'static [Variable<Self>] = &[Variable {
         name: "door",
         value: |r| r.existing_state().map_or(b"", |visit| visit.seen.get().as_bytes()),

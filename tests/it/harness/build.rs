@@ -31,6 +31,11 @@ pub(crate) fn careless_module() -> PathBuf {
     required("AUTHENTIK_CARELESS_MODULE", "the module of tests/it/careless, built for that nginx")
 }
 
+/// The example of crates/nginx, built for that nginx.
+pub(crate) fn example_module() -> PathBuf {
+    required("AUTHENTIK_EXAMPLE_MODULE", "the example of crates/nginx, built for that nginx")
+}
+
 /// A Python that has aioquic.
 pub(crate) fn http3_python() -> PathBuf {
     let Some(path) = std::env::var_os("AUTHENTIK_HTTP3_PYTHON") else {

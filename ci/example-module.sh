@@ -1,0 +1,20 @@
+#!/bin/sh
+# Builds the example of crates/nginx, a module of another kind, for one nginx; prints its path.
+#
+#   ci/example-module.sh NAME     as ci/nginx.sh has them
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+name=${1:?usage: ci/example-module.sh NAME}
+paths=$(ci/nginx.sh "$name")
+eval "$paths"
+export NGINX_SOURCE_DIR NGINX_BUILD_DIR
+cargo build --quiet --locked --package nginx-fence --example door --profile test-module \
+    --target-dir "$target/$name"
+
+# By rename, because an nginx may have the old one mapped.
+built=$target/nginx/$name/ngx_http_door_module.so
+cp "$target/$name/test-module/examples/libdoor.so" "$built.new"
+mv "$built.new" "$built"
+echo "$built"
