@@ -32,11 +32,13 @@ use gate::response::Response;
 use nginx::module::{ContentHandler, PhaseHandler};
 use nginx::{Module, Parts};
 
-use crate::authentik::worker;
+use crate::authentik::{lease, threads};
 use crate::conf::{LocationConf, MainConf, ServerConf, directives, in_use, location, needs};
-use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, kept};
+use crate::endpoints::exchange;
+use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, kept};
 use crate::request::state::RequestState;
 use crate::request::{answers, status, variables};
+use crate::visitor::sweep;
 
 // Handlers of a phase run in reverse order (`ngx_http_init_phase_handlers`): we stand before these
 // modules, so that our access handler runs after theirs. With `satisfy any` an address that `allow`
@@ -84,11 +86,23 @@ impl Module for Authentik {
     }
 
     fn start_worker(main: &MainConf) {
-        worker::start(main);
+        if !main.uses_module() && !cfg!(feature = "suspend-all") {
+            return;
+        }
+        status::start(main);
+        Zone::start(main.zone());
+        if let Some(wakeup) = threads::start(deliver) {
+            sweep::start();
+            outpost::start(main, wakeup);
+            #[cfg(feature = "bench-seed")]
+            testing::bench::seed(main);
+        }
     }
 
     fn stop_worker() {
-        worker::stop();
+        outpost::stop();
+        threads::stop();
+        sweep::stop();
     }
 
     fn owns_variables(r: &Request<'_>) -> bool {
@@ -104,4 +118,12 @@ impl Module for Authentik {
     fn refuse(r: &Request<'_>) -> Result<Response, Fault> {
         answers::refusal(r, Reason::Internal)
     }
+}
+
+/// Called on the event loop when threads or requests have left something for it.
+fn deliver() {
+    outpost::deliver();
+    exchange::deliver();
+    threads::deliver(exchange::lost);
+    lease::deliver();
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use authentik_io::pool::Cancel;
 use gate::provider::Provider;
 use gate::question::{Answer, CoreError, Endpoints, Mark, Question, Signing};
 use gate::reason::Reason;
@@ -15,10 +16,10 @@ use nginx::lifecycle::uptime;
 
 pub(crate) use super::documents::Cause;
 use super::documents::{self, Content, Document, Entry};
-use super::single_flight::{self, LEASE};
-use super::worker;
+use super::lease::{self, LEASE};
+use super::threads::{Errand, Line};
 use crate::ngx::log::{self, Level};
-use crate::ngx::{Fault, Request, Zone, now};
+use crate::ngx::{self, Fault, Request, Zone, now};
 
 /// Keys that do not fit are fetched anew once in this time, in seconds (advisory S42).
 const REFETCH: u64 = 60;
@@ -35,7 +36,7 @@ pub(crate) enum Unknown {
 }
 
 /// A document as a thread brings it.
-pub(crate) struct Fetched {
+struct Fetched {
     document: Document,
     provider: Arc<Provider>,
     body: Result<(Secret, Mark, Content), CoreError>,
@@ -103,7 +104,7 @@ fn keys(
 /// them anew, unless that was done for the same [`Cause`] less than [`REFETCH`] seconds ago. What is
 /// known stays until there is something better.
 pub(crate) fn outdate(zone: Zone, provider: &Provider, cause: Cause) {
-    if single_flight::take(zone, Entry::Outdated(cause).key(Document::Keys, provider), REFETCH) {
+    if lease::take(zone, Entry::Outdated(cause).key(Document::Keys, provider), REFETCH) {
         for document in [Document::Discovery, Document::Keys] {
             documents::outdate(zone, document, provider);
         }
@@ -120,23 +121,23 @@ fn document(
 ) -> Result<Known<Content>, Fault> {
     let Some(zone) = r.main_conf().zone() else { return failed(Reason::Internal) };
     let failure = documents::failure(zone, document, provider);
-    let lease = || Entry::Lease.key(document, provider);
+    let key = || Entry::Lease.key(document, provider);
     let head = documents::head(zone, document, provider);
     if let Some(head) = head.filter(|head| head.is_usable(uptime(), failure.is_some())) {
         if let Some(content) = documents::content(zone, document, provider, &head) {
-            single_flight::found(r, lease);
+            lease::found(r, key);
             return Ok(content.map_err(Unknown::Failed));
         }
     }
     if let Some(reason) = failure {
-        single_flight::found(r, lease);
+        lease::found(r, key);
         return failed(reason);
     }
-    if single_flight::has_waited_enough(r)? {
+    if lease::has_waited_enough(r)? {
         return failed(Reason::CoreTimeout);
     }
-    if !single_flight::take(zone, lease(), LEASE) {
-        single_flight::wait(r, lease())?;
+    if !lease::take(zone, key(), LEASE) {
+        lease::wait(r, key())?;
         return Ok(Err(Unknown::Waiting));
     }
     fetch(r, provider, document, question, endpoints)
@@ -153,7 +154,15 @@ fn fetch(
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let subject = Arc::clone(provider);
     let time = now();
-    let taken = worker::fetch(ticket, &provider.key, move |client, deadline| {
+    let errand = Errand {
+        line: Line::SignIns,
+        provider: Some(&provider.key),
+        // For all workers, also when the request goes.
+        sender: None,
+        ticket: Some(ticket),
+        cancel: Cancel::default(),
+    };
+    let taken = errand.hand_over(move |client, deadline| {
         let body = question.to_http(&subject, endpoints.as_ref()).and_then(|request| {
             let response = client.fetch(&request, &subject.trust, deadline);
             // Understood here: only what is gets into the zone, and long ones take their time.
@@ -168,18 +177,22 @@ fn fetch(
             let mark = Mark::of(body.expose());
             Ok((body, mark, content))
         });
-        Fetched { document, provider: subject, body }
+        let fetched = Fetched { document, provider: subject, body };
+        Box::new(move || {
+            publish(fetched);
+            ngx::wake(ticket, |_| {});
+        })
     });
-    let lease = Entry::Lease.key(document, provider);
+    let key = Entry::Lease.key(document, provider);
     if taken {
-        single_flight::lead(r, lease)?;
+        lease::lead(r, key)?;
         return Ok(Err(Unknown::Waiting));
     }
     r.resume_now();
     if let Some(zone) = r.main_conf().zone() {
-        zone.with(|table| table.remove(&lease));
+        zone.with(|table| table.remove(&key));
     }
-    single_flight::found(r, || lease);
+    lease::found(r, || key);
     failed(Reason::Overloaded)
 }
 
@@ -188,9 +201,9 @@ fn failed<T>(reason: Reason) -> Result<Known<T>, Fault> {
 }
 
 /// Puts what a thread brought where every worker finds it. On the event loop.
-pub(crate) fn publish(fetched: Fetched) {
+fn publish(fetched: Fetched) {
     let Fetched { document, provider, body } = fetched;
-    let Some(zone) = worker::zone() else { return };
+    let Some(zone) = Zone::of_worker() else { return };
     let reason = match body {
         Ok((body, mark, content))
             if documents::keep(zone, document, &provider, (&body, mark, content.clone())) =>
@@ -211,9 +224,9 @@ pub(crate) fn publish(fetched: Fetched) {
     if reason.is_some_and(|reason| !keep(reason)) {
         document.log_failure(&provider, &"not even that fits into the zone");
     }
-    let lease = Entry::Lease.key(document, &provider);
-    zone.with(|table| table.remove(&lease));
-    single_flight::answered(&lease);
+    let key = Entry::Lease.key(document, &provider);
+    zone.with(|table| table.remove(&key));
+    lease::answered(&key);
 }
 
 impl Document {

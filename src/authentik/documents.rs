@@ -14,7 +14,6 @@ use nginx::lifecycle::uptime;
 use ring::digest;
 
 use crate::ngx::{Zone, now};
-use crate::visitor::sessions::{self, copy_out};
 
 /// A failure is not tried again for this long, in seconds: between one and two.
 const FAILURE_KEPT: u64 = 2;
@@ -148,7 +147,7 @@ pub(super) fn outdate(zone: Zone, document: Document, provider: &Provider) {
 /// Why the document could not be had a moment ago.
 pub(super) fn failure(zone: Zone, document: Document, provider: &Provider) -> Option<Reason> {
     let mut desk = Vec::new();
-    let length = copy_out(zone, &Entry::Failure.key(document, provider), &mut desk)?;
+    let length = zone.copy_out(&Entry::Failure.key(document, provider), &mut desk)?;
     dated::content(desk.get(..length)?, uptime()).map(failure_of)
 }
 
@@ -171,12 +170,12 @@ fn store(zone: Zone, key: Key, head: Head, body: &Secret) -> bool {
 fn put(zone: Zone, key: Key, life: u64, payload: &[u8]) -> bool {
     let time = now();
     Record::new(key, Owner::NOBODY, kind::DOCUMENT, time.plus(life), payload)
-        .is_ok_and(|record| sessions::put(zone, &record, time))
+        .is_ok_and(|record| zone.put(&record, time))
 }
 
 fn read(zone: Zone, key: Key) -> Option<(Head, Secret)> {
     let mut desk = Vec::new();
-    let length = copy_out(zone, &key, &mut desk)?;
+    let length = zone.copy_out(&key, &mut desk)?;
     let (head, body) = Head::split(desk.get(..length)?)?;
     Some((head, Secret::new(body)))
 }

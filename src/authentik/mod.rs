@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
 //! | [`documents`] | what it says of them: in the zone for all, understood in each worker |
-//! | [`single_flight`] | one question at a time over all workers |
-//! | [`worker`] | the threads of a worker: questions out, answers in |
+//! | [`lease`] | one question at a time over all workers |
+//! | [`threads`] | the threads of a worker: jobs out, results in |
 
 pub(crate) mod core_server;
 mod documents;
-pub(crate) mod single_flight;
-pub(crate) mod worker;
+pub(crate) mod lease;
+pub(crate) mod threads;

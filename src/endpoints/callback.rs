@@ -14,12 +14,10 @@ use gate::secret::Secret;
 use gate::sender::Sender;
 use gate::store::Key;
 
-use super::exchange::Exchange;
+use super::exchange::{self, Exchange, Exchanged, Progress, Put, SignIn};
 use super::renewal::{self, Renewed};
 use super::sign_in;
 use crate::authentik::core_server::{self, Unknown};
-use crate::authentik::worker::{self, Answer, Asked};
-use crate::endpoints::flights::SignIn;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
@@ -75,7 +73,7 @@ pub(super) fn callback<'r>(
 /// A link that waits in the zone, sealed.
 fn kept_link(r: &Request<'_>, key: &Key) -> Option<Vec<u8>> {
     let mut link = Vec::new();
-    let length = sessions::copy_out(r.main_conf().zone()?, key, &mut link)?;
+    let length = r.main_conf().zone()?.copy_out(key, &mut link)?;
     link.truncate(length);
     Some(link)
 }
@@ -133,29 +131,31 @@ fn come_back(
     let Some(code) = &query.code else {
         return no_code(r, provider, query, opened);
     };
-    match worker::asked(r)? {
-        Asked::NotYet if renewal::is_under_way(r) => renew(r, provider, opened),
-        Asked::NotYet => exchange(r, provider, query, code, opened),
-        Asked::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
-        Asked::Answered(Answer::SignedIn(rendered)) => signed_in(r, provider, &rendered, opened),
-        Asked::Answered(Answer::OtherKeys(tokens, flaw)) => {
+    match exchange::progress(r)? {
+        Progress::NotAsked if renewal::is_under_way(r) => renew(r, provider, opened),
+        Progress::NotAsked => put_question(r, provider, query, code, opened),
+        Progress::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
+        Progress::Done(Exchanged::SignedIn(rendered)) => signed_in(r, provider, &rendered, opened),
+        Progress::Done(Exchanged::OtherKeys(tokens, flaw)) => {
             renewal::of_keys(r, provider, tokens, flaw.into())?;
             renew(r, provider, opened)
         }
-        Asked::Answered(Answer::Failed(error)) if renewal::of_client(r, provider, &error)? => {
+        Progress::Done(Exchanged::Failed(error)) if renewal::of_client(r, provider, &error)? => {
             renew(r, provider, opened)
         }
-        Asked::Answered(Answer::Failed(error)) => {
+        Progress::Done(Exchanged::Failed(error)) => {
             renewal::of_issuer(r, provider, &error);
             let reason = Reason::from(&error);
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }
-        Asked::Answered(Answer::Superseded) => {
+        Progress::Done(Exchanged::Superseded) => {
             failed_sign_in(r, provider, Reason::Superseded, "", opened)
         }
-        Asked::Answered(Answer::Lost) => failed_sign_in(r, provider, Reason::Internal, "", opened),
+        Progress::Done(Exchanged::Lost) => {
+            failed_sign_in(r, provider, Reason::Internal, "", opened)
+        }
         #[cfg(feature = "suspend-all")]
-        Asked::Answered(Answer::Nothing) => exchange(r, provider, query, code, opened),
+        Progress::Done(Exchanged::Nothing) => put_question(r, provider, query, code, opened),
     }
 }
 
@@ -177,7 +177,7 @@ fn no_code(
 }
 
 /// Asks authentik who has signed in; the token is verified on the same thread.
-fn exchange(
+fn put_question(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     query: &CallbackQuery,
@@ -201,12 +201,12 @@ fn exchange(
     let sign_in = SignIn::new(state, code);
     #[cfg(feature = "suspend-all")]
     let breaks = crate::testing::defect::is_wanted(r, "thread");
-    let asked = worker::ask(r, &provider.key, sign_in, move |client, deadline| {
+    let put = exchange::ask(r, &provider.key, sign_in, move |client, deadline| {
         #[cfg(feature = "suspend-all")]
         assert!(!breaks, "on purpose, in a thread");
         exchange.carry_out(client, deadline)
     })?;
-    waiting_or_failed(r, provider, asked, opened)
+    waiting_or_failed(r, provider, put, opened)
 }
 
 /// authentik has changed, it seems: its keys, or the client's secret.
@@ -240,12 +240,12 @@ fn not_known(
 fn waiting_or_failed(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
-    asked: Result<(), Reason>,
+    put: Put,
     opened: &Opened,
 ) -> Result<Step, Fault> {
-    match asked {
-        Ok(()) => Ok(Step::Waiting),
-        Err(reason) => failed_sign_in(r, provider, reason, "", opened),
+    match put {
+        Put::Waiting => Ok(Step::Waiting),
+        Put::Refused(reason) => failed_sign_in(r, provider, reason, "", opened),
     }
 }
 

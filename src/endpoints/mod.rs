@@ -2,8 +2,7 @@
 
 mod backchannel;
 mod callback;
-mod exchange;
-pub(crate) mod flights;
+pub(crate) mod exchange;
 pub(crate) mod forward;
 pub(crate) mod renewal;
 pub(crate) mod sign_in;

@@ -16,10 +16,9 @@ use gate::store::Key;
 use nginx::lifecycle::uptime;
 use ring::digest;
 
-use super::exchange::judge;
+use super::exchange::{Exchanged, judge};
 use crate::authentik::core_server::{self, Cause, Unknown};
-use crate::authentik::single_flight;
-use crate::authentik::worker::Answer;
+use crate::authentik::lease;
 use crate::ngx::{Fault, Request, Zone, now};
 use crate::outpost::{self, Called};
 use crate::visitor::providers;
@@ -121,7 +120,7 @@ pub(crate) fn of_credentials(zone: Zone, provider: &Arc<Provider>) {
     let directory = outpost::directory();
     let known = directory.as_ref().and_then(|directory| directory.by_key(provider.key));
     let is_newest = known.is_some_and(|known| Arc::ptr_eq(known, provider));
-    if is_newest && single_flight::take(zone, call_key(provider, Cause::Credentials), CALL) {
+    if is_newest && lease::take(zone, call_key(provider, Cause::Credentials), CALL) {
         outpost::call();
     }
 }
@@ -161,17 +160,17 @@ fn step(
         if let Some(tokens) = renewal.tokens.take() {
             match core_server::endpoints_and_keys(r, provider)? {
                 Ok((_, keys)) => match judge(provider, tokens, nonce, &keys, now()) {
-                    Answer::OtherKeys(tokens, flaw) => {
+                    Exchanged::OtherKeys(tokens, flaw) => {
                         renewal.error = flaw.into();
                         renewal.tokens = Some(tokens);
                     }
-                    Answer::SignedIn(rendered) => return Ok(Renewed::SignedIn(rendered)),
-                    Answer::Failed(error) => return Ok(Renewed::Failed(error)),
-                    Answer::Superseded | Answer::Lost => {
+                    Exchanged::SignedIn(rendered) => return Ok(Renewed::SignedIn(rendered)),
+                    Exchanged::Failed(error) => return Ok(Renewed::Failed(error)),
+                    Exchanged::Superseded | Exchanged::Lost => {
                         return Ok(Renewed::Unknown(Reason::Internal));
                     }
                     #[cfg(feature = "suspend-all")]
-                    Answer::Nothing => return Ok(Renewed::Unknown(Reason::Internal)),
+                    Exchanged::Nothing => return Ok(Renewed::Unknown(Reason::Internal)),
                 },
                 Err(unknown) => {
                     renewal.tokens = Some(tokens);
@@ -189,10 +188,10 @@ fn step(
     if let Stage::Settings(called, until) = renewal.stage {
         let key = call_key(provider, Cause::SignIn);
         if !outpost::has_answered(called) && uptime() < until {
-            single_flight::wait(r, key)?;
+            lease::wait(r, key)?;
             return Ok(Renewed::Waiting);
         }
-        single_flight::found(r, || key);
+        lease::found(r, || key);
         renewal.stage = Stage::Done;
     }
     if let (None, Some(newer)) = (&renewal.newer, is_replaced(r, provider)) {
@@ -208,7 +207,7 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
         return Stage::Done;
     }
     let Some(zone) = r.main_conf().zone() else { return Stage::Done };
-    let called = match single_flight::take(zone, call_key(provider, Cause::SignIn), CALL) {
+    let called = match lease::take(zone, call_key(provider, Cause::SignIn), CALL) {
         true => outpost::call(),
         false => outpost::last_call(),
     };

@@ -11,10 +11,10 @@ use gate::status::Status;
 use gate::store::Record;
 
 use crate::authentik::core_server::{self, Unknown};
-use crate::authentik::worker;
 use crate::ngx::host::authority;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
+use crate::visitor::random::random;
 use crate::visitor::sessions;
 
 /// What comes of beginning a sign-in.
@@ -92,7 +92,7 @@ pub(crate) fn begin(
             return answers::fail(r, provider, reason, "", Some(destination)).map(Begun::Answer);
         }
     };
-    let entropy = worker::random::<48>().and_then(|bytes| Entropy::new(&bytes));
+    let entropy = random::<48>().and_then(|bytes| Entropy::new(&bytes));
     let start = entropy
         .and_then(|entropy| Start::new(provider, destination, entropy, now(), attempt, &cookies))
         .ok_or(Fault::Nginx("random bytes for a sign-in"))?;
@@ -110,7 +110,7 @@ pub(crate) fn begin(
 fn keep(r: &Request<'_>, link: &KeptLink) {
     let record = Record::of_stranger(link.key, sender::network(r), link.expires, &link.sealed);
     if let (Some(zone), Ok(record)) = (r.main_conf().zone(), record) {
-        sessions::put(zone, &record, now());
+        zone.put(&record, now());
     }
 }
 

@@ -1,21 +1,33 @@
 //! The shared zone, as the gate's table of records.
 
-use gate::store::{self, Table, Turn};
+use std::cell::Cell;
+
+use gate::store::{self, Inserted, Key, Record, Table, Turn};
+use gate::time::UnixTime;
+use nginx::lifecycle::uptime;
 use nginx::zone::{Contents, Region};
 
 use super::log::{self, Level};
-use super::{Conf, Mistake};
+use super::{Conf, Mistake, now};
 
 /// Smallest size that `authentik_shared_zone` takes, in bytes.
 ///
 /// Room for one record of the largest kind, and for nginx's own bookkeeping.
 pub(crate) const SMALLEST: usize = 512 * 1024;
 
+/// A zone this full is worth a warning, in percent.
+const WARN_AT: u32 = 80;
+
 /// A zone that the configuration asked for. nginx maps it after the configuration was read.
 #[derive(Clone, Copy)]
 pub(crate) struct Zone(nginx::zone::Zone<Records>);
 
 struct Records;
+
+thread_local! {
+    // Used on the event-loop thread only.
+    static OF_WORKER: Cell<Option<Zone>> = const { Cell::new(None) };
+}
 
 impl Zone {
     /// Asks nginx for the zone.
@@ -49,6 +61,66 @@ impl Zone {
         }
         Some(result)
     }
+
+    /// Called once per worker process.
+    pub(crate) fn start(zone: Option<Self>) {
+        OF_WORKER.set(zone);
+    }
+
+    /// The zone of this worker, for what is published without a request at hand.
+    pub(crate) fn of_worker() -> Option<Self> {
+        OF_WORKER.get()
+    }
+
+    /// Puts a record into the zone: whether it is there now.
+    pub(crate) fn put(&self, record: &Record<'_>, time: UnixTime) -> bool {
+        let inserted = self.with(|table| table.insert(record, time)).and_then(Result::ok);
+        inserted.as_ref().map(warn_if_full).is_some()
+    }
+
+    /// Copies a record to the desk, which grows if need be, outside of the lock. Its length, or `None`.
+    pub(crate) fn copy_out(&self, key: &Key, desk: &mut Vec<u8>) -> Option<usize> {
+        for _ in 0..3 {
+            let time = now();
+            let length = self.with(|table| {
+                let found = table.find(key, time)?;
+                let length = found.len();
+                match desk.get_mut(..length) {
+                    Some(room) => found.copy_into(room).then_some(length),
+                    None => Some(length),
+                }
+            })??;
+            if length <= desk.len() {
+                return Some(length);
+            }
+            desk.resize(length, 0);
+        }
+        None
+    }
+}
+
+/// To be called after each insertion, whatever it was of.
+pub(crate) fn warn_if_full(inserted: &Inserted) {
+    thread_local! {
+        // By the clock that nobody sets.
+        static AGAIN: Cell<u64> = const { Cell::new(0) };
+    }
+    const PAUSE: u64 = 60;
+    let percent = inserted.fill.percent();
+    if percent < WARN_AT || uptime() < AGAIN.get() {
+        return;
+    }
+    AGAIN.set(uptime() + PAUSE);
+    let records = inserted.fill.records;
+    let evicted =
+        if inserted.evicted_sessions > 0 { ", sessions in use are being evicted" } else { "" };
+    log::cycle(
+        Level::Warn,
+        format_args!(
+            "the zone is {percent} % full ({records} records{evicted}); enlarge \
+             authentik_shared_zone"
+        ),
+    );
 }
 
 impl Contents for Records {

@@ -18,7 +18,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::herald::Herald;
 use super::mailbox::{Mail, Mailbox};
 use super::recheck::Rhythm;
-use crate::authentik::worker::spawn;
+use crate::authentik::threads::spawn;
 use crate::conf::OutpostConf;
 use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;

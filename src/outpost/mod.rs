@@ -21,8 +21,8 @@ use nginx::wakeup::Sender;
 use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
 use self::recheck::{Recheck, Rhythm};
-use crate::authentik::worker;
 use crate::conf::{MainConf, OutpostConf};
+use crate::ngx::Zone;
 use crate::ngx::log::{self, Level};
 use crate::visitor::sessions;
 
@@ -158,7 +158,7 @@ impl Post {
                 self.keeper.call();
             }
             Mail::RecheckNext => {
-                let is_done = worker::zone().is_some_and(|zone| self.recheck.step(zone));
+                let is_done = Zone::of_worker().is_some_and(|zone| self.recheck.step(zone));
                 if is_done && self.keeper.leads() {
                     self.live.set(Fact::Unchecked, 0);
                 }
@@ -179,7 +179,7 @@ fn exchange(directory: Option<Arc<Directory>>, live: Live<'static>) {
 
 /// authentik ended a session: so do all that came of it here, at every provider.
 fn end_session(sid: &[u8; 16], live: Live<'static>, when: &str) {
-    let Some(zone) = worker::zone() else { return };
+    let Some(zone) = Zone::of_worker() else { return };
     let ended = sessions::end_all_of_sid(zone, sid);
     live.add(Fact::EndedByCore, u64::from(ended));
     if ended > 0 {

@@ -19,7 +19,7 @@ use gate::secret::Secret;
 use gate::token::TokenFlaw;
 use nginx::wakeup::Sender;
 
-use crate::authentik::worker;
+use crate::authentik::threads;
 use crate::ngx::{Zone, now};
 use crate::outpost;
 use crate::visitor::sessions;
@@ -107,7 +107,7 @@ impl Recheck {
             queue: 64,
             per_sender: 64,
             name: "authentik-check",
-            spawn: worker::spawn,
+            spawn: threads::spawn,
         };
         Self {
             pool: Pool::start(settings, move || wakeup.signal()),

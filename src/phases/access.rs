@@ -30,7 +30,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(Flow::Suspended); // the client's socket woke us, not the answer
     }
     #[cfg(feature = "suspend-all")]
-    if let Some(flow) = crate::authentik::worker::suspend_once(r)? {
+    if let Some(flow) = crate::testing::round_trip::suspend_once(r)? {
         return Ok(flow);
     }
     #[cfg(feature = "suspend-all")]

@@ -7,9 +7,8 @@ use gate::reason::Reason;
 use gate::status::Status;
 use gate::store::Key;
 
-use crate::authentik::single_flight::Scout;
-use crate::authentik::worker::Answer;
-use crate::endpoints::flights::Place;
+use crate::authentik::lease::Scout;
+use crate::endpoints::exchange::{Exchanged, Share};
 use crate::endpoints::renewal::Renewal;
 use crate::visitor::providers::{OfForwarded, OfHost};
 
@@ -22,8 +21,8 @@ pub(crate) struct RequestState {
     pub(crate) headers_set: Cell<bool>,
     /// How the request was decided.
     pub(crate) decided: Cell<Decided>,
-    /// What a thread answered to this request's question.
-    pub(crate) answer: RefCell<Option<Box<Answer>>>,
+    /// What came of this request's exchange.
+    pub(crate) exchanged: RefCell<Option<Box<Exchanged>>>,
     /// authentik has changed since this sign-in began, it seems.
     pub(crate) renewal: RefCell<Option<Box<Renewal>>>,
     /// The provider whose visitor was signed out.
@@ -43,8 +42,8 @@ pub(crate) struct RequestState {
     pub(crate) waits_since: Cell<Option<u64>>,
     /// Set while it looks for all that wait for the same.
     pub(crate) scout: Cell<Option<Box<Scout>>>,
-    /// Set while a question of this request alone is under way.
-    pub(crate) question: RefCell<Option<Place>>,
+    /// Set while its exchange is under way.
+    pub(crate) exchange: RefCell<Option<Share>>,
     /// It has been through thread and wake-up.
     #[cfg(feature = "suspend-all")]
     pub(crate) was_suspended: Cell<bool>,

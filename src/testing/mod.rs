@@ -4,3 +4,5 @@
 pub(crate) mod bench;
 #[cfg(feature = "suspend-all")]
 pub(crate) mod defect;
+#[cfg(feature = "suspend-all")]
+pub(crate) mod round_trip;

@@ -8,17 +8,14 @@ use gate::identity::{Rendered, SessionView, provider_of};
 use gate::provider::{Provider, ProviderKey};
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::{Inserted, Key, Owner, Record, kind};
+use gate::store::{Key, Owner, Record, kind};
 use gate::time::UnixTime;
 use gate::token::Ended;
-use nginx::lifecycle::uptime;
 use ring::digest;
 
-use crate::ngx::log::{self, Level};
+use super::random::random;
+use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, kept, now};
-
-/// A zone this full is worth a warning, in percent.
-const WARN_AT: u32 = 80;
 
 /// Keeps the `Cookie` headers as they came. Says whether there is any.
 pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
@@ -115,26 +112,6 @@ fn note_usual(length: usize) {
     USUAL.set(length.max(usual - usual.saturating_sub(length) / 16).min(MOST_USUAL));
 }
 
-/// Copies a record to the desk, which grows if need be, outside of the lock. Its length, or `None`.
-pub(crate) fn copy_out(zone: Zone, key: &Key, desk: &mut Vec<u8>) -> Option<usize> {
-    for _ in 0..3 {
-        let time = now();
-        let length = zone.with(|table| {
-            let found = table.find(key, time)?;
-            let length = found.len();
-            match desk.get_mut(..length) {
-                Some(room) => found.copy_into(room).then_some(length),
-                None => Some(length),
-            }
-        })??;
-        if length <= desk.len() {
-            return Some(length);
-        }
-        desk.resize(length, 0);
-    }
-    None
-}
-
 /// Stores the session of a completed sign-in in place of those the browser had, under a new id.
 pub(crate) fn open(
     r: &Request<'_>,
@@ -142,7 +119,7 @@ pub(crate) fn open(
     rendered: &Rendered,
 ) -> Result<SessionId, Reason> {
     let zone = r.main_conf().zone().ok_or(Reason::Internal)?;
-    let id = SessionId::from_entropy(crate::authentik::worker::random().ok_or(Reason::Internal)?);
+    let id = SessionId::from_entropy(random().ok_or(Reason::Internal)?);
     let owner = owner_of(rendered.record.expose());
     let key = id.zone_key(&provider.key);
     let record = Record::new(key, owner, kind::SESSION, rendered.expires, rendered.record.expose())
@@ -254,34 +231,4 @@ fn owner_hash(label: &[u8], value: &[u8]) -> [u8; 16] {
         hash.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
     }
     hash
-}
-
-/// Puts a record into the zone: whether it is there now.
-pub(crate) fn put(zone: Zone, record: &Record<'_>, time: UnixTime) -> bool {
-    let inserted = zone.with(|table| table.insert(record, time)).and_then(Result::ok);
-    inserted.as_ref().map(warn_if_full).is_some()
-}
-
-/// To be called after each insertion, whatever it was of.
-pub(crate) fn warn_if_full(inserted: &Inserted) {
-    thread_local! {
-        // By the clock that nobody sets.
-        static AGAIN: Cell<u64> = const { Cell::new(0) };
-    }
-    const PAUSE: u64 = 60;
-    let percent = inserted.fill.percent();
-    if percent < WARN_AT || uptime() < AGAIN.get() {
-        return;
-    }
-    AGAIN.set(uptime() + PAUSE);
-    let records = inserted.fill.records;
-    let evicted =
-        if inserted.evicted_sessions > 0 { ", sessions in use are being evicted" } else { "" };
-    log::cycle(
-        Level::Warn,
-        format_args!(
-            "the zone is {percent} % full ({records} records{evicted}); enlarge \
-             authentik_shared_zone"
-        ),
-    );
 }

@@ -1,11 +1,15 @@
 //! Expired records go in time, also when nobody comes, and what was in them goes with them.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use crate::ngx::{Zone, now};
+use nginx::lifecycle::worker_number;
+use nginx::ticker::Ticker;
+
+use crate::ngx::{Authentik, Zone, now};
 
 /// How often the zone is swept.
-pub(crate) const EVERY: Duration = Duration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(5);
 
 /// So many times until it was swept from end to end: once a minute, if it is not larger than 50 MB.
 const STEPS: u32 = 12;
@@ -15,8 +19,24 @@ const AT_ONCE: u32 = 128;
 /// Blocks of one step at most, so that it never takes more than a few milliseconds.
 const AT_MOST: u32 = 8192;
 
+thread_local! {
+    // Used on the event-loop thread only.
+    static TICKER: RefCell<Option<Ticker>> = const { RefCell::new(None) };
+}
+
+/// Called once per worker process. One worker sweeps.
+pub(crate) fn start() {
+    TICKER.set((worker_number() == 0).then(|| Ticker::start::<Authentik>(EVERY, step)));
+}
+
+/// Called when the worker exits.
+pub(crate) fn stop() {
+    TICKER.take();
+}
+
 /// Takes a step.
-pub(crate) fn step(zone: Zone) {
+fn step() {
+    let Some(zone) = Zone::of_worker() else { return };
     let time = now();
     let blocks = zone.with(|table| table.fill().blocks_total).unwrap_or(0);
     let due = (blocks / STEPS).clamp(AT_ONCE, AT_MOST);

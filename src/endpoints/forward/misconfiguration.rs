@@ -1,14 +1,16 @@
 //! Tells authentik's administrators that a proxy that asks does not say which page its visitor wants, as
 //! upstream does (authentik-outpost.md §1.8).
 
+use authentik_io::pool::Cancel;
 use gate::forward::{ForwardFlaw, FrontEnd};
 use gate::outpost::Misconfiguration;
 use gate::store::Key;
 use ring::digest;
 
-use crate::authentik::{single_flight, worker};
+use crate::authentik::lease;
+use crate::authentik::threads::{Errand, Line};
 use crate::ngx::Request;
-use crate::ngx::log::printable;
+use crate::ngx::log::{self, Level, printable};
 use crate::outpost;
 use crate::visitor::providers;
 
@@ -21,7 +23,7 @@ pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
     let Some(directory) = outpost::directory().filter(|_| Misconfiguration::is_one(flaw)) else {
         return;
     };
-    if !single_flight::take(zone, key(), ONCE_IN) {
+    if !lease::take(zone, key(), ONCE_IN) {
         return;
     }
     let provider = providers::asked(r, &directory);
@@ -35,10 +37,26 @@ pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
     };
     let Some(request) = conf.settings.report(event.to_json(r.headers())) else { return };
     let trust = conf.settings.trust.clone();
-    worker::report(move |client, deadline| match client.fetch(&request, &trust, deadline) {
-        Ok(response) if matches!(response.status, 200..300) => Ok(()),
-        Ok(response) => Err(format!("authentik answered {}", response.status)),
-        Err(error) => Err(error.to_string()),
+    // Where credentials are checked: sign-ins are not to wait for it. If it is not taken it is not told.
+    let errand = Errand {
+        line: Line::Credentials,
+        provider: None,
+        sender: None,
+        ticket: None,
+        cancel: Cancel::default(),
+    };
+    errand.hand_over(move |client, deadline| {
+        let told = match client.fetch(&request, &trust, deadline) {
+            Ok(response) if matches!(response.status, 200..300) => Ok(()),
+            Ok(response) => Err(format!("authentik answered {}", response.status)),
+            Err(error) => Err(error.to_string()),
+        };
+        Box::new(move || {
+            if let Err(why) = told {
+                let what = "authentik was not told of a misconfiguration";
+                log::cycle(Level::Info, format_args!("{what}: {why}"));
+            }
+        })
     });
 }
 

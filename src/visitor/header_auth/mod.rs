@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authentik_io::client::Client;
+use authentik_io::pool::Cancel;
 use gate::credentials::{Credentials, zone_key};
 use gate::decision::Visitor;
 use gate::identity::{BasicAttributes, Rendered, SessionView, render};
@@ -22,11 +23,11 @@ use gate::token::{Expected, Keys, verify};
 use nginx::lifecycle::uptime;
 
 use crate::authentik::core_server::{self, Cause, Unknown};
-use crate::authentik::single_flight::{self, LEASE};
-use crate::authentik::worker;
+use crate::authentik::lease::{self, LEASE};
+use crate::authentik::threads::{Errand, Line};
 use crate::endpoints::renewal;
 use crate::ngx::log::{self, Level};
-use crate::ngx::{Fault, Request, Zone, kept, now, sender};
+use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
 use crate::visitor::sessions;
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
@@ -36,7 +37,7 @@ const NO_KEPT: u64 = 10;
 /// How long authentik's absence is believed, in seconds: between one and two.
 const AWAY_KEPT: u64 = 2;
 /// What a thread brings back.
-pub(crate) struct Judged {
+struct Judged {
     sender: Option<u64>,
     answer: Key,
     lease: Key,
@@ -72,7 +73,7 @@ pub(crate) fn identify<'r>(
     };
     let known = known(r, provider, &presented.answer, Some(&presented.credentials))?;
     if known.is_some() {
-        single_flight::found(r, || presented.lease);
+        lease::found(r, || presented.lease);
     }
     Ok(known.unwrap_or(Visitor::Unverified))
 }
@@ -100,12 +101,12 @@ pub(crate) fn ask<'r>(
         // It was our own question, and its answer did not get into the zone.
         return Ok(Some(Reason::CoreTimeout));
     }
-    if single_flight::has_waited_enough(r)? {
+    if lease::has_waited_enough(r)? {
         return Ok(Some(Reason::CoreTimeout));
     }
     let Presented { zone, lease, .. } = presented;
-    if !single_flight::take_for_stranger(zone, lease, sender::network(r), LEASE) {
-        single_flight::wait(r, lease)?;
+    if !lease::take_for_stranger(zone, lease, sender::network(r), LEASE) {
+        lease::wait(r, lease)?;
         return Ok(None);
     }
     put_question(r, provider, presented)
@@ -158,14 +159,24 @@ fn put_question(
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let (subject, time, sender) = (Arc::clone(provider), now(), sender::network(r));
-    let taken =
-        worker::check_credentials(ticket, sender, &provider.key, move |client, deadline| {
-            let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };
-            let result = judge.all(client, &credentials, deadline);
-            Judged { sender, answer, lease, provider: subject, result }
-        });
+    let errand = Errand {
+        line: Line::Credentials,
+        provider: Some(&provider.key),
+        sender,
+        ticket: Some(ticket),
+        cancel: Cancel::default(),
+    };
+    let taken = errand.hand_over(move |client, deadline| {
+        let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };
+        let result = judge.all(client, &credentials, deadline);
+        let judged = Judged { sender, answer, lease, provider: subject, result };
+        Box::new(move || {
+            publish(judged);
+            ngx::wake(ticket, |_| {});
+        })
+    });
     if taken {
-        single_flight::lead(r, lease)?;
+        lease::lead(r, lease)?;
         r.state()?.asked_credentials.set(true);
         return Ok(None);
     }
@@ -229,13 +240,13 @@ impl Judge<'_> {
 }
 
 /// Puts what authentik said where every worker finds it. On the event loop.
-pub(crate) fn publish(judged: Judged) {
+fn publish(judged: Judged) {
     let Judged { sender, answer, lease, provider, result } = judged;
-    let Some(zone) = worker::zone() else { return };
+    let Some(zone) = Zone::of_worker() else { return };
     let (time, clock) = (now(), uptime());
     let put = |record: Result<Record<'_>, TooBig>| {
         if let Ok(record) = record {
-            sessions::put(zone, &record, time);
+            zone.put(&record, time);
         }
     };
     match result {
@@ -268,7 +279,7 @@ pub(crate) fn publish(judged: Judged) {
     }
     // Last: who waits for it looks for the answer, and asks again where there is none.
     zone.with(|table| table.remove(&lease));
-    single_flight::answered(&lease);
+    lease::answered(&lease);
 }
 
 fn reason_of(code: &[u8]) -> Reason {

@@ -12,8 +12,9 @@ use gate::sender::Sender;
 use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
 use gate::time::UnixTime;
 
-use crate::authentik::worker;
+use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, now, sender};
+use crate::visitor::random::random;
 use crate::visitor::sessions;
 
 /// What authentik said, as the zone has it.
@@ -57,7 +58,7 @@ fn id_of(
     let time = now();
     let name = zone_key(provider, b"session", answer.credentials);
     let known = zone.with(|table| salt_of(table, &name, time))?;
-    let salt = known.or_else(worker::random)?;
+    let salt = known.or_else(random)?;
     let id = session_id(provider, answer.credentials, &salt);
     let key = id.zone_key(&provider.key);
     let is_there = || zone.with(|table| table.find(&key, time).is_some());
@@ -76,7 +77,7 @@ fn id_of(
         table.insert(&session, time).map(Some)
     };
     let inserted = zone.with(begin)?.ok()??;
-    sessions::warn_if_full(&inserted);
+    warn_if_full(&inserted);
     Some(id)
 }
 

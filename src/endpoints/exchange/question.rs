@@ -11,22 +11,22 @@ use gate::secret::Secret;
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
-use crate::authentik::worker::Answer;
+use super::Exchanged;
 
 /// All that is needed away from the request.
-pub(super) struct Exchange {
-    pub(super) provider: Arc<Provider>,
-    pub(super) endpoints: Endpoints,
-    pub(super) keys: Keys,
-    pub(super) code: Secret,
-    pub(super) verifier: Secret,
-    pub(super) nonce: Secret,
-    pub(super) time: UnixTime,
+pub(in crate::endpoints) struct Exchange {
+    pub(in crate::endpoints) provider: Arc<Provider>,
+    pub(in crate::endpoints) endpoints: Endpoints,
+    pub(in crate::endpoints) keys: Keys,
+    pub(in crate::endpoints) code: Secret,
+    pub(in crate::endpoints) verifier: Secret,
+    pub(in crate::endpoints) nonce: Secret,
+    pub(in crate::endpoints) time: UnixTime,
 }
 
 impl Exchange {
     /// Asks authentik who has signed in, and verifies what it says.
-    pub(super) fn carry_out(self, client: &Client, deadline: Instant) -> Answer {
+    pub(in crate::endpoints) fn carry_out(self, client: &Client, deadline: Instant) -> Exchanged {
         let Self { provider, endpoints, keys, code, verifier, nonce, time } = self;
         let question = Question::ExchangeCode { code, verifier };
         let tokens = question.to_http(&provider, Some(&endpoints)).and_then(|request| {
@@ -35,20 +35,20 @@ impl Exchange {
         });
         match tokens {
             Ok(question::Answer::Tokens(tokens)) => judge(&provider, tokens, &nonce, &keys, time),
-            Ok(_) => Answer::Lost,
-            Err(error) => Answer::Failed(error),
+            Ok(_) => Exchanged::Lost,
+            Err(error) => Exchanged::Failed(error),
         }
     }
 }
 
 /// What the tokens prove, if the key is at hand.
-pub(super) fn judge(
+pub(in crate::endpoints) fn judge(
     provider: &Provider,
     tokens: Tokens,
     nonce: &Secret,
     keys: &Keys,
     time: UnixTime,
-) -> Answer {
+) -> Exchanged {
     // Always expected: an unreadable nonce of ours matches none.
     let expected = Expected::of(provider, Some(nonce.expose_str().unwrap_or_default()));
     let token = tokens.access_token.expose();
@@ -56,9 +56,9 @@ pub(super) fn judge(
         Ok(claims) => {
             let basic = provider.basic_auth.as_ref();
             let basic = basic.map(|(user, password)| BasicAttributes { user, password });
-            Answer::SignedIn(render(&claims, provider, token, basic))
+            Exchanged::SignedIn(render(&claims, provider, token, basic))
         }
-        Err(flaw) if flaw.is_about_keys() => Answer::OtherKeys(tokens, flaw),
-        Err(flaw) => Answer::Failed(CoreError::from(flaw)),
+        Err(flaw) if flaw.is_about_keys() => Exchanged::OtherKeys(tokens, flaw),
+        Err(flaw) => Exchanged::Failed(CoreError::from(flaw)),
     }
 }

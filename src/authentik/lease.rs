@@ -9,13 +9,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use gate::store::{Key, Owner, Record, TooBig, kind, lease};
+use gate::store::{self, Key, Owner, Record, TooBig, kind};
 use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
 
-use crate::authentik::worker;
+use super::threads;
+use crate::ngx::zone::warn_if_full;
 use crate::ngx::{self, Fault, Request, Zone, now};
-use crate::visitor::sessions;
 
 /// How long one question may take until another worker may ask, in seconds.
 pub(crate) const LEASE: u64 = 12;
@@ -58,7 +58,7 @@ thread_local! {
 /// Takes what only one may have, for `life` seconds. `false`: somebody has it.
 pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
     let (clock, expires) = (uptime(), now().plus(life));
-    let end = lease::payload(clock, life);
+    let end = store::lease::payload(clock, life);
     let lease = Record::new(key, Owner::NOBODY, kind::LEASE, expires, &end);
     take_as(zone, lease, clock)
 }
@@ -66,7 +66,7 @@ pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
 /// The same for a question that a client without an account causes, whose sender it is.
 pub(crate) fn take_for_stranger(zone: Zone, key: Key, sender: Option<u64>, life: u64) -> bool {
     let (clock, expires) = (uptime(), now().plus(life));
-    let end = lease::payload(clock, life);
+    let end = store::lease::payload(clock, life);
     take_as(zone, Record::of_stranger(key, sender, expires, &end), clock)
 }
 
@@ -74,7 +74,7 @@ fn take_as(zone: Zone, lease: Result<Record<'_>, TooBig>, clock: u64) -> bool {
     let Ok(lease) = lease else { return false };
     let taken = zone.with(|table| table.take_lease(&lease, now(), clock));
     let Some(Ok(Some(inserted))) = taken else { return false };
-    sessions::warn_if_full(&inserted);
+    warn_if_full(&inserted);
     true
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn answered(lease: &Key) {
     let queue = QUEUES.with_borrow_mut(|queues| queues.remove(lease));
     if let Some(queue) = queue.filter(|queue| !queue.sleepers.is_empty()) {
         NEXT.with_borrow_mut(|next| next.awake.extend(queue.sleepers));
-        worker::come_round();
+        threads::come_round();
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn deliver() {
         ngx::wake(ticket, |_| {});
     }
     if NEXT.with_borrow(|next| !next.awake.is_empty()) {
-        worker::come_round();
+        threads::come_round();
     }
 }
 
@@ -188,7 +188,7 @@ impl Drop for Scout {
             }
             queue.scout = None;
             NEXT.with_borrow_mut(|next| next.scoutless.push(self.lease));
-            worker::come_round();
+            threads::come_round();
         });
     }
 }

@@ -1,0 +1,239 @@
+//! Sign-ins that authentik is being asked about, each once at a time in a worker.
+//!
+//! A code can be exchanged once. Who clicks twice or reloads sends the same callback again and gives
+//! the first one up: so the last request gets the answer. And replaying one callback fills no queue.
+
+mod question;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Instant;
+
+use authentik_io::client::Client;
+use authentik_io::pool::Cancel;
+use gate::http::TransportError;
+use gate::identity::Rendered;
+use gate::provider::ProviderKey;
+use gate::question::{CoreError, Tokens};
+use gate::reason::Reason;
+use gate::secret::Secret;
+use gate::token::TokenFlaw;
+use nginx::suspend::Ticket;
+use ring::digest;
+
+pub(super) use self::question::{Exchange, judge};
+use crate::authentik::threads::{self, Errand, Line, Lost, PATIENCE};
+use crate::ngx::{self, Fault, Request, sender};
+
+/// One question, named by the ticket of the request that put it.
+struct Pending {
+    sign_in: SignIn,
+    /// The request that gets the answer.
+    waiter: Ticket,
+    cancel: Cancel,
+}
+
+/// Which sign-in a callback is of. Its state was opened: it belongs to the browser that sends it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SignIn {
+    state: [u8; 32],
+    code: [u8; 32],
+}
+
+/// The part of a request in a question. Dropped with the request: if nobody else waits, the question
+/// is not put any more.
+pub(crate) struct Share {
+    job: Ticket,
+    waiter: Ticket,
+}
+
+/// What became of an exchange.
+pub(crate) enum Exchanged {
+    /// A sign-in: the session to store.
+    SignedIn(Rendered),
+    /// Tokens came, but they are not signed with what is known of the provider's keys.
+    OtherKeys(Tokens, TokenFlaw),
+    /// There is none.
+    Failed(CoreError),
+    /// Another request of the same sign-in gets it.
+    Superseded,
+    /// The thread panicked.
+    Lost,
+    /// Of a test: nothing was asked.
+    #[cfg(feature = "suspend-all")]
+    Nothing,
+}
+
+/// Where a request stands with its exchange.
+pub(crate) enum Progress {
+    /// It has asked nothing yet.
+    NotAsked,
+    /// This came back.
+    Done(Exchanged),
+    /// Nothing came back in time.
+    TimedOut,
+}
+
+/// Whether a question was taken.
+pub(crate) enum Put {
+    /// The request waits for the answer.
+    Waiting,
+    /// It was not, and this is why.
+    Refused(Reason),
+}
+
+/// What a callback finds.
+enum Found {
+    /// Nobody asks about this sign-in.
+    Nothing,
+    /// Somebody asked, and this request gets the answer now. The other one shall be told.
+    TakenOver { share: Share, former: Ticket },
+    /// Somebody asks with another code.
+    Busy,
+}
+
+thread_local! {
+    // Used on the event-loop thread only.
+    static PENDING: RefCell<HashMap<Ticket, Pending>> = RefCell::default();
+    /// Requests whose question another one has taken over, until the next turn of the loop.
+    static DISPLACED: RefCell<Vec<Ticket>> = RefCell::default();
+}
+
+impl SignIn {
+    pub(crate) fn new(state: &[u8], code: &Secret) -> Self {
+        let hash = |bytes| {
+            let mut hash = [0; 32];
+            let digest = digest::digest(&digest::SHA256, bytes);
+            hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+            hash
+        };
+        Self { state: hash(state), code: hash(code.expose()) }
+    }
+}
+
+/// Hands a question of this request to a thread and lets the request wait. If authentik is being
+/// asked about this sign-in already, it waits for that answer in place of the request before it.
+pub(super) fn ask(
+    r: &mut Request<'_>,
+    provider: &ProviderKey,
+    sign_in: SignIn,
+    work: impl FnOnce(&Client, Instant) -> Exchanged + Send + 'static,
+) -> Result<Put, Fault> {
+    let state = r.state()?;
+    state.exchanged.take();
+    let ticket = r.suspend(PATIENCE)?;
+    match take_over(sign_in, ticket) {
+        Found::Nothing => {}
+        Found::TakenOver { share, former } => {
+            state.exchange.replace(Some(share));
+            // Told on the next turn of the loop: the phases of this request are running.
+            DISPLACED.with_borrow_mut(|displaced| displaced.push(former));
+            threads::come_round();
+            return Ok(Put::Waiting);
+        }
+        Found::Busy => {
+            r.resume_now();
+            return Ok(Put::Refused(Reason::Superseded));
+        }
+    }
+    let cancel = Cancel::default();
+    let errand = Errand {
+        line: Line::SignIns,
+        provider: Some(provider),
+        sender: sender::network(r),
+        ticket: Some(ticket),
+        cancel: cancel.clone(),
+    };
+    let taken = errand.hand_over(move |client, deadline| {
+        let exchanged = work(client, deadline);
+        Box::new(move || wake(waiter_of(ticket), exchanged))
+    });
+    if taken {
+        state.exchange.replace(Some(begin(sign_in, ticket, cancel)));
+        return Ok(Put::Waiting);
+    }
+    r.resume_now();
+    Ok(Put::Refused(Reason::Overloaded))
+}
+
+/// What came of [`ask`]; an answer is given out once.
+pub(super) fn progress(r: &Request<'_>) -> Result<Progress, Fault> {
+    let state = r.state()?;
+    if let Some(exchanged) = state.exchanged.take() {
+        state.exchange.take();
+        return Ok(Progress::Done(*exchanged));
+    }
+    Ok(match state.exchange.take() {
+        Some(_) => Progress::TimedOut,
+        None => Progress::NotAsked,
+    })
+}
+
+/// Tells those whose question another one has taken over. On the event loop.
+pub(crate) fn deliver() {
+    for ticket in DISPLACED.take() {
+        wake(ticket, Exchanged::Superseded);
+    }
+}
+
+/// A thread brings nothing, whatever it was asked: the request that waits goes on. On the event loop.
+pub(crate) fn lost(job: Ticket, why: Lost) {
+    let exchanged = match why {
+        Lost::Overloaded => overloaded(),
+        Lost::Panicked => Exchanged::Lost,
+    };
+    wake(waiter_of(job), exchanged);
+}
+
+pub(crate) fn wake(ticket: Ticket, exchanged: Exchanged) {
+    ngx::wake(ticket, |state| {
+        state.exchanged.replace(Some(Box::new(exchanged)));
+    });
+}
+
+fn overloaded() -> Exchanged {
+    Exchanged::Failed(CoreError::Unreachable(TransportError::Overloaded))
+}
+
+/// Lets a waiting request take over what was asked about its sign-in.
+fn take_over(sign_in: SignIn, waiter: Ticket) -> Found {
+    PENDING.with_borrow_mut(|pending| {
+        let mut pending = pending.iter_mut();
+        let Some((job, exchange)) = pending.find(|(_, one)| one.sign_in.state == sign_in.state)
+        else {
+            return Found::Nothing;
+        };
+        if exchange.sign_in != sign_in {
+            return Found::Busy;
+        }
+        let former = std::mem::replace(&mut exchange.waiter, waiter);
+        Found::TakenOver { share: Share { job: *job, waiter }, former }
+    })
+}
+
+/// A thread has been given the question of this request.
+fn begin(sign_in: SignIn, waiter: Ticket, cancel: Cancel) -> Share {
+    let exchange = Pending { sign_in, waiter, cancel };
+    PENDING.with_borrow_mut(|pending| pending.insert(waiter, exchange));
+    Share { job: waiter, waiter }
+}
+
+/// A question has come back: the request that gets the answer.
+fn waiter_of(job: Ticket) -> Ticket {
+    let exchange = PENDING.with_borrow_mut(|pending| pending.remove(&job));
+    exchange.map_or(job, |exchange| exchange.waiter)
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // Fails at the end of the process only.
+        let _ = PENDING.try_with(|pending| {
+            let mut pending = pending.borrow_mut();
+            let exchange = pending.get(&self.job).filter(|exchange| exchange.waiter == self.waiter);
+            // What a thread has begun goes on, and may be taken over: the code is used up.
+            if exchange.is_some_and(|exchange| exchange.cancel.cancel()) {
+                pending.remove(&self.job);
+            }
+        });
+    }
+}

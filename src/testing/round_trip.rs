@@ -1,0 +1,33 @@
+//! For foreign test suites: a way to a thread and back for any request.
+
+use authentik_io::pool::Cancel;
+use gate::provider::ProviderKey;
+
+use crate::authentik::threads::{Errand, Line, PATIENCE};
+use crate::endpoints::exchange::{self, Exchanged};
+use crate::ngx::{Fault, Flow, Request};
+
+/// Sends the request through a thread and back once, whatever it is.
+pub(crate) fn suspend_once(r: &mut Request<'_>) -> Result<Option<Flow>, Fault> {
+    let state = r.state()?;
+    if state.was_suspended.replace(true) {
+        state.exchanged.take();
+        state.exchange.take();
+        return Ok(None);
+    }
+    let ticket = r.suspend(PATIENCE)?;
+    // One after the other for some of them.
+    let key = ProviderKey([(ticket.0 % 7) as u8; 16]);
+    let errand = Errand {
+        line: Line::SignIns,
+        provider: Some(&key),
+        sender: None,
+        ticket: Some(ticket),
+        cancel: Cancel::default(),
+    };
+    if errand.hand_over(move |_, _| Box::new(move || exchange::wake(ticket, Exchanged::Nothing))) {
+        return Ok(Some(Flow::Suspended));
+    }
+    r.resume_now();
+    Err(Fault::Nginx("a thread"))
+}
