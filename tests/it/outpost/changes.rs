@@ -188,3 +188,30 @@ fn what_is_typed_in_authentik_writes_no_line_of_the_log() {
     let lines = site.error_log().lines_with("forged");
     assert!(lines.iter().all(|line| line.contains("authentik: outpost: provider")), "{lines:#?}");
 }
+
+#[test]
+fn a_scope_that_headers_need_and_authentik_does_not_send_is_named_once_for_each_change() {
+    let site = started(connected());
+    let said = "provider \"wiki-proxy\": its scopes leave out";
+    let lines = || site.error_log().lines_with(said);
+    let set = |scopes: &[&str], pattern: &str| {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        site.sso.update_provider("wiki", |wiki| {
+            wiki.scopes = scopes;
+            pattern.clone_into(&mut wiki.proxy.skip_path_regex);
+        });
+    };
+    assert_eq!(lines(), [""; 0]);
+    set(&["openid", "profile", "email", "entitlements"], "");
+    eventually("it is named", || lines().len() == 1);
+    assert!(lines()[0].contains("[warn]") && lines()[0].contains("\"ak_proxy\""), "{:?}", lines());
+
+    // Another change of the same provider, which still lacks it; then one more is left out.
+    let request = site.get("/public/page");
+    set(&["openid", "profile", "email", "entitlements"], "^/public/");
+    eventually("the change is live", || all_workers_say(&site, &request, 200));
+    assert_eq!(lines().len(), 1);
+    set(&["openid", "email", "entitlements"], "^/public/");
+    eventually("the other is named", || lines().len() == 2);
+    assert!(lines()[1].contains("\"profile\": every sign-in is refused"), "{:?}", lines());
+}

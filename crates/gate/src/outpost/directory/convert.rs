@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::ProviderConfig;
 use crate::paths::{Library, UnauthPaths};
-use crate::provider::{GivenEndpoints, Mode, Provider, SameSite, Settings, Trust};
+use crate::provider::{GivenEndpoints, Mode, Provider, SameSite, Settings, Trust, left_out};
 
 /// A provider that is ready, and what was left out of it.
 #[derive(Debug)]
@@ -54,6 +54,12 @@ pub(super) fn convert(
     if provider.mode == Mode::Proxy && is_tls && !config.internal_host_ssl_validation {
         let what = "nginx verifies its internal host as proxy_ssl_verify says: write it off there";
         remarks.push(what.to_owned());
+    }
+    for (scope, consequence) in left_out(&provider.scope) {
+        remarks.push(format!(
+            "its scopes leave out \"{scope}\": {consequence}; select that scope mapping in the provider's \
+             advanced protocol settings, unless another one has its claims"
+        ));
     }
     Ok(Converted { provider: Arc::new(provider), remarks })
 }

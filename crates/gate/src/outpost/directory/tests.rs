@@ -154,12 +154,18 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
         },
         ProviderConfig { skip_path_regex: ".*".into(), ..config("open", "https://open.example") },
         ProviderConfig {
+            scopes_to_request: ["openid", "email", "entitlements", "ak_proxy"]
+                .map(Into::into)
+                .into(),
+            ..config("scope", "https://scope.example")
+        },
+        ProviderConfig {
             external_host: "https://first.corp.example".into(),
             ..domain("first", "corp.example")
         },
         domain("second", "corp.example"),
     ]);
-    assert_eq!(directory.len(), 7);
+    assert_eq!(directory.len(), 8);
     assert_eq!(directory.find(b"any.corp.example", None, || None).unwrap().name, "second");
     assert_eq!(directory.find(b"first.corp.example", None, || None).unwrap().name, "first");
     assert_eq!(
@@ -179,8 +185,9 @@ fn what_cannot_be_used_is_named_and_the_others_load() {
     told("good", "is used: \"twin\"");
     told("tls", "proxy_ssl_verify");
     told("open", "open every path");
+    told("scope", "leave out \"profile\": every sign-in is refused");
     told("first", "corp.example too and is used for its hosts: \"second\"");
-    assert_eq!(skipped.len(), 8, "each is said once: {skipped:?}");
+    assert_eq!(skipped.len(), 9, "each is said once: {skipped:?}");
 }
 
 #[test]
