@@ -111,10 +111,16 @@ impl Endpoints {
 }
 
 fn other_issuer(found: &str, expected: &str) -> CoreError {
-    let found = loggable(found, 256);
+    let (found, expected) = (loggable(found, 256), loggable(expected, 256));
+    let plain = expected.strip_prefix("https:").is_some_and(|rest| found == format!("http:{rest}"));
+    let cure = match plain {
+        true => "the proxy in front of authentik does not tell it: write there proxy_set_header \
+                 X-Forwarded-Proto $scheme;"
+            .to_owned(),
+        false => format!("write issuer {found};"),
+    };
     CoreError::Misconfigured(format!(
-        "issuer: \"{}\" is configured, but authentik answers as \"{found}\"; write issuer {found};",
-        loggable(expected, 256)
+        "issuer: \"{expected}\" is configured, but authentik answers as \"{found}\"; {cure}"
     ))
 }
 

@@ -73,6 +73,14 @@ fn another_issuer_is_refused_with_both_names_and_the_cure() {
          http://127.0.0.1:9100/application/o/app-rs256/;"
     );
     assert_eq!(error.cure(), Cure::Administrator);
+
+    // Only the scheme differs: authentik does not know that its visitors come by https.
+    let issuer = "https://h/application/o/wiki/";
+    let provider =
+        Provider::new(Settings { issuer: issuer.into(), ..settings("p-proxy") }).unwrap();
+    let document = json!({ "issuer": "http://h/application/o/wiki/" }).to_string();
+    let error = Endpoints::parse(document.as_bytes(), &provider).unwrap_err().to_string();
+    assert!(error.ends_with("write there proxy_set_header X-Forwarded-Proto $scheme;"), "{error}");
 }
 
 #[test]
