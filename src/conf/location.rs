@@ -13,6 +13,7 @@ use super::needs::{self, Needs};
 use super::outpost_endpoint::{self, AskedBy};
 use super::protection::{
     Choice, Protection, protect, warn_of_answer, warn_of_pass, warn_of_recipe,
+    warn_of_rules_that_strangers_pass,
 };
 use super::status::StatusPage;
 use super::{duplicate, duplicate_list, unauth_paths};
@@ -41,6 +42,8 @@ pub(crate) struct LocationConf {
     auth_request: Option<String>,
     /// `pass` under `satisfy any`.
     passes_any: bool,
+    /// `pass` beside `authentik_require`.
+    passes_rules: bool,
 }
 
 impl LocationConf {
@@ -113,11 +116,13 @@ pub(crate) fn merge(
         protection,
         auth_request,
         passes_any,
+        passes_rules,
     } = child;
     if let Some(page) = status {
         page.answers_alone(cf)?;
     }
     let said_here = provider.is_some();
+    let answer_said_here = unauthenticated.is_some();
     inherit(provider, &parent.provider);
     inherit(unauth_paths, &parent.unauth_paths);
     inherit(unauthenticated, &parent.unauthenticated);
@@ -141,6 +146,9 @@ pub(crate) fn merge(
              authentik_provider NAME; in {require}"
         )));
     }
+    if let (Some(asked_by), true) = (&*asked_by, answer_said_here) {
+        outpost_endpoint::warn_of_answer(asked_by, cf);
+    }
     if let Some(asked_by) = asked_by {
         outpost_endpoint::check(asked_by, protection, cf)?;
         cf.server_conf().asked_by_proxies = true;
@@ -151,8 +159,12 @@ pub(crate) fn merge(
         if let Some(asked) = asked.filter(|_| said_here || asks_itself) {
             warn_of_recipe(place, asked, cf);
         }
-        *passes_any =
-            *unauthenticated == Some(Unauthenticated::Pass) && cf.location_satisfies_any();
+        let passes = *unauthenticated == Some(Unauthenticated::Pass);
+        *passes_rules = passes && require.is_some();
+        if *passes_rules && !parent.passes_rules {
+            warn_of_rules_that_strangers_pass(place, cf);
+        }
+        *passes_any = passes && cf.location_satisfies_any();
         if *passes_any && !parent.passes_any {
             warn_of_pass(place, cf);
         }
@@ -282,6 +294,7 @@ pub(super) fn set_header_encoding(
         format!("authentik_header_encoding: \"{value}\" is not one of utf8, percent, latin1")
     })?;
     conf.header_encoding = Some(encoding);
+    conf.needs.say(needs::Directive::HeaderEncoding, cf);
     Ok(())
 }
 
@@ -292,7 +305,13 @@ pub(super) fn set_strip_cookie(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Re
 }
 
 pub(super) fn set_header_auth(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    set_flag("authentik_header_auth", &mut conf.header_auth, cf)
+    set_flag("authentik_header_auth", &mut conf.header_auth, cf)?;
+    let directive = match conf.header_auth {
+        Some(false) => needs::Directive::HeaderAuthOff,
+        Some(true) | None => needs::Directive::HeaderAuthOn,
+    };
+    conf.needs.say(directive, cf);
+    Ok(())
 }
 
 fn set_flag(

@@ -41,6 +41,8 @@ pub(crate) struct MainConf {
     zone_setting: Option<zone::Setting>,
     zone: Option<Zone>,
     live: Option<LiveZone>,
+    /// Some location is protected by the outpost's provider for the host.
+    uses_outpost: bool,
     /// `auth_request` of `http`.
     auth_request: Option<String>,
     /// Directives that need another one, until all was read.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::ServerConf;
+use super::{OutpostConf, ServerConf};
 use crate::ngx::{Conf, Mistake, Place};
 
 /// The directives, but for `authentik_require`, which is judged where it stands.
@@ -16,6 +16,9 @@ pub(super) enum Directive {
     Unauthenticated,
     IdentityHeaders,
     StripCookie,
+    HeaderEncoding,
+    HeaderAuthOn,
+    HeaderAuthOff,
 }
 
 /// One of them, in a server or a location.
@@ -27,7 +30,7 @@ pub(crate) struct Need {
 
 /// Those in force in a location, each as often as there are directives: once.
 #[derive(Default)]
-pub(super) struct Needs([Option<Arc<Need>>; 4]);
+pub(super) struct Needs([Option<Arc<Need>>; 7]);
 
 impl Needs {
     /// It was said here.
@@ -55,7 +58,11 @@ impl Needs {
     pub(super) fn settle(&self, protected: bool, server: &mut ServerConf) {
         for need in self.0.iter().flatten() {
             match need.directive {
-                Directive::UnauthPaths | Directive::Unauthenticated => {
+                Directive::UnauthPaths
+                | Directive::Unauthenticated
+                | Directive::HeaderEncoding
+                | Directive::HeaderAuthOn
+                | Directive::HeaderAuthOff => {
                     need.met.fetch_or(protected, Ordering::Relaxed);
                 }
                 Directive::IdentityHeaders | Directive::StripCookie => {
@@ -73,6 +80,7 @@ impl Needs {
 
 /// When all was read.
 pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    warn_of_outpost(cf);
     let needs = std::mem::take(&mut cf.main_conf().needs);
     let unmet = needs.iter().filter(|need| !need.met.load(Ordering::Relaxed));
     for Need { directive, place, .. } in unmet.map(|need| &**need) {
@@ -87,16 +95,47 @@ pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
                 "authentik_identity_headers: no part of this server is protected, so what clients \
                  send is not removed"
             }
+            Directive::HeaderAuthOn => {
+                "authentik_header_auth: nobody is asked who they are here, so no Authorization is \
+                 checked and everybody gets in"
+            }
+            // These open nothing.
             Directive::StripCookie => {
-                // Opens nothing: on such a server there are no sessions.
-                cf.warn_without_place(&format!(
-                    "authentik_strip_cookie: has no effect, since no part of this server is \
-                     protected; delete it, or add authentik_provider NAME; in {place}"
-                ));
+                warn(cf, "authentik_strip_cookie", "no part of this server is protected", place);
+                continue;
+            }
+            Directive::HeaderEncoding => {
+                warn(cf, "authentik_header_encoding", NOBODY_IS_ASKED, place);
+                continue;
+            }
+            Directive::HeaderAuthOff => {
+                warn(cf, "authentik_header_auth", NOBODY_IS_ASKED, place);
                 continue;
             }
         };
         return Err(Mistake::Said(format!("{said}; add authentik_provider NAME; in {place}")));
     }
     Ok(())
+}
+
+const NOBODY_IS_ASKED: &str = "nobody is asked who they are here";
+
+fn warn(cf: &Conf<'_>, directive: &str, why: &str, place: &Place) {
+    cf.warn_without_place(&format!(
+        "{directive}: has no effect, since {why}; delete it, or add authentik_provider NAME; in {place}"
+    ));
+}
+
+/// An outpost whose providers protect nothing: mostly the line in the server is missing.
+fn warn_of_outpost(cf: &mut Conf<'_>) {
+    let main = cf.main_conf();
+    let Some(OutpostConf { place, .. }) = main.outpost.as_ref().filter(|_| !main.uses_outpost)
+    else {
+        return;
+    };
+    let said = format!(
+        "authentik_outpost: protects nothing, since no server has authentik_provider auto; add it where \
+         visitors shall sign in, unless all that is wanted are certificates; in {place}"
+    );
+    cf.warn_without_place(&said);
 }

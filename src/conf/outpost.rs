@@ -16,7 +16,7 @@ pub(crate) struct OutpostConf {
     pub(crate) settings: OutpostSettings,
     /// Directory of the last good settings.
     pub(crate) state: Option<PathBuf>,
-    place: Place,
+    pub(super) place: Place,
 }
 
 /// Every key of the block.

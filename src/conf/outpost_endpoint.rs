@@ -53,6 +53,15 @@ pub(super) fn set_outpost_endpoint(
     Ok(())
 }
 
+/// Each kind of proxy is answered as it understands.
+pub(super) fn warn_of_answer(asked_by: &AskedBy, cf: &Conf<'_>) {
+    let place = &asked_by.place;
+    cf.warn_without_place(&format!(
+        "authentik_unauthenticated: has no effect beside authentik_outpost_endpoint, where each kind of \
+         proxy has an answer of its own; delete it, in {place}"
+    ));
+}
+
 /// What would let a request through without anybody having judged it.
 pub(super) fn check(
     asked_by: &AskedBy,

@@ -79,6 +79,7 @@ pub(super) fn protect<'c>(
         }
         Some(Choice::Auto { auto, place }) => {
             needs_outpost(place, cf)?;
+            cf.main_conf().uses_outpost = true;
             if cf.server_conf().auto.is_none() {
                 cf.server_conf().names = server_names(cf);
             }
@@ -159,6 +160,16 @@ pub(super) fn warn_of_pass(place: &Place, cf: &Conf<'_>) {
         "authentik_unauthenticated: {location} has \"pass\" under \"satisfy any\": about strangers it \
          has no opinion, so the other access directives alone decide, and without any they get in; \
          write auto to ask them to sign in; there in {place}"
+    ));
+}
+
+/// Who is signed in must meet the rules, and who is not gets in.
+pub(super) fn warn_of_rules_that_strangers_pass(place: &Place, cf: &Conf<'_>) {
+    let location = location_of(cf);
+    cf.warn_without_place(&format!(
+        "authentik_require: {location} has authentik_unauthenticated \"pass\" too, so strangers get in \
+         whom no rule names, and who is signed in gets in by signing out; write auto to ask them to sign \
+         in; there in {place}"
     ));
 }
 

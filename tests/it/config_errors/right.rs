@@ -51,6 +51,8 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          authentik_unauth_paths ^/public/;
          authentik_identity_headers Remote-User;
          authentik_strip_cookie off;
+         authentik_header_auth on;
+         authentik_header_encoding latin1;
          server { server_name not.protected; }
          server {
              authentik_unauthenticated redirect;

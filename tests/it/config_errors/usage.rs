@@ -199,6 +199,13 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "authentik_unauthenticated: nobody is asked who they are here, so everybody gets in",
     ),
     (
+        "credentials that nobody checks",
+        "%%WIKI%% server { location / {
+            authentik_header_auth on; # <-
+         } } server { authentik_provider wiki; }",
+        "authentik_header_auth: nobody is asked who they are here, so no Authorization is checked",
+    ),
+    (
         "headers that nobody removes",
         "%%WIKI%% server { location / {
             authentik_identity_headers Remote-User; # <-

@@ -118,4 +118,78 @@ fn a_setting_without_effect_that_opens_nothing_is_pointed_out() {
             "",
         ),
     ]);
+    for (line, said) in [
+        ("authentik_header_encoding percent;", "authentik_header_encoding: has no effect"),
+        ("authentik_header_auth off;", "authentik_header_auth: has no effect"),
+    ] {
+        check(&[
+            (line, said),
+            (&format!("location / {{ {line} }}"), said),
+            (&format!("location /a {{ {line} }} location /b {{ authentik_provider wiki; }}"), said),
+            (
+                &format!(
+                    "authentik_provider wiki; location / {{ authentik_provider off; {line} }}"
+                ),
+                said,
+            ),
+            (&format!("{line} location / {{ authentik_provider wiki; }} location /b {{ }}"), ""),
+            (&format!("authentik_provider wiki; location / {{ {line} }}"), ""),
+        ]);
+    }
+}
+
+#[test]
+fn an_outpost_that_protects_nothing_is_pointed_out() {
+    let outpost = "authentik_outpost https://sso.example.com { token x; }";
+    let said = "authentik_outpost: protects nothing";
+    let directory = directory();
+    for (servers, words) in [
+        ("server { location / { } }", said),
+        ("server { authentik_provider wiki; }", said),
+        ("server { authentik_provider off; location / { authentik_provider off; } }", said),
+        ("server { location /a { } location /b { authentik_provider auto; } }", ""),
+    ] {
+        let http = format!("{WIKI}{outpost}{servers}");
+        let verdict = test_configuration(&directory, &whole(&http, &directory));
+        assert!(verdict.accepted, "{servers}: {}", verdict.text);
+        let warned = verdict.text.matches("[warn]").count();
+        assert_eq!(warned, usize::from(!words.is_empty()), "{servers}: {}", verdict.text);
+        assert!(verdict.text.contains(words), "{servers}: {}", verdict.text);
+    }
+}
+
+#[test]
+fn rules_that_strangers_pass_are_pointed_out() {
+    const SAID: &str = "authentik_unauthenticated \"pass\" too, so strangers get in";
+    check(&[
+        (
+            "authentik_provider wiki; location / { authentik_require user jane; authentik_unauthenticated pass; }",
+            SAID,
+        ),
+        (
+            "authentik_provider wiki; authentik_unauthenticated pass; authentik_require user jane;
+             location / { location /x { } }",
+            SAID,
+        ),
+        (
+            "authentik_provider wiki; authentik_require user jane;
+             location / { authentik_unauthenticated pass; }",
+            SAID,
+        ),
+        (
+            "authentik_provider wiki; location /a { authentik_require user jane; }
+             location /b { authentik_unauthenticated pass; }",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn an_answer_that_other_proxies_do_not_get_is_pointed_out() {
+    const SAID: &str = "authentik_unauthenticated: has no effect beside authentik_outpost_endpoint";
+    let endpoint = "location /outpost.goauthentik.io/ { authentik_outpost_endpoint trusted=::1;";
+    check(&[
+        (&format!("authentik_provider wiki; {endpoint} authentik_unauthenticated 401; }}"), SAID),
+        (&format!("authentik_provider wiki; authentik_unauthenticated 401; {endpoint} }}"), ""),
+    ]);
 }
