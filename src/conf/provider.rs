@@ -128,7 +128,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -152,6 +152,7 @@ const KEYS: [&str; 24] = [
     "token_endpoint",
     "introspection_endpoint",
     "end_session_endpoint",
+    "post_logout_redirect_uri",
     "jwks_uri",
 ];
 
@@ -170,6 +171,7 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
         "intercept_header_auth" => settings.intercept_header_auth = Some(on_off(key, &value)?),
         "token_endpoint" => settings.endpoints.token = Some(value),
         "end_session_endpoint" => settings.endpoints.end_session = Some(value),
+        "post_logout_redirect_uri" => settings.post_logout_redirect_uri = Some(value),
         "jwks_uri" => settings.endpoints.jwks = Some(value),
         "client_secret" | "client_secret_file" if settings.client_secret.is_some() => {
             return Err(said(format!("{key}: the client secret was given already")));

@@ -59,7 +59,7 @@ pub(crate) fn act<'r>(
         Endpoint::Ping => Ok(Flow::Answer(Response::empty(204))),
         Endpoint::Start => start::start(r, provider, query),
         Endpoint::Callback => callback::callback(r, provider, query),
-        Endpoint::SignOut => sign_out::sign_out(r, provider),
+        Endpoint::SignOut => sign_out::sign_out(r, provider, query),
         Endpoint::BackchannelLogout => backchannel::backchannel(r, provider),
     }
 }

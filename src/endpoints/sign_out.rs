@@ -3,23 +3,26 @@
 use std::sync::Arc;
 
 use gate::cookie;
+use gate::identity::SessionView;
 use gate::login::LoginTrail;
+use gate::logout::{end_session_url, way_back};
 use gate::page::{Action, Page};
 use gate::provider::Provider;
 use gate::response::Response;
 use gate::status::Status;
-use url::form_urlencoded;
 
 use super::{providers_here, sign_in};
 use crate::authentik::core_server::{self, Unknown};
 use crate::ngx::{Fault, Flow, Request, kept};
 use crate::request::answers;
+use crate::visitor::random::random;
 use crate::visitor::sessions;
 
-/// Longest token that is sent along, in bytes: a request line may have 8 kB (nginx's default).
-const LONGEST_HINT: usize = 6 * 1024;
-
-pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<Flow, Fault> {
+pub(super) fn sign_out<'r>(
+    r: &mut Request<'r>,
+    default: &'r Arc<Provider>,
+    query: &[u8],
+) -> Result<Flow, Fault> {
     let provider = match r.state()?.signed_out.get() {
         Some(key) => providers_here(r, default)?.find(|p| p.key == key).unwrap_or(default),
         None => match end_sessions(r, default)? {
@@ -33,10 +36,11 @@ pub(super) fn sign_out<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> R
             }
         },
     };
+    let way_back = way_back(query, provider);
     let answer = match core_server::endpoints(r, provider)? {
-        Ok(endpoints) => Response::redirect(end_session_url(r, &endpoints.end_session)),
+        Ok(endpoints) => to_authentik(r, &endpoints.end_session, way_back.as_deref())?,
         Err(Unknown::Waiting) => return Ok(Flow::Suspended),
-        Err(Unknown::Failed(_)) => only_here(provider),
+        Err(Unknown::Failed(_)) => only_here(provider, way_back.as_deref()),
     };
     answers::note(r, Status::SignedOut, None)?;
     Ok(Flow::Answer(
@@ -66,22 +70,21 @@ fn end_sessions<'r>(
     Ok(None)
 }
 
-/// OpenID Connect RP-Initiated Logout 1.0 §2; the parameters of authentik-outpost.md §10.
-fn end_session_url(r: &Request<'_>, endpoint: &str) -> String {
-    let view = r.recall(kept::RECORD).and_then(gate::identity::SessionView::over);
+/// The token of the session that was ended is the hint. What comes back with `state` is of no use to us:
+/// nothing is done on the way back.
+fn to_authentik(
+    r: &Request<'_>,
+    endpoint: &str,
+    way_back: Option<&str>,
+) -> Result<Response, Fault> {
+    let view = r.recall(kept::RECORD).and_then(SessionView::over);
     let token = view.map(|view| view.token()).unwrap_or_default();
-    // A hint only, which authentik does without (recordings, surprise 13): never worth a URL that
-    // the servers on the way refuse for its length.
-    if token.len() > LONGEST_HINT {
-        return endpoint.to_owned();
-    }
-    let hint = form_urlencoded::byte_serialize(token).collect::<String>();
-    let separator = if endpoint.contains('?') { '&' } else { '?' };
-    format!("{endpoint}{separator}id_token_hint={hint}")
+    let state = random::<16>().ok_or(Fault::Nginx("random bytes for a sign-out"))?;
+    Ok(Response::redirect(end_session_url(endpoint, token, way_back, state)))
 }
 
 /// authentik does not answer: the sessions here are ended all the same.
-fn only_here(provider: &Provider) -> Response {
+fn only_here(provider: &Provider, way_back: Option<&str>) -> Response {
     let page = Page {
         title: "You are signed out here",
         sentence: "All your sessions on this site are ended.",
@@ -89,7 +92,7 @@ fn only_here(provider: &Provider) -> Response {
         code: "core-unreachable",
         action: Some(Action {
             label: "Back to the site",
-            url: provider.external.url.as_str(),
+            url: way_back.unwrap_or(provider.external.url.as_str()),
             new_tab: false,
         }),
         home: None,

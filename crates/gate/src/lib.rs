@@ -20,6 +20,7 @@ pub mod invitation;
 mod json;
 pub mod live;
 pub mod login;
+pub mod logout;
 #[cfg(test)]
 mod mutations;
 pub mod network;

@@ -39,6 +39,9 @@ pub struct Settings {
     /// How long after a change each of the update messages is sent; authentik takes 0.6 to 5 s
     /// (recordings/README.md, 15).
     pub push_delay: Duration,
+    /// An authentik of 2026.5 or newer, which returns to a `post_logout_redirect_uri` that is registered.
+    /// That of 2026.2 ignores all parameters of end-session (recordings/README.md, 35).
+    pub returns_after_logout: bool,
     /// The pauses before a logout token that was not taken is sent again; about 30 to 100 s each with
     /// authentik, which gives up after five (recordings/README.md, 33).
     pub logout_retries: Vec<Duration>,
@@ -59,6 +62,7 @@ impl Default for Settings {
             certificates: Vec::new(),
             sub_path: String::new(),
             push_delay: Duration::from_millis(50),
+            returns_after_logout: false,
             logout_retries: [30, 30, 30, 90, 140].map(Duration::from_secs).to_vec(),
         }
     }
@@ -109,6 +113,11 @@ pub struct ProviderSettings {
     pub logout_uri: String,
     /// How it is told.
     pub logout_method: LogoutMethod,
+    /// Whether the provider's invalidation flow ends the session at authentik; the default one does not
+    /// (recordings/README.md, 36).
+    pub ends_session: bool,
+    /// Where a logout may return to, with `Settings::returns_after_logout`; compared byte by byte.
+    pub post_logout_redirect_uris: Vec<String>,
     /// What an outpost is told beyond that.
     pub proxy: ProxySettings,
 }
@@ -144,6 +153,8 @@ impl ProviderSettings {
             host_header: None,
             logout_uri: String::new(),
             logout_method: LogoutMethod::Backchannel,
+            ends_session: false,
+            post_logout_redirect_uris: Vec::new(),
             proxy: ProxySettings::new(slug, external_host),
         }
     }

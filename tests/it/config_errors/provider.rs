@@ -62,6 +62,15 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "authentik_provider \"x\": cookie_samesite none needs an https external_host",
     ),
     (
+        "a way back that is no URL",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+            post_logout_redirect_uri /bye;
+         } # <-",
+        "authentik_provider \"x\": post_logout_redirect_uri \"/bye\" is not a URL",
+    ),
+    (
         "no client id",
         "authentik_provider x {
             issuer https://sso.example.com/application/o/x/;

@@ -76,6 +76,8 @@ pub struct Provider {
     pub basic_auth: Option<(String, String)>,
     /// Whether wrong credentials in `Authorization` are answered with 401 instead of a redirect.
     pub intercept_header_auth: bool,
+    /// Where a sign-out ends that says nothing else, as authentik knows it: byte for byte.
+    pub post_logout_redirect_uri: Option<String>,
 }
 
 impl Provider {
@@ -101,6 +103,9 @@ impl Provider {
         }
         let internal_host = internal_host(settings.internal_host.as_deref(), mode)?;
         endpoints.check()?;
+        if let Some(way_back) = &settings.post_logout_redirect_uri {
+            web_url("post_logout_redirect_uri", way_back, "https://wiki.example.com/bye")?;
+        }
         let key_material = settings.cookie_secret.as_ref().unwrap_or(&client_secret);
         let login_key = LoginKey::derive(key_material, &client_id)?;
         let application = application_slug(application, &issuer_url)?;
@@ -131,6 +136,7 @@ impl Provider {
             internal_host,
             basic_auth: settings.basic_auth,
             intercept_header_auth: settings.intercept_header_auth.unwrap_or(true),
+            post_logout_redirect_uri: settings.post_logout_redirect_uri,
         })
     }
 
@@ -216,7 +222,7 @@ mod tests {
     #[test]
     fn a_mistake_names_its_key_and_the_cure() {
         type Break = fn(&mut Settings);
-        let cases: [(&str, Break); 19] = [
+        let cases: [(&str, Break); 20] = [
             ("issuer: \"https://h/application/o/wiki\" lacks the final slash", |s| {
                 s.issuer = "https://h/application/o/wiki".into();
             }),
@@ -254,6 +260,9 @@ mod tests {
             ("cookie_samesite: none needs an https external_host", |s| {
                 s.external_host = "http://ext.example".into();
                 s.cookie_samesite = Some(SameSite::None);
+            }),
+            ("post_logout_redirect_uri: \"/bye\" is not a URL", |s| {
+                s.post_logout_redirect_uri = Some("/bye".into());
             }),
             ("cookie_domain: is missing", |s| s.mode = Mode::ForwardDomain),
             ("cookie_domain: \"ample.com\" does not cover", |s| {

@@ -46,6 +46,8 @@ pub struct Settings {
     pub cookie_samesite: Option<SameSite>,
     /// `intercept_header_auth`, on unless it is switched off.
     pub intercept_header_auth: Option<bool>,
+    /// `post_logout_redirect_uri`: where a sign-out ends that says nothing else.
+    pub post_logout_redirect_uri: Option<String>,
 }
 
 /// Endpoints given in the configuration; the others come from discovery.

@@ -8,6 +8,7 @@ use crate::call::{Call, quote_plus};
 use crate::core::{Core, SESSION_COOKIE};
 use crate::pages;
 use crate::reply::Reply;
+use crate::settings::ProviderSettings;
 
 pub(crate) const LOGIN_FLOW: &str = "/if/flow/default-authentication-flow/";
 pub(crate) const INVALIDATION_FLOW: &str = "/if/flow/default-invalidation-flow/";
@@ -58,18 +59,45 @@ fn who_signs_in(core: &Core, call: &Call) -> Option<String> {
     user.map(|user| user.username.clone())
 }
 
-/// Ends nothing at authentik, as the provider's default flow (recordings/README.md, 13); needs a
+/// Ends nothing at authentik with the provider's default flow (recordings/README.md, 13 and 36); needs a
 /// signed-in browser if there is a form to sign in with.
-pub(crate) fn end_session(core: &Core, call: &Call) -> Reply {
+pub(crate) fn end_session(core: &mut Core, call: &Call) -> Reply {
     if core.settings.form && core.session(call).is_none() {
         return to_login(call);
     }
     let slug = call.path.split('/').nth(3).unwrap_or_default();
+    let Some(provider) = core.application(slug).cloned() else { return Reply::not_found() };
+    if provider.ends_session {
+        if let Some(cookie) = call.cookie(SESSION_COOKIE) {
+            core.end_session(cookie);
+        }
+    }
+    if let Some(way_back) = way_back(core, call, &provider) {
+        return Reply::redirect(&way_back);
+    }
+    if provider.ends_session {
+        return Reply::redirect(&format!("{}/", call.sub_path));
+    }
     let separator = if call.raw_query.is_empty() { "" } else { "&" };
     let (base, query) = (&call.sub_path, &call.raw_query);
     Reply::redirect(&format!(
         "{base}{PROVIDER_INVALIDATION_FLOW}?{query}{separator}application={slug}"
     ))
+}
+
+/// Where the browser is sent back to (OpenID Connect RP-Initiated Logout 1.0 §3), by an authentik that
+/// does so.
+fn way_back(core: &Core, call: &Call, provider: &ProviderSettings) -> Option<String> {
+    let asked =
+        call.query("post_logout_redirect_uri").filter(|_| core.settings.returns_after_logout)?;
+    let registered = provider.post_logout_redirect_uris.iter().any(|uri| uri == asked);
+    // The hint may be old, and is not looked at further here.
+    call.query("id_token_hint").filter(|_| registered)?;
+    let separator = if asked.contains('?') { '&' } else { '?' };
+    Some(match call.query("state") {
+        Some(state) => format!("{asked}{separator}state={}", quote_plus(state)),
+        None => asked.to_owned(),
+    })
 }
 
 /// The page that end-session shows.

@@ -42,6 +42,7 @@ pub(super) fn convert(
         internal_host: filled(&config.internal_host),
         basic_auth: basic_auth(config),
         intercept_header_auth: Some(config.intercept_header_auth),
+        post_logout_redirect_uri: None,
         cookie_samesite: Some(cookie_samesite.or_lax(&config.external_host)),
     };
     let mut provider = Provider::new(settings).map_err(|error| error.to_string())?;
