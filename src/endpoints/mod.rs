@@ -4,6 +4,7 @@ mod backchannel;
 mod callback;
 pub(crate) mod exchange;
 pub(crate) mod forward;
+mod frontchannel;
 pub(crate) mod renewal;
 pub(crate) mod sign_in;
 mod sign_out;
@@ -61,6 +62,7 @@ pub(crate) fn act<'r>(
         Endpoint::Callback => callback::callback(r, provider, query),
         Endpoint::SignOut => sign_out::sign_out(r, provider, query),
         Endpoint::BackchannelLogout => backchannel::backchannel(r, provider),
+        Endpoint::FrontchannelLogout => frontchannel::frontchannel(r, provider, query),
     }
 }
 
@@ -109,8 +111,10 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
         // What may be another outpost's signs nobody in.
         (Chosen::InDoubt(provider), _) => match at(&provider.external.endpoints_path) {
             Some(Endpoint::Ping) => Addressed::Ping,
-            // It ends sessions only, and proves itself.
-            Some(endpoint @ Endpoint::BackchannelLogout) => Addressed::To(endpoint, provider),
+            // They end sessions only, and prove themselves.
+            Some(endpoint @ (Endpoint::BackchannelLogout | Endpoint::FrontchannelLogout)) => {
+                Addressed::To(endpoint, provider)
+            }
             Some(Endpoint::SignOut) if sessions::find(r, provider)?.is_ok() => {
                 Addressed::To(Endpoint::SignOut, provider)
             }

@@ -186,7 +186,10 @@ pub(crate) fn unasked(
         _ if !sender::of(r).is_person() => return Ok(words_or_page(r, reason)),
         Endpoint::Start => invitation::to_start_by_hand(provider, reason, query),
         Endpoint::SignOut => invitation::to_sign_out_by_hand(provider, reason),
-        Endpoint::Callback | Endpoint::Ping | Endpoint::BackchannelLogout => page_of(reason),
+        Endpoint::Callback
+        | Endpoint::Ping
+        | Endpoint::BackchannelLogout
+        | Endpoint::FrontchannelLogout => page_of(reason),
     };
     Ok(shown(r, page))
 }

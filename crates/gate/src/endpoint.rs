@@ -17,6 +17,8 @@ pub enum Endpoint {
     Ping,
     /// authentik says, by itself, that a session is over.
     BackchannelLogout,
+    /// The browser says, in a frame of a page of authentik, that its session there is over.
+    FrontchannelLogout,
 }
 
 impl Endpoint {
@@ -26,7 +28,7 @@ impl Endpoint {
     pub const fn acts_for(self, sender: Sender) -> bool {
         match (self, sender) {
             // A logout is proven by what is sent, whoever sends it.
-            (Self::Ping | Self::BackchannelLogout, _)
+            (Self::Ping | Self::BackchannelLogout | Self::FrontchannelLogout, _)
             | (_, Sender::Navigation | Sender::Submission | Sender::Program)
             // The end of a sign-in that was begun in the frame by hand, as its cookie proves.
             | (Self::Callback, Sender::Frame) => true,
@@ -61,6 +63,7 @@ pub fn endpoint(path: &[u8], query: &[u8], prefix: &str) -> Option<Endpoint> {
         b"sign_out" => Some(Endpoint::SignOut),
         b"ping" => Some(Endpoint::Ping),
         b"backchannel_logout" => Some(Endpoint::BackchannelLogout),
+        b"frontchannel_logout" => Some(Endpoint::FrontchannelLogout),
         _ => None, // lint: a byte string, not an enum
     }
 }
@@ -79,7 +82,8 @@ mod tests {
             assert!(!endpoint.acts_for(Nobody), "{endpoint:?}");
             assert_eq!(endpoint.acts_for(Frame), endpoint == Endpoint::Callback, "{endpoint:?}");
         }
-        for endpoint in [Endpoint::Ping, Endpoint::BackchannelLogout] {
+        for endpoint in [Endpoint::Ping, Endpoint::BackchannelLogout, Endpoint::FrontchannelLogout]
+        {
             assert!(endpoint.acts_for(Nobody) && endpoint.acts_for(Frame), "{endpoint:?}");
         }
     }

@@ -91,6 +91,22 @@ impl Core {
     }
 }
 
+/// The URLs that a logout stage has the browser load in frames: `iss` and `sid` put first, then what the
+/// provider's `logout_uri` has, one for each access token (recordings/README.md, 34).
+pub(crate) fn frames(core: &Core, sid: &str) -> Vec<String> {
+    let framed = core.tokens_of(sid).filter_map(|issued| {
+        let provider = core.client(&issued.client_id)?;
+        let is_meant = provider.logout_method == LogoutMethod::Frontchannel;
+        let mut url = Url::parse(&provider.logout_uri).ok().filter(|_| is_meant)?;
+        let own: Vec<_> =
+            url.query_pairs().into_owned().filter(|(name, _)| name != "sid").collect();
+        let first = [("iss", text(&issued.claims, "iss")), ("sid", sid)];
+        url.query_pairs_mut().clear().extend_pairs(first).extend_pairs(own);
+        Some(url.into())
+    });
+    framed.collect()
+}
+
 impl Delivery {
     /// One try: whether authentik believes that it was heard.
     fn carry_out(&self, core: &Arc<Mutex<Core>>) -> bool {

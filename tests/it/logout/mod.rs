@@ -2,6 +2,7 @@
 
 mod backchannel;
 mod bad_tokens;
+mod frontchannel;
 mod rp_initiated;
 
 use authentik_standin::{LogoutMethod, Settings};

@@ -6,6 +6,7 @@ use axum::http::header::SET_COOKIE;
 
 use crate::call::{Call, quote_plus};
 use crate::core::{Core, SESSION_COOKIE};
+use crate::logout;
 use crate::pages;
 use crate::reply::Reply;
 use crate::settings::ProviderSettings;
@@ -112,12 +113,20 @@ pub(crate) fn signed_out_of_application(core: &Core, call: &Call) -> Reply {
     Reply::html(200, pages::signed_out(name, back, &everywhere))
 }
 
-/// Full logout: the session is over, and every outpost hears of it.
+/// Full logout: the session is over, and every outpost hears of it. The page has a frame for each
+/// application that is told so.
 pub(crate) fn invalidate(core: &mut Core, call: &Call) -> Reply {
+    let mut frames = Vec::new();
     if let Some(cookie) = call.cookie(SESSION_COOKIE) {
+        if let Some(session) = core.sessions.get(cookie) {
+            frames = logout::frames(core, &session.sid);
+        }
         core.end_session(cookie);
     }
     let page = pages::notice("Signed out", "Your session at the stand-in is over.");
+    let frames =
+        frames.iter().map(|url| format!("<iframe src=\"{}\"></iframe>", pages::escaped(url)));
+    let page = page.replacen("</body>", &format!("{}</body>", frames.collect::<String>()), 1);
     Reply::html(200, page)
         .with(SET_COOKIE, &format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; SameSite=Lax"))
 }

@@ -1,0 +1,71 @@
+//! `/outpost.goauthentik.io/frontchannel_logout`: the browser says that its session at authentik is over
+//! (OpenID Connect Front-Channel Logout 1.0).
+//!
+//! It says so in a frame of a page of authentik, from another site, without our cookies. A stranger can ask
+//! too: that costs one look into the zone, where the session is found by its hash.
+
+use std::sync::Arc;
+
+use gate::live::Fact;
+use gate::logout::FrontchannelLogout;
+use gate::provider::Provider;
+use gate::reason::Reason;
+use gate::response::Response;
+use gate::status::Status;
+use gate::token::Ended;
+
+use crate::ngx::log::Level;
+use crate::ngx::{Fault, Flow, Request};
+use crate::request::answers;
+use crate::visitor::sessions;
+
+pub(super) fn frontchannel<'r>(
+    r: &Request<'r>,
+    default: &'r Arc<Provider>,
+    query: &[u8],
+) -> Result<Flow, Fault> {
+    if r.method() != b"GET" {
+        return Ok(Flow::Answer(Response::empty(405).with("Allow", "GET")));
+    }
+    let Some(FrontchannelLogout { iss, sid }) = FrontchannelLogout::parse(query) else {
+        return refuse(r, "there is not one iss and one sid");
+    };
+    let meant = || {
+        let here = super::providers_here(r, default);
+        here.map(|here| here.filter(|provider| provider.issuer == iss))
+    };
+    let Some(first) = meant()?.next() else {
+        return refuse(r, "no provider of this server has the iss");
+    };
+    super::works_for(r, first)?;
+    let keys: Vec<_> = meant()?.map(|provider| provider.key).collect();
+    if let Some(zone) = r.main_conf().zone() {
+        let ended = sessions::end_at(zone, &Ended::Session(sid), |key| keys.contains(&key));
+        note(r, first, ended);
+    }
+    Ok(Flow::Answer(FrontchannelLogout::answer(meant()?.map(|meant| &**meant))))
+}
+
+fn note(r: &Request<'_>, provider: &Provider, ended: u32) {
+    if ended == 0 {
+        return; // as anybody can bring about
+    }
+    if let Some(live) = r.main_conf().live().and_then(|zone| zone.get()) {
+        live.add(Fact::EndedByCore, u64::from(ended));
+    }
+    let name = &provider.name;
+    r.log(
+        Level::Info,
+        format_args!(
+            "authentik ended a session (front-channel), ended here: {ended}, provider: \"{name}\""
+        ),
+    );
+}
+
+fn refuse(r: &Request<'_>, why: &str) -> Result<Flow, Fault> {
+    let reason = Reason::LogoutToken;
+    answers::note(r, Status::Refused, Some(reason))?;
+    answers::log_at(r, Level::Info, "logout refused", reason, why);
+    let words = "the front-channel logout was refused; the error log says why";
+    Ok(Flow::Answer(Response::oauth_error(400, "invalid_request", words)))
+}
