@@ -158,6 +158,10 @@ fn the_zone_and_the_written_providers_are_shown_and_nobody_is_named() {
             "name": "wiki",
             "mode": "forward_single",
             "external_host": format!("http://wiki.test:{port}/"),
+            "backchannel_logout":
+                format!("http://wiki.test:{port}/outpost.goauthentik.io/backchannel_logout"),
+            "frontchannel_logout":
+                format!("http://wiki.test:{port}/outpost.goauthentik.io/frontchannel_logout"),
         }])
     );
     let alice = site.signed_in();

@@ -62,6 +62,12 @@ impl External {
 }
 
 impl External {
+    /// The public URL of one of the provider's endpoints, by the end of its path.
+    #[must_use]
+    pub fn endpoint_url(&self, end: &str) -> String {
+        format!("{}{}{end}", self.origin, self.endpoints_path)
+    }
+
     /// Whether it is reached by https.
     pub(super) fn is_secure(&self) -> bool {
         self.url.scheme() == "https"

@@ -32,6 +32,8 @@ pub(super) fn render(report: &Report) -> String {
     let help =
         "Requests that were not let through, and sign-ins that failed, by $authentik_reason.";
     metrics.tallies("authentik_reasons_total", help, "reason", &report.reasons);
+    let help = "Sessions that authentik ended.";
+    metrics.counter("authentik_sessions_ended_total", help, report.sessions_ended);
     if let Some(zone) = &report.zone {
         of_zone(&mut metrics, zone);
     }
@@ -82,8 +84,6 @@ fn connection(metrics: &mut Metrics, outpost: &OutpostReport) {
     metrics.gauge("authentik_outpost_providers", help, &[], count);
     let help = "Providers and parts of them that are not served as authentik has them.";
     metrics.gauge("authentik_outpost_skipped", help, &[], outpost.skipped.len());
-    let help = "Sessions that authentik ended.";
-    metrics.counter("authentik_sessions_ended_total", help, outpost.sessions_ended);
 }
 
 fn of_zone(metrics: &mut Metrics, zone: &ZoneReport) {

@@ -45,6 +45,8 @@ pub struct Report {
     pub outpost: Option<OutpostReport>,
     /// Hand-written providers.
     pub providers: Vec<ProviderReport>,
+    /// Sessions that authentik ended, whichever way it said so.
+    pub sessions_ended: u64,
     /// The zone of sessions.
     pub zone: Option<ZoneReport>,
     /// Decisions by status, all of them, also those at 0.
@@ -99,6 +101,13 @@ pub struct ProviderReport {
     pub mode: &'static str,
     /// Its public URL.
     pub external_host: String,
+    /// What to enter in authentik as *Logout URI*, with the method of that name: of hand-written providers
+    /// only, since an outpost hears of ends of sessions by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout: Option<String>,
+    /// The same for the other method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout: Option<String>,
 }
 
 /// The zone of sessions.
@@ -153,7 +162,8 @@ impl Report {
             module_version: source.module_version.to_owned(),
             nginx_version: source.nginx_version.to_owned(),
             outpost: source.outpost.map(|url| source.of_outpost(url)),
-            providers: source.written.iter().copied().map(provider).collect(),
+            providers: source.written.iter().copied().map(written).collect(),
+            sessions_ended: source.fact(Fact::EndedByCore),
             zone: source.fill.map(|fill| source.of_zone(&fill)),
             requests: Status::ALL.map(of_status).into(),
             reasons: Reason::ALL.map(of_reason).into(),
@@ -226,5 +236,16 @@ fn provider(provider: &Provider) -> ProviderReport {
             Mode::Proxy => "proxy",
         },
         external_host: provider.external.url.to_string(),
+        backchannel_logout: None,
+        frontchannel_logout: None,
+    }
+}
+
+fn written(written: &Provider) -> ProviderReport {
+    let url = |end| Some(written.external.endpoint_url(end));
+    ProviderReport {
+        backchannel_logout: url("backchannel_logout"),
+        frontchannel_logout: url("frontchannel_logout"),
+        ..provider(written)
     }
 }

@@ -77,6 +77,8 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
         name: name.to_owned(),
         mode: "proxy",
         external_host: "https://wiki.example.com/".to_owned(),
+        backchannel_logout: None,
+        frontchannel_logout: None,
     };
     report.providers.push(provider());
     report.outpost.as_mut().unwrap().providers = Some(vec![provider()]);
@@ -159,6 +161,7 @@ fn json_says_everything_under_stable_keys() {
             "skipped": [{ "name": "a \"b\"\n<c>", "why": "has no mode" }],
         },
         "providers": [provider],
+        "sessions_ended": 5,
         "zone": {
             "sessions": 2,
             "records": 3,
@@ -296,4 +299,25 @@ fn nothing_is_invented_where_nothing_is_known() {
     }
     let text = answer(&report, Format::Prometheus).body;
     assert!(!text.contains("authentik_outpost_") && !text.contains("authentik_zone_"), "{text}");
+}
+
+#[test]
+fn a_written_providers_logout_uris_are_shown() {
+    let memory = words();
+    let live = Live::new(&memory).unwrap();
+    let below = crate::testing::provider_at("https://ext.example/app/");
+    let written = crate::testing::provider();
+    let known = Source { written: vec![&written, &below], ..source(Some(live), None) };
+    let report = Report::gather(&known);
+    let told: Value = serde_json::from_str(&answer(&report, Format::Json).body).unwrap();
+    let page = answer(&report, Format::Html).body;
+    for (at, path) in [(0, "/outpost"), (1, "/app/outpost")] {
+        for (key, end) in
+            [("backchannel_logout", "backchannel"), ("frontchannel_logout", "frontchannel")]
+        {
+            let url = format!("https://ext.example{path}.goauthentik.io/{end}_logout");
+            assert_eq!(told["providers"][at][key], json!(url));
+            assert!(page.contains(&url), "{url}");
+        }
+    }
 }

@@ -144,8 +144,24 @@ fn providers(report: &Report) -> String {
     [
         listed("Providers of the outpost", of_outpost.unwrap_or_default()),
         listed("Providers of nginx.conf", &report.providers),
+        logout_uris(&report.providers),
     ]
     .concat()
+}
+
+/// What an administrator copies into authentik.
+fn logout_uris(providers: &[ProviderReport]) -> String {
+    let rows = providers.iter().filter_map(|p| {
+        let backchannel = p.backchannel_logout.as_deref()?;
+        let frontchannel = p.frontchannel_logout.as_deref().unwrap_or_default();
+        Some(Row(vec![plain(&p.name), code(backchannel), code(frontchannel)]))
+    });
+    let rows: Vec<Row> = rows.collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let columns = ["Name", "Logout Method: Back-channel", "Front-channel"];
+    section("Logout URI to enter in authentik", &table(&columns, rows))
 }
 
 fn details(report: &Report) -> String {
@@ -165,8 +181,8 @@ fn details(report: &Report) -> String {
         let failed =
             outpost.last_failure.map(|at| format!("{}, {failures} in all", time(Some(at))));
         row("Reading failed", failed.unwrap_or_else(never));
-        row("Sessions ended by authentik", outpost.sessions_ended.to_string());
     }
+    row("Sessions ended by authentik", report.sessions_ended.to_string());
     if let Some(zone) = &report.zone {
         let (used, size) = (kilobytes(zone.used_bytes), kilobytes(zone.size_bytes));
         row("Shared zone", format!("{used} of {size} used"));
