@@ -15,23 +15,21 @@ _AUTHORIZED = ("username", "groups", "email", "name", "uid", "jwt")
 def side_by_side():
     """The four ratios of the table's first rows, all cases alternating in one run."""
     with ExitStack() as stack:
-        # From memory: what the application does for its answer is not what is compared.
-        answer = f'location / {{ return 200 "{FILE.decode()}"; }}'
-        upstream = stack.enter_context(Server("upstream", answer))
+        upstream = stack.enter_context(Server("upstream", answer()))
         authorizer = stack.enter_context(Server("authorizer", _answer_200()))
         plain = stack.enter_context(
-            Server("plain", _static("") + _proxied(_fixed_headers()), http=_upstreams(upstream))
+            Server("plain", static("") + proxied(fixed_headers()), http=upstreams(upstream))
         )
         asking = stack.enter_context(
-            Server("auth_request", _auth_request(), http=_upstreams(upstream, authorizer))
+            Server("auth_request", _auth_request(), http=upstreams(upstream, authorizer))
         )
         guarded = stack.enter_context(
             Server(
                 "protected",
-                "authentik_provider wiki;" + _static("") + _proxied(""),
+                "authentik_provider wiki;" + static("") + proxied(""),
                 http=lambda port: seed.zone(seed.SESSIONS)
                 + seed.provider("wiki", port)
-                + _upstreams(upstream)(port),
+                + upstreams(upstream)(port),
                 seeded=True,
             )
         )
@@ -61,21 +59,26 @@ def case(name, url, *servers):
     return Case(name, url, servers, (f"Cookie: {seed.COOKIE}",))
 
 
-def _static(more):
+def answer():
+    """The application. From memory: what it does for its answer is not what is compared."""
+    return f'location / {{ return 200 "{FILE.decode()}"; }}'
+
+
+def static(more):
     return f"location /static/ {{ alias www/; {more} }}\n"
 
 
-def _proxied(more):
+def proxied(more):
     return f"location /proxied/ {{ proxy_pass http://upstream; {_KEEP_ALIVE} {more} }}\n"
 
 
-def _fixed_headers():
+def fixed_headers():
     return "".join(
         f'proxy_set_header {name} "{value}";' for name, value in seed.identity_headers().items()
     )
 
 
-def _upstreams(upstream, authorizer=None):
+def upstreams(upstream, authorizer=None):
     def text(_port):
         blocks = f"upstream upstream {{ server 127.0.0.1:{upstream.port}; keepalive 64; }}\n"
         if authorizer:
@@ -105,8 +108,8 @@ def _auth_request():
     return (
         f"location = /ask {{ internal; proxy_pass http://authorizer; {_KEEP_ALIVE} "
         'proxy_pass_request_body off; proxy_set_header Content-Length ""; }\n'
-        + _static(ask)
-        + _proxied(ask + sent)
+        + static(ask)
+        + proxied(ask + sent)
     )
 
 
@@ -127,7 +130,7 @@ def providers():
 
         return text
 
-    body = "authentik_provider wiki;" + _static("")
+    body = "authentik_provider wiki;" + static("")
     with (
         Server("1 provider", body, http=http(1), seeded=True) as one,
         Server("1,000 providers", body, http=http(1000), seeded=True) as many,
