@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use gate::store::{self, Inserted, Key, Record, Table, Turn};
+use gate::store::{self, Epoch, Epochs, Inserted, Key, Record, Table, Turn};
 use gate::time::UnixTime;
 use nginx::lifecycle::uptime;
 use nginx::zone::{Contents, Region};
@@ -44,7 +44,7 @@ impl Zone {
         let (recovery, result) = {
             let _turn = Turn::begin();
             self.0.with(|region| {
-                let mut table = Table::open(as_store(region)).ok()?;
+                let mut table = Table::open(as_store(region)?).ok()?;
                 let result = work(&mut table);
                 Some((table.recovery(), result))
             })??
@@ -60,6 +60,12 @@ impl Zone {
             );
         }
         Some(result)
+    }
+
+    /// The epoch of the session with this key, without the lock. `None` where there is no zone.
+    #[inline]
+    pub(crate) fn epoch_of(&self, key: &Key) -> Option<Epoch> {
+        Some(Epochs::new(self.0.words()?)?.of(key))
     }
 
     /// Called once per worker process.
@@ -124,11 +130,14 @@ pub(crate) fn warn_if_full(inserted: &Inserted) {
 }
 
 impl Contents for Records {
+    const WORDS: usize = Epochs::COUNT;
+
     fn format(region: Region<'_>) -> Option<()> {
-        Table::format(as_store(region)).ok().map(drop)
+        Table::format(as_store(region)?).ok().map(drop)
     }
 }
 
-fn as_store(region: Region<'_>) -> store::Region<'_> {
-    store::Region { dirty: region.flag, bytes: region.bytes }
+fn as_store(region: Region<'_>) -> Option<store::Region<'_>> {
+    let Region { flag, words, bytes } = region;
+    Some(store::Region { dirty: flag, epochs: Epochs::new(words)?, bytes })
 }

@@ -18,7 +18,7 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
-use authentik_gate::store::{Key, Owner, Record, Region, Table};
+use authentik_gate::store::{Epochs, Key, Owner, Record, Region, Table};
 use authentik_gate::time::UnixTime;
 
 /// Payload of a session with a token of 1.5 KB: token, the other eleven headers, id token.
@@ -35,10 +35,12 @@ fn main() {
         std::env::args().nth(1).and_then(|number| number.parse().ok()).expect("usage: lookup N");
     let mut bytes = vec![0; sessions * ROOM + (1 << 20)];
     let dirty = AtomicU32::new(0);
+    let words: Vec<_> = (0..Epochs::COUNT).map(|_| AtomicU32::new(0)).collect();
+    let epochs = Epochs::new(&words).expect("enough words");
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let keys: Vec<Key> = (0..sessions).map(|_| random.key()).collect();
 
-    let region = Region { dirty: &dirty, bytes: &mut bytes };
+    let region = Region { dirty: &dirty, epochs, bytes: &mut bytes };
     let mut table = Table::format(region).expect("a table");
     for key in &keys {
         let record = Record::new(*key, Owner::NOBODY, 1, LATER, &[7; PAYLOAD]);

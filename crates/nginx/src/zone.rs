@@ -18,12 +18,17 @@ pub struct Region<'m> {
     /// A flag that other workers may look at without the lock: whether a change is under way, say, so
     /// that what a worker left that died amid it is noticed. 0 when the zone is fresh.
     pub flag: &'m AtomicU32,
+    /// What others read without the lock, see [`Zone::words`]. 0 when the zone is fresh.
+    pub words: &'m [AtomicU32],
     /// The rest. The same bytes at each use, at different addresses in different processes.
     pub bytes: &'m mut [u8],
 }
 
 /// What a zone holds.
 pub trait Contents {
+    /// How many [words](Region::words) there are.
+    const WORDS: usize;
+
     /// Begins it in memory that nobody has used, and that holds rubbish. `None` if it has no room.
     fn format(region: Region<'_>) -> Option<()>;
 }
@@ -42,11 +47,19 @@ impl<C> Clone for Zone<C> {
 
 impl<C> Copy for Zone<C> {}
 
-/// What stands at the start of our part of the mapping; the bytes follow.
+/// What stands at the start of our part of the mapping; words and bytes follow.
 #[repr(C, align(64))]
 struct Head {
     flag: AtomicU32,
+    words: usize,
     bytes: usize,
+}
+
+impl Head {
+    /// Bytes that so many words take: what follows them is aligned like the head.
+    const fn size_of_words(words: usize) -> usize {
+        (words * size_of::<AtomicU32>()).next_multiple_of(align_of::<Self>())
+    }
 }
 
 impl<C: Contents> Zone<C> {
@@ -67,6 +80,18 @@ impl<C: Contents> Zone<C> {
     pub fn with<R>(&self, work: impl FnOnce(Region<'_>) -> R) -> Option<R> {
         let mut locked = Locked::take(self.raw)?;
         Some(work(locked.region()))
+    }
+
+    /// The words, without the lock: whoever has it may change them meanwhile.
+    ///
+    /// `None` where the zone is not mapped yet.
+    #[must_use]
+    pub fn words(&self) -> Option<&[AtomicU32]> {
+        // SAFETY: as in `Locked::take`; the words are atomic.
+        unsafe {
+            let head = (*self.raw).data.cast::<Head>();
+            if head.is_null() { None } else { Some(words(head)) }
+        }
     }
 }
 
@@ -93,7 +118,7 @@ impl Locked {
 
     fn region(&mut self) -> Region<'_> {
         // SAFETY: `init` made room for so many bytes behind the head, and while we hold the lock
-        // nobody else touches them. The flag is atomic: threads of other workers may look.
+        // nobody else touches them. Flag and words are atomic: threads of other workers may look.
         unsafe { region(self.head) }
     }
 }
@@ -110,9 +135,20 @@ impl Drop for Locked {
 unsafe fn region<'m>(head: *mut Head) -> Region<'m> {
     // SAFETY: by this function's contract.
     unsafe {
-        let bytes = head.add(1).cast::<u8>();
-        Region { flag: &(*head).flag, bytes: core::slice::from_raw_parts_mut(bytes, (*head).bytes) }
+        let bytes = head.add(1).cast::<u8>().add(Head::size_of_words((*head).words));
+        Region {
+            flag: &(*head).flag,
+            words: words(head),
+            bytes: core::slice::from_raw_parts_mut(bytes, (*head).bytes),
+        }
     }
+}
+
+/// # Safety
+/// `head` was written by `init`.
+unsafe fn words<'m>(head: *mut Head) -> &'m [AtomicU32] {
+    // SAFETY: by this function's contract; the head's alignment is enough for the words behind it.
+    unsafe { core::slice::from_raw_parts(head.add(1).cast::<AtomicU32>(), (*head).words) }
 }
 
 /// See [`shared_memory::Init`].
@@ -124,8 +160,11 @@ unsafe extern "C" fn init<M: Module, C: Contents>(
         // SAFETY: nginx passes both; the head of every zone of this kind is written here, and nobody
         // else uses a fresh one yet.
         let found = unsafe {
-            shared_memory::find(zone, old, |head: *mut Head, bytes| {
-                head.write(Head { flag: AtomicU32::new(0), bytes });
+            shared_memory::find(zone, old, |head: *mut Head, room| {
+                let size = Head::size_of_words(C::WORDS);
+                let bytes = room.checked_sub(size)?;
+                head.add(1).cast::<u8>().write_bytes(0, size);
+                head.write(Head { flag: AtomicU32::new(0), words: C::WORDS, bytes });
                 C::format(region(head))
             })
         };

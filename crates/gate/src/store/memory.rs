@@ -1,5 +1,6 @@
 //! The bytes of the zone, read and written by field. The only place that writes.
 
+use super::epochs::Epochs;
 use super::layout::{BLOCK, Geometry, NONE, head, header};
 
 /// The memory is not as this code leaves it: a link leads nowhere, or in a circle.
@@ -11,12 +12,13 @@ pub struct Damaged;
 /// A zone whose length fits its geometry.
 pub(super) struct Memory<'m> {
     bytes: &'m mut [u8],
+    pub(super) epochs: Epochs<'m>,
     pub(super) geometry: Geometry,
 }
 
 impl<'m> Memory<'m> {
-    pub(super) fn new(bytes: &'m mut [u8], geometry: Geometry) -> Self {
-        Self { bytes, geometry }
+    pub(super) fn new(bytes: &'m mut [u8], epochs: Epochs<'m>, geometry: Geometry) -> Self {
+        Self { bytes, epochs, geometry }
     }
 
     // Blocks.

@@ -25,6 +25,7 @@
 
 mod blocks;
 pub mod dated;
+mod epochs;
 mod found;
 mod index;
 pub mod kind;
@@ -39,6 +40,7 @@ mod shares;
 mod table;
 mod turn;
 
+pub use epochs::{Epoch, Epochs};
 pub use found::Found;
 pub use layout::{MAX_PAYLOAD, TooSmall};
 pub use memory::Damaged;

@@ -66,7 +66,12 @@ impl Memory<'_> {
         self.count(header::RECORDS, sign)
     }
 
+    /// The only way out, but for a recovery that finds the record damaged.
     pub(super) fn remove_record(&mut self, record: u32) -> Result<(), Damaged> {
+        if self.kind_of(record)? == kind::SESSION {
+            // Before anything else: see `epochs.rs`.
+            self.epochs.advance(&self.array_of(record, head::KEY)?);
+        }
         self.unlink(BY_KEY, record)?;
         self.unlink(BY_SUBJECT, record)?;
         self.unlink(BY_SID, record)?;

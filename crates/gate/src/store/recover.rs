@@ -25,6 +25,8 @@ pub struct Recovery {
 impl Memory<'_> {
     /// Rebuilds the table, whatever the memory holds.
     pub(super) fn recover(&mut self) -> Result<Recovery, Damaged> {
+        // What is lost cannot be told, and what was being removed may be gone already.
+        self.epochs.advance_all();
         let high_water = self.u32_at(header::HIGH_WATER)?.min(self.geometry.blocks);
         self.set_u32_at(header::HIGH_WATER, high_water)?;
         self.clear_derived()?;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::epochs::{Epoch, Epochs};
 use super::found::Found;
 use super::index::{BY_KEY, BY_SID, BY_SUBJECT, Index};
 use super::layout::{BLOCK, Geometry, HEAD_ROOM, MAGIC, NONE, TooSmall, VERSION, head, header};
@@ -18,6 +19,8 @@ pub const BEGINNING: usize = HEAD_ROOM;
 pub struct Region<'m> {
     /// Whether a change is under way. Outside of `bytes`, but in the same shared mapping.
     pub dirty: &'m AtomicU32,
+    /// When sessions have left the zone. Outside of `bytes` as well.
+    pub epochs: Epochs<'m>,
     /// The zone.
     pub bytes: &'m mut [u8],
 }
@@ -105,7 +108,7 @@ impl<'m> Table<'m> {
     pub fn format(region: Region<'m>) -> Result<Self, TooSmall> {
         let geometry = Geometry::of(region.bytes.len())?;
         region.dirty.swap(1, Ordering::AcqRel);
-        let mut memory = Memory::new(region.bytes, geometry);
+        let mut memory = Memory::new(region.bytes, region.epochs, geometry);
         write_header(&mut memory).map_err(|Damaged| TooSmall)?;
         region.dirty.store(0, Ordering::Release);
         Ok(Self { dirty: region.dirty, memory, recovery: None })
@@ -117,7 +120,7 @@ impl<'m> Table<'m> {
     #[inline]
     pub fn open(region: Region<'m>) -> Result<Self, Foreign> {
         let geometry = Geometry::of(region.bytes.len()).map_err(|TooSmall| Foreign)?;
-        let memory = Memory::new(region.bytes, geometry);
+        let memory = Memory::new(region.bytes, region.epochs, geometry);
         if !is_ours(&memory) {
             return Err(Foreign);
         }
@@ -145,6 +148,12 @@ impl<'m> Table<'m> {
             self.dirty.store(1, Ordering::Release);
         }
         found.ok()
+    }
+
+    /// The epoch of the session with this key: what is copied out now counts as long as it stays.
+    #[must_use]
+    pub fn epoch(&self, key: &Key) -> Epoch {
+        self.memory.epochs.of(key)
     }
 
     #[inline]

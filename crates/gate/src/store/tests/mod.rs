@@ -2,6 +2,7 @@
 
 mod capacity;
 mod crash;
+mod epochs;
 mod expiry;
 mod garbage;
 pub(super) mod kill;

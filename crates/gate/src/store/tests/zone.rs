@@ -1,12 +1,12 @@
 //! A zone in ordinary memory, what is put into it, and an audit of all its links.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::kind;
 use super::super::layout::{BLOCK, NONE, block, blocks_for, head, header, mark};
 use super::super::shares::Share;
-use super::super::{Key, Owner, Record, Region, Table};
+use super::super::{Epochs, Key, Owner, Record, Region, Table};
 use crate::time::UnixTime;
 
 /// Blocks of a small zone, barely more than the least possible.
@@ -21,18 +21,27 @@ pub(super) const SMALL: usize = BLOCKS as usize * 512 + header::SIZE + 3 * 512 *
 
 pub(super) struct Zone {
     pub(super) dirty: AtomicU32,
+    words: Vec<AtomicU32>,
     pub(super) bytes: Vec<u8>,
 }
 
 impl Zone {
     pub(super) fn new(length: usize) -> Self {
-        let mut zone = Self { dirty: AtomicU32::new(0), bytes: vec![0; length] };
+        let mut zone = Self { dirty: AtomicU32::new(0), words: words(), bytes: vec![0; length] };
         Table::format(zone.region()).unwrap();
         zone
     }
 
     pub(super) fn region(&mut self) -> Region<'_> {
-        Region { dirty: &self.dirty, bytes: &mut self.bytes }
+        Region {
+            dirty: &self.dirty,
+            epochs: Epochs::new(&self.words).unwrap(),
+            bytes: &mut self.bytes,
+        }
+    }
+
+    pub(super) fn epochs(&self) -> Epochs<'_> {
+        Epochs::new(&self.words).unwrap()
     }
 
     pub(super) fn open(&mut self) -> Table<'_> {
@@ -40,10 +49,16 @@ impl Zone {
     }
 }
 
+fn words() -> Vec<AtomicU32> {
+    (0..Epochs::COUNT).map(|_| AtomicU32::new(0)).collect()
+}
+
 impl Clone for Zone {
     fn clone(&self) -> Self {
-        let dirty = AtomicU32::new(self.dirty.load(std::sync::atomic::Ordering::Relaxed));
-        Self { dirty, bytes: self.bytes.clone() }
+        let dirty = AtomicU32::new(self.dirty.load(Ordering::Relaxed));
+        let copied = self.words.iter().map(|word| AtomicU32::new(word.load(Ordering::Relaxed)));
+        let copied = copied.collect();
+        Self { dirty, words: copied, bytes: self.bytes.clone() }
     }
 }
 
