@@ -45,6 +45,11 @@ impl<'r> HeaderName<'r> {
         self.name
     }
 
+    /// Whether nginx may have a field for it.
+    pub(super) fn may_be_known(&self) -> bool {
+        self.may_be_known
+    }
+
     /// The name in lower case.
     pub fn lowercase(&self) -> &'r [u8] {
         self.lowercase
@@ -142,7 +147,7 @@ impl<'r, M: Module> Request<'r, M> {
     }
 }
 
-fn element(header: &NewHeader<'_>) -> ngx_table_elt_t {
+pub(super) fn element(header: &NewHeader<'_>) -> ngx_table_elt_t {
     // SAFETY: all-zero is a valid element: no hash, empty strings, no next.
     let mut element: ngx_table_elt_t = unsafe { core::mem::zeroed() };
     let HeaderName { name, lowercase, hash, may_be_known: _ } = header.name;
@@ -166,7 +171,7 @@ const fn hash(lowercase: &[u8]) -> ngx_uint_t {
 
 /// # Safety
 /// `list` is a live header list; `elements` has `count` written elements from its pool.
-unsafe fn append(
+pub(super) unsafe fn append(
     list: *mut ngx_list_t,
     elements: *mut ngx_table_elt_t,
     count: usize,

@@ -1,10 +1,13 @@
-//! Slices of a request's pool that are kept across callbacks, where no lifetime can be written down.
+//! Slices of a request's pool that are kept across callbacks, where no lifetime can be written down, and
+//! what many requests share, which is kept by reference count.
 //!
 //! They lie beside the state of the request they came from and are had through that request only: there
 //! is nothing that could be handed to another one.
 
-use core::ptr::NonNull;
-use std::cell::Cell;
+use core::any::Any;
+use core::ptr::{self, NonNull};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 use super::guard::Fault;
 use super::{Module, Request};
@@ -50,7 +53,51 @@ impl Slice {
     }
 }
 
+/// What a request shares with others. Nothing leaves it before the request does.
+#[derive(Default)]
+pub(super) struct Held {
+    first: OnceCell<Rc<dyn Any>>,
+    /// Few requests hold more than one.
+    further: RefCell<Vec<Rc<dyn Any>>>,
+}
+
+impl Held {
+    fn add(&self, value: Rc<dyn Any>) {
+        let is_same = |held: &Rc<dyn Any>| ptr::addr_eq(Rc::as_ptr(held), Rc::as_ptr(&value));
+        let first = self.first.get_or_init(|| Rc::clone(&value));
+        if !is_same(first) && !self.further.borrow().iter().any(is_same) {
+            self.further.borrow_mut().push(value);
+        }
+    }
+}
+
 impl<'r, M: Module> Request<'r, M> {
+    /// Keeps what other requests use as well for as long as this one lives.
+    ///
+    /// # Errors
+    /// If there is no memory for the request's state.
+    pub fn hold<T: 'static>(&self, value: Rc<T>) -> Result<&'r T, Fault> {
+        let context = self.context()?;
+        let held = NonNull::from(&*value);
+        context.held.add(value);
+        // SAFETY: it is counted until the request's state is dropped with the pool, and is borrowed
+        // shared only.
+        Ok(unsafe { held.as_ref() })
+    }
+
+    /// What is held of this type and is `wanted`.
+    #[must_use]
+    pub fn held<T: 'static>(&self, wanted: impl Fn(&T) -> bool) -> Option<&'r T> {
+        let held = &self.existing_context()?.held;
+        let find = |held: &Rc<dyn Any>| {
+            held.downcast_ref::<T>().filter(|held| wanted(held)).map(NonNull::from)
+        };
+        let first = held.first.get().and_then(find);
+        let found = first.or_else(|| held.further.borrow().iter().find_map(find))?;
+        // SAFETY: as above.
+        Some(unsafe { found.as_ref() })
+    }
+
     /// Keeps a slice in one of the module's [`Kept`](Module::Kept) slots. It lives in the request's pool:
     /// nothing else lives as long as `'r`, but for what lives longer. Beyond the last slot nothing is kept.
     ///

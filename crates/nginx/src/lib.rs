@@ -65,6 +65,7 @@
 //! | [`guard`], [`respond`] | how a handler ends; what is sent |
 //! | [`request`], [`header_list`], [`cidr`] | what was asked, and by whom; headers in and out |
 //! | [`body`] | what came with it |
+//! | [`ready_headers`] | headers that many requests get |
 //! | [`kept`] | what is borrowed from a request for longer than a callback |
 //! | [`suspend`], [`wakeup`], [`ticker`], [`bell`] | waiting and waking |
 //! | [`zone`], [`words`] | shared memory, with a lock and without |
@@ -92,6 +93,7 @@ pub mod lifecycle;
 pub mod log;
 pub mod module;
 mod pool;
+pub mod ready_headers;
 pub mod request;
 pub mod respond;
 mod rewrite;

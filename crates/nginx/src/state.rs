@@ -7,6 +7,7 @@ use std::cell::Cell;
 use ngx::ffi::ngx_http_request_t;
 
 use super::guard::{self, Fault};
+use super::kept::Held;
 use super::module::{Module, ctx_index};
 use super::suspend::Suspension;
 use super::{bits, pool};
@@ -15,13 +16,19 @@ use super::{bits, pool};
 pub(super) struct Context<M: Module> {
     pub(super) state: M::State,
     pub(super) kept: M::Kept,
+    pub(super) held: Held,
     /// Set on the first wait; lives in the request's pool, too.
     pub(super) suspension: Cell<Option<NonNull<Suspension>>>,
 }
 
 impl<M: Module> Default for Context<M> {
     fn default() -> Self {
-        Self { state: M::State::default(), kept: M::Kept::default(), suspension: Cell::default() }
+        Self {
+            state: M::State::default(),
+            kept: M::Kept::default(),
+            held: Held::default(),
+            suspension: Cell::default(),
+        }
     }
 }
 
