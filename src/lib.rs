@@ -38,7 +38,7 @@ use crate::endpoints::exchange;
 use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, kept};
 use crate::request::state::RequestState;
 use crate::request::{answers, status, variables};
-use crate::visitor::sweep;
+use crate::visitor::{known, sweep};
 
 // Handlers of a phase run in reverse order (`ngx_http_init_phase_handlers`): we stand before these
 // modules, so that our access handler runs after theirs. With `satisfy any` an address that `allow`
@@ -103,6 +103,7 @@ impl Module for Authentik {
         outpost::stop();
         threads::stop();
         sweep::stop();
+        known::forget();
     }
 
     fn owns_variables(r: &Request<'_>) -> bool {

@@ -18,6 +18,7 @@ use crate::ngx::host::{asked, authority};
 use crate::ngx::{Fault, Flow, Request, sender};
 use crate::request::answers;
 use crate::visitor::header_auth;
+use crate::visitor::known::Known;
 use crate::visitor::providers::{self, Chosen};
 use crate::visitor::sessions;
 
@@ -149,10 +150,15 @@ fn set_identity_headers<'r>(
     provider: &'r ProviderHeaders,
 ) -> Result<(), Fault> {
     let encoding = r.location().header_encoding();
-    let extras = session.extra_headers().count();
-    if extras == 0 {
-        r.add_headers(NAMES.len(), the_twelve(session, provider, encoding))?;
+    let ready = r.held(|known: &Known| known.owner().view().is_same(*session));
+    let ready = ready.filter(|_| encoding == HeaderEncoding::Utf8);
+    if !session.has_extra_headers() {
+        match ready {
+            Some(ready) => r.add_ready_headers(ready)?,
+            None => r.add_headers(NAMES.len(), the_twelve(session, provider, encoding))?,
+        }
     } else {
+        let extras = session.extra_headers().count();
         // The client's own of these names too.
         r.remove_headers(|name, _| session.overrides(name))?;
         r.add_headers(NAMES.len() + extras, identity_headers(session, provider, encoding))?;
@@ -179,7 +185,8 @@ pub(crate) fn identity_headers<'r>(
     the_twelve(&session, provider, encoding).filter(move |header| !overridden(header)).chain(extra)
 }
 
-fn the_twelve<'r>(
+/// What is told of every visitor.
+pub(crate) fn the_twelve<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
     encoding: HeaderEncoding,

@@ -30,6 +30,11 @@ pub(crate) fn count(status: Status, reason: Option<Reason>) {
     status::count(COUNTERS.get(), status, reason);
 }
 
+/// Counts that the zone was asked for a session.
+pub(crate) fn count_lookup() {
+    status::count_lookup(COUNTERS.get());
+}
+
 /// Content handler of a location with `authentik_status`.
 pub(crate) fn answer(r: &Request<'_>) -> Result<Response, Fault> {
     if !r.is_safe_method() {

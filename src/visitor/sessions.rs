@@ -13,6 +13,7 @@ use gate::time::UnixTime;
 use gate::token::Ended;
 use ring::digest;
 
+use super::known;
 use super::random::random;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, kept, now};
@@ -44,17 +45,13 @@ pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES],
 /// The session of the request with this provider, or why there is none.
 pub(crate) fn find<'r>(
     r: &Request<'r>,
-    provider: &Provider,
+    provider: &Arc<Provider>,
 ) -> Result<Result<SessionView<'r>, Reason>, Fault> {
     let mut reason = Reason::NoSession;
     for id in cookie::session_ids(cookies(r)?, provider) {
-        if let Some(record) = copy(r, &id.zone_key(&provider.key))? {
-            // Bound to the provider twice: by the key, and by what the record says.
-            let view = SessionView::over(record);
-            if let Some(view) = view.filter(|view| view.provider() == provider.key) {
-                r.remember(kept::RECORD, record)?;
-                return Ok(Ok(view));
-            }
+        if let Some(known) = known::find(r, provider, id)? {
+            r.remember(kept::RECORD, known.owner().record())?;
+            return Ok(Ok(known.owner().view()));
         }
         reason = Reason::UnknownSession;
     }

@@ -53,6 +53,7 @@ mod reasons;
 mod redirected;
 mod refusals;
 mod reload;
+mod remembered_sessions;
 mod rules;
 mod samples;
 mod sign_in;

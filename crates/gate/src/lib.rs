@@ -38,6 +38,7 @@ pub mod response;
 pub mod secret;
 pub mod sender;
 pub mod server_names;
+pub mod session_cache;
 pub mod status;
 pub mod store;
 #[cfg(test)]

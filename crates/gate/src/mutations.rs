@@ -1,7 +1,7 @@
 //! Every parser that reads what strangers or authentik send, fed with good input that was spoilt
 //! here and there: nothing panics, and nothing spoilt is ever believed. The same bytes in each run.
 
-use crate::cookie::{self, SessionId};
+use crate::cookie::{self, SentId, SessionId};
 use crate::destination::Destination;
 use crate::fixtures::{self, member, recorded};
 use crate::identity::{SessionView, render};
@@ -102,7 +102,7 @@ fn s49_what_a_browser_sends_may_be_anything() {
     let id = SessionId::from_entropy([9; 32]);
     let (value, whose) = (id.to_cookie_value(), crate::provider::ProviderKey([1; 16]));
     each_spoilt(value.as_bytes(), |bytes| {
-        let read = SessionId::parse(bytes).map(|read| read.zone_key(&whose));
+        let read = SentId::parse(bytes).map(|read| read.zone_key(&whose));
         assert_eq!(read == Some(id.zone_key(&whose)), bytes == value.as_bytes(), "one spelling");
     });
     each_spoilt(url.split_once('?').unwrap().1.as_bytes(), |bytes| {

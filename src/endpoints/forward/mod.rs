@@ -78,7 +78,7 @@ fn is_verdict_for_known(
     r: &Request<'_>,
     front_end: FrontEnd,
     url: &ForwardUrl<'_>,
-    provider: &Provider,
+    provider: &Arc<Provider>,
 ) -> Result<bool, Fault> {
     let query = url.query().filter(|_| front_end.tells_signatures());
     let is_page = query.and_then(signature).is_none();

@@ -8,7 +8,7 @@ mod session_id;
 mod strip;
 mod write;
 
-pub use session_id::SessionId;
+pub use session_id::{SentId, SessionId, Tag, TagSecret};
 pub use strip::{Stripped, without_own};
 pub use write::{delete, delete_session, set, set_session};
 
@@ -26,11 +26,11 @@ const MAX_HEADER: usize = 64 * 1024;
 pub fn session_ids<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
     provider: &'a Provider,
-) -> impl Iterator<Item = SessionId> {
+) -> impl Iterator<Item = SentId<'a>> {
     headers
         .into_iter()
         .flat_map(|header| values(header, provider.cookie_name.as_bytes()))
-        .filter_map(SessionId::parse)
+        .filter_map(SentId::parse)
         .take(MAX_CANDIDATES)
 }
 
@@ -151,9 +151,9 @@ mod tests {
         ];
         let provider = provider();
         let found: Vec<_> = session_ids(headers.iter().map(String::as_bytes), &provider)
-            .map(|id| id.to_cookie_value())
+            .map(|id| id.value())
             .collect();
-        assert_eq!(found, ids[..4]);
+        assert_eq!(found, ids[..4].iter().map(|id| id.as_bytes()).collect::<Vec<_>>());
     }
 
     #[test]

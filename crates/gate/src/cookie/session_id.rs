@@ -1,5 +1,7 @@
 //! The secret that a browser holds for a session.
 
+use std::hint::black_box;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
@@ -18,9 +20,97 @@ const OF_PROVIDER: usize = 11;
 /// 256 random bits that name a session, as the cookie has them. Cannot be printed; overwritten when
 /// dropped.
 ///
-/// Never decoded: it is only ever hashed, on every request.
+/// Never decoded: it is only ever hashed or compared.
 #[derive(Clone)]
 pub struct SessionId([u8; ENCODED]);
+
+/// What a cookie holds in the place of a session id, where the request has it. Cannot be printed.
+#[derive(Clone, Copy)]
+pub struct SentId<'r>(&'r [u8; ENCODED]);
+
+/// Words of 64 bits in an id.
+const WORDS: usize = ENCODED.div_ceil(8);
+
+/// What tags are made with. Of one process.
+pub struct TagSecret([[u128; 1 + WORDS]; 2]);
+
+impl TagSecret {
+    /// Random bytes that it takes.
+    pub const SIZE: usize = size_of::<Self>();
+
+    /// Takes random bytes over.
+    #[must_use]
+    pub fn new(random: [u8; Self::SIZE]) -> Self {
+        let random = Zeroizing::new(random);
+        let mut numbers = random
+            .chunks(16)
+            .map(|bytes| bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte)));
+        Self([(); 2].map(|()| [(); 1 + WORDS].map(|()| numbers.next().unwrap_or_default())))
+    }
+}
+
+/// See [`SentId::tag`].
+#[derive(Clone, Copy)]
+pub struct Tag([u64; 2]);
+
+impl Tag {
+    /// Whether both are of one id. Takes as long whether they are or not.
+    #[inline]
+    #[must_use]
+    pub fn is(self, other: Self) -> bool {
+        let ([a, b], [c, d]) = (self.0, other.0);
+        black_box((a ^ c) | (b ^ d)) == 0
+    }
+
+    /// A part of it, to find what is kept by tags.
+    #[inline]
+    #[must_use]
+    pub fn start(self) -> u64 {
+        let [start, _] = self.0;
+        start
+    }
+}
+
+impl<'r> SentId<'r> {
+    /// Reads a cookie's value: 43 bytes, whatever they are. Others than those that were given out
+    /// name no session, and what they are spelled like does not matter: they are hashed as they stand,
+    /// so that an id has one spelling.
+    #[must_use]
+    pub fn parse(value: &'r [u8]) -> Option<Self> {
+        value.first_chunk().filter(|_| value.len() == ENCODED).map(Self)
+    }
+
+    /// The value of the cookie.
+    #[must_use]
+    pub fn value(self) -> &'r [u8] {
+        self.0
+    }
+
+    /// Under which key the session stands in the zone, see [`SessionId::zone_key`].
+    #[must_use]
+    pub fn zone_key(self, provider: &ProviderKey) -> [u8; 32] {
+        zone_key(self.0, provider)
+    }
+
+    /// A tag by which one process knows the id again: of two ids it is the same once in 2^128 secrets,
+    /// whoever has chosen them. It leaves half of the id's 256 random bits open even to somebody who
+    /// has the secret too: nobody can make a cookie of it.
+    ///
+    /// Two multilinear hashes over words of 64 bits, of each the upper half (D. Lemire and O. Kaser,
+    /// "Strongly universal string hashing is fast", section 2).
+    #[inline]
+    #[must_use]
+    pub fn tag(self, secret: &TagSecret) -> Tag {
+        let mut words = [0; WORDS];
+        for (word, bytes) in words.iter_mut().zip(self.0.chunks(8)) {
+            *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u128::from(*byte));
+        }
+        Tag(secret.0.each_ref().map(|[start, factors @ ..]| {
+            let products = words.iter().zip(factors).map(|(word, by)| by.wrapping_mul(*word));
+            (products.fold(*start, u128::wrapping_add) >> 64) as u64
+        }))
+    }
+}
 
 impl SessionId {
     /// Takes 32 random bytes as a new id.
@@ -31,14 +121,6 @@ impl SessionId {
         // 32 bytes are 43 characters.
         let _ = URL_SAFE_NO_PAD.encode_slice(entropy.as_slice(), &mut id.0);
         id
-    }
-
-    /// Reads a cookie's value: 43 bytes, whatever they are. Others than those that were given out
-    /// name no session, and what they are spelled like does not matter: they are hashed as they stand,
-    /// so that an id has one spelling.
-    #[must_use]
-    pub fn parse(value: &[u8]) -> Option<Self> {
-        value.first_chunk().filter(|_| value.len() == ENCODED).map(|id| Self(*id))
     }
 
     /// The value for `Set-Cookie`.
@@ -53,16 +135,20 @@ impl SessionId {
     /// covers the provider: the same id in another provider's cookie finds nothing.
     #[must_use]
     pub fn zone_key(&self, provider: &ProviderKey) -> [u8; 32] {
-        let mut message = Zeroizing::new([ZONE_KEY_LABEL; 1 + OF_PROVIDER + ENCODED]);
-        let (_, rest) = message.split_at_mut(1);
-        let (of_provider, of_id) = rest.split_at_mut(OF_PROVIDER);
-        of_provider.iter_mut().zip(&provider.0).for_each(|(to, from)| *to = *from);
-        of_id.iter_mut().zip(&self.0).for_each(|(to, from)| *to = *from);
-        let mut key = [0; 32];
-        let hash = digest::digest(&digest::SHA256, message.as_slice());
-        key.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
-        key
+        zone_key(&self.0, provider)
     }
+}
+
+fn zone_key(id: &[u8; ENCODED], provider: &ProviderKey) -> [u8; 32] {
+    let mut message = Zeroizing::new([ZONE_KEY_LABEL; 1 + OF_PROVIDER + ENCODED]);
+    let (_, rest) = message.split_at_mut(1);
+    let (of_provider, of_id) = rest.split_at_mut(OF_PROVIDER);
+    of_provider.iter_mut().zip(&provider.0).for_each(|(to, from)| *to = *from);
+    of_id.iter_mut().zip(id).for_each(|(to, from)| *to = *from);
+    let mut key = [0; 32];
+    let hash = digest::digest(&digest::SHA256, message.as_slice());
+    key.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
+    key
 }
 
 impl Drop for SessionId {
@@ -82,7 +168,7 @@ mod tests {
             let id = SessionId::from_entropy([byte; 32]);
             let value = id.to_cookie_value();
             assert_eq!(value.len(), ENCODED);
-            let read = SessionId::parse(value.as_bytes()).unwrap();
+            let read = SentId::parse(value.as_bytes()).unwrap();
             assert_eq!(read.zone_key(&ProviderKey([1; 16])), id.zone_key(&ProviderKey([1; 16])));
         }
     }
@@ -91,7 +177,7 @@ mod tests {
     fn an_id_has_one_spelling() {
         // The last character carries four bits of the id; "B" would decode to the same as "A".
         let of = |value: &str| {
-            SessionId::parse(value.as_bytes()).map(|id| id.zone_key(&ProviderKey([1; 16])))
+            SentId::parse(value.as_bytes()).map(|id| id.zone_key(&ProviderKey([1; 16])))
         };
         let id = "A".repeat(43);
         assert_ne!(of(&id), of(&format!("{}B", "A".repeat(42))));
@@ -107,5 +193,26 @@ mod tests {
         assert_ne!(id.zone_key(&wiki), id.zone_key(&shop));
         assert_ne!(id.zone_key(&wiki), other.zone_key(&wiki));
         assert_ne!(id.zone_key(&wiki), [7; 32]);
+    }
+
+    #[test]
+    fn a_tag_depends_on_every_byte_of_the_id_and_of_the_secret() {
+        let value = SessionId::from_entropy([7; 32]).to_cookie_value();
+        let sent = SentId::parse(value.as_bytes()).unwrap();
+        let random: [u8; TagSecret::SIZE] = std::array::from_fn(|at| (at * at + 7 * at) as u8 | 1);
+        let tag = |sent: SentId<'_>| sent.tag(&TagSecret::new(random));
+        assert!(tag(sent).is(tag(sent)));
+        for at in 0..43 {
+            let mut other = value.as_bytes().to_vec();
+            other[at] ^= 1;
+            let other = tag(SentId::parse(&other).unwrap());
+            assert!(!other.is(tag(sent)), "byte {at}");
+            assert!(other.0[0] != tag(sent).0[0] && other.0[1] != tag(sent).0[1], "byte {at}");
+        }
+        for at in (0..TagSecret::SIZE).step_by(16) {
+            let mut other = random;
+            other[at + 7] ^= 1;
+            assert!(!sent.tag(&TagSecret::new(other)).is(tag(sent)), "byte {at}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod encoding;
 mod extra;
 mod headers;
+mod owned;
 mod record;
 mod render;
 
@@ -14,6 +15,7 @@ pub use extra::BasicAttributes;
 pub use headers::{
     HEADERS, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to, is_identity_header,
 };
+pub use owned::OwnedRecord;
 pub use record::{ExtraHeader, SessionView, provider_of};
 pub use render::{Rendered, render};
 

@@ -102,6 +102,18 @@ impl<'r> SessionView<'r> {
         (view.extra_headers().count() == announced).then_some(view)
     }
 
+    /// The same where [`Self::over`] has found the record whole before.
+    #[inline]
+    pub(super) fn over_checked(record: &'r [u8]) -> Self {
+        Self { record }
+    }
+
+    /// Whether both are views of the very same bytes in memory.
+    #[must_use]
+    pub fn is_same(self, other: Self) -> bool {
+        std::ptr::eq(self.record, other.record)
+    }
+
     /// The provider that this session was opened for; of no worth to any other.
     #[must_use]
     pub fn provider(self) -> ProviderKey {

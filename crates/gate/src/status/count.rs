@@ -82,6 +82,8 @@ pub enum Counter {
     Status(Status),
     /// Requests of which this was the reason.
     Reason(Reason),
+    /// Lookups of sessions in the zone.
+    Lookup,
 }
 
 impl Counter {
@@ -91,6 +93,7 @@ impl Counter {
         match self {
             Self::Status(status) => status as usize,
             Self::Reason(reason) => FIRST_REASON + reason as usize,
+            Self::Lookup => LOOKUP,
         }
     }
 }
@@ -98,19 +101,28 @@ impl Counter {
 /// Behind some room for further statuses.
 const FIRST_REASON: usize = 16;
 
-const _: () = assert!(Status::ALL.len() <= FIRST_REASON);
+const LOOKUP: usize = FIRST_REASON - 1;
+
+const _: () = assert!(Status::ALL.len() <= LOOKUP);
 const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= COUNTERS);
 
 /// Counts a decision; `counters` are those of the worker that made it.
 #[inline]
 pub fn count(counters: &[AtomicU64], status: Status, reason: Option<Reason>) {
-    let add = |counter: Counter| {
-        if let Some(slot) = counters.get(counter.slot()) {
-            slot.fetch_add(1, Ordering::Relaxed);
-        }
-    };
-    add(Counter::Status(status));
+    add(counters, Counter::Status(status));
     if let Some(reason) = reason {
-        add(Counter::Reason(reason));
+        add(counters, Counter::Reason(reason));
+    }
+}
+
+/// Counts a lookup of a session in the zone.
+pub fn count_lookup(counters: &[AtomicU64]) {
+    add(counters, Counter::Lookup);
+}
+
+#[inline]
+fn add(counters: &[AtomicU64], counter: Counter) {
+    if let Some(slot) = counters.get(counter.slot()) {
+        slot.fetch_add(1, Ordering::Relaxed);
     }
 }

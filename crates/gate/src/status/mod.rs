@@ -12,7 +12,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use self::count::{Counter, Status, count};
+pub use self::count::{Counter, Status, count, count_lookup};
 pub use self::report::{
     EventLoopReport, OutpostReport, ProviderReport, Report, Source, Tally, ZoneReport,
 };

@@ -93,6 +93,8 @@ fn of_zone(metrics: &mut Metrics, zone: &ZoneReport) {
     metrics.gauge("authentik_zone_records", help, &[], zone.records);
     metrics.gauge("authentik_zone_used_bytes", "What they take.", &[], zone.used_bytes);
     metrics.gauge("authentik_zone_size_bytes", "What they may take.", &[], zone.size_bytes);
+    let help = "How often workers asked for a session of a visitor.";
+    metrics.counter("authentik_zone_lookups_total", help, zone.lookups);
     let help = "Records in use that had to go for new ones, by what they were.";
     metrics.tallies("authentik_zone_evicted_total", help, "kind", &zone.evicted_by_kind);
 }

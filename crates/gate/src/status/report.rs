@@ -123,6 +123,8 @@ pub struct ZoneReport {
     pub size_bytes: u64,
     /// The one of the other, rounded down.
     pub fill_percent: u32,
+    /// How often workers asked for a session of a visitor.
+    pub lookups: u64,
     /// Records in use that had to go for new ones.
     pub evicted: u64,
     /// The same by what they were, all kinds, also those at 0.
@@ -208,6 +210,7 @@ impl Source<'_> {
             used_bytes: fill.bytes_used(),
             size_bytes: fill.bytes_total(),
             fill_percent: fill.percent(),
+            lookups: self.live.map_or(0, |live| live.total(Counter::Lookup.slot())),
             evicted: fill.evicted.total(),
             evicted_by_kind: vec![
                 tally("sessions", sessions),

@@ -1,0 +1,180 @@
+//! Sessions as this worker remembers them: see [`gate::session_cache`] for what counts.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gate::cookie::{SentId, TagSecret};
+use gate::identity::{HeaderEncoding, OwnedRecord, SessionView};
+use gate::provider::Provider;
+use gate::session_cache::{Recalled, Seen, SessionCache};
+use gate::store::{Epoch, Key};
+use gate::time::UnixTime;
+use nginx::ready_headers::ReadyHeaders;
+
+use super::random::random;
+use super::sessions;
+use crate::ngx::live::LiveZone;
+use crate::ngx::{Fault, Request, Zone, now};
+use crate::phases::access::the_twelve;
+use crate::request::status;
+
+/// A session, and its identity headers in UTF-8. Requests that have it hold it by reference count.
+pub(crate) type Known = ReadyHeaders<Session>;
+
+/// What headers and variables are parts of.
+pub(crate) struct Session {
+    record: OwnedRecord,
+    provider: Arc<Provider>,
+}
+
+impl Session {
+    /// The session.
+    pub(crate) fn view(&self) -> SessionView<'_> {
+        self.record.view()
+    }
+
+    /// The same as bytes.
+    pub(crate) fn record(&self) -> &[u8] {
+        self.record.bytes()
+    }
+}
+
+struct Memory {
+    cache: SessionCache<Rc<Known>>,
+    /// Of which configuration. A worker has one, unless nginx is its own worker.
+    configuration: u32,
+}
+
+thread_local! {
+    // Used on the event-loop thread only, and by workers only.
+    static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
+}
+
+/// The session of this id with the provider, which the request then holds.
+pub(super) fn find<'r>(
+    r: &Request<'r>,
+    provider: &Arc<Provider>,
+    id: SentId<'_>,
+) -> Result<Option<&'r Known>, Fault> {
+    let Some(zone) = r.main_conf().zone() else { return Ok(None) };
+    let time = now();
+    let known = recall(zone, provider, id, time).or_else(|| look_up(zone, provider, id, time));
+    known.map(|known| r.hold(known)).transpose()
+}
+
+/// Forgets all sessions, when the worker exits.
+pub(crate) fn forget() {
+    // Fails at the end of the process only.
+    let _ = MEMORY.try_with(RefCell::take);
+}
+
+fn with_cache<T>(use_it: impl FnOnce(&mut SessionCache<Rc<Known>>) -> T) -> Option<T> {
+    MEMORY.with_borrow_mut(|memory| {
+        let configuration = LiveZone::epoch();
+        let memory = match memory {
+            Some(memory) if memory.configuration == configuration => memory,
+            // The zone may be another one.
+            outdated => {
+                let cache = SessionCache::new(TagSecret::new(random()?));
+                outdated.insert(Memory { cache, configuration })
+            }
+        };
+        Some(use_it(&mut memory.cache))
+    })
+}
+
+/// What is remembered and counts. Takes the lock only if it is time to say that the session is in use.
+fn recall(
+    zone: Zone,
+    provider: &Arc<Provider>,
+    id: SentId<'_>,
+    time: UnixTime,
+) -> Option<Rc<Known>> {
+    let epoch_of = |key: &Key| zone.epoch_of(key);
+    match with_cache(|cache| cache.find(id, provider, time, epoch_of))? {
+        Recalled::Current(known) => Some(known),
+        Recalled::Unknown => None,
+        Recalled::Due(known, key, epoch) => {
+            status::count_lookup();
+            let is_there = zone.with(|table| {
+                // Found at all, it is found as it was: the epoch is read under the same lock.
+                table.find(&key, time).is_some() && table.epoch(&key) == epoch
+            });
+            let is_there = is_there == Some(true);
+            with_cache(|cache| {
+                cache.confirm(id, is_there, time);
+                cache.tidy(time, epoch_of);
+            });
+            is_there.then_some(known)
+        }
+    }
+}
+
+/// Finds the session in the zone, and remembers it.
+fn look_up(
+    zone: Zone,
+    provider: &Arc<Provider>,
+    id: SentId<'_>,
+    time: UnixTime,
+) -> Option<Rc<Known>> {
+    status::count_lookup();
+    let key = id.zone_key(&provider.key);
+    let Copy { bytes, epoch, expires } = copy(zone, &key, time)?;
+    // Bound to the provider twice: by the key, and by what the record says.
+    let record = OwnedRecord::new(bytes)?;
+    if record.view().provider() != provider.key {
+        return None;
+    }
+    let size = record.size();
+    let session = Session { record, provider: Arc::clone(provider) };
+    let known = Rc::new(Known::lay_out(session, |session, headers| {
+        let provider = &session.provider.headers;
+        headers.extend(the_twelve(&session.view(), provider, HeaderEncoding::Utf8));
+    }));
+    let size = size + size_of::<Session>() + known.size();
+    let seen = Seen { key, epoch, expires, size, value: Rc::clone(&known) };
+    with_cache(|cache| {
+        cache.put(id, provider, seen, time);
+        cache.tidy(time, |key| zone.epoch_of(key));
+    });
+    Some(known)
+}
+
+/// A record that was copied out.
+struct Copy {
+    bytes: Vec<u8>,
+    epoch: Epoch,
+    expires: UnixTime,
+}
+
+/// Copies a record to the desk, under the lock, and from there to memory of its own: nothing is
+/// allocated under the lock.
+fn copy(zone: Zone, key: &Key, time: UnixTime) -> Option<Copy> {
+    let mut room = 0;
+    for _ in 0..3 {
+        let copied = sessions::with_desk(room, |desk| {
+            let found = zone.with(|table| {
+                let epoch = table.epoch(key);
+                let found = table.find(key, time)?;
+                let (length, expires) = (found.len(), found.expires());
+                let out = desk.get_mut(..length);
+                let copied = out.map_or(Some(false), |out| found.copy_into(out).then_some(true))?;
+                Some((length, copied, epoch, expires))
+            });
+            let (length, copied, epoch, expires) = found.flatten()?;
+            let bytes = desk.get_mut(..length).filter(|_| copied).map(|desk| {
+                let bytes = desk.to_vec();
+                desk.fill(0); // there is a token in it
+                bytes
+            });
+            Some((length, bytes, epoch, expires))
+        });
+        let (length, bytes, epoch, expires) = copied?;
+        if let Some(bytes) = bytes {
+            return Some(Copy { bytes, epoch, expires });
+        }
+        room = length;
+    }
+    None
+}
