@@ -160,7 +160,8 @@ pub(crate) fn merge(
             warn_of_recipe(place, asked, cf);
         }
         let passes = *unauthenticated == Some(Unauthenticated::Pass);
-        *passes_rules = passes && require.is_some();
+        // Where only nginx itself leads, whoever comes was judged before.
+        *passes_rules = passes && require.is_some() && !cf.location_is_internal();
         if *passes_rules && !parent.passes_rules {
             warn_of_rules_that_strangers_pass(place, cf);
         }

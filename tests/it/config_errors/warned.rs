@@ -181,6 +181,11 @@ fn rules_that_strangers_pass_are_pointed_out() {
              location /b { authentik_unauthenticated pass; }",
             "",
         ),
+        (
+            "authentik_provider wiki; authentik_require user jane;
+             location = /index.php { internal; authentik_unauthenticated pass; }",
+            "",
+        ),
     ]);
 }
 
