@@ -38,7 +38,7 @@ use crate::endpoints::exchange;
 use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, kept};
 use crate::request::state::RequestState;
 use crate::request::{answers, status, variables};
-use crate::visitor::{known, sweep};
+use crate::visitor::{header_auth, known, sweep};
 
 // Handlers of a phase run in reverse order (`ngx_http_init_phase_handlers`): we stand before these
 // modules, so that our access handler runs after theirs. With `satisfy any` an address that `allow`
@@ -124,6 +124,7 @@ impl Module for Authentik {
 /// Called on the event loop when threads or requests have left something for it.
 fn deliver() {
     outpost::deliver();
+    header_auth::deliver();
     exchange::deliver();
     threads::deliver(exchange::lost);
     lease::deliver();

@@ -70,6 +70,31 @@ pub(crate) fn endpoints_and_keys(
     Ok(keys.map(|keys| (endpoints, keys)))
 }
 
+/// The same as far as it is at hand, however old: nobody waits.
+pub(crate) fn at_hand(zone: Zone, provider: &Provider) -> Option<(Endpoints, Keys)> {
+    let content = |document| {
+        let head = documents::head(zone, document, provider)?;
+        documents::content(zone, document, provider, &head)?.ok()
+    };
+    let endpoints = match Endpoints::given(provider) {
+        Some(given) => given,
+        None => match content(Document::Discovery)? {
+            Content::Endpoints(endpoints) => endpoints,
+            Content::Keys(_) => return None,
+        },
+    };
+    let shared = || Keys::Shared(provider.client_secret.clone());
+    let keys = match endpoints.signing {
+        Signing::ClientSecret => shared(),
+        Signing::PublishedKeys => match content(Document::Keys)? {
+            Content::Keys(keys) if keys.is_empty() => shared(),
+            Content::Keys(keys) => Keys::Public(keys),
+            Content::Endpoints(_) => return None,
+        },
+    };
+    Some((endpoints, keys))
+}
+
 /// What tokens of the provider are signed with.
 fn signing_keys(
     r: &mut Request<'_>,

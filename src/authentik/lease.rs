@@ -78,6 +78,11 @@ fn take_as(zone: Zone, lease: Result<Record<'_>, TooBig>, clock: u64) -> bool {
     true
 }
 
+/// Whether somebody has it.
+pub(crate) fn is_taken(zone: Zone, key: &Key) -> bool {
+    zone.with(|table| table.has_lease(key, uptime())).unwrap_or(false)
+}
+
 /// Whether the request has waited as long as it may; the first call starts the clock.
 pub(crate) fn has_waited_enough(r: &Request<'_>) -> Result<bool, Fault> {
     let state = r.state()?;

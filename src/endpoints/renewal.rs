@@ -114,15 +114,19 @@ pub(super) fn of_issuer(r: &Request<'_>, provider: &Arc<Provider>, error: &CoreE
     }
 }
 
-/// A password that authentik accepted brought a token that is not signed as the outpost's settings say.
-/// Called for apart from what sign-ins need, and nobody waits.
-pub(crate) fn of_credentials(zone: Zone, provider: &Arc<Provider>) {
-    let directory = outpost::directory();
-    let known = directory.as_ref().and_then(|directory| directory.by_key(provider.key));
-    let is_newest = known.is_some_and(|known| Arc::ptr_eq(known, provider));
-    if is_newest && lease::take(zone, call_key(provider, Cause::Credentials), CALL) {
-        outpost::call();
+/// The same for credentials, apart from what sign-ins need: the call that they can wait for.
+pub(crate) fn of_credentials(zone: Zone, provider: &Provider) -> Option<Called> {
+    match lease::take(zone, call_key(provider, Cause::Credentials), CALL) {
+        true => outpost::call(),
+        false => outpost::last_call(),
     }
+}
+
+/// A provider of the outpost as it is now, if that differs from the one at hand.
+pub(crate) fn newest(provider: &Arc<Provider>) -> Option<Arc<Provider>> {
+    let directory = outpost::directory()?;
+    let newest = directory.by_key(provider.key)?;
+    (!Arc::ptr_eq(newest, provider)).then(|| Arc::clone(newest))
 }
 
 fn begin(
@@ -214,14 +218,9 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
     called.map_or(Stage::Done, |called| Stage::Settings(called, uptime() + WAIT))
 }
 
-/// The provider as it is now, if that differs from the one at hand.
+/// The same of a provider that may be none of the outpost.
 fn is_replaced(r: &Request<'_>, provider: &Arc<Provider>) -> Option<Arc<Provider>> {
-    if !providers::is_of_outpost(r, provider) {
-        return None;
-    }
-    let directory = outpost::directory()?;
-    let newest = directory.by_key(provider.key)?;
-    (!Arc::ptr_eq(newest, provider)).then(|| Arc::clone(newest))
+    newest(provider).filter(|_| providers::is_of_outpost(r, provider))
 }
 
 fn call_key(provider: &Provider, cause: Cause) -> Key {

@@ -148,6 +148,21 @@ impl Herald {
         }
     }
 
+    /// What is served while nothing newer is read.
+    fn what_serves(&self) -> &'static str {
+        if self.previous().is_some() {
+            return "the former ones stay";
+        }
+        match keeper::published(self.live, &self.origin) {
+            Some((_, Published::Doubted(_))) => {
+                "those of the former token serve those who are signed in, and nobody else"
+            }
+            Some((_, Published::Own(_) | Published::Nothing | Published::Foreign)) | None => {
+                "there are none yet, so that its hosts are answered 503"
+            }
+        }
+    }
+
     /// What another token has brought is ours, if this one is of the same outpost: `outpost` is what
     /// authentik says. Else it means nothing any more.
     fn resolve_doubt(&self, outpost: Option<&Outpost>) {
@@ -272,7 +287,8 @@ impl Events for Herald {
         self.answer_calls();
         self.live.set(Fact::LastFailure, now());
         self.live.add(Fact::RefreshFailures, 1);
-        let text = format!("outpost: settings were not read: {error}; the former ones stay");
+        let rest = self.what_serves();
+        let text = format!("outpost: settings were not read: {error}; {rest}");
         self.complain(Trouble::Refresh, Level::Error, text);
     }
 

@@ -66,6 +66,22 @@ fn a_signing_key_that_is_removed_is_noticed_also_where_endpoints_are_written_by_
 }
 
 #[test]
+fn a_signing_key_where_endpoints_are_written_by_hand_without_jwks_uri_is_named() {
+    let site = signed_with(
+        Signing::Rs256,
+        "authorization_endpoint %%SSO%%/application/o/authorize/;
+         token_endpoint %%SSO%%/application/o/token/;
+         end_session_endpoint %%SSO%%/application/o/wiki/end-session/;",
+    );
+    let trail = site.browser().open("/page");
+    assert_eq!(trail.status(), 502);
+    let lines = site.error_log().lines_with("reason: token-signature");
+    let cure = "signed with \"RS256\", which is not what the provider's key is for; where endpoints \
+                are written by hand, write jwks_uri <URL> too";
+    assert!(lines[0].contains(cure), "{lines:?}");
+}
+
+#[test]
 fn tokens_that_never_fit_make_nobody_fetch_more_than_once_a_minute() {
     let site = signed_with(Signing::Hs256, "");
     site.signed_in();
@@ -104,7 +120,7 @@ fn credentials_do_not_use_up_what_sign_ins_need() {
     sign_with(&site, Signing::Rs256);
     let password = format!("Basic {}", STANDARD.encode("bob:app-password-bob-key-0123456789"));
     let program = || site.get("/").header("Authorization", &password).send().status();
-    assert_eq!(program(), 401);
+    assert_eq!(program(), 502, "its password is right");
     crate::harness::within(Duration::from_secs(20), "it fits", || program() == 200);
 
     sign_with(&site, Signing::Es256);

@@ -21,7 +21,7 @@ fn basic(user: &str, password: &str) -> String {
 }
 
 /// An access token of bob's for this client.
-fn token(site: &Site, client_id: &str) -> String {
+pub(crate) fn token(site: &Site, client_id: &str) -> String {
     let address: SocketAddr = site.sso.address();
     let body = format!(
         "grant_type=client_credentials&client_id={client_id}&username=bob\

@@ -7,9 +7,11 @@ use ring::hmac;
 
 use crate::cookie::SessionId;
 use crate::provider::Provider;
-use crate::question::Question;
+use crate::question::{CoreError, Cure, Question};
+use crate::reason::Reason;
 use crate::secret::Secret;
 use crate::store::Key;
+use crate::token::TokenFlaw;
 
 /// Longest header that is looked at, in bytes. nginx's own limit is 8 kB unless it is raised.
 const LONGEST: usize = 16 * 1024;
@@ -68,6 +70,24 @@ impl Credentials {
             }
         }
     }
+
+    /// Why they get nobody in: they are wrong, or it is not their fault. Who sends them must not believe
+    /// that they are wrong if it is authentik that is away, or the settings that do not agree.
+    #[must_use]
+    pub fn refusal(&self, error: &CoreError) -> Reason {
+        let are_wrong = match error {
+            CoreError::Unreachable(_)
+            | CoreError::Unavailable { .. }
+            | CoreError::Garbled { .. }
+            | CoreError::Misplaced { .. }
+            | CoreError::Misconfigured(_) => false,
+            CoreError::Rejected { .. } => error.cure() != Cure::Later && !error.is_about_client(),
+            CoreError::BadToken(TokenFlaw::Inactive) => true,
+            // A client's own token is what it is; one that a password brought, authentik has made.
+            CoreError::BadToken(_) => matches!(self, Self::Bearer(_)),
+        };
+        if are_wrong { Reason::CredentialsRejected } else { Reason::from(error) }
+    }
 }
 
 /// Whether it is a token that is presented.
@@ -122,6 +142,31 @@ mod tests {
     use crate::provider::Settings;
     use crate::testing;
     use crate::time::UnixTime;
+
+    #[test]
+    fn credentials_are_wrong_only_if_it_is_they_that_are_refused() {
+        let bearer = Credentials::parse(b"Bearer abc").unwrap();
+        let basic = Credentials::parse(b"Basic Zm9vOmJhcg==").unwrap();
+        let rejected = |error: &str| CoreError::Rejected {
+            error: error.to_owned(),
+            description: String::new(),
+        };
+        let about = "introspection_endpoint";
+        for (error, of_bearer, of_basic) in [
+            (rejected("invalid_grant"), "credentials-rejected", "credentials-rejected"),
+            (rejected("invalid_client"), "client-rejected", "client-rejected"),
+            (rejected("server_error"), "core-unreachable", "core-unreachable"),
+            (TokenFlaw::Inactive.into(), "credentials-rejected", "credentials-rejected"),
+            (TokenFlaw::Audience.into(), "credentials-rejected", "token-audience"),
+            (TokenFlaw::Signature.into(), "credentials-rejected", "token-signature"),
+            (CoreError::Unavailable { about, status: 503 }, "core-unreachable", "core-unreachable"),
+            (CoreError::Misplaced { about, status: 404 }, "core-mismatch", "core-mismatch"),
+            (CoreError::unknown_endpoint(about), "core-mismatch", "core-mismatch"),
+        ] {
+            assert_eq!(bearer.refusal(&error).code(), of_bearer, "{error}");
+            assert_eq!(basic.refusal(&error).code(), of_basic, "{error}");
+        }
+    }
 
     #[test]
     fn only_what_authentik_can_check_is_taken_for_credentials() {

@@ -3,32 +3,30 @@
 //! authentik is asked off the event loop, by one request per credential over all workers; what it
 //! says is kept in the zone for a while, under a keyed hash of the header.
 
+mod again;
+mod judge;
 mod offer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use authentik_io::client::Client;
-use authentik_io::pool::Cancel;
 use gate::credentials::{Credentials, zone_key};
 use gate::decision::Visitor;
-use gate::identity::{BasicAttributes, Rendered, SessionView, render};
+use gate::identity::{Rendered, SessionView};
 use gate::provider::Provider;
-use gate::question::{Answer, CoreError, Cure, Endpoints, Question};
+use gate::question::Cure;
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Record, TooBig, dated, kind};
-use gate::time::UnixTime;
-use gate::token::{Expected, Keys, verify};
 use nginx::lifecycle::uptime;
+use nginx::suspend::Ticket;
 
+use self::judge::{Judged, Subject, Turn};
 use crate::authentik::core_server::{self, Cause, Unknown};
 use crate::authentik::lease::{self, LEASE};
-use crate::authentik::threads::{Errand, Line};
-use crate::endpoints::renewal;
-use crate::ngx::log::{self, Level};
+use crate::ngx::log;
 use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
-use crate::visitor::sessions;
+use crate::visitor::{providers, sessions};
 
 /// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
 const YES_KEPT: u64 = 60;
@@ -36,15 +34,6 @@ const YES_KEPT: u64 = 60;
 const NO_KEPT: u64 = 10;
 /// How long authentik's absence is believed, in seconds: between one and two.
 const AWAY_KEPT: u64 = 2;
-/// What a thread brings back.
-struct Judged {
-    sender: Option<u64>,
-    answer: Key,
-    lease: Key,
-    provider: Arc<Provider>,
-    result: Result<Rendered, CoreError>,
-}
-
 /// The credentials of a request, and where the zone has what became of them.
 struct Presented {
     credentials: Credentials,
@@ -158,23 +147,15 @@ fn put_question(
         Err(Unknown::Failed(reason)) => return give_up(Some(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
-    let (subject, time, sender) = (Arc::clone(provider), now(), sender::network(r));
-    let errand = Errand {
-        line: Line::Credentials,
-        provider: Some(&provider.key),
-        sender,
-        ticket: Some(ticket),
-        cancel: Cancel::default(),
+    let subject = Subject {
+        credentials,
+        provider: Arc::clone(provider),
+        is_of_outpost: providers::is_of_outpost(r, provider),
+        sender: sender::network(r),
+        answer,
+        lease,
     };
-    let taken = errand.hand_over(move |client, deadline| {
-        let judge = Judge { provider: &subject, endpoints: &endpoints, keys: &keys, time };
-        let result = judge.all(client, &credentials, deadline);
-        let judged = Judged { sender, answer, lease, provider: subject, result };
-        Box::new(move || {
-            publish(judged);
-            ngx::wake(ticket, |_| {});
-        })
-    });
+    let taken = judge::submit(ticket, subject, Turn::First, (endpoints, keys));
     if taken {
         lease::lead(r, lease)?;
         r.state()?.asked_credentials.set(true);
@@ -184,67 +165,36 @@ fn put_question(
     give_up(Some(Reason::Overloaded))
 }
 
-/// What a thread needs to know.
-struct Judge<'j> {
-    provider: &'j Provider,
-    endpoints: &'j Endpoints,
-    keys: &'j Keys,
-    time: UnixTime,
-}
-
-impl Judge<'_> {
-    /// Asks until authentik says yes; else the last no counts.
-    fn all(
-        &self,
-        client: &Client,
-        credentials: &Credentials,
-        deadline: std::time::Instant,
-    ) -> Result<Rendered, CoreError> {
-        let mut last = Err(CoreError::Misconfigured("nothing to ask".to_owned()));
-        for question in credentials.questions() {
-            last = self.one(client, &question, deadline);
-            if last.is_ok() {
-                break;
-            }
-        }
-        last
-    }
-
-    fn one(
-        &self,
-        client: &Client,
-        question: &Question,
-        deadline: std::time::Instant,
-    ) -> Result<Rendered, CoreError> {
-        let Self { provider, endpoints, keys, time } = *self;
-        let request = question.to_http(provider, Some(endpoints))?;
-        let response = client.fetch(&request, &provider.trust, deadline);
-        let basic = provider.basic_auth.as_ref();
-        let basic = basic.map(|(user, password)| BasicAttributes { user, password });
-        match (question.read(provider, response.as_ref(), time)?, question) {
-            (Answer::Claims(claims), Question::Introspect { token }) => {
-                Ok(render(&claims, provider, token.expose(), basic))
-            }
-            (Answer::Tokens(tokens), _) => {
-                // The ID token here, not the access token (authentik-outpost.md §4.3).
-                let token =
-                    tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
-                let claims = verify(token.expose(), &Expected::of(provider, None), keys, time)?;
-                Ok(render(&claims, provider, token.expose(), basic))
-            }
-            (Answer::Claims(_) | Answer::Endpoints(_) | Answer::Keys(_), _) => {
-                Err(CoreError::Garbled { about: "introspection_endpoint" })
-            }
-        }
+/// Takes what a thread brought. On the event loop.
+fn publish(ticket: Ticket, judged: Judged) {
+    if let Some(zone) = Zone::of_worker() {
+        settle(zone, again::sift(zone, ticket, judged));
     }
 }
 
-/// Puts what authentik said where every worker finds it. On the event loop.
-fn publish(judged: Judged) {
-    let Judged { sender, answer, lease, provider, result } = judged;
-    let Some(zone) = Zone::of_worker() else { return };
+/// Lets go on what need not wait any more. On the event loop.
+pub(crate) fn deliver() {
+    if let Some(zone) = Zone::of_worker() {
+        settle(zone, again::due(zone));
+    }
+}
+
+fn settle(zone: Zone, judged: Vec<(Ticket, Judged)>) {
+    for (ticket, judged) in judged {
+        put(zone, judged);
+        ngx::wake(ticket, |_| {});
+    }
+}
+
+/// Puts what authentik said where every worker finds it.
+fn put(zone: Zone, judged: Judged) {
+    let Judged {
+        subject: Subject { credentials, provider, sender, answer, lease, .. },
+        result,
+        ..
+    } = judged;
     let (time, clock) = (now(), uptime());
-    let put = |record: Result<Record<'_>, TooBig>| {
+    let keep = |record: Result<Record<'_>, TooBig>| {
         if let Ok(record) = record {
             zone.put(&record, time);
         }
@@ -255,26 +205,26 @@ fn publish(judged: Judged) {
             let owner = sessions::owner_of(record);
             let payload = Secret::new(dated::payload(clock, life, record));
             let (expires, payload) = (time.plus(life), payload.expose());
-            put(Record::new(answer, owner, kind::CREDENTIALS, expires, payload));
+            keep(Record::new(answer, owner, kind::CREDENTIALS, expires, payload));
         }
         Err(error) => {
             // The next one asks with the keys of today.
             let outdated = error.is_about_keys();
             if outdated {
                 core_server::outdate(zone, &provider, Cause::Credentials);
-                renewal::of_credentials(zone, &provider);
             }
-            let away = error.cure() == Cure::Later;
-            let reason = if away { Reason::from(&error) } else { Reason::CredentialsRejected };
-            let level = if away { Level::Error } else { Level::Info };
+            let reason = credentials.refusal(&error);
             let name = &provider.name;
+            let are_wrong = reason == Reason::CredentialsRejected;
+            let what = if are_wrong { "not accepted" } else { "not checked" };
             log::cycle(
-                level,
-                format_args!("credentials not accepted, provider: \"{name}\": {error}"),
+                log::level(reason.reply().level),
+                format_args!("credentials {what}, provider: \"{name}\": {error}"),
             );
+            let away = error.cure() == Cure::Later;
             let life = if away || outdated { AWAY_KEPT } else { NO_KEPT };
             let payload = dated::payload(clock, life, reason.code().as_bytes());
-            put(Record::of_stranger(answer, sender, time.plus(life), &payload));
+            keep(Record::of_stranger(answer, sender, time.plus(life), &payload));
         }
     }
     // Last: who waits for it looks for the answer, and asks again where there is none.
@@ -283,8 +233,6 @@ fn publish(judged: Judged) {
 }
 
 fn reason_of(code: &[u8]) -> Reason {
-    let away =
-        [Reason::CoreTimeout, Reason::CoreGarbage, Reason::CoreUnreachable, Reason::Overloaded];
-    let found = away.into_iter().find(|reason| reason.code().as_bytes() == code);
+    let found = Reason::ALL.into_iter().find(|reason| reason.code().as_bytes() == code);
     found.unwrap_or(Reason::CredentialsRejected)
 }

@@ -95,7 +95,7 @@ impl CoreError {
         Self::Rejected { error: loggable(error, 64), description: loggable(description, 200) }
     }
 
-    pub(super) fn unknown_endpoint(setting: &str) -> Self {
+    pub(crate) fn unknown_endpoint(setting: &str) -> Self {
         Self::Misconfigured(format!("{setting} is not known; write {setting} <URL>;"))
     }
 }

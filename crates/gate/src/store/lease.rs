@@ -4,7 +4,7 @@
 //! could ask authentik meanwhile. So a lease says in its payload when it ends, in seconds of a clock
 //! that only goes forward; its expiry is for those who sweep.
 
-use super::record::Record;
+use super::record::{Key, Record};
 use super::table::{Inserted, Table, Unstored};
 use crate::time::UnixTime;
 
@@ -23,15 +23,20 @@ impl Table<'_> {
         now: UnixTime,
         clock: u64,
     ) -> Result<Option<Inserted>, Unstored> {
-        // Whatever the time of day says of it.
-        if let Some(found) = self.find(&lease.fields.key, UnixTime(0)) {
-            let mut end = [0; 8];
-            let is_lease = found.len() == end.len() && found.copy_into(&mut end);
-            if is_lease && u64::from_le_bytes(end) > clock {
-                return Ok(None);
-            }
-            self.remove(&lease.fields.key)?;
+        if self.has_lease(&lease.fields.key, clock) {
+            return Ok(None);
         }
+        self.remove(&lease.fields.key)?;
         self.insert_if_absent(lease, now)
+    }
+
+    /// Whether somebody has the lease.
+    #[must_use]
+    pub fn has_lease(&mut self, key: &Key, clock: u64) -> bool {
+        // Whatever the time of day says of it.
+        let Some(found) = self.find(key, UnixTime(0)) else { return false };
+        let mut end = [0; 8];
+        let is_lease = found.len() == end.len() && found.copy_into(&mut end);
+        is_lease && u64::from_le_bytes(end) > clock
     }
 }

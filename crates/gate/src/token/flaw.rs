@@ -144,14 +144,30 @@ impl fmt::Display for TokenFlaw {
                 "the token is encrypted; remove the encryption key from the provider in authentik",
             ),
             Self::UnknownKind => f.write_str("the token is of an unknown kind (typ or crit)"),
-            Self::Algorithm { found } => write!(
-                f,
-                "the token is signed with \"{found}\", which is not what the provider's key is for"
+            Self::Algorithm { found } => {
+                write!(
+                    f,
+                    "the token is signed with \"{found}\", which is not what the provider's key is for"
+                )?;
+                f.write_str(match found.as_str() {
+                    "RS256" | "ES256" => {
+                        "; where endpoints are written by hand, write jwks_uri <URL> too"
+                    }
+                    "HS256" => {
+                        "; compare jwks_uri, if it is written here, with the provider's page in \
+                         authentik"
+                    }
+                    _ => "",
+                })
+            }
+            Self::UnknownKey => f.write_str(
+                "the token is signed with a key that authentik does not publish; compare jwks_uri, if \
+                 it is written here, with the provider's page in authentik",
             ),
-            Self::UnknownKey => f.write_str("the token is signed with an unknown key"),
             Self::AmbiguousKey => f.write_str("several keys fit the token"),
             Self::Signature => f.write_str(
-                "the token's signature is wrong; compare client_secret with the provider's",
+                "the token's signature is wrong; compare client_secret, and jwks_uri if it is written \
+                 here, with the provider's page in authentik",
             ),
             Self::Issuer { found, expected } => write!(
                 f,

@@ -25,5 +25,9 @@ fn a_lease_lasts_as_long_as_it_was_taken_for_whatever_the_time_of_day_becomes() 
         assert!(!take(later + 11, 100 + LIFE - 1), "{what}");
         assert!(take(later + 12, 100 + LIFE), "{what}");
         assert!(!take(later + 13, 100 + LIFE + 1), "{what}");
+        let mut table = zone.open();
+        assert!(table.has_lease(&key(1), 100 + 2 * LIFE - 1), "{what}");
+        assert!(!table.has_lease(&key(1), 100 + 2 * LIFE), "{what}");
+        assert!(!table.has_lease(&key(2), 100), "{what}");
     }
 }
