@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`phases`] | post-read: strip, hand over endpoints; preaccess: cookies; access: ask the gate |
 //! | [`endpoints`] | `/outpost.goauthentik.io/…`: a sign-in and its end; other proxies ask for a verdict |
-//! | [`request`] | what a request leaves behind: state, answers, log line, variables, status |
+//! | [`request`] | what a request leaves behind: answers, log line, variables, status |
 //! | [`visitor`] | who it is: sessions, header authentication, which provider |
 //! | [`authentik`] | asking: discovery, keys, leases, worker threads |
 //! | [`outpost`] | the connection to authentik as an outpost: providers and session ends, live |
@@ -36,7 +36,7 @@ use crate::authentik::{lease, threads};
 use crate::conf::{LocationConf, MainConf, ServerConf, directives, in_use, location, needs};
 use crate::endpoints::exchange;
 use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, kept};
-use crate::request::state::RequestState;
+use crate::phases::state::RequestState;
 use crate::request::{answers, status, variables};
 use crate::visitor::{header_auth, known, sweep};
 

@@ -218,14 +218,5 @@ impl Entry {
 }
 
 fn failure_of(code: &[u8]) -> Reason {
-    let known = [
-        Reason::CoreTimeout,
-        Reason::CoreGarbage,
-        Reason::CoreMismatch,
-        Reason::ClientRejected,
-        Reason::Overloaded,
-        Reason::ZoneFull,
-    ];
-    let found = known.into_iter().find(|reason| reason.code().as_bytes() == code);
-    found.unwrap_or(Reason::CoreUnreachable)
+    Reason::from_code(code).unwrap_or(Reason::CoreUnreachable)
 }

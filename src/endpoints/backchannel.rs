@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use gate::hash::sha256;
 use gate::live::Fact;
 use gate::provider::Provider;
 use gate::query::{Param, param};
@@ -18,7 +19,6 @@ use gate::store::Key;
 use gate::time::UnixTime;
 use gate::token::{Ended, Keys, Logout, LogoutClaims};
 use nginx::body::Body;
-use ring::digest;
 
 use crate::authentik::core_server::{self, Cause, Unknown};
 use crate::ngx::log::{self, Level};
@@ -127,13 +127,7 @@ fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fa
 
 /// Where the zone has that a token was used.
 fn use_key(provider: &Provider, id: &str) -> Key {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(b"authentik logout token v1");
-    context.update(&provider.key.0);
-    context.update(id.as_bytes());
-    let mut key = [0; 32];
-    key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    key
+    sha256(&[b"authentik logout token v1", &provider.key.0, id.as_bytes()])
 }
 
 /// Ends nothing. The log says why, the answer does not: anybody can ask.

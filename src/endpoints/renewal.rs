@@ -12,19 +12,15 @@ use gate::provider::Provider;
 use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
 use gate::secret::Secret;
-use gate::store::Key;
 use nginx::lifecycle::uptime;
-use ring::digest;
 
 use super::exchange::{Exchanged, judge};
 use crate::authentik::core_server::{self, Cause, Unknown};
 use crate::authentik::lease;
-use crate::ngx::{Fault, Request, Zone, now};
+use crate::ngx::{Fault, Request, now};
 use crate::outpost::{self, Called};
 use crate::visitor::providers;
 
-/// For one provider settings are called for once in this time, in seconds.
-const CALL: u64 = 60;
 /// How long a request waits for them, in seconds: the code is good for a minute.
 const WAIT: u64 = 30;
 
@@ -114,21 +110,6 @@ pub(super) fn of_issuer(r: &Request<'_>, provider: &Arc<Provider>, error: &CoreE
     }
 }
 
-/// The same for credentials, apart from what sign-ins need: the call that they can wait for.
-pub(crate) fn of_credentials(zone: Zone, provider: &Provider) -> Option<Called> {
-    match lease::take(zone, call_key(provider, Cause::Credentials), CALL) {
-        true => outpost::call(),
-        false => outpost::last_call(),
-    }
-}
-
-/// A provider of the outpost as it is now, if that differs from the one at hand.
-pub(crate) fn newest(provider: &Arc<Provider>) -> Option<Arc<Provider>> {
-    let directory = outpost::directory()?;
-    let newest = directory.by_key(provider.key)?;
-    (!Arc::ptr_eq(newest, provider)).then(|| Arc::clone(newest))
-}
-
 fn begin(
     r: &Request<'_>,
     stage: Stage,
@@ -190,7 +171,7 @@ fn step(
         renewal.stage = settings(r, provider);
     }
     if let Stage::Settings(called, until) = renewal.stage {
-        let key = call_key(provider, Cause::SignIn);
+        let key = outpost::call_key(provider, Cause::SignIn);
         if !outpost::has_answered(called) && uptime() < until {
             lease::wait(r, key)?;
             return Ok(Renewed::Waiting);
@@ -211,28 +192,11 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
         return Stage::Done;
     }
     let Some(zone) = r.main_conf().zone() else { return Stage::Done };
-    let called = match lease::take(zone, call_key(provider, Cause::SignIn), CALL) {
-        true => outpost::call(),
-        false => outpost::last_call(),
-    };
+    let called = outpost::called_for(zone, provider, Cause::SignIn);
     called.map_or(Stage::Done, |called| Stage::Settings(called, uptime() + WAIT))
 }
 
 /// The same of a provider that may be none of the outpost.
 fn is_replaced(r: &Request<'_>, provider: &Arc<Provider>) -> Option<Arc<Provider>> {
-    newest(provider).filter(|_| providers::is_of_outpost(r, provider))
-}
-
-fn call_key(provider: &Provider, cause: Cause) -> Key {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(b"authentik call for settings v1");
-    context.update(&[match cause {
-        Cause::SignIn => 0,
-        Cause::Credentials => 1,
-        Cause::Logout => 2,
-    }]);
-    context.update(&provider.key.0);
-    let mut key = [0; 32];
-    key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    key
+    outpost::newest(provider).filter(|_| providers::is_of_outpost(r, provider))
 }

@@ -4,6 +4,7 @@
 //! it, and makes a [`Directory`] of every state that was published, so that the event loop only has
 //! to exchange a pointer. What the event loop shall do comes to it as [`Mail`].
 
+mod calls;
 mod herald;
 mod keeper;
 mod mailbox;
@@ -14,17 +15,18 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Instant;
 
+use gate::identity::sid_of;
 use gate::live::{Fact, Live};
 use gate::outpost::{Directory, Origin, OutpostSettings};
 use nginx::wakeup::Sender;
 
+pub(crate) use self::calls::{call_key, called_for, newest};
 use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
 use self::recheck::{Recheck, Rhythm};
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::Zone;
 use crate::ngx::log::{self, Level};
-use crate::visitor::sessions;
 
 struct Post {
     mailbox: Arc<Mailbox>,
@@ -151,7 +153,7 @@ impl Post {
                 exchange(None, self.live);
             }
             Mail::SessionEnded(session_id) => {
-                end_session(&sessions::sid(session_id.as_bytes()), self.live, "now");
+                end_session(&sid_of(session_id.as_bytes()), self.live, "now");
             }
             Mail::Recheck => {
                 self.recheck.begin();
@@ -180,7 +182,7 @@ fn exchange(directory: Option<Arc<Directory>>, live: Live<'static>) {
 /// authentik ended a session: so do all that came of it here, at every provider.
 fn end_session(sid: &[u8; 16], live: Live<'static>, when: &str) {
     let Some(zone) = Zone::of_worker() else { return };
-    let ended = sessions::end_all_of_sid(zone, sid);
+    let ended = zone.with(|table| table.remove_by_sid(sid)).and_then(Result::ok).unwrap_or(0);
     live.add(Fact::EndedByCore, u64::from(ended));
     if ended > 0 {
         log::cycle(

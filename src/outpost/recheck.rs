@@ -16,13 +16,13 @@ use gate::identity::SessionView;
 use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Question};
 use gate::secret::Secret;
+use gate::store::kind;
 use gate::token::TokenFlaw;
 use nginx::wakeup::Sender;
 
 use crate::authentik::threads;
 use crate::ngx::{Zone, now};
 use crate::outpost;
-use crate::visitor::sessions;
 
 /// How long authentik may take for one.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -163,7 +163,7 @@ impl Recheck {
         let Some(directory) = outpost::directory() else { return };
         let asked: HashSet<Sid> = self.waiting.values().map(|asked| asked.sid).collect();
         let wanted = |sid: &Sid| !self.answered.contains(sid) && !asked.contains(sid);
-        let (found, next) = sessions::survey(zone, place, wanted);
+        let (found, next) = survey(zone, place, wanted);
         for (sid, record) in found {
             let Some(view) = SessionView::over(record.expose()) else { continue };
             // Of a provider that is written by hand there may be another authentik.
@@ -239,4 +239,29 @@ fn ask(pool: &Pool<Said>, question: u64, provider: &Arc<Provider>, token: &[u8])
         work: Box::new(work),
     };
     pool.submit(job).is_ok()
+}
+
+/// A few sessions that came of a session at authentik, from a place in the zone on, of those whose
+/// `sid` is `wanted`; and where to go on.
+fn survey(
+    zone: Zone,
+    from: u32,
+    mut wanted: impl FnMut(&[u8; 16]) -> bool,
+) -> (Vec<([u8; 16], Secret)>, Option<u32>) {
+    const PLACES: u32 = 2048;
+    const FEW: usize = 16;
+    let time = now();
+    let mut found = Vec::with_capacity(FEW);
+    let next = zone.with(|table| {
+        table.survey(from, PLACES, time, |sid, record| {
+            if record.kind() == kind::SESSION && *sid != [0; 16] && wanted(sid) {
+                let mut bytes = vec![0; record.len()];
+                if record.copy_into(&mut bytes) {
+                    found.push((*sid, Secret::new(bytes)));
+                }
+            }
+            found.len() < FEW
+        })
+    });
+    (found, next.flatten())
 }

@@ -21,7 +21,6 @@ use nginx::lifecycle::uptime;
 use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
 use crate::ngx::{Fault, Flow, Request, log, sender};
-use crate::request::state::Decided;
 use crate::request::status;
 use crate::visitor::{providers, sessions};
 
@@ -30,6 +29,13 @@ const RETRY_AFTER: &str = "5";
 
 /// A pattern that takes too long is not complained of again for this long, in seconds.
 const PATTERN_AGAIN: u64 = 60;
+
+/// `$authentik_status` and `$authentik_reason`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) status: Option<Status>,
+    pub(crate) reason: Option<Reason>,
+}
 
 /// Remembers how the request was decided, for `$authentik_status` and `$authentik_reason`, and
 /// counts it.

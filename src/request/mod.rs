@@ -1,14 +1,12 @@
-//! What a request leaves behind: its state between callbacks, its answer, its log line, its variables,
+//! What a request leaves behind: its answer, its log line, its variables,
 //! its share in the counters.
 //!
 //! | module | has |
 //! |---|---|
-//! | [`state`] | what is remembered of a request between callbacks |
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`variables`] | `$authentik_…` |
 //! | [`status`] | `authentik_status`, and what it counts |
 
 pub(crate) mod answers;
-pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod variables;

@@ -4,14 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use gate::cookie::{self, MAX_CANDIDATES, SessionId};
-use gate::identity::{Rendered, SessionView, provider_of};
+use gate::identity::{Rendered, SessionView, owner_of, provider_of, sid_of, subject_of};
 use gate::provider::{Provider, ProviderKey};
 use gate::reason::Reason;
-use gate::secret::Secret;
-use gate::store::{Key, Owner, Record, kind};
+use gate::store::{Key, Record, kind};
 use gate::time::UnixTime;
 use gate::token::Ended;
-use ring::digest;
 
 use super::known;
 use super::random::random;
@@ -142,13 +140,8 @@ pub(crate) fn open(
 /// Ends every session of the user, at all providers. Says how many there were.
 pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
     let Some(zone) = r.main_conf().zone() else { return 0 };
-    let subject = subject(uid);
+    let subject = subject_of(uid);
     zone.with(|table| table.remove_by_subject(&subject)).and_then(Result::ok).unwrap_or(0)
-}
-
-/// Ends every session that came of one session at authentik, at all providers. Says how many.
-pub(crate) fn end_all_of_sid(zone: Zone, sid: &[u8; 16]) -> u32 {
-    zone.with(|table| table.remove_by_sid(sid)).and_then(Result::ok).unwrap_or(0)
 }
 
 /// Ends what is over of the sessions of the providers that are meant: says how many there were. Others
@@ -157,11 +150,11 @@ pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -
     let wanted = |beginning: &[u8]| provider_of(beginning).is_some_and(&is_meant);
     let removed = match ended {
         Ended::Session(name) => {
-            let sid = sid(name.as_bytes());
+            let sid = sid_of(name.as_bytes());
             zone.with(|table| table.remove_wanted_by_sid(&sid, wanted))
         }
         Ended::User(uid) => {
-            let subject = subject(uid.as_bytes());
+            let subject = subject_of(uid.as_bytes());
             zone.with(|table| table.remove_wanted_by_subject(&subject, wanted))
         }
     };
@@ -173,59 +166,4 @@ pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -
 pub(crate) fn is_first_use(zone: Zone, token: Key, until: UnixTime) -> bool {
     let spent = Record::of_spent(token, until);
     !matches!(zone.with(|table| table.insert_if_absent(&spent, now())), Some(Ok(None)))
-}
-
-/// A few sessions that came of a session at authentik, from a place in the zone on, of those whose
-/// `sid` is `wanted`; and where to go on.
-pub(crate) fn survey(
-    zone: Zone,
-    from: u32,
-    mut wanted: impl FnMut(&[u8; 16]) -> bool,
-) -> (Vec<([u8; 16], Secret)>, Option<u32>) {
-    const PLACES: u32 = 2048;
-    const FEW: usize = 16;
-    let time = now();
-    let mut found = Vec::with_capacity(FEW);
-    let next = zone.with(|table| {
-        table.survey(from, PLACES, time, |sid, record| {
-            if record.kind() == kind::SESSION && *sid != [0; 16] && wanted(sid) {
-                let mut bytes = vec![0; record.len()];
-                if record.copy_into(&mut bytes) {
-                    found.push((*sid, Secret::new(bytes)));
-                }
-            }
-            found.len() < FEW
-        })
-    });
-    (found, next.flatten())
-}
-
-/// Whose record it is: what sign-out and session ends go by.
-pub(crate) fn owner_of(record: &[u8]) -> Owner {
-    match SessionView::over(record) {
-        Some(view) => Owner { subject: subject(view.uid()), sid: sid(view.sid()) },
-        None => Owner::NOBODY,
-    }
-}
-
-fn subject(uid: &[u8]) -> [u8; 16] {
-    owner_hash(b"sub", uid)
-}
-
-/// What a session at authentik is called in the zone.
-pub(crate) fn sid(sid: &[u8]) -> [u8; 16] {
-    owner_hash(b"sid", sid)
-}
-
-/// All zeros, which nothing matches, for an empty value: two users without one have nothing in
-/// common (authentik-outpost.md §2.2).
-fn owner_hash(label: &[u8], value: &[u8]) -> [u8; 16] {
-    let mut hash = [0; 16];
-    if !value.is_empty() {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(label);
-        context.update(value);
-        hash.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    }
-    hash
 }

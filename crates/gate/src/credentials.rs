@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
 use crate::cookie::SessionId;
+use crate::hash;
 use crate::provider::Provider;
 use crate::question::{CoreError, Cure, Question};
 use crate::reason::Reason;
@@ -126,9 +127,7 @@ fn keyed_hash(provider: &Provider, label: &[u8], credentials: &Credentials, salt
         context.update(&(part.len() as u64).to_le_bytes());
         context.update(part);
     }
-    let mut found = [0; 32];
-    found.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
-    found
+    hash::first(context.sign().as_ref())
 }
 
 fn after_scheme<'h>(header: &'h [u8], scheme: &[u8]) -> Option<&'h [u8]> {

@@ -14,6 +14,7 @@ pub mod endpoint;
 #[cfg(test)]
 mod fixtures;
 pub mod forward;
+pub mod hash;
 pub mod http;
 pub mod identity;
 pub mod invitation;

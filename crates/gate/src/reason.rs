@@ -158,6 +158,12 @@ impl Reason {
         self.reply().code
     }
 
+    /// The reason of a code.
+    #[must_use]
+    pub fn from_code(code: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code().as_bytes() == code)
+    }
+
     /// The whole answer. Exhaustive on purpose: a new reason does not compile until it is here.
     #[must_use]
     pub const fn reply(self) -> Reply {
@@ -322,6 +328,15 @@ mod tests {
             assert_eq!(reason as usize, at);
         }
         assert_eq!(Reason::ALL.len(), Reason::Internal as usize + 1);
+    }
+
+    #[test]
+    fn a_code_is_that_of_one_reason() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_code(reason.code().as_bytes()), Some(reason));
+        }
+        assert_eq!(Reason::from_code(b""), None);
+        assert_eq!(Reason::from_code(b"no-such-reason"), None);
     }
 
     #[test]

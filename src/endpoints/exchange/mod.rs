@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use authentik_io::client::Client;
 use authentik_io::pool::Cancel;
+use gate::hash::sha256;
 use gate::http::TransportError;
 use gate::identity::Rendered;
 use gate::provider::ProviderKey;
@@ -19,7 +20,6 @@ use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::token::TokenFlaw;
 use nginx::suspend::Ticket;
-use ring::digest;
 
 pub(super) use self::question::{Exchange, judge};
 use crate::authentik::threads::{self, Errand, Line, Lost, PATIENCE};
@@ -101,13 +101,7 @@ thread_local! {
 
 impl SignIn {
     pub(crate) fn new(state: &[u8], code: &Secret) -> Self {
-        let hash = |bytes| {
-            let mut hash = [0; 32];
-            let digest = digest::digest(&digest::SHA256, bytes);
-            hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-            hash
-        };
-        Self { state: hash(state), code: hash(code.expose()) }
+        Self { state: sha256(&[state]), code: sha256(&[code.expose()]) }
     }
 }
 

@@ -3,9 +3,9 @@
 
 use authentik_io::pool::Cancel;
 use gate::forward::{ForwardFlaw, FrontEnd};
+use gate::hash::sha256;
 use gate::outpost::Misconfiguration;
 use gate::store::Key;
-use ring::digest;
 
 use crate::authentik::lease;
 use crate::authentik::threads::{Errand, Line};
@@ -61,8 +61,5 @@ pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
 }
 
 fn key() -> Key {
-    let mut key = [0; 32];
-    let digest = digest::digest(&digest::SHA256, b"authentik misconfiguration event v1");
-    key.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-    key
+    sha256(&[b"authentik misconfiguration event v1"])
 }

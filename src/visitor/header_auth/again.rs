@@ -18,9 +18,8 @@ use nginx::suspend::Ticket;
 use ring::digest;
 
 use super::judge::{self, Judged, Subject, Turn};
-use crate::authentik::core_server;
+use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease;
-use crate::endpoints::renewal;
 use crate::ngx::Zone;
 use crate::outpost::{self, Called};
 
@@ -100,11 +99,11 @@ fn put_off(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged
     }
     let provider = Arc::clone(&judged.subject.provider);
     if judged.subject.is_of_outpost {
-        if renewal::newest(&provider).is_some() {
+        if outpost::newest(&provider).is_some() {
             return ask_again(zone, ticket, judged);
         }
         let called = match is_ours {
-            true => renewal::of_credentials(zone, &provider),
+            true => outpost::called_for(zone, &provider, Cause::Credentials),
             false => outpost::last_call(),
         };
         if let Some(called) = called.filter(|called| !outpost::has_answered(*called)) {
@@ -169,7 +168,7 @@ fn take(is_wanted: impl FnMut(&Waiting) -> bool) -> Vec<Waiting> {
 
 /// With the settings of now, if they are newer.
 fn ask_again(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)> {
-    let newer = renewal::newest(&judged.subject.provider).filter(|_| judged.subject.is_of_outpost);
+    let newer = outpost::newest(&judged.subject.provider).filter(|_| judged.subject.is_of_outpost);
     let Some(provider) = newer else { return Some((ticket, judged)) };
     let Some(known) = core_server::at_hand(zone, &provider) else { return Some((ticket, judged)) };
     let subject = Subject { provider, ..judged.subject.clone() };

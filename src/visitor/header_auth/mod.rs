@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use gate::credentials::{Credentials, zone_key};
 use gate::decision::Visitor;
-use gate::identity::{Rendered, SessionView};
+use gate::identity::{Rendered, SessionView, owner_of};
 use gate::provider::Provider;
 use gate::question::Cure;
 use gate::reason::Reason;
@@ -202,7 +202,7 @@ fn put(zone: Zone, judged: Judged) {
     match result {
         Ok(Rendered { record, expires }) => {
             let (life, record) = (expires.since(time).min(YES_KEPT), record.expose());
-            let owner = sessions::owner_of(record);
+            let owner = owner_of(record);
             let payload = Secret::new(dated::payload(clock, life, record));
             let (expires, payload) = (time.plus(life), payload.expose());
             keep(Record::new(answer, owner, kind::CREDENTIALS, expires, payload));
@@ -233,6 +233,5 @@ fn put(zone: Zone, judged: Judged) {
 }
 
 fn reason_of(code: &[u8]) -> Reason {
-    let found = Reason::ALL.into_iter().find(|reason| reason.code().as_bytes() == code);
-    found.unwrap_or(Reason::CredentialsRejected)
+    Reason::from_code(code).unwrap_or(Reason::CredentialsRejected)
 }

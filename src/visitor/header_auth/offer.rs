@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use gate::cookie::{self, SessionId};
 use gate::credentials::{Credentials, Salt, session_id, zone_key};
+use gate::identity::owner_of;
 use gate::provider::Provider;
 use gate::sender::Sender;
 use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
@@ -15,7 +16,6 @@ use gate::time::UnixTime;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, now, sender};
 use crate::visitor::random::random;
-use crate::visitor::sessions;
 
 /// What authentik said, as the zone has it.
 pub(super) struct Answer<'a> {
@@ -65,7 +65,7 @@ fn id_of(
     if known.is_some() && !answer.is_fresh && is_there() == Some(true) {
         return Some(id);
     }
-    let owner = sessions::owner_of(answer.bytes);
+    let owner = owner_of(answer.bytes);
     let session = Record::new(key, owner, kind::SESSION, expires, answer.bytes).ok()?;
     let salt = Record::new(name, owner, kind::CREDENTIALS, expires, &salt).ok()?;
     let begin = |table: &mut Table<'_>| -> Result<Option<Inserted>, Unstored> {

@@ -7,6 +7,7 @@ mod encoding;
 mod extra;
 mod headers;
 mod owned;
+mod owner;
 mod record;
 mod render;
 
@@ -16,6 +17,7 @@ pub use headers::{
     HEADERS, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to, is_identity_header,
 };
 pub use owned::OwnedRecord;
+pub use owner::{owner_of, sid_of, subject_of};
 pub use record::{ExtraHeader, SessionView, provider_of};
 pub use render::{Rendered, render};
 

@@ -7,6 +7,7 @@
 use ring::hmac;
 
 use super::OutpostSettings;
+use crate::hash;
 use crate::provider::Trust;
 use crate::secret::Secret;
 
@@ -49,9 +50,7 @@ impl Origin {
             said.update(b"ngx_http_authentik_module outpost origin v1\n");
             said.update(&[is_verified]);
             said.update(settings.url.as_str().as_bytes());
-            let mut mark = [0; MARK];
-            mark.iter_mut().zip(said.sign().as_ref()).for_each(|(to, from)| *to = *from);
-            mark
+            hash::first(said.sign().as_ref())
         };
         // No token is empty.
         Self { own: mark(settings.token.expose()), authentik: mark(b"") }

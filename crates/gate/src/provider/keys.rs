@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::SettingsError;
 use super::settings::missing;
+use crate::hash;
 use crate::secret::Secret;
 
 /// Names a provider in the zone. Two providers of different issuers, or of different clients of one
@@ -28,9 +29,7 @@ impl ProviderKey {
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part.as_bytes());
         }
-        let mut key = [0; 16];
-        key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        Self(key)
+        Self(hash::first(context.finish().as_ref()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is kept of a document that authentik publishes: where its endpoints are, or its keys.
 
-use ring::digest;
+use crate::hash;
 
 /// A document this old is asked for again by the next who needs it, in seconds.
 const FRESH: u64 = 3600;
@@ -23,10 +23,7 @@ impl Mark {
     /// The mark of a document.
     #[must_use]
     pub fn of(document: &[u8]) -> Self {
-        let mut mark = [0; 16];
-        let digest = digest::digest(&digest::SHA256, document);
-        mark.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-        Self(mark)
+        Self(hash::first(&hash::sha256(&[document])))
     }
 }
 

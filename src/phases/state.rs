@@ -3,13 +3,12 @@
 use std::cell::{Cell, OnceCell, RefCell};
 
 use gate::provider::ProviderKey;
-use gate::reason::Reason;
-use gate::status::Status;
 use gate::store::Key;
 
 use crate::authentik::lease::Scout;
 use crate::endpoints::exchange::{Exchanged, Share};
 use crate::endpoints::renewal::Renewal;
+use crate::request::answers::Decided;
 use crate::visitor::providers::{OfForwarded, OfHost};
 
 /// One per request that needs it. Cells, because nothing of nginx's is exclusive.
@@ -47,11 +46,4 @@ pub(crate) struct RequestState {
     /// It has been through thread and wake-up.
     #[cfg(feature = "suspend-all")]
     pub(crate) was_suspended: Cell<bool>,
-}
-
-/// `$authentik_status` and `$authentik_reason`.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub(crate) status: Option<Status>,
-    pub(crate) reason: Option<Reason>,
 }
