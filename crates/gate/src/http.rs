@@ -5,6 +5,9 @@ use std::fmt;
 use crate::secret::Secret;
 use crate::text::loggable;
 
+/// Who we say we are; also the value of `X-authentik-meta-version` (authentik-outpost.md §8.1).
+pub const USER_AGENT: &str = concat!("goauthentik.io/outpost/", env!("CARGO_PKG_VERSION"));
+
 /// How a request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

@@ -2,6 +2,23 @@
 //!
 //! Nothing here knows nginx, sockets, files, threads or the clock: time and randomness are
 //! arguments, questions to authentik are values ([`question`]) that somebody else carries.
+//!
+//! # Layers
+//!
+//! A module knows modules of the lines below its own; none beside it, none above. `tests/layers.rs` holds
+//! this picture against the sources.
+//!
+//! ```text
+//! what is shown       status
+//! what is done        challenge decision invitation live login
+//! what it takes       credentials destination logout outpost require upstream
+//! who, and answers    identity question response session_cache
+//! what is exchanged   cookie endpoint redirect request token
+//! whose it is         provider
+//! what comes and goes forward headers
+//! forms               http paths query store
+//! words               hash json network page reason secret sender server_names text time
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +32,7 @@ pub mod endpoint;
 mod fixtures;
 pub mod forward;
 pub mod hash;
+pub mod headers;
 pub mod http;
 pub mod identity;
 pub mod invitation;

@@ -1,10 +1,5 @@
 //! Why a request did not get what it asked for: one table from reason to answer.
 
-use crate::http::TransportError;
-use crate::login::StateFlaw;
-use crate::question::{CoreError, Cure};
-use crate::token::TokenFlaw;
-
 /// Why a request was refused or a sign-in failed.
 ///
 /// Every reason has a heading in `docs/reasons.md` (checked by `ci/drift.sh`).
@@ -210,64 +205,6 @@ impl Reason {
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };
         Reply { status, level, code, title, sentence }
-    }
-}
-
-impl From<&StateFlaw> for Reason {
-    fn from(flaw: &StateFlaw) -> Self {
-        match flaw {
-            StateFlaw::Malformed => Self::StateMalformed,
-            StateFlaw::ForeignProvider | StateFlaw::BadSeal => Self::StateForeign,
-            StateFlaw::Expired(_) => Self::StateExpired,
-            StateFlaw::NoCookie(_) => Self::StateNoCookie,
-            StateFlaw::CookieMismatch => Self::StateMismatch,
-        }
-    }
-}
-
-impl From<&TokenFlaw> for Reason {
-    fn from(flaw: &TokenFlaw) -> Self {
-        match flaw {
-            TokenFlaw::TooLong
-            | TokenFlaw::Malformed(_)
-            | TokenFlaw::Encrypted
-            | TokenFlaw::UnknownKind
-            | TokenFlaw::Missing(_)
-            | TokenFlaw::WrongType(_)
-            | TokenFlaw::Unsendable(_)
-            | TokenFlaw::Inactive
-            | TokenFlaw::NoLogout
-            | TokenFlaw::Unwanted(_) => Self::TokenMalformed,
-            TokenFlaw::Algorithm { .. }
-            | TokenFlaw::UnknownKey
-            | TokenFlaw::AmbiguousKey
-            | TokenFlaw::Signature => Self::TokenSignature,
-            TokenFlaw::Issuer { .. } => Self::TokenIssuer,
-            TokenFlaw::Audience => Self::TokenAudience,
-            TokenFlaw::Nonce => Self::TokenNonce,
-            TokenFlaw::NoUserName => Self::TokenUsername,
-            TokenFlaw::Expired { .. } | TokenFlaw::NotYetValid { .. } | TokenFlaw::Stale { .. } => {
-                Self::TokenTime
-            }
-        }
-    }
-}
-
-impl From<&CoreError> for Reason {
-    fn from(error: &CoreError) -> Self {
-        match (error, error.cure()) {
-            (CoreError::Unreachable(TransportError::Timeout), _) => Self::CoreTimeout,
-            (CoreError::Unreachable(TransportError::Overloaded), _) => Self::Overloaded,
-            (CoreError::Garbled { .. } | CoreError::Unreachable(TransportError::TooLarge), _) => {
-                Self::CoreGarbage
-            }
-            (CoreError::Unreachable(_) | CoreError::Unavailable { .. }, _)
-            | (CoreError::Rejected { .. }, Cure::Later) => Self::CoreUnreachable,
-            (CoreError::Rejected { .. }, Cure::SignInAgain) => Self::CodeRejected,
-            (CoreError::Rejected { .. }, Cure::Administrator) => Self::ClientRejected,
-            (CoreError::Misplaced { .. } | CoreError::Misconfigured(_), _) => Self::CoreMismatch,
-            (CoreError::BadToken(flaw), _) => Self::from(flaw),
-        }
     }
 }
 

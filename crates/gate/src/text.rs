@@ -10,6 +10,11 @@ pub(crate) fn loggable(text: &str, max: usize) -> String {
     kept
 }
 
+/// Appends without the bytes that could end a header or confuse who reads it: 0x00-0x1f, 0x7f.
+pub(crate) fn push_clean(bytes: &mut Vec<u8>, text: &[u8]) {
+    bytes.extend(text.iter().filter(|byte| !byte.is_ascii_control()));
+}
+
 /// Appends each byte as `%` and two digits (RFC 3986 section 2.1).
 pub(crate) fn percent_encode(to: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";

@@ -9,13 +9,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use gate::hash::sha256;
 use gate::provider::{Provider, ProviderKey};
 use gate::question::CoreError;
 use gate::store::Key;
 use gate::token::TokenFlaw;
 use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
-use ring::digest;
 
 use super::judge::{self, Judged, Subject, Turn};
 use crate::authentik::core_server::{self, Cause};
@@ -187,13 +187,7 @@ enum Doubt {
 impl Doubt {
     /// Names the lease.
     fn key(self, provider: &Provider) -> Key {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(b"authentik doubt of the client v1");
-        context.update(&[self as u8]);
-        context.update(&provider.key.0);
-        let mut key = [0; 32];
-        key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        key
+        sha256(&[b"authentik doubt of the client v1", &[self as u8], &provider.key.0])
     }
 }
 

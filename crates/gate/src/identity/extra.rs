@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::headers::{HEADERS, folds_to};
-use super::render::push_clean;
+use crate::headers::{HEADERS, folds_to};
+use crate::text::push_clean;
 use crate::token::Claims;
 
 /// Names of the attributes that hold user name and password for the application

@@ -3,19 +3,17 @@
 //! A record is written once, at login ([`render`]), with every header value ready. A request
 //! reads it where it lies ([`SessionView`]): no allocation, no formatting.
 
-mod encoding;
 mod extra;
-mod headers;
 mod owned;
 mod owner;
 mod record;
 mod render;
 
-pub use encoding::HeaderEncoding;
-pub use extra::BasicAttributes;
-pub use headers::{
-    HEADERS, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to, is_identity_header,
+pub use crate::headers::{
+    HEADERS, HeaderEncoding, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to,
+    is_identity_header,
 };
+pub use extra::BasicAttributes;
 pub use owned::OwnedRecord;
 pub use owner::{owner_of, sid_of, subject_of};
 pub use record::{ExtraHeader, SessionView, provider_of};

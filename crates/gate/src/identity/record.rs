@@ -19,8 +19,8 @@
 //! encoding is the number of its header (first the user's, then the extra ones), the encoding and its
 //! length as u32, then the value with its NUL; in the order of the headers, and only where it differs.
 
-use super::encoding::HeaderEncoding;
-use super::headers::{USER_HEADERS, folds_to};
+use crate::headers::HeaderEncoding;
+use crate::headers::{USER_HEADERS, folds_to};
 use crate::provider::ProviderKey;
 use crate::time::UnixTime;
 

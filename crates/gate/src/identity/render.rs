@@ -1,10 +1,11 @@
 //! Writes a session record: at login, so that no request has to.
 
-use super::encoding::HeaderEncoding;
 use super::extra::{BasicAttributes, Extra, extra_headers};
 use super::record::{DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};
+use crate::headers::HeaderEncoding;
 use crate::provider::Provider;
 use crate::secret::Secret;
+use crate::text::push_clean;
 use crate::time::UnixTime;
 use crate::token::VerifiedClaims;
 
@@ -119,11 +120,6 @@ impl Record {
 /// A length. One beyond `u32`, which no bounded token makes, gives a record that is no session.
 fn number(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
-}
-
-/// Appends without the bytes that could end a header or confuse who reads it: 0x00-0x1f, 0x7f.
-pub(super) fn push_clean(bytes: &mut Vec<u8>, text: &[u8]) {
-    bytes.extend(text.iter().filter(|byte| !byte.is_ascii_control()));
 }
 
 /// Items with `|` between them and none escaped (authentik-outpost.md §8.1).

@@ -28,18 +28,14 @@ pub use trail::{LoginTrail, Trail};
 use crate::cookie;
 use crate::destination::Destination;
 use crate::provider::Provider;
+pub use crate::provider::{CLOCK_SKEW, STATE_LIFE};
+use crate::reason::Reason;
 use crate::redirect::RedirectTarget;
 use crate::secret::Secret;
 use crate::store::Key;
 use crate::time::UnixTime;
 use binding::{Binding, Unproven};
 use state::{MAX_CARRIED, SignIn};
-
-/// How long a person may take to sign in, in seconds.
-pub const STATE_LIFE: u64 = 600;
-
-/// How far in the future a state may be from, in seconds: clocks of several nginx hosts differ.
-pub const CLOCK_SKEW: u64 = 60;
 
 // What a state says in place of a target. No target begins like this, and a module that knows none of
 // them takes them for the root.
@@ -187,6 +183,18 @@ pub enum StateFlaw {
     NoCookie(Restart),
     /// Ours and in time, but the cookie of that sign-in holds something else.
     CookieMismatch,
+}
+
+impl From<&StateFlaw> for Reason {
+    fn from(flaw: &StateFlaw) -> Self {
+        match flaw {
+            StateFlaw::Malformed => Self::StateMalformed,
+            StateFlaw::ForeignProvider | StateFlaw::BadSeal => Self::StateForeign,
+            StateFlaw::Expired(_) => Self::StateExpired,
+            StateFlaw::NoCookie(_) => Self::StateNoCookie,
+            StateFlaw::CookieMismatch => Self::StateMismatch,
+        }
+    }
 }
 
 /// What a genuine state still says when its sign-in cannot go on: enough to begin anew. Only the

@@ -3,8 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::LoginKey;
-use crate::login::{CLOCK_SKEW, STATE_LIFE};
 use crate::time::UnixTime;
+
+/// How long a person may take to sign in, in seconds.
+pub const STATE_LIFE: u64 = 600;
+
+/// How far in the future a state may be from, in seconds: clocks of several nginx hosts differ.
+pub const CLOCK_SKEW: u64 = 60;
 
 /// Opens what it sealed as long as a sign-in may take, and seals nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

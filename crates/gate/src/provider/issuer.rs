@@ -4,7 +4,6 @@ use url::Url;
 
 use super::web_url::web_url;
 use super::{GivenEndpoints, SettingsError};
-use crate::question::discovery_url;
 
 pub(super) fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
     const KEY: &str = "issuer";
@@ -79,6 +78,20 @@ pub(super) fn jwks_uri(issuer: &str, application: &str) -> String {
     } else {
         format!("{issuer}{below}/jwks/")
     }
+}
+
+/// Where the application's discovery document is (authentik-outpost.md §1.6, last line). `None`
+/// when neither the issuer nor `application` names one.
+pub(crate) fn discovery_url(issuer: &str, application: &str) -> Option<String> {
+    let issuer = issuer.trim_end_matches('/');
+    let per_provider =
+        issuer.rsplit_once('/').is_some_and(|(above, _)| above.ends_with("/application/o"));
+    if per_provider {
+        return Some(format!("{issuer}/.well-known/openid-configuration"));
+    }
+    let is_slug = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (!application.is_empty() && application.bytes().all(is_slug))
+        .then(|| format!("{issuer}/application/o/{application}/.well-known/openid-configuration"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod keys;
 mod settings;
 mod web_url;
 
-use crate::identity::ProviderHeaders;
+use crate::headers::ProviderHeaders;
 use crate::paths::UnauthPaths;
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -21,7 +21,8 @@ pub(crate) use web_url::plain_web_url;
 
 pub(crate) use external::HOST_PREFIX;
 pub use external::{ENDPOINTS_PATH, External};
-pub use former::FormerKey;
+pub use former::{CLOCK_SKEW, FormerKey, STATE_LIFE};
+pub(crate) use issuer::discovery_url;
 pub use keys::{LoginKey, ProviderKey};
 pub use settings::{
     DEFAULT_SCOPE, GivenEndpoints, Mode, SameSite, Settings, SettingsError, Trust, left_out,

@@ -39,20 +39,6 @@ pub enum Signing {
 /// Longest endpoint that is accepted, in bytes: it becomes part of a `Location`.
 const MAX_URL: usize = 2048;
 
-/// Where the application's discovery document is (authentik-outpost.md §1.6, last line). `None`
-/// when neither the issuer nor `application` names one.
-pub(crate) fn url(issuer: &str, application: &str) -> Option<String> {
-    let issuer = issuer.trim_end_matches('/');
-    let per_provider =
-        issuer.rsplit_once('/').is_some_and(|(above, _)| above.ends_with("/application/o"));
-    if per_provider {
-        return Some(format!("{issuer}/.well-known/openid-configuration"));
-    }
-    let is_slug = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (!application.is_empty() && application.bytes().all(is_slug))
-        .then(|| format!("{issuer}/application/o/{application}/.well-known/openid-configuration"))
-}
-
 impl Endpoints {
     /// The endpoints, if enough of them were given by hand that nothing must be discovered:
     /// authorization, token and end-session. A given `jwks_uri` means published keys.

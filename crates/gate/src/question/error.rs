@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::http::TransportError;
+use crate::reason::Reason;
 use crate::text::loggable;
 use crate::token::TokenFlaw;
 
@@ -42,6 +43,24 @@ pub enum CoreError {
     Misconfigured(String),
     /// authentik sent a token that is not acceptable.
     BadToken(TokenFlaw),
+}
+
+impl From<&CoreError> for Reason {
+    fn from(error: &CoreError) -> Self {
+        match (error, error.cure()) {
+            (CoreError::Unreachable(TransportError::Timeout), _) => Self::CoreTimeout,
+            (CoreError::Unreachable(TransportError::Overloaded), _) => Self::Overloaded,
+            (CoreError::Garbled { .. } | CoreError::Unreachable(TransportError::TooLarge), _) => {
+                Self::CoreGarbage
+            }
+            (CoreError::Unreachable(_) | CoreError::Unavailable { .. }, _)
+            | (CoreError::Rejected { .. }, Cure::Later) => Self::CoreUnreachable,
+            (CoreError::Rejected { .. }, Cure::SignInAgain) => Self::CodeRejected,
+            (CoreError::Rejected { .. }, Cure::Administrator) => Self::ClientRejected,
+            (CoreError::Misplaced { .. } | CoreError::Misconfigured(_), _) => Self::CoreMismatch,
+            (CoreError::BadToken(flaw), _) => Self::from(flaw),
+        }
+    }
 }
 
 /// What can be done, hence what the visitor is told.

@@ -10,7 +10,6 @@ mod exchange;
 mod form;
 mod response;
 
-pub(crate) use discovery::url as discovery_url;
 pub use discovery::{Endpoints, Signing};
 pub use document::{Head, Mark};
 pub use error::{CoreError, Cure};
@@ -18,14 +17,12 @@ pub use exchange::Tokens;
 
 use url::Url;
 
+pub use crate::http::USER_AGENT;
 use crate::http::{ClaimedHost, HttpRequest, HttpResponse, Method, TransportError};
-use crate::provider::Provider;
+use crate::provider::{Provider, discovery_url};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::{KeySet, MAX_TOKEN, VerifiedClaims, from_introspection};
-
-/// Who we say we are; also the value of `X-authentik-meta-version` (authentik-outpost.md §8.1).
-pub const USER_AGENT: &str = concat!("goauthentik.io/outpost/", env!("CARGO_PKG_VERSION"));
 
 /// Longest answer of discovery and of the key set, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::reason::Reason;
 use crate::text::loggable;
 
 /// Why a token was refused. `Display` is a sentence for the log, with the cure where there is one;
@@ -69,6 +70,34 @@ pub enum TokenFlaw {
         /// How long.
         seconds_ago: u64,
     },
+}
+
+impl From<&TokenFlaw> for Reason {
+    fn from(flaw: &TokenFlaw) -> Self {
+        match flaw {
+            TokenFlaw::TooLong
+            | TokenFlaw::Malformed(_)
+            | TokenFlaw::Encrypted
+            | TokenFlaw::UnknownKind
+            | TokenFlaw::Missing(_)
+            | TokenFlaw::WrongType(_)
+            | TokenFlaw::Unsendable(_)
+            | TokenFlaw::Inactive
+            | TokenFlaw::NoLogout
+            | TokenFlaw::Unwanted(_) => Self::TokenMalformed,
+            TokenFlaw::Algorithm { .. }
+            | TokenFlaw::UnknownKey
+            | TokenFlaw::AmbiguousKey
+            | TokenFlaw::Signature => Self::TokenSignature,
+            TokenFlaw::Issuer { .. } => Self::TokenIssuer,
+            TokenFlaw::Audience => Self::TokenAudience,
+            TokenFlaw::Nonce => Self::TokenNonce,
+            TokenFlaw::NoUserName => Self::TokenUsername,
+            TokenFlaw::Expired { .. } | TokenFlaw::NotYetValid { .. } | TokenFlaw::Stale { .. } => {
+                Self::TokenTime
+            }
+        }
+    }
 }
 
 impl TokenFlaw {

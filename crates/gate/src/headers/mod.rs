@@ -1,8 +1,10 @@
 //! The identity headers (authentik-outpost.md §8.1): their names, and names that pass for them.
 
-use super::encoding::HeaderEncoding;
-use super::render::push_clean;
-use crate::question::USER_AGENT;
+mod encoding;
+
+pub use self::encoding::HeaderEncoding;
+use crate::http::USER_AGENT;
+use crate::text::push_clean;
 
 /// Every identity header: as it is sent, and in lower case as nginx hashes it. First the user's
 /// ([`USER_HEADERS`]), then the provider's ([`PROVIDER_HEADERS`]).

@@ -17,7 +17,7 @@ pub enum HeaderEncoding {
 
 impl HeaderEncoding {
     /// Those that differ from the claims.
-    pub(super) const OTHERS: [Self; 2] = [Self::Percent, Self::Latin1];
+    pub(crate) const OTHERS: [Self; 2] = [Self::Percent, Self::Latin1];
 
     /// By its name in the configuration.
     #[must_use]
@@ -33,7 +33,7 @@ impl HeaderEncoding {
     /// The value in this encoding, `None` if that is the value itself.
     ///
     /// `%` is escaped, or a user called `%C4%8D` would be the same as one called `\u{10d}`.
-    pub(super) fn encode(self, value: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn encode(self, value: &[u8]) -> Option<Vec<u8>> {
         let plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'%';
         if self == Self::Utf8 || value.iter().all(plain) {
             return None;
