@@ -35,7 +35,7 @@ use nginx::{Module, Parts};
 use crate::authentik::{lease, threads};
 use crate::conf::{LocationConf, MainConf, ServerConf, directives, in_use, location, needs};
 use crate::endpoints::exchange;
-use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, kept};
+use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, counters, kept};
 use crate::phases::state::RequestState;
 use crate::request::{answers, status, variables};
 use crate::visitor::{header_auth, known, sweep};
@@ -89,7 +89,7 @@ impl Module for Authentik {
         if !main.uses_module() && !cfg!(feature = "suspend-all") {
             return;
         }
-        status::start(main);
+        counters::start(main.live());
         Zone::start(main.zone());
         if let Some(wakeup) = threads::start(deliver) {
             sweep::start();

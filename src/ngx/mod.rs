@@ -5,9 +5,11 @@
 //! | [`host`] | the host and port that were asked for |
 //! | [`sender`] | who waits for the answer |
 //! | [`zone`], [`live`] | the shared memory, as the gate's table of records and its words |
+//! | [`counters`] | what this worker counts |
 //! | [`kept`] | what of a request's memory is kept for the next callback |
 //! | [`log`] | the error log |
 
+pub(crate) mod counters;
 pub(crate) mod host;
 pub(crate) mod kept;
 pub(crate) mod live;

@@ -1,7 +1,7 @@
 //! Access: asks the gate, applies its verdict.
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, Visitor, decide};
-use gate::identity::{HEADERS, HeaderEncoding, ProviderHeaders, SessionView, folds_to};
+use gate::identity::{HeaderEncoding, ProviderHeaders, SessionView, folds_to};
 use gate::paths::{Effort, PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
@@ -21,6 +21,7 @@ use crate::visitor::header_auth;
 use crate::visitor::known::Known;
 use crate::visitor::providers::{self, Chosen};
 use crate::visitor::sessions;
+use crate::visitor::told::{NAMES, identity_headers, the_twelve};
 
 /// Called again whenever a waiting request is woken.
 pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -167,45 +168,4 @@ fn set_identity_headers<'r>(
     #[cfg(feature = "suspend-all")]
     crate::testing::defect::at(r, "admission");
     Ok(())
-}
-
-/// All that is told of a visitor. Additional headers come from the administrator and override all
-/// others (authentik-outpost.md §8.5).
-pub(crate) fn identity_headers<'r>(
-    session: &SessionView<'r>,
-    provider: &'r ProviderHeaders,
-    encoding: HeaderEncoding,
-) -> impl Iterator<Item = NewHeader<'r>> {
-    let session = *session;
-    let overridden = move |header: &NewHeader<'_>| session.overrides(header.name.lowercase());
-    let extra = session.extra_headers_in(encoding).map(|extra| NewHeader {
-        name: HeaderName::of_any(extra.name, extra.lowercase),
-        value: extra.value,
-    });
-    the_twelve(&session, provider, encoding).filter(move |header| !overridden(header)).chain(extra)
-}
-
-/// What is told of every visitor.
-pub(crate) fn the_twelve<'r>(
-    session: &SessionView<'r>,
-    provider: &'r ProviderHeaders,
-    encoding: HeaderEncoding,
-) -> impl Iterator<Item = NewHeader<'r>> + use<'r> {
-    let user = session.user_headers_in(encoding);
-    let values = user.into_iter().chain(provider.values_in(encoding));
-    NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value })
-}
-
-/// The names of the identity headers as nginx wants them, in the order of [`HEADERS`].
-static NAMES: [HeaderName<'static>; HEADERS.len()] = names();
-
-const fn names() -> [HeaderName<'static>; HEADERS.len()] {
-    let mut names = [HeaderName::new(b"", b""); HEADERS.len()];
-    let mut to: &mut [HeaderName<'_>] = &mut names;
-    let mut from: &[(&str, &str)] = &HEADERS;
-    while let ([name, names @ ..], [(written, lowercase), headers @ ..]) = (to, from) {
-        *name = HeaderName::new(written.as_bytes(), lowercase.as_bytes());
-        (to, from) = (names, headers);
-    }
-    names
 }

@@ -20,8 +20,7 @@ use nginx::lifecycle::uptime;
 
 use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
-use crate::ngx::{Fault, Flow, Request, log, sender};
-use crate::request::status;
+use crate::ngx::{Fault, Flow, Request, counters, log, sender};
 use crate::visitor::{providers, sessions};
 
 /// What clients are told to wait before they try again, in seconds.
@@ -43,7 +42,7 @@ pub(crate) fn note(r: &Request<'_>, status: Status, reason: Option<Reason>) -> R
     let decided = Decided { status: Some(status), reason };
     // The same again when it is woken, or when nginx sends it from location to location.
     if r.state()?.decided.replace(decided) != decided {
-        status::count(status, reason);
+        counters::count(status, reason);
     }
     Ok(())
 }

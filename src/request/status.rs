@@ -1,39 +1,13 @@
-//! `authentik_status`, and what it counts.
-
-use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
+//! `authentik_status`.
 
 use gate::provider::Provider;
-use gate::reason::Reason;
 use gate::response::Response;
-use gate::status::{self, Report, Source, Status};
-use nginx::lifecycle::{NGINX_VERSION, is_alive, worker_number};
+use gate::status::{self, Report, Source};
+use nginx::lifecycle::{NGINX_VERSION, is_alive};
 
 use crate::conf::MainConf;
 use crate::ngx::{Fault, Request, now};
 use crate::outpost;
-
-thread_local! {
-    // This worker's; used on the event-loop thread only.
-    static COUNTERS: Cell<&'static [AtomicU64]> = const { Cell::new(&[]) };
-}
-
-/// Called once per worker process.
-pub(crate) fn start(conf: &MainConf) {
-    if let Some(live) = conf.live().and_then(|zone| zone.get()) {
-        COUNTERS.set(live.counters(worker_number()));
-    }
-}
-
-/// Counts how a request was decided.
-pub(crate) fn count(status: Status, reason: Option<Reason>) {
-    status::count(COUNTERS.get(), status, reason);
-}
-
-/// Counts that the zone was asked for a session.
-pub(crate) fn count_lookup() {
-    status::count_lookup(COUNTERS.get());
-}
 
 /// Content handler of a location with `authentik_status`.
 pub(crate) fn answer(r: &Request<'_>) -> Result<Response, Fault> {

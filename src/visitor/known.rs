@@ -15,9 +15,8 @@ use nginx::ready_headers::ReadyHeaders;
 use super::random::random;
 use super::sessions;
 use crate::ngx::live::LiveZone;
-use crate::ngx::{Fault, Request, Zone, now};
-use crate::phases::access::the_twelve;
-use crate::request::status;
+use crate::ngx::{Fault, Request, Zone, counters, now};
+use crate::visitor::told::the_twelve;
 
 /// A session, and its identity headers in UTF-8. Requests that have it hold it by reference count.
 pub(crate) type Known = ReadyHeaders<Session>;
@@ -96,7 +95,7 @@ fn recall(
         Recalled::Current(known) => Some(known),
         Recalled::Unknown => None,
         Recalled::Due(known, key, epoch) => {
-            status::count_lookup();
+            counters::count_lookup();
             let is_there = zone.with(|table| {
                 // Found at all, it is found as it was: the epoch is read under the same lock.
                 table.find(&key, time).is_some() && table.epoch(&key) == epoch
@@ -118,7 +117,7 @@ fn look_up(
     id: SentId<'_>,
     time: UnixTime,
 ) -> Option<Rc<Known>> {
-    status::count_lookup();
+    counters::count_lookup();
     let key = id.zone_key(&provider.key);
     let Copy { bytes, epoch, expires } = copy(zone, &key, time)?;
     // Bound to the provider twice: by the key, and by what the record says.

@@ -7,6 +7,7 @@
 //! | [`known`] | sessions as this worker remembers them |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
 //! | [`random`] | random bytes |
+//! | [`told`] | what applications are told of a visitor: the identity headers |
 //! | [`sweep`] | expired records go in time |
 
 pub(crate) mod header_auth;
@@ -15,3 +16,4 @@ pub(crate) mod providers;
 pub(crate) mod random;
 pub(crate) mod sessions;
 pub(crate) mod sweep;
+pub(crate) mod told;

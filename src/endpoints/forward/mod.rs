@@ -26,9 +26,9 @@ use crate::endpoints::{self, sign_in};
 use crate::ngx::host::asked;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, sender};
-use crate::phases::access::identity_headers;
 use crate::request::answers;
 use crate::visitor::providers::{self, Chosen};
+use crate::visitor::told::identity_headers;
 use crate::visitor::{header_auth, sessions};
 
 /// Answers whatever comes to the location. Called again whenever a waiting request is woken.

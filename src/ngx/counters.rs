@@ -1,0 +1,32 @@
+//! What this worker counts, in the words that all workers share.
+
+use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
+
+use gate::reason::Reason;
+use gate::status::{self, Status};
+use nginx::lifecycle::worker_number;
+
+use super::live::LiveZone;
+
+thread_local! {
+    // Used on the event-loop thread only.
+    static COUNTERS: Cell<&'static [AtomicU64]> = const { Cell::new(&[]) };
+}
+
+/// Called once per worker process.
+pub(crate) fn start(zone: Option<LiveZone>) {
+    if let Some(live) = zone.and_then(|zone| zone.get()) {
+        COUNTERS.set(live.counters(worker_number()));
+    }
+}
+
+/// Counts how a request was decided.
+pub(crate) fn count(status: Status, reason: Option<Reason>) {
+    status::count(COUNTERS.get(), status, reason);
+}
+
+/// Counts that the zone was asked for a session.
+pub(crate) fn count_lookup() {
+    status::count_lookup(COUNTERS.get());
+}

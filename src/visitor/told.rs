@@ -1,0 +1,46 @@
+//! What applications are told of a visitor: the identity headers. A permit alone has them written
+//! (phases/access.rs).
+
+use gate::identity::{HEADERS, HeaderEncoding, ProviderHeaders, SessionView};
+use nginx::header_list::{HeaderName, NewHeader};
+
+/// All that is told of a visitor. Additional headers come from the administrator and override all
+/// others (authentik-outpost.md §8.5).
+pub(crate) fn identity_headers<'r>(
+    session: &SessionView<'r>,
+    provider: &'r ProviderHeaders,
+    encoding: HeaderEncoding,
+) -> impl Iterator<Item = NewHeader<'r>> {
+    let session = *session;
+    let overridden = move |header: &NewHeader<'_>| session.overrides(header.name.lowercase());
+    let extra = session.extra_headers_in(encoding).map(|extra| NewHeader {
+        name: HeaderName::of_any(extra.name, extra.lowercase),
+        value: extra.value,
+    });
+    the_twelve(&session, provider, encoding).filter(move |header| !overridden(header)).chain(extra)
+}
+
+/// What is told of every visitor.
+pub(crate) fn the_twelve<'r>(
+    session: &SessionView<'r>,
+    provider: &'r ProviderHeaders,
+    encoding: HeaderEncoding,
+) -> impl Iterator<Item = NewHeader<'r>> + use<'r> {
+    let user = session.user_headers_in(encoding);
+    let values = user.into_iter().chain(provider.values_in(encoding));
+    NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value })
+}
+
+/// The names of the identity headers as nginx wants them, in the order of [`HEADERS`].
+pub(crate) static NAMES: [HeaderName<'static>; HEADERS.len()] = names();
+
+const fn names() -> [HeaderName<'static>; HEADERS.len()] {
+    let mut names = [HeaderName::new(b"", b""); HEADERS.len()];
+    let mut to: &mut [HeaderName<'_>] = &mut names;
+    let mut from: &[(&str, &str)] = &HEADERS;
+    while let ([name, names @ ..], [(written, lowercase), headers @ ..]) = (to, from) {
+        *name = HeaderName::new(written.as_bytes(), lowercase.as_bytes());
+        (to, from) = (names, headers);
+    }
+    names
+}
