@@ -3,7 +3,7 @@
 use super::{location, outpost, outpost_endpoint, protection, provider, status, zone};
 use crate::ngx::Row;
 use nginx::directive::{
-    FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_OR_ONE, ONE, ONE_OR_MORE, ONE_OR_TWO,
+    FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_TO_TWO, ONE, ONE_OR_MORE, ONE_OR_TWO,
     SERVER,
 };
 
@@ -57,7 +57,7 @@ pub(crate) static TABLE: &[Row] = &[
         ONE_OR_MORE,
         outpost_endpoint::set_outpost_endpoint,
     ),
-    Row::location(c"authentik_status", LOCATION_ONLY, NONE_OR_ONE, status::set_status),
+    Row::location(c"authentik_status", LOCATION_ONLY, NONE_TO_TWO, status::set_status),
     #[cfg(feature = "bench-seed")]
     crate::testing::bench::row(),
     Row::end(),

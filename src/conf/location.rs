@@ -44,6 +44,8 @@ pub(crate) struct LocationConf {
     passes_any: bool,
     /// `pass` beside `authentik_require`.
     passes_rules: bool,
+    /// `allow` or `deny`, which are nginx's.
+    has_rules: bool,
 }
 
 impl LocationConf {
@@ -65,6 +67,11 @@ impl LocationConf {
     /// `authentik_require`.
     pub(crate) fn require(&self) -> Option<&Requirements> {
         self.require.as_ref()
+    }
+
+    /// Whether `authentik_status` ends sessions.
+    pub(crate) fn may_end_sessions(&self) -> bool {
+        self.status.as_ref().is_some_and(|page| page.may_end)
     }
 
     /// `authentik_status`.
@@ -117,6 +124,7 @@ pub(crate) fn merge(
         auth_request,
         passes_any,
         passes_rules,
+        has_rules,
     } = child;
     if let Some(page) = status {
         page.answers_alone(cf)?;
@@ -139,6 +147,13 @@ pub(crate) fn merge(
     inherit(auth_request, &cf.main_conf().auth_request);
 
     let place = protect(provider.as_ref(), protection, cf)?;
+    *has_rules = cf.has_access_rules() || parent.has_rules || cf.main_conf().has_rules;
+    if let Some(page) = status {
+        // Under `satisfy any` a session alone is enough, whatever the address.
+        let by_session = place.is_some();
+        let by_rules = *has_rules && !(by_session && cf.location_satisfies_any());
+        page.is_guarded((by_session && require.is_some()) || by_rules)?;
+    }
     needs.settle(place.is_some(), cf.server_conf());
     if let (None, Some(require)) = (place, require_place) {
         return Err(Mistake::Said(format!(

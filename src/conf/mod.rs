@@ -45,6 +45,8 @@ pub(crate) struct MainConf {
     uses_outpost: bool,
     /// `auth_request` of `http`.
     auth_request: Option<String>,
+    /// Whether `http` has `allow` or `deny`.
+    has_rules: bool,
     /// Directives that need another one, until all was read.
     needs: Vec<Arc<needs::Need>>,
 }
@@ -95,6 +97,7 @@ impl MainConf {
     /// After the whole `http` block was read, before locations are merged.
     pub(crate) fn finish(&mut self, cf: &Conf<'_>) -> Result<(), Mistake> {
         self.auth_request = cf.auth_request();
+        self.has_rules = cf.has_access_rules();
         let setting = self.zone_setting.take();
         if setting.is_some() || self.uses_module() {
             let setting = setting.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `authentik_status [format=html|json|prometheus]`.
+//! `authentik_status [format=html|json|prometheus] [end_sessions=on|off]`.
 
 use gate::status::Format;
 use nginx::content::Answerer;
@@ -9,6 +9,8 @@ use crate::ngx::{Conf, Mistake, Place};
 /// What the location answers with.
 pub(super) struct StatusPage {
     pub(super) format: Format,
+    /// Whether sessions can be ended there.
+    pub(super) may_end: bool,
     place: Place,
 }
 
@@ -19,15 +21,23 @@ pub(super) fn set_status(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(
     if conf.status.is_some() {
         return Err(duplicate("authentik_status"));
     }
-    let format = match cf.arguments().first() {
-        None => Format::default(),
-        Some(written) => format_of(written)?,
-    };
+    let (mut format, mut may_end) = (None, None);
+    for written in cf.arguments() {
+        let is_duplicate = match written.as_str() {
+            "end_sessions=on" => may_end.replace(true).is_some(),
+            "end_sessions=off" => may_end.replace(false).is_some(),
+            other => format.replace(format_of(other)?).is_some(),
+        };
+        if is_duplicate {
+            return Err(Mistake::Said(format!("authentik_status: \"{written}\" is one too many")));
+        }
+    }
+    let (format, may_end) = (format.unwrap_or_default(), may_end.unwrap_or_default());
     if cf.answerer() != Answerer::Nobody {
         return Err(Mistake::Said(NOT_ALONE.to_owned()));
     }
     cf.answer_here();
-    conf.status = Some(StatusPage { format, place: cf.place() });
+    conf.status = Some(StatusPage { format, may_end, place: cf.place() });
     Ok(())
 }
 
@@ -36,11 +46,24 @@ fn format_of(written: &str) -> Result<Format, Mistake> {
     let found = Format::ALL.into_iter().find(|format| word == Some(format.word()));
     found.ok_or_else(|| {
         let known = Format::ALL.map(|format| format!("format={}", format.word())).join(", ");
+        let known = format!("{known}, end_sessions=on, end_sessions=off");
         Mistake::Said(format!("authentik_status: \"{written}\" is not one of {known}"))
     })
 }
 
 impl StatusPage {
+    /// Sessions are ended by whom the location itself chooses, not by whoever comes by.
+    pub(super) fn is_guarded(&self, chooses: bool) -> Result<(), Mistake> {
+        if !self.may_end || chooses {
+            return Ok(());
+        }
+        Err(Mistake::Said(format!(
+            "authentik_status: end_sessions=on lets everybody who gets here end everybody's sessions; \
+             add authentik_require, or allow and deny; in {}",
+            self.place
+        )))
+    }
+
     /// Once the location was read: whoever comes last among those that answer has it.
     pub(super) fn answers_alone(&self, cf: &Conf<'_>) -> Result<(), Mistake> {
         if cf.answerer() == Answerer::Us {

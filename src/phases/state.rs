@@ -26,6 +26,9 @@ pub(crate) struct RequestState {
     pub(crate) renewal: RefCell<Option<Box<Renewal>>>,
     /// The provider whose visitor was signed out.
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
+    /// How far the zone was looked through for the sessions that an administrator ends, and how many
+    /// were ended.
+    pub(crate) ending: Cell<Option<(u32, u32)>>,
     /// Keys were found to be outdated by the logout token that it brought.
     pub(crate) outdated_keys: Cell<bool>,
     /// The outpost's provider for the host.

@@ -3,10 +3,12 @@
 //!
 //! | module | has |
 //! |---|---|
+//! | [`ending`] | sessions that an administrator ends by hand |
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`variables`] | `$authentik_…` |
 //! | [`status`] | `authentik_status`, and what it counts |
 
 pub(crate) mod answers;
+mod ending;
 pub(crate) mod status;
 pub(crate) mod variables;

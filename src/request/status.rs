@@ -6,17 +6,23 @@ use gate::status::{self, Report, Source};
 use nginx::lifecycle::{NGINX_VERSION, is_alive};
 
 use crate::conf::MainConf;
-use crate::ngx::{Fault, Request, now};
+use crate::ngx::{Fault, Flow, Request, now};
 use crate::outpost;
+use crate::request::ending;
 
 /// Content handler of a location with `authentik_status`.
-pub(crate) fn answer(r: &Request<'_>) -> Result<Response, Fault> {
+pub(crate) fn answer(r: &mut Request<'_>) -> Result<Flow, Fault> {
+    let may_end = r.location().may_end_sessions();
+    if may_end && r.method() == b"POST" {
+        return ending::end(r);
+    }
     if !r.is_safe_method() {
         // RFC 9110 section 15.5.6: it says which methods there are.
-        return Ok(Response::empty(405).with("Allow", "GET, HEAD"));
+        let allow = if may_end { "GET, HEAD, POST" } else { "GET, HEAD" };
+        return Ok(Flow::Answer(Response::empty(405).with("Allow", allow)));
     }
     let format = r.location().status().unwrap_or_default();
-    Ok(status::answer(&report(r.main_conf()), format))
+    Ok(Flow::Answer(status::answer(&report(r.main_conf()), format, may_end)))
 }
 
 fn report(conf: &MainConf) -> Report {

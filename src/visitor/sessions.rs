@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use gate::cookie::{self, MAX_CANDIDATES, SessionId};
-use gate::identity::{Rendered, SessionView, owner_of, provider_of, sid_of, subject_of};
+use gate::identity::{
+    Rendered, SessionView, is_of_user, owner_of, provider_of, sid_of, subject_of,
+};
 use gate::provider::{Provider, ProviderKey};
 use gate::reason::Reason;
 use gate::store::{Key, Record, kind};
@@ -159,6 +161,15 @@ pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -
         }
     };
     removed.and_then(Result::ok).unwrap_or(0)
+}
+
+/// Ends sessions of every user of this name, at all providers, as far as a few places in the zone go:
+/// says how many there were, and where to go on. Names are in no index: this is for administrators.
+pub(crate) fn end_some_of_name(zone: Zone, name: &[u8], from: u32) -> (u32, Option<u32>) {
+    const PLACES: u32 = 2048;
+    let wanted = |beginning: &[u8]| is_of_user(beginning, name);
+    let removed = zone.with(|table| table.remove_wanted_from(from, PLACES, wanted));
+    removed.and_then(Result::ok).unwrap_or((0, None))
 }
 
 /// Whether this is the first use of a token that may be used once, until then. A use that cannot be noted

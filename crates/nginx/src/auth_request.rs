@@ -1,12 +1,27 @@
-//! Looks whether a location asks somebody else by `auth_request`.
+//! Looks whether somebody else decides about a location: by `auth_request`, by `allow` and `deny`.
 
-use ngx::ffi::{ngx_http_conf_ctx_t, ngx_str_t};
+use ngx::ffi::{ngx_array_t, ngx_http_conf_ctx_t, ngx_str_t};
 
 use super::bytes;
 use super::conf::Conf;
 use super::module::Module;
 
 impl<M: Module> Conf<'_, M> {
+    /// Whether the location being merged has an `allow` or `deny` of its own, or `http` before that.
+    ///
+    /// It merges after us, so what it inherits is not there yet.
+    pub fn has_access_rules(&self) -> bool {
+        let Some(index) = self.module_ctx_index(c"ngx_http_access_module") else { return false };
+        // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`. The first field of the module's
+        // (private) configuration is the array of rules of IPv4, NULL where there is none; "all" is in it
+        // (ngx_http_access_module.c, since it exists).
+        unsafe {
+            let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
+            let rules = (*(*context).loc_conf.add(index)).cast::<*const ngx_array_t>();
+            !rules.is_null() && !(*rules).is_null()
+        }
+    }
+
     /// What `auth_request` of the location being merged says itself, or of `http` before that; empty
     /// for `off`.
     ///

@@ -38,6 +38,14 @@ ngx_http_fence_set_expect_tested(ngx_http_request_t *r)
 }
 
 
+/* One more reference to the request. */
+void
+ngx_http_fence_hold(ngx_http_request_t *r)
+{
+    r->main->count++;
+}
+
+
 /* How many bytes are in memory, or -1 when they are in a file. A buffer may be a mark, without any. */
 ssize_t
 ngx_http_fence_buffer_length(const ngx_buf_t *b)

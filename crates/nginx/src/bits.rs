@@ -12,6 +12,7 @@ unsafe extern "C" {
     fn ngx_http_fence_is_internal(r: *const ngx_http_request_t) -> ngx_uint_t;
     fn ngx_http_fence_is_error_page(r: *const ngx_http_request_t) -> ngx_uint_t;
     fn ngx_http_fence_set_expect_tested(r: *mut ngx_http_request_t);
+    fn ngx_http_fence_hold(r: *mut ngx_http_request_t);
     fn ngx_http_fence_buffer_length(b: *const ngx_buf_t) -> isize;
     fn ngx_http_fence_shakes_hands(c: *const ngx_connection_t) -> ngx_uint_t;
     fn ngx_http_fence_value_length(v: *const ngx_http_variable_value_t) -> ngx_int_t;
@@ -56,6 +57,15 @@ pub(super) unsafe fn is_error_page(r: *const ngx_http_request_t) -> bool {
 pub(super) unsafe fn set_expect_tested(r: *mut ngx_http_request_t) {
     // SAFETY: by this function's contract.
     unsafe { ngx_http_fence_set_expect_tested(r) };
+}
+
+/// Takes one more reference to the request.
+///
+/// # Safety
+/// `r` is live.
+pub(super) unsafe fn hold(r: *mut ngx_http_request_t) {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_fence_hold(r) };
 }
 
 /// How many bytes of a buffer are in memory; `None` when they are in a file.

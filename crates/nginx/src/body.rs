@@ -57,19 +57,26 @@ impl<'r, M: Module> Request<'r, M> {
     }
 }
 
-/// Has nginx read the body: what a phase handler returns afterwards.
+/// Has nginx read the body: what a content handler returns afterwards. nginx finalizes the request with
+/// that, which gives back the reference that reading holds.
+pub(super) fn begin<M: Module>(request: &Request<'_, M>) -> ngx_int_t {
+    // SAFETY: the request is live. What is there already may have been answered when this returns, so
+    // nobody touches the request after it.
+    let read = unsafe {
+        ngx_http_read_client_request_body(request.raw, Some(callbacks::body_is_there::<M>))
+    };
+    if read >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t { read } else { NGX_DONE as ngx_int_t }
+}
+
+/// The same for a phase handler, whose request nginx does not finalize.
 pub(super) fn read<M: Module>(request: &mut Request<'_, M>) -> ngx_int_t {
     let raw = request.raw;
-    // SAFETY: the request is live. Reading it holds a reference, which `NGX_DONE` gives back; what is
-    // there already may have been answered by then, and nobody touches the request after this.
-    unsafe {
-        let read = ngx_http_read_client_request_body(raw, Some(callbacks::body_is_there::<M>));
-        if read >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t {
-            return read;
-        }
-        ngx_http_finalize_request(raw, NGX_DONE as ngx_int_t);
-        NGX_DONE as ngx_int_t
+    let read = begin(request);
+    if read == NGX_DONE as ngx_int_t {
+        // SAFETY: the reference that reading holds keeps the request until here, and no longer.
+        unsafe { ngx_http_finalize_request(raw, NGX_DONE as ngx_int_t) };
     }
+    read
 }
 
 /// Runs the phases again.

@@ -23,6 +23,8 @@ pub const LOCATION: u32 = NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
 pub const LOCATION_ONLY: u32 = NGX_HTTP_LOC_CONF;
 /// Arity: one argument or none.
 pub const NONE_OR_ONE: u32 = NGX_CONF_NOARGS | NGX_CONF_TAKE1;
+/// Arity: none to two arguments.
+pub const NONE_TO_TWO: u32 = NGX_CONF_NOARGS | NGX_CONF_TAKE12;
 /// Arity: exactly one argument.
 pub const ONE: u32 = NGX_CONF_TAKE1;
 /// Arity: one or two.

@@ -10,7 +10,7 @@ use ngx::ffi::{
 
 use super::log::{self, Level};
 use super::module::{ContentHandler, Module, PhaseHandler};
-use super::{Request, body, respond};
+use super::{Request, body, respond, suspend};
 
 /// How a request goes on after one of our phase handlers.
 #[derive(Debug)]
@@ -130,7 +130,12 @@ pub(super) unsafe fn content<M: Module>(
     let ran = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: by this function's contract.
         let mut request = unsafe { Request::new(r) };
-        let sent = handler(&request).and_then(|made| respond::content(&mut request, &made));
+        let sent = handler(&mut request).and_then(|flow| match flow {
+            Flow::Answer(made) | Flow::Refuse(made) => respond::content(&mut request, &made),
+            Flow::ReadBody => Ok(body::begin(&request)),
+            Flow::Suspended => Ok(suspend::hold(&request)),
+            Flow::Next | Flow::Admit => Ok(NGX_DECLINED as ngx_int_t),
+        });
         sent.unwrap_or_else(|fault| {
             request.log(Level::Crit, format_args!("{fault}, the request is answered 500"));
             SERVER_ERROR

@@ -20,8 +20,10 @@ use super::{Request, callbacks, lifecycle, state};
 pub type PhaseHandler<M> =
     for<'r> fn(&mut Request<'r, M>) -> Result<Flow<<M as Module>::Response>, Fault>;
 
-/// A handler that writes the answer of a location.
-pub type ContentHandler<M> = for<'r> fn(&Request<'r, M>) -> Result<<M as Module>::Response, Fault>;
+/// A handler that answers in a location. nginx calls it again when the request was woken, or its body
+/// read. `Flow::Next` leaves the answer to nginx, as does `Flow::Admit`.
+pub type ContentHandler<M> =
+    for<'r> fn(&mut Request<'r, M>) -> Result<Flow<<M as Module>::Response>, Fault>;
 
 /// A module for nginx: its configuration, and what it does when. All but a few have a default, which
 /// does nothing and costs nothing.

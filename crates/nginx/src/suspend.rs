@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ngx::ffi::{
-    NGX_OK, ngx_event_t, ngx_handle_read_event, ngx_http_block_reading, ngx_http_core_run_phases,
-    ngx_http_log_ctx_t, ngx_http_post_request, ngx_http_request_t, ngx_http_run_posted_requests,
-    ngx_http_test_reading, ngx_int_t, ngx_msec_t,
+    NGX_DONE, NGX_OK, ngx_event_t, ngx_handle_read_event, ngx_http_block_reading,
+    ngx_http_core_run_phases, ngx_http_log_ctx_t, ngx_http_post_request, ngx_http_request_t,
+    ngx_http_run_posted_requests, ngx_http_test_reading, ngx_int_t, ngx_msec_t,
 };
 
 use super::bits;
@@ -106,6 +106,13 @@ impl<M: Module> Request<'_, M> {
         context.suspension.set(Some(suspension));
         Ok(suspension)
     }
+}
+
+/// What a content handler returns whose request waits: nginx then finalizes it, which takes a reference.
+pub(super) fn hold<M: Module>(request: &Request<'_, M>) -> ngx_int_t {
+    // SAFETY: the request is live.
+    unsafe { bits::hold(request.raw) };
+    NGX_DONE as ngx_int_t
 }
 
 /// Ends the wait of `ticket`: `deliver` gets the state of its request, then the request goes on.

@@ -18,6 +18,23 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          }",
     ),
     (
+        "a status that ends sessions, for whom the location chooses",
+        "%%WIKI%% server {
+             authentik_provider wiki;
+             location /a { authentik_status end_sessions=off; }
+             location /b { authentik_require user a; authentik_status end_sessions=on; }
+             location /c { authentik_provider off; deny all; authentik_status end_sessions=on format=json; }
+         }
+         server {
+             server_name other; allow 127.0.0.1; deny all;
+             location / { authentik_status end_sessions=on; }
+         }",
+    ),
+    (
+        "rules of http",
+        "allow 127.0.0.1; deny all; server { location / { authentik_status end_sessions=on; } }",
+    ),
+    (
         "an outpost",
         "authentik_outpost http://10.0.0.1:9000/auth {
              token_file %%DIR%%/secret;

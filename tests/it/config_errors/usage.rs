@@ -69,6 +69,43 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "authentik_status: \"json\" is not one of format=html",
     ),
     (
+        "two formats",
+        "server { location / {
+            authentik_status format=json format=html; # <-
+         } }",
+        "authentik_status: \"format=html\" is one too many",
+    ),
+    (
+        "sessions that anybody can end",
+        "server { location / {
+            authentik_status end_sessions=on; # <-
+         } }",
+        "authentik_status: end_sessions=on lets everybody who gets here end everybody's sessions; add \
+         authentik_require, or allow and deny",
+    ),
+    (
+        "sessions that every user can end",
+        "%%WIKI%% server { authentik_provider wiki; location / {
+            authentik_status format=json end_sessions=on; # <-
+         } }",
+        "authentik_status: end_sessions=on lets everybody",
+    ),
+    (
+        "sessions that every user can end, whatever the address",
+        "%%WIKI%% server { authentik_provider wiki; satisfy any; allow 127.0.0.1; deny all; location / {
+            authentik_status end_sessions=on; # <-
+         } }",
+        "authentik_status: end_sessions=on lets everybody",
+    ),
+    (
+        "sessions that nobody is asked about, since the rule is for those who are",
+        "%%WIKI%% server { authentik_provider wiki; authentik_require user a; location / {
+            authentik_provider off;
+            authentik_status end_sessions=on; # <-
+         } }",
+        "authentik_status: end_sessions=on lets everybody",
+    ),
+    (
         "the status twice",
         "server { location / {
             authentik_status;

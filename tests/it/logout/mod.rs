@@ -2,6 +2,7 @@
 
 mod backchannel;
 mod bad_tokens;
+mod by_hand;
 mod frontchannel;
 mod rp_initiated;
 

@@ -16,7 +16,7 @@ pub use crate::headers::{
 pub use extra::BasicAttributes;
 pub use owned::OwnedRecord;
 pub use owner::{owner_of, sid_of, subject_of};
-pub use record::{ExtraHeader, SessionView, provider_of};
+pub use record::{ExtraHeader, SessionView, is_of_user, provider_of};
 pub use render::{Rendered, render};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! monitoring system keeps what it read for long.
 
 mod count;
+pub mod ending;
 mod html;
 mod json;
 mod moment;
@@ -46,11 +47,15 @@ impl Format {
     }
 }
 
-/// The answer to a request for the status.
+/// The answer to a request for the status; `may_end` is whether sessions can be ended there.
 #[must_use]
-pub fn answer(report: &Report, format: Format) -> Response {
+pub fn answer(report: &Report, format: Format, may_end: bool) -> Response {
     match format {
-        Format::Html => Response::with_body(200, &html::HEADERS, html::render(report)),
+        Format::Html if may_end => {
+            let page = html::render(report, html::FORM);
+            Response::with_body(200, &html::HEADERS_WITH_FORM, page)
+        }
+        Format::Html => Response::with_body(200, &html::HEADERS, html::render(report, "")),
         Format::Json => Response::with_body(200, &JSON_HEADERS, json::render(report)),
         Format::Prometheus => {
             Response::with_body(200, &prometheus::HEADERS, prometheus::render(report))

@@ -129,7 +129,7 @@ fn a_connection_whose_worker_was_killed_is_closed() {
 #[test]
 fn json_says_everything_under_stable_keys() {
     let memory = words();
-    let response = answer(&full(&memory, "a \"b\"\n<c>"), Format::Json);
+    let response = answer(&full(&memory, "a \"b\"\n<c>"), Format::Json, false);
     assert_eq!(response.content_type, Some("application/json"));
     let mut told: Value = serde_json::from_str(&response.body).unwrap();
     let requests = told["requests"].take();
@@ -183,7 +183,7 @@ fn json_says_everything_under_stable_keys() {
 #[test]
 fn prometheus_gets_upstreams_names_and_our_own() {
     let memory = words();
-    let response = answer(&full(&memory, "a \"b\"\nc\\d"), Format::Prometheus);
+    let response = answer(&full(&memory, "a \"b\"\nc\\d"), Format::Prometheus, false);
     assert_eq!(response.content_type, Some("text/plain; version=0.0.4; charset=utf-8"));
     let labels = "{outpost_name=\"a \\\"b\\\"\\nc\\\\d\",outpost_type=\"proxy\",\
                   uuid=\"abababab-abab-4bab-abab-abababababab\",version=\"0.1.0\",build=\"\"}";
@@ -229,7 +229,7 @@ fn the_policy_allows_the_style_and_nothing_else() {
         )
     );
     let memory = words();
-    let page = answer(&full(&memory, "outpost"), Format::Html).body;
+    let page = answer(&full(&memory, "outpost"), Format::Html, false).body;
     assert_eq!(page.matches(&format!("<style>{}</style>", html::STYLE)).count(), 1);
     for outside in ["<script", "<img", "<link", " style=", "url(", "@import", "<form", "href="] {
         assert!(!page.contains(outside), "{outside}");
@@ -240,7 +240,7 @@ fn the_policy_allows_the_style_and_nothing_else() {
 #[test]
 fn the_page_tells_what_the_report_says() {
     let memory = words();
-    let page = answer(&full(&memory, "office"), Format::Html);
+    let page = answer(&full(&memory, "office"), Format::Html, false);
     assert!(page.headers.iter().any(|(name, _)| *name == "Content-Security-Policy"));
     for part in [
         "<h1>office</h1>",
@@ -267,7 +267,7 @@ fn each_state_of_the_connection_has_its_sentence() {
     let memory = words();
     let mut report = full(&memory, "office");
     let says = |report: &Report, sentence: &str| {
-        let page = answer(report, Format::Html).body;
+        let page = answer(report, Format::Html, false).body;
         assert!(page.contains(sentence), "{sentence}\n{page}");
     };
     report.outpost.as_mut().unwrap().connected = false;
@@ -282,9 +282,9 @@ fn each_state_of_the_connection_has_its_sentence() {
 fn no_name_can_become_markup() {
     let memory = words();
     let evil = "</title><script>alert('1')</script>\" onmouseover=`x` &amp;\u{0}\r\n";
-    let page = answer(&full(&memory, evil), Format::Html).body;
+    let page = answer(&full(&memory, evil), Format::Html, false).body;
     let memory = words();
-    let harmless = answer(&full(&memory, "harmless"), Format::Html).body;
+    let harmless = answer(&full(&memory, "harmless"), Format::Html, false).body;
     for mark in ['<', '>', '"', '\'', '`'] {
         let count = |html: &str| html.matches(mark).count();
         assert_eq!(count(&page), count(&harmless), "{mark}");
@@ -298,9 +298,9 @@ fn nothing_is_invented_where_nothing_is_known() {
     let report = Report::gather(&empty);
     assert!(report.outpost.is_none() && report.zone.is_none() && report.providers.is_empty());
     for format in Format::ALL {
-        assert_eq!(answer(&report, format).status, 200, "{}", format.word());
+        assert_eq!(answer(&report, format, false).status, 200, "{}", format.word());
     }
-    let text = answer(&report, Format::Prometheus).body;
+    let text = answer(&report, Format::Prometheus, false).body;
     assert!(!text.contains("authentik_outpost_") && !text.contains("authentik_zone_"), "{text}");
 }
 
@@ -312,8 +312,8 @@ fn a_written_providers_logout_uris_are_shown() {
     let written = crate::testing::provider();
     let known = Source { written: vec![&written, &below], ..source(Some(live), None) };
     let report = Report::gather(&known);
-    let told: Value = serde_json::from_str(&answer(&report, Format::Json).body).unwrap();
-    let page = answer(&report, Format::Html).body;
+    let told: Value = serde_json::from_str(&answer(&report, Format::Json, false).body).unwrap();
+    let page = answer(&report, Format::Html, false).body;
     for (at, path) in [(0, "/outpost"), (1, "/app/outpost")] {
         for (key, end) in
             [("backchannel_logout", "backchannel"), ("frontchannel_logout", "frontchannel")]
@@ -323,4 +323,24 @@ fn a_written_providers_logout_uris_are_shown() {
             assert!(page.contains(&url), "{url}");
         }
     }
+}
+
+#[test]
+fn the_form_is_on_the_page_where_sessions_can_be_ended() {
+    let report = Report::gather(&source(None, None));
+    let page = |may_end| answer(&report, Format::Html, may_end);
+    let says = |response: &Response, word: &str| {
+        response.headers.iter().any(|(_, value)| value.contains(word))
+    };
+    let (with, without) = (page(true), page(false));
+    assert!(with.body.contains("<form method=\"post\">") && !without.body.contains("<form"));
+    assert!(says(&with, "form-action 'self'") && says(&without, "form-action 'none'"));
+    // With "no-referrer" browsers send "Origin: null".
+    assert!(says(&with, "same-origin") && says(&without, "no-referrer"));
+    assert!(!answer(&report, Format::Json, true).body.contains("<form"));
+    let style = |policy: &str| policy.split("; ").nth(1).map(str::to_owned);
+    assert_eq!(
+        style(super::html::CONTENT_SECURITY_POLICY),
+        style(super::html::CONTENT_SECURITY_POLICY_WITH_FORM)
+    );
 }

@@ -121,6 +121,30 @@ impl Memory<'_> {
         Err(Damaged)
     }
 
+    /// Removes the sessions and credentials whose payload begins as `wanted` wants it, of the records at
+    /// `budget` places from `from`, the first being 0: how many, and where to go on.
+    pub(super) fn remove_wanted_from(
+        &mut self,
+        from: u32,
+        budget: u32,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<(u32, Option<u32>), Damaged> {
+        let high_water = self.u32_at(header::HIGH_WATER)?;
+        let end = from.saturating_add(budget).min(high_water);
+        let mut removed = 0;
+        for block in from..end {
+            let record = block + 1; // blocks are counted from 1
+            if self.u32_of(record, block::MARK)? == mark::HEAD
+                && matches!(self.kind_of(record)?, kind::SESSION | kind::CREDENTIALS)
+                && wanted(self.beginning_of(record)?)
+            {
+                self.remove_record(record)?;
+                removed += 1;
+            }
+        }
+        Ok((removed, (end < high_water).then_some(end)))
+    }
+
     /// What of a record's payload is in its head block.
     fn beginning_of(&self, record: u32) -> Result<&[u8], Damaged> {
         let length = self.u32_of(record, head::LENGTH)? as usize;

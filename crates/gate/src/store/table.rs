@@ -241,6 +241,18 @@ impl<'m> Table<'m> {
         self.remove_wanted(BY_SID, sid, wanted)
     }
 
+    /// Removes sessions and credentials whose payload begins as `wanted` wants it, wherever they are: how
+    /// many, and where to go on, `None` at the end. Looks at `budget` places at most, from `from`, the first
+    /// being 0. One that is added meanwhile may be missed.
+    pub fn remove_wanted_from(
+        &mut self,
+        from: u32,
+        budget: u32,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<(u32, Option<u32>), Damaged> {
+        self.change(|memory| memory.remove_wanted_from(from, budget, &wanted))
+    }
+
     fn remove_wanted<const N: usize>(
         &mut self,
         index: Index<N>,

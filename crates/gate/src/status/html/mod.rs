@@ -12,15 +12,37 @@ use crate::reason::Reason;
 /// Header fields of the page.
 pub(super) const HEADERS: [(&str, &str); 7] = headers(CONTENT_SECURITY_POLICY);
 
+/// Those of the page with [`FORM`], which goes to the page itself and says where it comes from.
+pub(super) const HEADERS_WITH_FORM: [(&str, &str); 7] = {
+    let mut headers = headers(CONTENT_SECURITY_POLICY_WITH_FORM);
+    headers[4] = ("Referrer-Policy", "same-origin");
+    headers
+};
+
+/// Ends sessions: [`super::ending`] reads what it sends.
+pub(super) const FORM: &str = "<section>\n<h2>End sessions</h2>\n<form method=\"post\">\n\
+    <select name=\"by\" aria-label=\"By\">\n\
+    <option value=\"username\">User name</option>\n\
+    <option value=\"sub\">Subject (X-authentik-uid)</option>\n\
+    <option value=\"sid\">Session at authentik (sid)</option>\n</select>\n\
+    <input name=\"value\" aria-label=\"Of\" required autocomplete=\"off\">\n\
+    <button>End these sessions</button>\n</form>\n</section>\n";
+
+/// The hash is that of [`STYLE`].
+pub(super) const CONTENT_SECURITY_POLICY_WITH_FORM: &str = "default-src 'none'; \
+    style-src 'sha256-44G0s4Q/S3Vd4sumLPb++MPy7qeuc4lpPrqv1jRT+6o='; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
 /// The hash is that of [`STYLE`].
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-DLa5KPobCp5jg8RrX3spXz6k70TkvSIuBEtmM2+iph0='; \
+    style-src 'sha256-44G0s4Q/S3Vd4sumLPb++MPy7qeuc4lpPrqv1jRT+6o='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Everything between `<style>` and `</style>`.
 pub(super) const STYLE: &str = include_str!("../style.css");
 
-pub(super) fn render(report: &Report) -> String {
+/// `form` is [`FORM`] where sessions can be ended.
+pub(super) fn render(report: &Report, form: &str) -> String {
     let (class, state) = state(report.outpost.as_ref());
     let time = crate::time::utc(report.time);
     let name = report.outpost.as_ref().map(|outpost| outpost.name.as_str()).unwrap_or_default();
@@ -35,7 +57,7 @@ pub(super) fn render(report: &Report) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{title}: status</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <header>\n<h1>{title}</h1>\n<p class=\"state {class}\">{state}</p>\n<p>{time}</p>\n</header>\n\
-         {body}{details}</main>\n</body>\n</html>\n"
+         {body}{form}{details}</main>\n</body>\n</html>\n"
     )
 }
 

@@ -1,6 +1,6 @@
 //! What ends records: time, sign-out, replacement; and leases, which live by it.
 
-use super::super::{BEGINNING, Owner, Record, Table};
+use super::super::{BEGINNING, Owner, Record, Table, kind};
 use super::zone::{Item, SMALL, Zone, audit, hash, key, payload_of};
 use crate::time::UnixTime;
 
@@ -92,6 +92,34 @@ fn of_a_users_or_a_sessions_records_those_that_are_wanted_end() {
     table.insert(&short.record(), NOW).unwrap();
     let is_all = |beginning: &[u8]| beginning == short.payload;
     assert_eq!(table.remove_wanted_by_subject(&hash(3), is_all), Ok(1));
+}
+
+#[test]
+fn wanted_sessions_are_found_wherever_they_are_a_few_places_at_a_time() {
+    let mut zone = Zone::new(SMALL);
+    let items: Vec<Item> = (0..200).map(|number| Item::any(number, 600, 9_000)).collect();
+    for item in &items {
+        zone.open().insert(&item.record(), NOW).unwrap();
+    }
+    let before = audit(&zone.open());
+    let is_wanted = |payload: &[u8]| payload.first().is_some_and(|first| first % 4 == 0);
+    let (mut from, mut removed, mut steps) = (0, 0, 0);
+    while let Some(next) = {
+        let (some, next) = zone.open().remove_wanted_from(from, 50, is_wanted).unwrap();
+        removed += some;
+        steps += 1;
+        next
+    } {
+        from = next;
+    }
+    let goes = |item: &Item| {
+        matches!(item.kind, kind::SESSION | kind::CREDENTIALS) && is_wanted(&item.payload)
+    };
+    let expected = before.iter().filter(|(_, item)| goes(item)).count();
+    assert_eq!((removed as usize, steps > 4), (expected, true));
+    let kept = audit(&zone.open());
+    assert!(!kept.iter().any(|(_, item)| goes(item)));
+    assert_eq!(kept.len(), before.len() - expected, "nothing else is gone");
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! `authentik_status … end_sessions=on`: an administrator ends sessions by hand.
+
+use std::time::Duration;
+
+use gate::identity::SessionView;
+use gate::response::Response;
+use gate::status::Status;
+use gate::status::ending::{self, LONGEST_WISH, Origins, Unheeded, Whose};
+use gate::token::Ended;
+use nginx::body::Body;
+
+use crate::ngx::host::authority;
+use crate::ngx::log::{Level, printable};
+use crate::ngx::{Fault, Flow, Request, Zone, kept};
+use crate::visitor::sessions;
+
+/// How long others are served before a few more places of the zone are looked at.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Runs again from the top when the body is there, and whenever the request is woken.
+pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
+    if r.is_suspended() {
+        return Ok(Flow::Suspended);
+    }
+    let origins = Origins::gather(r.headers());
+    let back = String::from_utf8_lossy(r.path()).into_owned();
+    let unheeded = |why: Unheeded| Ok(Flow::Answer(why.answer(origins.reader(), &back)));
+    if is_let_in_as_nobody(r) {
+        return unheeded(Unheeded::Forged);
+    }
+    let body = match r.announced_body() {
+        None => return Ok(Flow::Answer(Response::empty(411))),
+        Some(length) if length > LONGEST_WISH => return Ok(Flow::Answer(Response::empty(413))),
+        Some(_) => match r.body()? {
+            Body::Unread => return Ok(Flow::ReadBody),
+            Body::InFile => return Ok(Flow::Answer(Response::empty(413))),
+            Body::Whole(body) => body,
+        },
+    };
+    let whose = match origins.wish(authority(r)?, body) {
+        Ok(whose) => whose,
+        Err(why) => return unheeded(why),
+    };
+    let zone = r.main_conf().zone().ok_or(Fault::Nginx("sessions"))?;
+    let Some(ended) = carry_out(r, zone, &whose)? else { return Ok(Flow::Suspended) };
+    note(r, &whose, ended);
+    let reader = origins.reader().ok_or(Fault::Nginx("to say how many sessions ended"))?;
+    Ok(Flow::Answer(ending::ended(ended, reader, &back)))
+}
+
+/// Whether the location let the request in though it is nobody's: an open path, or `pass`. What is
+/// open to read is not open to everybody's hand.
+fn is_let_in_as_nobody(r: &Request<'_>) -> bool {
+    let decided = r.existing_state().and_then(|state| state.decided.get().status);
+    matches!(decided, Some(Status::UnauthPath | Status::Pass))
+}
+
+/// How many ended; `None` while the request waits for its next turn.
+fn carry_out(r: &mut Request<'_>, zone: Zone, whose: &Whose) -> Result<Option<u32>, Fault> {
+    let at_all_providers = |ended: &Ended| Ok(Some(sessions::end_at(zone, ended, |_| true)));
+    let name = match whose {
+        Whose::Sub(sub) => return at_all_providers(&Ended::User(sub.clone())),
+        Whose::Sid(sid) => return at_all_providers(&Ended::Session(sid.clone())),
+        Whose::Username(name) => name.as_bytes(),
+    };
+    let (from, before) = r.state()?.ending.get().unwrap_or((0, 0));
+    let (ended, next) = sessions::end_some_of_name(zone, name, from);
+    let ended = before.saturating_add(ended);
+    let Some(next) = next else { return Ok(Some(ended)) };
+    r.state()?.ending.set(Some((next, ended)));
+    r.suspend(PAUSE)?;
+    Ok(None)
+}
+
+/// Who did it, and to whom. A `sid` is not named: whoever has it may end that session.
+fn note(r: &Request<'_>, whose: &Whose, ended: u32) {
+    let by = r.recall(kept::RECORD).and_then(SessionView::over).map(|view| view.username());
+    let by =
+        by.map_or_else(|| "nobody who is signed in".into(), |by| format!("\"{}\"", printable(by)));
+    let of = match whose {
+        Whose::Username(name) => format!("user \"{}\"", printable(name.as_bytes())),
+        Whose::Sub(sub) => format!("sub \"{}\"", printable(sub.as_bytes())),
+        Whose::Sid(_) => "one session at authentik".to_owned(),
+    };
+    r.log(Level::Notice, format_args!("sessions ended by hand: {ended}, of {of}, by {by}"));
+}
