@@ -44,12 +44,12 @@ fn forget_visitor(r: &mut Request<'_>) -> Result<(), Fault> {
     }
 }
 
+/// In the same walk over the headers their values are kept as they came.
 fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {
-    if !sessions::remember_cookies(r)? {
-        return Ok(());
-    }
     let mut emptied = false;
+    let mut sent = sessions::Cookies::default();
     r.edit_header(b"cookie", |r, value| {
+        sent.add(value);
         sessions::with_desk(value.len(), |desk| match without_own(value, desk) {
             Stripped::Unchanged => Ok(None),
             Stripped::Changed(length) => {
@@ -62,6 +62,7 @@ fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {
             }
         })
     })?;
+    sessions::remember_sent(r, sent)?;
     if emptied {
         r.cut_headers(|name, value| name == b"cookie" && value.is_empty())?;
     }

@@ -18,28 +18,41 @@ use super::random::random;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, kept, now};
 
-/// Keeps the `Cookie` headers as they came. Says whether there is any.
-pub(crate) fn remember_cookies(r: &Request<'_>) -> Result<bool, Fault> {
-    if let Some(known) = kept::recall_cookies(r) {
-        return Ok(known.iter().any(|value| !value.is_empty()));
+/// The values of a request's `Cookie` headers, as far as they are read.
+#[derive(Default)]
+pub(crate) struct Cookies<'r> {
+    values: [&'r [u8]; MAX_CANDIDATES],
+    count: usize,
+}
+
+impl<'r> Cookies<'r> {
+    /// One more.
+    pub(crate) fn add(&mut self, value: &'r [u8]) {
+        if let Some(slot) = self.values.get_mut(self.count) {
+            *slot = value;
+            self.count += 1;
+        }
     }
-    let mut values = [&[][..]; MAX_CANDIDATES];
-    let mut any = false;
-    let headers = r.headers().filter(|(name, _)| *name == b"cookie");
-    for (slot, (_, value)) in values.iter_mut().zip(headers) {
-        *slot = value;
-        any = true;
+}
+
+/// Keeps the `Cookie` headers, unless they were kept before: what was found first is as it came.
+pub(crate) fn remember_sent<'r>(r: &Request<'r>, sent: Cookies<'r>) -> Result<(), Fault> {
+    match kept::recall_cookies(r) {
+        None if sent.count > 0 => kept::remember_cookies(r, sent.values),
+        _ => Ok(()),
     }
-    if any {
-        kept::remember_cookies(r, values)?;
-    }
-    Ok(any)
 }
 
 /// The values of the request's `Cookie` headers, as they came.
 pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES], Fault> {
-    remember_cookies(r)?;
-    Ok(kept::recall_cookies(r).unwrap_or_default())
+    if let Some(kept) = kept::recall_cookies(r) {
+        return Ok(kept);
+    }
+    let mut sent = Cookies::default();
+    r.headers().filter(|(name, _)| *name == b"cookie").for_each(|(_, value)| sent.add(value));
+    let values = sent.values;
+    remember_sent(r, sent)?;
+    Ok(values)
 }
 
 /// The session of the request with this provider, or why there is none.

@@ -101,10 +101,11 @@ impl<'r> SentId<'r> {
     #[inline]
     #[must_use]
     pub fn tag(self, secret: &TagSecret) -> Tag {
+        let whole = self.0.chunks_exact(8);
+        let rest = whole.remainder().iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let whole = whole.filter_map(<[u8]>::first_chunk).map(|word| u64::from_le_bytes(*word));
         let mut words = [0; WORDS];
-        for (word, bytes) in words.iter_mut().zip(self.0.chunks(8)) {
-            *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u128::from(*byte));
-        }
+        words.iter_mut().zip(whole.chain([rest])).for_each(|(to, word)| *to = u128::from(word));
         Tag(secret.0.each_ref().map(|[start, factors @ ..]| {
             let products = words.iter().zip(factors).map(|(word, by)| by.wrapping_mul(*word));
             (products.fold(*start, u128::wrapping_add) >> 64) as u64

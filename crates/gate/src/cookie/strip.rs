@@ -26,13 +26,26 @@ pub enum Stripped {
 /// one the answer is `Empty`, since losing the application's cookies is better than showing ours.
 #[must_use]
 pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
-    if !pieces(header).any(is_own) {
-        return Stripped::Unchanged;
+    let mut pieces = pieces(header);
+    // Up to the first of ours all stays as it is.
+    let mut end = 0;
+    loop {
+        let Some(piece) = pieces.next() else { return Stripped::Unchanged };
+        if is_own(piece) {
+            break;
+        }
+        end += piece.len() + 1;
     }
     let Some(mut room) = out.get_mut(..header.len()) else { return Stripped::Empty };
 
-    let (mut length, mut blank) = (0, true);
-    for piece in pieces(header).filter(|piece| !is_own(piece)) {
+    let before = header.get(..end.saturating_sub(1)).unwrap_or_default();
+    let blanks = before.iter().take_while(|byte| **byte == b';' || byte.is_ascii_whitespace());
+    let before = before.get(blanks.count()..).unwrap_or_default();
+    let (mut length, mut blank) = (before.len(), before.is_empty());
+    if room.write_all(before).is_err() {
+        return Stripped::Empty;
+    }
+    for piece in pieces.filter(|piece| !is_own(piece)) {
         let first = length == 0;
         let (separator, piece): (&[u8], _) =
             if first { (b"", piece.trim_ascii_start()) } else { (b";", piece) };
@@ -126,5 +139,30 @@ mod tests {
     fn a_short_buffer_shows_nothing() {
         let header = b"a=1; authentik_proxy_a=1";
         assert_eq!(without_own(header, &mut [0; 10]), Stripped::Empty);
+    }
+
+    #[test]
+    fn each_piece_goes_or_stays_wherever_it_stands() {
+        const PIECES: [&str; 6] =
+            ["", " ", "a=1", " b", "authentik_proxy_a=1", " __Host-authentik_login_b=2"];
+        for number in 0..PIECES.len().pow(4) {
+            let chosen = [1, 6, 36, 216].map(|by| PIECES[number / by % 6]);
+            let header = chosen.join(";");
+            let is_own = |piece: &&&str| piece.contains("authentik");
+            let kept: Vec<&str> = chosen.iter().filter(|piece| !is_own(piece)).copied().collect();
+            // What is empty at the start goes with it.
+            let left = kept.join(";");
+            let left = left.trim_start_matches([';', ' ']);
+            let expected = match chosen.iter().any(|piece| is_own(&piece)) {
+                false => Stripped::Unchanged,
+                true if left.trim_matches([';', ' ']).is_empty() => Stripped::Empty,
+                true => Stripped::Changed(left.len()),
+            };
+            let (stripped, out) = strip(header.as_bytes());
+            assert_eq!(stripped, expected, "{header:?}");
+            if let Stripped::Changed(_) = stripped {
+                assert_eq!(String::from_utf8(out).unwrap(), left, "{header:?}");
+            }
+        }
     }
 }
