@@ -33,7 +33,7 @@ def side_by_side():
                 seeded=True,
             )
         )
-        runs = load.alternate(
+        runs, figures = load.alternate(
             [
                 case(f"{kind}, {server.name}", f"{server.url}/{kind}/1k", server, *others)
                 for kind, behind in (("static", ()), ("proxied", (upstream,)))
@@ -42,14 +42,12 @@ def side_by_side():
                     (guarded, behind),
                     (asking, (*behind, authorizer)),
                 )
-            ]
-        )
-    figures = {}
-    for kind in ("static", "proxied"):
-        protected = runs[f"{kind}, protected"]
-        figures[f"{kind}_vs_plain"] = load.median_ratio(runs[f"{kind}, plain"], protected)
-        figures[f"{kind}_vs_auth_request"] = load.median_ratio(
-            runs[f"{kind}, auth_request"], protected
+            ],
+            {
+                f"{kind}_vs_{other}": (f"{kind}, {other}", f"{kind}, protected")
+                for kind in ("static", "proxied")
+                for other in ("plain", "auth_request")
+            },
         )
     return figures, {name: load.summary(these) for name, these in runs.items()}
 
@@ -135,8 +133,8 @@ def providers():
         Server("1 provider", body, http=http(1), seeded=True) as one,
         Server("1,000 providers", body, http=http(1000), seeded=True) as many,
     ):
-        runs = load.alternate(
-            [case(server.name, f"{server.url}/static/1k", server) for server in (one, many)]
+        runs, figures = load.alternate(
+            [case(server.name, f"{server.url}/static/1k", server) for server in (one, many)],
+            {"thousand_providers_vs_one": (many.name, one.name)},
         )
-    ratio = load.median_ratio(runs[many.name], runs[one.name])
-    return {"thousand_providers_vs_one": ratio}, {n: load.summary(r) for n, r in runs.items()}
+    return figures, {n: load.summary(r) for n, r in runs.items()}

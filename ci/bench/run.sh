@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds what the benchmark measures, then measures. Arguments: the figures wanted, else all.
 #
-# BENCH_ROUNDS (9) and BENCH_SECONDS (2): how often and how long each case runs.
+# BENCH_ROUNDS (15), BENCH_MOST_ROUNDS (60) and BENCH_SECONDS (1): how often and how long each case runs.
 set -eu
 cd "$(dirname "$0")/../.."
 . ci/lib.sh

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+import processors
 from settings import SETTINGS
 
 FILE = ("0123456789abcdef" * 64).encode()  # 1 KB
@@ -69,7 +70,11 @@ http {{
         # Modules are loaded by the master: the directory of the .so may be closed to workers.
         with open(self._dir / "out", "wb") as out:
             self._process = subprocess.Popen(
-                self._wrapper + command, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                self._wrapper + command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                preexec_fn=processors.of_servers,
             )
         try:
             self._wait_until_it_listens()

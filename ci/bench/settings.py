@@ -19,8 +19,10 @@ class Settings(NamedTuple):
     # The example `directory` of the gate.
     directory: pathlib.Path
     target: pathlib.Path
-    # Alternating runs of each case, and seconds of each run.
+    # Alternating runs of each case: so many at least, and so many at most where the interval of a
+    # ratio is still too wide; and seconds of each run.
     rounds: int
+    most_rounds: int
     seconds: int
 
 
@@ -38,6 +40,7 @@ SETTINGS = Settings(
     lookup=_required("BENCH_LOOKUP"),
     directory=_required("BENCH_DIRECTORY"),
     target=_required("BENCH_TARGET"),
-    rounds=int(os.environ.get("BENCH_ROUNDS", "9")),
-    seconds=int(os.environ.get("BENCH_SECONDS", "2")),
+    rounds=int(os.environ.get("BENCH_ROUNDS", "15")),
+    most_rounds=int(os.environ.get("BENCH_MOST_ROUNDS", "60")),
+    seconds=int(os.environ.get("BENCH_SECONDS", "1")),
 )
