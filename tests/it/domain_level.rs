@@ -1,6 +1,6 @@
 //! `mode forward_domain`: one provider and one sign-in for all hosts of a domain.
 
-use crate::harness::Site;
+use crate::harness::{Browser, Cookie, Site};
 
 pub(crate) fn site() -> Site {
     Site::builder()
@@ -52,6 +52,47 @@ fn one_sign_in_opens_all_hosts_and_returns_to_the_one_asked_for() {
     let trail = browser.open(&at(&site, "files", "/"));
     assert_eq!(trail.status(), 200, "{trail:#?}");
     assert_eq!(site.sso.count("/application/o/authorize/"), asked, "no second sign-in");
+}
+
+/// An outpost still serves other hosts of the domain: by another provider, as it must be, since the
+/// callback of one belongs to the outpost or to this nginx. So it has another cookie.
+#[test]
+fn a_site_that_has_moved_leaves_the_session_of_those_that_have_not() {
+    let site = site();
+    let mut browser = Browser::new(&at(&site, "wiki", ""));
+    let (of_outpost, value) = ("authentik_proxy_165dd56c", "MTcwMDAwMDAwMHxEWDhFQVFMX2dB");
+    let line = format!("{of_outpost}={value}; Path=/; Domain=example.test; HttpOnly; SameSite=Lax");
+    browser.take_cookie_of("old.example.test", &line);
+    let assert_kept = |browser: &Browser| {
+        let cookies = browser.cookies();
+        let is_kept = |cookie: &Cookie| cookie.name == of_outpost && cookie.value == value;
+        assert!(cookies.iter().any(is_kept), "{cookies:?}");
+    };
+
+    assert_eq!(browser.fetch("/page").status(), 401, "it is no session here");
+    assert_kept(&browser);
+    assert_eq!(browser.open("/page").status(), 200);
+    assert_eq!(browser.fetch("/page").status(), 200);
+    assert_kept(&browser);
+    browser.take_cookie_of("old.example.test", &line); // signed in there once more
+    assert_eq!(browser.fetch("/page").status(), 200);
+    browser.step("/outpost.goauthentik.io/sign_out");
+    assert_eq!(browser.fetch("/page").status(), 401);
+    assert_kept(&browser);
+}
+
+/// All hosts have moved at once, with their provider: one sign-in, and the old session is out of the way.
+#[test]
+fn the_session_of_an_outpost_with_the_same_provider_costs_one_sign_in() {
+    let site = site();
+    let mut browser = Browser::new(&at(&site, "wiki", ""));
+    let of_outpost = "authentik_proxy_a9187c16"; // of domain-client-id
+    let line = format!("{of_outpost}=MTcwMDAwMDAwMHxE; Path=/; Domain=example.test; HttpOnly");
+    browser.take_cookie_of("wiki.example.test", &line);
+    assert_eq!(browser.open("/page").status(), 200);
+    assert_eq!(browser.open(&at(&site, "files", "/")).status(), 200);
+    assert_eq!(site.sso.count("/application/o/authorize/"), 1);
+    assert_eq!(browser.session_cookies().len(), 1, "{:?}", browser.cookies());
 }
 
 #[test]
