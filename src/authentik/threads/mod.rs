@@ -103,6 +103,11 @@ fn signal(wakeup: &Wakeup) -> impl Fn() + Send + Sync + 'static {
 }
 
 /// Starts a thread of the module: it takes no signals, and the event loop goes first.
+///
+/// Threads share the worker's open files, as always; a worker that is killed on a busy machine therefore
+/// closes its connections when its last thread has had a processor to end on. A table of their own
+/// (`CLONE_FILES` undone) would be quicker, and a trap: a descriptor that one thread hands to another would
+/// be another file there, and the locks of a database file would hold for each thread alone.
 pub(crate) fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     let run = Box::new(|| {
         give_way();

@@ -80,13 +80,22 @@ pub(crate) fn cpu_time(pid: u32) -> Duration {
 
 /// How often a thread of a process has waited for something (proc_pid_status(5)).
 pub(crate) fn context_switches(pid: u32, thread: &str) -> u64 {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads");
-    let named = tasks.filter_map(|task| Some(task.ok()?.path())).find(|task| {
-        fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == thread)
-    });
-    let status = fs::read_to_string(named.expect("the thread").join("status")).expect("a thread");
+    let thread = self::thread(pid, thread).expect("the thread");
+    let status = fs::read_to_string(thread.join("status")).expect("a thread");
     let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches:"));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).expect("a number")
+}
+
+/// Whether the process has a thread of this name.
+pub(crate) fn has_thread(pid: u32, name: &str) -> bool {
+    thread(pid, name).is_some()
+}
+
+fn thread(pid: u32, name: &str) -> Option<PathBuf> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads");
+    tasks.filter_map(|task| Some(task.ok()?.path())).find(|task| {
+        fs::read_to_string(task.join("comm")).is_ok_and(|found| found.trim_end() == name)
+    })
 }
 
 /// Processes that this one has started and that are there still.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{all_workers_say, connected, started};
-use crate::harness::{Site, context_switches, eventually, within};
+use crate::harness::{Site, context_switches, eventually, has_thread, within};
 
 /// It looks around once a second; 100 ms would be forty times.
 const AWAKE: u64 = 20;
@@ -26,6 +26,16 @@ fn nothing_wakes_the_threads_of_the_outpost_but_a_look_each_second() {
     for (before, after) in before.iter().zip(&after) {
         assert!(after - before < AWAKE, "{before} {after}");
     }
+    // The one that holds the connection: a hello in ten seconds, and its answer.
+    let listening = |site: &Site| -> u64 {
+        let pids = site.worker_pids().into_iter();
+        let listeners = pids.filter(|pid| has_thread(*pid, "authentik-ws"));
+        listeners.map(|pid| context_switches(pid, "authentik-ws")).sum()
+    };
+    let before = listening(&site);
+    std::thread::sleep(Duration::from_secs(4));
+    let woken = listening(&site) - before;
+    assert!(woken < 8, "{woken}");
     // And yet a change reaches all of them.
     site.sso.update_provider("wiki", |wiki| wiki.proxy.skip_path_regex = "^/public/".to_owned());
     let page = site.get("/public/page");

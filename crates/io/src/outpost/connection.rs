@@ -26,6 +26,15 @@ use crate::client::wire;
 pub(super) struct Connection<'a> {
     shared: &'a Shared,
     socket: WebSocket<Stream>,
+    /// Whether [`Shared::stop`] ends a read.
+    is_woken: bool,
+}
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        // Else the connection would not end.
+        self.shared.waits_on(None);
+    }
 }
 
 impl<'a> Connection<'a> {
@@ -41,12 +50,18 @@ impl<'a> Connection<'a> {
         let stream = shared
             .names
             .addresses(&url, deadline, || shared.is_stopped())
-            .and_then(|found| Stream::connect(&url, &found, &shared.settings.trust, deadline))
+            .and_then(|found| {
+                let (trust, stopped) = (&shared.settings.trust, shared.stopped());
+                Stream::connect(&url, &found, trust, deadline, stopped)
+            })
             .map_err(words)?;
         let request = request(&url, shared).map_err(words)?;
         let started = ClientHandshake::start(stream, request, Some(config()));
         let socket = shake_hands(started.map_err(|error| refusal(&error))?, deadline, shared)?;
-        Ok(Self { shared, socket })
+        let line = socket.get_ref().handle().ok();
+        let is_woken = line.is_some();
+        shared.waits_on(line);
+        Ok(Self { shared, socket, is_woken })
     }
 
     /// Says hello in time and passes on what authentik says, until the connection ends or the
@@ -66,7 +81,8 @@ impl<'a> Connection<'a> {
             } else {
                 Ok(())
             };
-            match said.and_then(|()| self.socket.read()) {
+            let quiet = next_hello.min(acknowledged + pace.patience);
+            match said.and_then(|()| self.read_until(quiet)) {
                 Ok(Frame::Text(text)) => {
                     if self.hear(text.as_bytes()) == Some(Message::Ack) {
                         acknowledged = Instant::now();
@@ -82,6 +98,14 @@ impl<'a> Connection<'a> {
         }
         self.say_goodbye();
         "this nginx process is about to exit".to_owned()
+    }
+
+    /// Sleeps until authentik says something, the agent is stopped, or it is time for the next hello.
+    fn read_until(&mut self, quiet: Instant) -> Result<Frame, Error> {
+        let time = quiet.saturating_duration_since(Instant::now());
+        let look = if self.is_woken { time } else { time.min(LOOK) };
+        self.socket.get_ref().read_for(look)?;
+        self.socket.read()
     }
 
     fn say_hello(&mut self) -> Result<(), Error> {
@@ -209,5 +233,6 @@ const MAX_MESSAGE: usize = 64 * 1024;
 /// "Service Restart", IANA WebSocket close codes.
 const SERVICE_RESTART: u16 = 1012;
 
-/// How long one look for a message takes, hence how late the end of the agent may be noticed.
+/// How long one look takes during the handshake, and a write; hence how late the end of the agent may be
+/// noticed then.
 pub(super) const LOOK: Duration = Duration::from_millis(200);

@@ -1,5 +1,6 @@
 //! What the two threads and the shell share.
 
+use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,9 @@ pub(super) struct Shared {
     pub(super) names: Names,
     pub(super) pace: Pace,
     started: Instant,
-    stopped: AtomicBool,
+    stopped: Arc<AtomicBool>,
+    /// On which the listener waits, so that [`Shared::stop`] can end that.
+    line: Mutex<Option<TcpStream>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -47,7 +50,8 @@ impl Shared {
             names: Names::new(spawn),
             pace,
             started: Instant::now(),
-            stopped: AtomicBool::new(false),
+            stopped: Arc::default(),
+            line: Mutex::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -66,8 +70,27 @@ impl Shared {
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         // Under the lock, so that nobody is between looking and waiting.
-        let _state = self.lock();
+        let state = self.lock();
         self.changed.notify_all();
+        drop(state);
+        if let Some(line) = self.line().as_ref() {
+            // Reading only: there is a goodbye to be written. It fails where authentik is gone anyway.
+            let _ = line.shutdown(Shutdown::Read);
+        }
+    }
+
+    /// Says that there are no further reads; all clones are one flag.
+    pub(super) fn stopped(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stopped)
+    }
+
+    /// What the listener waits on from now on. It has to look whether the agent is stopped after that.
+    pub(super) fn waits_on(&self, line: Option<TcpStream>) {
+        *self.line() = line;
+    }
+
+    fn line(&self) -> MutexGuard<'_, Option<TcpStream>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_stopped(&self) -> bool {

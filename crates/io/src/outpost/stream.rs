@@ -1,7 +1,9 @@
 //! The bytes below the WebSocket: TCP, or TLS over it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use authentik_gate::http::TransportError;
@@ -14,10 +16,17 @@ use super::connection::LOOK;
 use crate::client::error::io_error;
 use crate::tls;
 
-/// A connection whose reads end after [`LOOK`] at most, with `WouldBlock`.
+/// A connection whose reads end after [`LOOK`], or what [`Stream::read_for`] says, with `WouldBlock`.
 pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Plain(Socket),
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+/// A socket on which another thread may end the waiting, by [`shutdown`](TcpStream::shutdown): that is a
+/// pause and not the end, so that there can be a goodbye.
+pub(super) struct Socket {
+    tcp: TcpStream,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Stream {
@@ -27,8 +36,9 @@ impl Stream {
         addresses: &[SocketAddr],
         trust: &Trust,
         deadline: Instant,
+        stopped: Arc<AtomicBool>,
     ) -> Result<Self, TransportError> {
-        let socket = tcp(addresses, deadline)?;
+        let socket = Socket { tcp: tcp(addresses, deadline)?, stopped };
         if url.scheme() != "wss" {
             return Ok(Self::Plain(socket));
         }
@@ -39,6 +49,42 @@ impl Stream {
         let session = ClientConnection::new(config, name)
             .map_err(|error| TransportError::Tls(error.to_string()))?;
         Ok(Self::Tls(Box::new(StreamOwned::new(session, socket))))
+    }
+
+    /// How long a read may take from now on.
+    pub(super) fn read_for(&self, time: Duration) -> io::Result<()> {
+        self.tcp().set_read_timeout(Some(time.max(Duration::from_millis(1))))
+    }
+
+    /// By which another thread can end the waiting.
+    pub(super) fn handle(&self) -> io::Result<TcpStream> {
+        self.tcp().try_clone()
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => &socket.tcp,
+            Self::Tls(session) => &session.sock.tcp,
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.tcp.read(into) {
+            Ok(0) if self.stopped.load(Ordering::Acquire) => Err(ErrorKind::WouldBlock.into()),
+            read => read,
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
     }
 }
 
