@@ -6,7 +6,7 @@ use std::time::Duration;
 use authentik_standin::{Endpoint, Fault, LogoutMethod, LogoutTry, Signing};
 
 use super::{BACKCHANNEL, GUARDED, guarded, only_session, sent, two_applications, with_logout_uri};
-use crate::harness::{Connection, Site, eventually};
+use crate::harness::{Connection, Curl, Site, TempDir, eventually, listen_http2};
 use crate::outpost::{all_workers_say, connected, started};
 
 /// Waits until authentik has told so often; what came of it.
@@ -293,4 +293,32 @@ fn a_form_that_nginx_puts_on_the_disk_is_refused_with_the_cure() {
     assert_eq!(connection.response().status(), 413);
     assert_eq!(alice.get("/").status(), 200);
     assert_eq!(site.error_log().lines_with("client_body_buffer_size").len(), 1);
+}
+
+#[test]
+fn a_form_by_http2_is_read_as_well() {
+    let status = "location = /local {
+        authentik_provider off; allow 127.0.0.1; deny all;
+        authentik_status format=json end_sessions=on;
+    }";
+    let site = Site::builder().server(&format!("{} {GUARDED} {status}", listen_http2(""))).start();
+    let directory = TempDir::new();
+    let send = |target: &str, arguments: &[&str]| {
+        let curl = Curl::new("wiki.test", site.other_address(), &directory);
+        let url = format!("http://wiki.test:{}{target}", site.other_address().port());
+        curl.with(&["--http2-prior-knowledge"]).with(arguments).run(&url)
+    };
+    let alice = site.signed_in();
+    let token = site.sso.logout_token("wiki", &only_session(&site), |_, _| ());
+
+    let answer = send(BACKCHANNEL, &["-d", &format!("logout_token={token}")]);
+
+    assert!(answer.starts_with("HTTP/2 200"), "{answer}");
+    assert_eq!(alice.get("/").status(), 401);
+    let alice = site.signed_in();
+    let json = ["-H", "Content-Type: application/json", "-H", "X-Requested-With: curl"];
+    let wish = ["-d", "{\"username\":\"alice\"}"];
+    let answer = send("/local", &[&json[..], &wish[..]].concat());
+    assert!(answer.starts_with("HTTP/2 200") && answer.ends_with("{\"ended\":1}\n"), "{answer}");
+    assert_eq!(alice.get("/").status(), 401);
 }
