@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
-.PHONY: help deps nginx build build-all install unit test it-debian it-1.28 matrix fresh check demo \
+.PHONY: help deps nginx build build-all install unit test it-debian it-1.28 matrix fresh deb check demo \
 	demo-stop bench valgrind asan soak browser clean
 
 help: ## this list
@@ -49,6 +49,10 @@ matrix: ## integration tests in roots of other Debian releases, built there with
 fresh: ## the README's two commands from a clone, in Debian 12 and 13 with git and make only
 	ci/install.sh fresh
 	ci/fresh.sh
+
+deb: ## the packages of Debian 12 and 13 in target/deb, built and tried in roots of their own
+	ci/install.sh deb
+	ci/deb.sh
 
 check: ## format, lints, drift between code and documentation
 	ci/install.sh check

@@ -3,7 +3,7 @@
 #
 #   ci/install.sh PURPOSE...
 #
-# demo: build and run; unit, test, check, matrix, fresh, bench, valgrind, browser: what these targets
+# demo: build and run; unit, test, check, matrix, fresh, deb, bench, valgrind, browser: what these targets
 # use. Each target asks for its own purpose and needs no other target before it. Rust is taken from
 # Debian when there is none or when it is too old.
 set -eu
@@ -31,6 +31,7 @@ packages() {
             check) packages demo unit ;;
             matrix) packages demo; echo mmdebstrap ;;
             fresh) echo git mmdebstrap ;;
+            deb) packages demo; echo git mmdebstrap python3 xz-utils ;;
             bench) packages test; echo wrk valgrind python3 ;;
             valgrind) packages test; echo valgrind ;;
             browser) packages demo; echo chromium-driver python3 ;;

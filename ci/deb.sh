@@ -1,0 +1,74 @@
+#!/bin/sh
+# The packages of Debian 12 and 13: the sources with all crates that Linux needs, each built inside a root of
+# its release without network, twice, and tried by installing it.
+#
+#   ci/deb.sh [RELEASE]...       bookworm and trixie, unless told
+#
+# The packages are in target/deb/RELEASE. The last commit is what is packaged.
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+name=libnginx-mod-http-authentik
+built=$root/target/deb
+tools=$root/target/tools
+
+main() {
+    mkdir -p "$root/target/roots" "$built"
+    exec 8>"$root/target/roots/.lock"
+    flock -n 8 || fail "deb: another run is at work in target/roots"
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    changed=$(sed -n "1s/^$name (\(.*\)-[^-]*) .*/\1/p" packaging/debian/changelog)
+    [ "$version" = "$changed" ] || fail "deb: Cargo.toml has version $version, packaging/debian/changelog $changed"
+    sources
+    cargo build --quiet --locked --package authentik-standin --bin standin
+    for release in ${*:-bookworm trixie}; do
+        begun=$(date +%s)
+        package "$release"
+        echo "== deb $release: $((($(date +%s) - begun) / 60)) minutes"
+    done
+    ls -l "$built"/*/*.deb
+}
+
+# Two archives and debian/, the same from the same commit.
+sources() {
+    source=$built/source/$name-$version
+    archive=$built/source/${name}_$version
+    rm -rf "$built/source"
+    mkdir -p "$source"
+    git archive HEAD | tar -x -C "$source"
+    when=$(git log -1 --format=%ct)
+    pack "$source" . "$archive.orig.tar.xz" "$name-$version"
+
+    [ -x "$tools/bin/cargo-vendor-filterer" ] ||
+        cargo install --quiet --locked --root "$tools" --version 0.5.18 cargo-vendor-filterer
+    "$tools/bin/cargo-vendor-filterer" --platform=x86_64-unknown-linux-gnu --platform=aarch64-unknown-linux-gnu \
+        "$source/vendor" 2>"$built/vendor.log" || fail "deb: $(cat "$built/vendor.log")"
+    pack "$source/vendor" . "$archive.orig-vendor.tar.xz" vendor
+
+    cp -R packaging/debian "$source/debian"
+    python3 packaging/copyright.py "$source/vendor" >"$source/debian/copyright"
+}
+
+# $1: what, in $2; $3: the archive; $4: what its directory is called there.
+pack() {
+    tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$when" --mode=u+rw,go=rX \
+        --transform "s,^\.,$4," -cf - "$2" | xz -T0 -3 >"$3"
+}
+
+# $1: the release.
+package() {
+    rm -rf "${built:?}/$1"
+    as_root ci/root.sh make "deb-$1" "$1" build-essential fakeroot lintian
+    as_root ci/root.sh remove "deb-$1-test"
+    as_root ci/root.sh make "deb-$1-test" "$1" ca-certificates curl procps
+    as_root cp -R "$built/source" packaging/build.sh "$root/target/roots/deb-$1.target/"
+    as_root ci/root.sh run "deb-$1" "sh /src/target/build.sh $1"
+    mkdir -p "$built/$1"
+    as_root cp -R "$root/target/roots/deb-$1.target/out/." "$built/$1/"
+    as_root cp -R "$built/$1" "$target/debug/standin" "$root/target/roots/deb-$1-test.target/"
+    as_root ci/root.sh run "deb-$1-test" "sh packaging/try.sh /src/target/$1"
+    as_root ci/root.sh remove "deb-$1-test"
+}
+
+main "$@"

@@ -1,0 +1,104 @@
+#!/bin/sh
+# Inside a root that has nothing of it (ci/deb.sh): installs the package as an administrator does, signs in,
+# upgrades, removes and purges it.
+#
+#   packaging/try.sh DIRECTORY      with the packages
+set -eu
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+deb=$(echo "$1"/libnginx-mod-http-authentik_*.deb)
+standin=$target/standin
+site=$(mktemp -d)
+chmod 711 "$site"
+export DEBIAN_FRONTEND=noninteractive DEMO_PORT=18080 DEMO_AUTHENTIK_PORT=19000 DEMO_APP_PORT=13000
+. ci/site.sh
+trap 'site_stop; nginx -s stop 2>/dev/null || true; rm -rf "$site"' EXIT
+
+main() {
+    exec </dev/null
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
+    apt-get -qq update
+
+    mkdir -p "$site/logs"
+    variant another-abi 's/nginx-abi-[^ ,]*/nginx-abi-0.0.0-1/'
+    ! apt-get -qq -y install "$site/another-abi.deb" >"$site/log" 2>&1 || fail "try: a package for another ABI installs"
+    grep -q nginx-abi-0.0.0-1 "$site/log" || fail "try: apt refuses another ABI in other words: $(cat "$site/log")"
+
+    variant before 's/^Version: .*/Version: 0.0.1-1/'
+    install_it "$site/before.deb"
+    nginx -t
+    configure
+    site_start_standin --form
+    nginx
+    wait_for 401 "$site_url/" error.log
+    sign_in
+
+    install_it "$deb"
+    installed=$(dpkg-query -W -f '${Version}' libnginx-mod-http-authentik)
+    case $deb in *_"$installed"_*) ;; *) fail "try: version $installed is installed, not $deb" ;; esac
+    nginx -t
+    nginx -s stop && sleep 1
+    nginx
+    wait_for 401 "$site_url/" error.log
+    sign_in
+    state=/var/lib/nginx/authentik
+    [ "$(stat -c '%U %a' $state)" = 'www-data 700' ] || fail "try: $state is $(stat -c '%U %a' $state)"
+    [ -n "$(ls $state/state)" ] || fail "try: nothing is in $state/state"
+    man_pages
+
+    nginx -s stop && sleep 1
+    rm /etc/nginx/conf.d/authentik.conf
+    for way in remove purge; do
+        install_it "$deb"
+        apt-get -qq -y "$way" libnginx-mod-http-authentik >/dev/null
+        nginx -t || fail "try: nginx is broken after apt $way"
+        ! find /etc/nginx /usr/share/nginx /usr/lib/nginx -name '*authentik*' | grep . || fail "try: apt $way left these"
+    done
+    echo "try: $(basename "$deb") installs, signs in, upgrades and goes"
+}
+
+# The package with other lines in its control file. $1: its name; $2: a sed script.
+variant() {
+    dpkg-deb -R "$deb" "$site/$1"
+    sed -i "$2" "$site/$1/DEBIAN/control"
+    dpkg-deb --root-owner-group -b "$site/$1" "$site/$1.deb" >/dev/null
+    rm -rf "${site:?}/$1"
+}
+
+install_it() {
+    apt-get -qq -y install "$1" nginx >"$site/log" 2>&1 || fail "try: $(cat "$site/log")"
+}
+
+# What an administrator writes, around the demo's two servers.
+configure() {
+    sed "s/:8080/:$site_port/; s/:9000/:$core_port/; s/:3000/:$app_port/
+        s,token_file .*,token_file /etc/nginx/outpost.token;,
+        s,state_path .*,state_path /var/lib/nginx/authentik/state;," nginx-conf/demo.conf \
+        >/etc/nginx/conf.d/authentik.conf
+    (umask 077 && echo the-token-of-the-outpost >/etc/nginx/outpost.token)
+    cp /etc/nginx/outpost.token "$site/outpost.token"
+    ln -sf /var/log/nginx/error.log "$site/logs/error.log"
+    rm -f /etc/nginx/sites-enabled/default
+}
+
+sign_in() {
+    rm -f "$site/jar"
+    browse "$site_url/reports"
+    grep -q 'to continue to <strong>Wiki' "$site/page" || fail "try: no form to sign in at $at: $(cat "$site/page")"
+    browse "$at" --data pick=alice
+    grep -q 'Hello, Alice' "$site/page" || fail "try: the application does not know who asks"
+    [ "$at" = "$site_url/reports" ] || fail "try: the way ended at $at"
+}
+
+browse() {
+    at=$(curl -sS -L --max-time 30 -b "$site/jar" -c "$site/jar" -o "$site/page" -w '%{url_effective}' \
+        -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document' -H 'Accept: text/html' "$@")
+}
+
+# Roots leave out man pages when packages say so; then the package is what is looked at.
+man_pages() {
+    dpkg-deb -c "$deb" | grep -q man5/authentik_directives.5 || fail "try: there is no authentik_directives(5)"
+}
+
+main
