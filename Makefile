@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
-.PHONY: help deps nginx build build-all install unit test it-debian it-1.28 matrix fresh deb check demo \
+.PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb check demo \
 	demo-stop bench valgrind asan soak browser clean
 
 help: ## this list
@@ -23,8 +23,11 @@ build: ## the module for Debian's nginx, or NGINX_VERSION=â€¦, or NGINX_SOURCE=â
 build-all: build ## the module for each nginx that is tested
 	ci/module.sh 1.28 release
 
-install: build ## put the module where Debian's nginx finds it (DESTDIR is honoured)
-	ci/install-module.sh
+install: ## put what `make build` has made where Debian's nginx finds it (DESTDIR is honoured)
+	@ci/install-module.sh install
+
+uninstall: ## take it away again
+	@ci/install-module.sh uninstall
 
 unit: ## unit tests: gate, io and the stand-in authentik; no nginx needed
 	ci/install.sh unit

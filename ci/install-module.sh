@@ -1,15 +1,31 @@
 #!/bin/sh
-# Installs the release build where Debian's nginx looks for modules, and enables it.
-# install(1) replaces the file, it does not write into it: a running nginx keeps the old one.
+# Puts the release build where Debian's nginx looks for modules, and enables it; or takes both away.
+# It builds nothing and touches no service, so root needs no Rust.
+#
+#   ci/install-module.sh install|uninstall        DESTDIR is honoured
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-module=$target/debian/modules/release/ngx_http_authentik_module.so
-[ -f "$module" ] || fail "there is no $module: run make build"
-install -D -m 644 "$module" "${DESTDIR-}/usr/lib/nginx/modules/ngx_http_authentik_module.so"
-
+built=$target/debian/modules/release/ngx_http_authentik_module.so
+module=${DESTDIR-}/usr/lib/nginx/modules/ngx_http_authentik_module.so
 enabled=${DESTDIR-}/etc/nginx/modules-enabled/50-mod-http-authentik.conf
-mkdir -p "$(dirname "$enabled")"
-echo 'load_module modules/ngx_http_authentik_module.so;' >"$enabled"
-echo "installed; nginx uses it after a restart (a reload keeps the module it has loaded)"
+
+# Files of a package are the package's alone.
+if [ -z "${DESTDIR-}" ] && dpkg-query -S "$module" >/dev/null 2>&1; then
+    fail "$module belongs to a package: use apt"
+fi
+case ${1-} in
+    install)
+        [ -f "$built" ] || fail "there is no $built: run make build first, as yourself"
+        # install(1) replaces the file, it does not write into it: a running nginx keeps the old one.
+        install -D -m 644 "$built" "$module"
+        mkdir -p "$(dirname "$enabled")"
+        echo 'load_module modules/ngx_http_authentik_module.so;' >"$enabled"
+        echo "installed; nginx uses it after a restart (a reload keeps the module it has loaded)" ;;
+    uninstall)
+        rm -f "$module" "$enabled"
+        echo "removed; a running nginx keeps what it has loaded. Before the next reload no configuration may" \
+            "have directives of the module: nginx -t" ;;
+    *) fail "usage: ci/install-module.sh install|uninstall" ;;
+esac
