@@ -1,8 +1,8 @@
 //! Access: asks the gate, applies its verdict.
 
-use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, Visitor, decide};
+use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
 use gate::identity::{HeaderEncoding, ProviderHeaders, SessionView, folds_to};
-use gate::paths::{Effort, PathFacts, Subject};
+use gate::paths::{PathFacts, Subject};
 use gate::provider::{Mode, Provider};
 use gate::reason::Reason;
 use gate::request::{RequestFacts, of_domain};
@@ -17,7 +17,7 @@ use crate::endpoints::sign_in;
 use crate::ngx::host::{asked, authority};
 use crate::ngx::{Fault, Flow, Request, sender};
 use crate::request::answers;
-use crate::visitor::header_auth;
+use crate::request::verdict::verdict;
 use crate::visitor::known::Known;
 use crate::visitor::providers::{self, Chosen};
 use crate::visitor::sessions;
@@ -48,12 +48,11 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Chosen::Nobody => return answers::unknown_host(r, authority(r)?).map(Flow::Refuse),
         Chosen::InDoubt(_) | Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
-    let visitor = header_auth::identify(r, provider)?;
-    let mut verdict = judge(r, provider, visitor);
-    if matches!(verdict, Verdict::Ask) {
-        let Some(reason) = header_auth::ask(r, provider)? else { return Ok(Flow::Suspended) };
-        verdict = judge(r, provider, Visitor::Stranger(reason));
-    }
+    let policy = policy(location, provider);
+    let verdict = verdict(r, provider, |r, visitor, effort| {
+        decide(&policy, Facts { request: &Judged { r, provider }, visitor, effort })
+    })?;
+    let Some(verdict) = verdict else { return Ok(Flow::Suspended) };
     match verdict {
         Verdict::Ask => answers::refuse(r, Reason::Internal), // for strangers there is none
         Verdict::Admit(permit) => admit(r, &permit, provider),
@@ -62,14 +61,6 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Verdict::Refuse(reason) => answers::refuse(r, reason),
         Verdict::Forbid(rule) => answers::forbid(r, rule),
     }
-}
-
-fn judge<'r>(r: &Request<'r>, provider: &'r Provider, visitor: Visitor<'r>) -> Verdict<'r> {
-    let effort = Effort::default();
-    let facts = Facts { request: &Judged { r, provider }, visitor, effort: &effort };
-    let verdict = decide(&policy(r.location(), provider), facts);
-    answers::warn_of_pattern(r, &effort);
-    verdict
 }
 
 fn policy<'p>(location: &'p LocationConf, provider: &'p Provider) -> Policy<'p> {

@@ -4,6 +4,7 @@
 //! | module | has |
 //! |---|---|
 //! | [`ending`] | sessions that an administrator ends by hand |
+//! | [`verdict`] | who it is, what the policy says, what is decided |
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`variables`] | `$authentik_…` |
 //! | [`status`] | `authentik_status`, and what it counts |
@@ -12,3 +13,4 @@ pub(crate) mod answers;
 mod ending;
 pub(crate) mod status;
 pub(crate) mod variables;
+pub(crate) mod verdict;

@@ -40,8 +40,6 @@ mod json;
 pub mod live;
 pub mod login;
 pub mod logout;
-#[cfg(test)]
-mod mutations;
 pub mod network;
 pub mod outpost;
 pub mod page;
@@ -58,6 +56,8 @@ pub mod secret;
 pub mod sender;
 pub mod server_names;
 pub mod session_cache;
+#[cfg(test)]
+mod spoilt_input;
 pub mod status;
 pub mod store;
 #[cfg(test)]

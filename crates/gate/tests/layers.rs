@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is compiled for tests only may know everything.
-const OF_TESTS: [&str; 3] = ["fixtures", "mutations", "testing"];
+const OF_TESTS: [&str; 3] = ["fixtures", "spoilt_input", "testing"];
 
 #[test]
 fn a_module_knows_those_of_the_layers_below_it_only() {

@@ -31,8 +31,7 @@ pub(super) unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt
 /// modules see what the application will.
 ///
 /// The handler that nginx has for a name is not run: it judges what a client sent, and may end the
-/// request. `Host`, which it chooses the server by, is added by [`Request::settle_host`] alone, when it
-/// has chosen.
+/// request. Who adds a `Host` must know that nginx has chosen the server already.
 ///
 /// # Safety
 /// `r` is live and `added` will be one of its header elements, called as none of those it has.

@@ -8,13 +8,12 @@ mod misconfiguration;
 
 use std::sync::Arc;
 
-use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, Visitor, decide};
+use gate::decision::{Facts, Grounds, Permit, Policy, Unauthenticated, Verdict, decide};
 use gate::destination::Destination;
 use gate::endpoint::Endpoint;
 use gate::forward::{
     Asked, ForwardFlaw, ForwardRequest, ForwardUrl, Forwarded, FrontEnd, OPEN_DIRECTORY, climbs_out,
 };
-use gate::paths::Effort;
 use gate::provider::{Mode, Provider};
 use gate::query::{Signature, signature};
 use gate::reason::Reason;
@@ -27,9 +26,10 @@ use crate::ngx::host::asked;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, sender};
 use crate::request::answers;
+use crate::request::verdict::verdict;
 use crate::visitor::providers::{self, Chosen};
+use crate::visitor::sessions;
 use crate::visitor::told::identity_headers;
-use crate::visitor::{header_auth, sessions};
 
 /// Answers whatever comes to the location. Called again whenever a waiting request is woken.
 pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, Fault> {
@@ -126,7 +126,6 @@ fn judge<'r>(
     url: &ForwardUrl<'_>,
     provider: &'r Arc<Provider>,
 ) -> Result<Flow, Fault> {
-    let visitor = header_auth::identify(r, provider)?;
     let location = r.location();
     let policy = Policy {
         provider_paths: &provider.unauth_paths,
@@ -142,17 +141,10 @@ fn judge<'r>(
     };
     let sender = sender::of(r);
     let request = ForwardRequest::new(url, provider, front_end, r.host(), sender);
-    let judge = |r: &Request<'r>, visitor| {
-        let effort = Effort::default();
-        let verdict = decide(&policy, Facts { request: &request, visitor, effort: &effort });
-        answers::warn_of_pattern(r, &effort);
-        verdict
-    };
-    let mut verdict = judge(r, visitor);
-    if matches!(verdict, Verdict::Ask) {
-        let Some(reason) = header_auth::ask(r, provider)? else { return Ok(Flow::Suspended) };
-        verdict = judge(r, Visitor::Stranger(reason));
-    }
+    let verdict = verdict(r, provider, |_, visitor, effort| {
+        decide(&policy, Facts { request: &request, visitor, effort })
+    })?;
+    let Some(verdict) = verdict else { return Ok(Flow::Suspended) };
     match verdict {
         Verdict::Ask => answers::refuse(r, Reason::Internal).map(past_error_pages),
         Verdict::Admit(permit) => admit(r, &permit, provider),

@@ -1,0 +1,34 @@
+//! The one way to a verdict, for a request of a visitor and for the question of another proxy: who it is,
+//! what the policy says, what is decided.
+
+use std::sync::Arc;
+
+use gate::decision::{Verdict, Visitor};
+use gate::paths::Effort;
+use gate::provider::Provider;
+
+use super::answers;
+use crate::ngx::{Fault, Request};
+use crate::visitor::header_auth;
+
+/// What `decide` says of the visitor. `None` while the request waits for authentik's word on its
+/// credentials.
+pub(crate) fn verdict<'r>(
+    r: &mut Request<'r>,
+    provider: &'r Arc<Provider>,
+    decide: impl Fn(&Request<'r>, Visitor<'r>, &Effort<'r>) -> Verdict<'r>,
+) -> Result<Option<Verdict<'r>>, Fault> {
+    let judge = |r: &Request<'r>, visitor| {
+        let effort = Effort::default();
+        let verdict = decide(r, visitor, &effort);
+        answers::warn_of_pattern(r, &effort);
+        verdict
+    };
+    let visitor = header_auth::identify(r, provider)?;
+    let verdict = judge(r, visitor);
+    if !matches!(verdict, Verdict::Ask) {
+        return Ok(Some(verdict));
+    }
+    let Some(reason) = header_auth::ask(r, provider)? else { return Ok(None) };
+    Ok(Some(judge(r, Visitor::Stranger(reason))))
+}
