@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use authentik_io::pool::Cancel;
 use gate::provider::Provider;
-use gate::question::{Answer, CoreError, Endpoints, Mark, Question, Signing};
+pub(crate) use gate::question::Cause;
+use gate::question::{Answer, CoreError, Document, Endpoints, Entry, Mark, Question, Signing};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::token::{KeySet, Keys};
 use nginx::lifecycle::uptime;
 
-pub(crate) use super::documents::Cause;
-use super::documents::{self, Content, Document, Entry};
+use super::documents::{self, Content};
 use super::lease::{self, LEASE};
 use super::threads::{Errand, Line};
 use crate::ngx::log::{self, Level};
@@ -236,31 +236,29 @@ fn publish(fetched: Fetched) {
             None
         }
         Ok(_) => {
-            document.log_failure(&provider, &"the answer does not fit into the zone");
+            log_failure(document, &provider, &"the answer does not fit into the zone");
             Some(Reason::ZoneFull)
         }
         Err(error) => {
-            document.log_failure(&provider, &error);
+            log_failure(document, &provider, &error);
             Some(Reason::from(&error))
         }
     };
     // Else those who wait would ask again at once, one after the other, until their patience ends.
     let keep = |reason| documents::keep_failure(zone, document, &provider, reason);
     if reason.is_some_and(|reason| !keep(reason)) {
-        document.log_failure(&provider, &"not even that fits into the zone");
+        log_failure(document, &provider, &"not even that fits into the zone");
     }
     let key = Entry::Lease.key(document, &provider);
     zone.with(|table| table.remove(&key));
     lease::answered(&key);
 }
 
-impl Document {
-    fn log_failure(self, provider: &Provider, why: &dyn core::fmt::Display) {
-        let what = match self {
-            Self::Discovery => "discovery",
-            Self::Keys => "fetching the keys",
-        };
-        let name = &provider.name;
-        log::cycle(Level::Error, format_args!("{what} failed, provider: \"{name}\": {why}"));
-    }
+fn log_failure(document: Document, provider: &Provider, why: &dyn core::fmt::Display) {
+    let what = match document {
+        Document::Discovery => "discovery",
+        Document::Keys => "fetching the keys",
+    };
+    let name = &provider.name;
+    log::cycle(Level::Error, format_args!("{what} failed, provider: \"{name}\": {why}"));
 }

@@ -5,13 +5,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use gate::provider::Provider;
-use gate::question::{Endpoints, Head, Mark};
+use gate::question::{Document, Endpoints, Entry, Head, Mark};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Owner, Record, dated, kind};
 use gate::token::KeySet;
 use nginx::lifecycle::uptime;
-use ring::digest;
 
 use crate::ngx::{Zone, now};
 
@@ -20,25 +19,6 @@ const FAILURE_KEPT: u64 = 2;
 /// How many documents a worker keeps as it understood them. Beyond, it begins anew.
 const UNDERSTOOD: usize = 2048;
 
-/// Which document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Document {
-    Discovery,
-    Keys,
-}
-
-/// Who found that keys do not fit. Each has a share of its own, so that a client with a password, or
-/// anybody with a token of his own making, does not use up what sign-ins need.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Cause {
-    /// A sign-in: authentik itself delivered the token.
-    SignIn,
-    /// A password that authentik accepted.
-    Credentials,
-    /// A logout token, whoever sent it.
-    Logout,
-}
-
 /// What a document says.
 #[derive(Clone)]
 pub(super) enum Content {
@@ -46,33 +26,18 @@ pub(super) enum Content {
     Keys(KeySet),
 }
 
-/// What the zone holds of a document.
-#[derive(Clone, Copy)]
-pub(super) enum Entry {
-    /// Head and body.
-    Body,
-    /// The code of the reason why there is no body.
-    Failure,
-    /// Somebody is fetching it.
-    Lease,
-    /// Keys that did not fit were fetched anew lately.
-    Outdated(Cause),
-}
-
 thread_local! {
     // Used on the event-loop thread only.
     static CONTENTS: RefCell<HashMap<Key, (Mark, Content)>> = RefCell::default();
 }
 
-impl Document {
-    /// What it says, or why that cannot be used.
-    pub(super) fn understand(self, body: &[u8], provider: &Provider) -> Result<Content, Reason> {
-        match self {
-            Self::Discovery => Endpoints::parse(body, provider)
-                .map(Content::Endpoints)
-                .map_err(|error| Reason::from(&error)),
-            Self::Keys => KeySet::parse(body).map(Content::Keys).map_err(|_| Reason::CoreGarbage),
-        }
+/// What a document says, or why that cannot be used.
+fn understand(document: Document, body: &[u8], provider: &Provider) -> Result<Content, Reason> {
+    match document {
+        Document::Discovery => Endpoints::parse(body, provider)
+            .map(Content::Endpoints)
+            .map_err(|error| Reason::from(&error)),
+        Document::Keys => KeySet::parse(body).map(Content::Keys).map_err(|_| Reason::CoreGarbage),
     }
 }
 
@@ -105,7 +70,7 @@ pub(super) fn content(
         return Some(Ok(known));
     }
     let (head, body) = read(zone, key)?;
-    let content = document.understand(body.expose(), provider);
+    let content = understand(document, body.expose(), provider);
     if let Ok(content) = &content {
         remember(key, head.mark(), content.clone());
     }
@@ -178,43 +143,6 @@ fn read(zone: Zone, key: Key) -> Option<(Head, Secret)> {
     let length = zone.copy_out(&key, &mut desk)?;
     let (head, body) = Head::split(desk.get(..length)?)?;
     Some((head, Secret::new(body)))
-}
-
-impl Entry {
-    /// Depends on every setting that the document, or what is made of it, depends on: after a reload
-    /// with another issuer the old document is not found.
-    pub(super) fn key(self, document: Document, provider: &Provider) -> Key {
-        let given = &provider.given;
-        let settings = [
-            Some(&provider.issuer),
-            Some(&provider.application),
-            given.jwks.as_ref(),
-            given.token.as_ref(),
-            given.authorization.as_ref(),
-            given.end_session.as_ref(),
-            given.introspection.as_ref(),
-        ];
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(b"authentik document v2");
-        let entry = match self {
-            Self::Body => 0,
-            Self::Failure => 1,
-            Self::Lease => 2,
-            Self::Outdated(Cause::SignIn) => 3,
-            Self::Outdated(Cause::Credentials) => 4,
-            Self::Outdated(Cause::Logout) => 5,
-        };
-        context.update(&[entry, document as u8]);
-        context.update(&provider.key.0);
-        for setting in settings {
-            let setting = setting.map(String::as_bytes).unwrap_or_default();
-            context.update(&setting.len().to_le_bytes());
-            context.update(setting);
-        }
-        let mut key = [0; 32];
-        key.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        key
-    }
 }
 
 fn failure_of(code: &[u8]) -> Reason {

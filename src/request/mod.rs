@@ -1,5 +1,4 @@
-//! What a request leaves behind: its answer, its log line, its variables,
-//! its share in the counters.
+//! What a request leaves behind: its answer, its log line, its variables.
 //!
 //! | module | has |
 //! |---|---|
@@ -7,7 +6,7 @@
 //! | [`verdict`] | who it is, what the policy says, what is decided |
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`variables`] | `$authentik_…` |
-//! | [`status`] | `authentik_status`, and what it counts |
+//! | [`status`] | `authentik_status` |
 
 pub(crate) mod answers;
 mod ending;

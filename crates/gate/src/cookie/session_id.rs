@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::hash::sha256;
 use crate::provider::ProviderKey;
 
 /// Length of the cookie's value: 256 bits in base64url without padding.
@@ -146,10 +146,7 @@ fn zone_key(id: &[u8; ENCODED], provider: &ProviderKey) -> [u8; 32] {
     let (of_provider, of_id) = rest.split_at_mut(OF_PROVIDER);
     of_provider.iter_mut().zip(&provider.0).for_each(|(to, from)| *to = *from);
     of_id.iter_mut().zip(id).for_each(|(to, from)| *to = *from);
-    let mut key = [0; 32];
-    let hash = digest::digest(&digest::SHA256, message.as_slice());
-    key.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
-    key
+    sha256(&[message.as_slice()])
 }
 
 impl Drop for SessionId {

@@ -1,11 +1,81 @@
 //! What is kept of a document that authentik publishes: where its endpoints are, or its keys.
 
 use crate::hash;
+use crate::provider::Provider;
+use crate::store::Key;
 
 /// A document this old is asked for again by the next who needs it, in seconds.
 const FRESH: u64 = 3600;
 /// A document is used this long when it cannot be had again, in seconds.
 const KEPT: u64 = 24 * 3600;
+
+/// Which document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// Where the endpoints are.
+    Discovery,
+    /// What tokens are signed with.
+    Keys,
+}
+
+/// Who found that keys do not fit. Each has a share of its own, so that a client with a password, or
+/// anybody with a token of his own making, does not use up what sign-ins need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A sign-in: authentik itself delivered the token.
+    SignIn,
+    /// A password that authentik accepted.
+    Credentials,
+    /// A logout token, whoever sent it.
+    Logout,
+}
+
+/// What the zone holds of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Head and body.
+    Body,
+    /// The code of the reason why there is no body.
+    Failure,
+    /// Somebody is fetching it.
+    Lease,
+    /// Keys that did not fit were fetched anew lately.
+    Outdated(Cause),
+}
+
+impl Entry {
+    /// Depends on every setting that the document, or what is made of it, depends on: after a reload
+    /// with another issuer the old document is not found.
+    #[must_use]
+    pub fn key(self, document: Document, provider: &Provider) -> Key {
+        let given = &provider.given;
+        let settings = [
+            Some(&provider.issuer),
+            Some(&provider.application),
+            given.jwks.as_ref(),
+            given.token.as_ref(),
+            given.authorization.as_ref(),
+            given.end_session.as_ref(),
+            given.introspection.as_ref(),
+        ];
+        let entry = match self {
+            Self::Body => 0,
+            Self::Failure => 1,
+            Self::Lease => 2,
+            Self::Outdated(Cause::SignIn) => 3,
+            Self::Outdated(Cause::Credentials) => 4,
+            Self::Outdated(Cause::Logout) => 5,
+        };
+        let settings = settings.map(|setting| setting.map(String::as_bytes).unwrap_or_default());
+        let lengths = settings.map(|setting| setting.len().to_le_bytes());
+        let what = [entry, document as u8];
+        let mut parts = vec![&b"authentik document v2"[..], &what, &provider.key.0];
+        for (length, setting) in lengths.iter().zip(settings) {
+            parts.extend([&length[..], setting]);
+        }
+        hash::sha256(&parts)
+    }
+}
 
 /// Stands before a document that is kept. Times are seconds of a clock that nobody sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +163,25 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
+
+    #[test]
+    fn each_entry_of_each_document_has_a_key_of_its_own() {
+        let (provider, other) = (testing::provider(), testing::domain_provider());
+        let causes = [Cause::SignIn, Cause::Credentials, Cause::Logout].map(Entry::Outdated);
+        let entries = [Entry::Body, Entry::Failure, Entry::Lease].into_iter().chain(causes);
+        let mut keys = Vec::new();
+        for entry in entries {
+            for document in [Document::Discovery, Document::Keys] {
+                keys.push(entry.key(document, &provider));
+                keys.push(entry.key(document, &other));
+            }
+        }
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
 
     #[test]
     fn a_document_is_fresh_for_an_hour_and_of_use_for_a_day() {

@@ -11,7 +11,7 @@ mod form;
 mod response;
 
 pub use discovery::{Endpoints, Signing};
-pub use document::{Head, Mark};
+pub use document::{Cause, Document, Entry, Head, Mark};
 pub use error::{CoreError, Cure};
 pub use exchange::Tokens;
 
