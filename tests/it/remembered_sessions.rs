@@ -16,7 +16,9 @@ const SERVER: &str = "authentik_provider wiki;
     location /other/ { proxy_pass http://app; }";
 
 fn site(workers: usize) -> Site {
-    Site::builder().workers(workers).server(SERVER).start()
+    // nginx closes a connection after 1,000 requests otherwise.
+    let http = "keepalive_requests 1000000;";
+    Site::builder().workers(workers).http(http).server(SERVER).start()
 }
 
 /// How often workers have asked the zone for a session.
