@@ -163,11 +163,15 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Settings;
     use crate::testing;
 
     #[test]
     fn each_entry_of_each_document_has_a_key_of_its_own() {
-        let (provider, other) = (testing::provider(), testing::domain_provider());
+        let provider = testing::provider();
+        let elsewhere = "https://other.example/application/o/app/".to_owned();
+        let settings = Settings { issuer: elsewhere, ..testing::settings() };
+        let other = Provider::new(settings).unwrap();
         let causes = [Cause::SignIn, Cause::Credentials, Cause::Logout].map(Entry::Outdated);
         let entries = [Entry::Body, Entry::Failure, Entry::Lease].into_iter().chain(causes);
         let mut keys = Vec::new();
