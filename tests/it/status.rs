@@ -114,18 +114,23 @@ fn a_request_that_waits_for_authentik_is_counted_once() {
 fn figures_are_of_all_workers_and_survive_a_reload_and_a_killed_worker() {
     let server = format!("add_header X-Worker $pid always; {SERVER}");
     let mut site = Site::builder().server(&server).workers(4).start();
-    let answers = site.get("/").send_together(40);
-    assert!(answers.iter().all(|answer| answer.status() == 401));
-    let workers: HashSet<_> = answers.iter().filter_map(|one| one.header("X-Worker")).collect();
-    assert!(workers.len() > 1, "counted by more than one worker: {workers:?}");
+    // On a busy machine one worker may take all that come together.
+    let (mut workers, mut sent) = (HashSet::new(), 0);
+    while workers.len() < 2 {
+        assert!(sent < 4_000, "counted by more than one worker: {workers:?}");
+        let answers = site.get("/").send_together(40);
+        assert!(answers.iter().all(|answer| answer.status() == 401));
+        workers.extend(answers.iter().filter_map(|one| one.header("X-Worker").map(str::to_owned)));
+        sent += 40;
+    }
     let refused = |site: &Site| status(site)["requests"]["refused"].as_u64();
-    assert_eq!(refused(&site), Some(40));
+    assert_eq!(refused(&site), Some(sent));
     site.reload();
-    assert_eq!(refused(&site), Some(40));
+    assert_eq!(refused(&site), Some(sent));
     let pid = site.worker_pids()[0];
     site.kill_worker(pid);
     assert_eq!(site.get("/").send().status(), 401);
-    assert_eq!(refused(&site), Some(41));
+    assert_eq!(refused(&site), Some(sent + 1));
     assert_eq!(site.app.hits(), 0);
 }
 
