@@ -42,14 +42,12 @@ pub(super) fn backchannel<'r>(
         let answer = Response::oauth_error(405, "invalid_request", words).with("Allow", "POST");
         return Ok(Flow::Answer(answer));
     }
-    let form = match r.announced_body() {
-        None => return Ok(refuse(r, 411, "its length is not announced")),
-        Some(length) if length > LONGEST => return Ok(refuse(r, 413, "the form is too long")),
-        Some(_) => match r.body()? {
-            Body::Unread => return Ok(Flow::ReadBody),
-            Body::InFile => return Ok(refuse(r, 413, IN_FILE)),
-            Body::Whole(form) => form,
-        },
+    let form = match r.body(LONGEST)? {
+        Body::Unannounced => return Ok(refuse(r, 411, "its length is not announced")),
+        Body::TooLong => return Ok(refuse(r, 413, "the form is too long")),
+        Body::InFile => return Ok(refuse(r, 413, IN_FILE)),
+        Body::Unread => return Ok(Flow::ReadBody),
+        Body::Whole(form) => form,
     };
     let token = match param(form, "logout_token") {
         Param::One(token) if is_form(r) => token,

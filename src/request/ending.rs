@@ -28,14 +28,11 @@ pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
     if is_let_in_as_nobody(r) {
         return unheeded(Unheeded::Forged);
     }
-    let body = match r.announced_body() {
-        None => return Ok(Flow::Answer(Response::empty(411))),
-        Some(length) if length > LONGEST_WISH => return Ok(Flow::Answer(Response::empty(413))),
-        Some(_) => match r.body()? {
-            Body::Unread => return Ok(Flow::ReadBody),
-            Body::InFile => return Ok(Flow::Answer(Response::empty(413))),
-            Body::Whole(body) => body,
-        },
+    let body = match r.body(LONGEST_WISH)? {
+        Body::Unannounced => return Ok(Flow::Answer(Response::empty(411))),
+        Body::TooLong | Body::InFile => return Ok(Flow::Answer(Response::empty(413))),
+        Body::Unread => return Ok(Flow::ReadBody),
+        Body::Whole(body) => body,
     };
     let whose = match origins.wish(authority(r)?, body) {
         Ok(whose) => whose,

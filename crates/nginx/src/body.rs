@@ -15,6 +15,10 @@ use super::{Module, Request};
 
 /// What there is of a request's body.
 pub enum Body<'r> {
+    /// The client has not said how long it is.
+    Unannounced,
+    /// The client has announced more than is wanted.
+    TooLong,
     /// Nobody has asked nginx for it yet: [`Flow::ReadBody`](super::Flow::ReadBody) does.
     Unread,
     /// All of it.
@@ -24,13 +28,13 @@ pub enum Body<'r> {
 }
 
 impl<'r, M: Module> Request<'r, M> {
-    /// How many bytes the client has announced; `None` where it did not say.
-    pub fn announced_body(&self) -> Option<usize> {
-        usize::try_from(self.fields().headers_in.content_length_n).ok()
-    }
-
-    /// The body. To be asked for only if it was [announced](Self::announced_body) to be short: it is copied.
-    pub fn body(&self) -> Result<Body<'r>, Fault> {
+    /// The body, if the client has announced `most` bytes of it or fewer: it is copied.
+    pub fn body(&self, most: usize) -> Result<Body<'r>, Fault> {
+        match usize::try_from(self.fields().headers_in.content_length_n) {
+            Err(_) => return Ok(Body::Unannounced),
+            Ok(length) if length > most => return Ok(Body::TooLong),
+            Ok(_) => {}
+        }
         let body = self.fields().request_body;
         if body.is_null() {
             return Ok(Body::Unread);
