@@ -136,8 +136,7 @@ impl<V: Clone> SessionCache<V> {
             return Recalled::Unknown;
         }
         if !entry.counts(now, epoch_of) {
-            let gone = place.take();
-            self.taken -= gone.map_or(0, |entry| entry.size);
+            self.taken -= emptied(place);
             return Recalled::Unknown;
         }
         (entry.used, entry.in_use) = (uses, true);
@@ -157,8 +156,7 @@ impl<V: Clone> SessionCache<V> {
             entry.confirmed = now;
             return;
         }
-        let gone = place.take();
-        self.taken -= gone.map_or(0, |entry| entry.size);
+        self.taken -= emptied(place);
     }
 
     /// Remembers a session that was found in the zone, in place of one that was not used for longer.
@@ -226,8 +224,7 @@ impl<V: Clone> SessionCache<V> {
         let set = self.sets.get_mut(self.hand / WAYS);
         let Some(place) = set.and_then(|set| set.get_mut(self.hand % WAYS)) else { return };
         if place.as_deref_mut().is_some_and(unwanted) {
-            let gone = place.take();
-            self.taken -= gone.map_or(0, |entry| entry.size);
+            self.taken -= emptied(place);
         }
     }
 }
@@ -247,6 +244,11 @@ fn set_of(tag: Tag) -> usize {
 #[inline]
 fn holds<V>(place: &Place<V>, tag: Tag) -> bool {
     place.as_deref().is_some_and(|entry| entry.tag.is(tag))
+}
+
+/// Drops what is in a place: the bytes that it took.
+fn emptied<V>(place: &mut Place<V>) -> usize {
+    place.take().map_or(0, |entry| entry.size)
 }
 
 /// What the system's allocator adds to an entry and what belongs to it, about.
