@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use authentik_standin::{ProviderSettings, redirect_uris};
+use authentik_standin::ProviderSettings;
 
-use crate::harness::{Curl, SITE_NAME, Site, certificate, eventually, listen_http2, parameter};
+use crate::harness::{Curl, SITE_NAME, Site, eventually, parameter, site_over_http2};
 
 #[test]
 fn ping_answers_204_to_anyone() {
@@ -225,34 +225,7 @@ fn an_empty_callback_is_a_page_that_says_what_is_missing() {
 #[test]
 fn a_whole_sign_in_works_over_tls_and_http_2() {
     let directory = crate::harness::TempDir::new();
-    let (certificate, key) = certificate(SITE_NAME, "127.0.0.1", &directory);
-    let listen = listen_http2("ssl");
-    let site = Site::builder()
-        .file("cert.pem", &std::fs::read_to_string(certificate).unwrap())
-        .file("key.pem", &std::fs::read_to_string(key).unwrap())
-        .settings(|settings, ports| {
-            let https = format!("https://{SITE_NAME}:{}", ports.other);
-            settings.providers[0].redirect_uris = redirect_uris(&https);
-        })
-        .http(&format!(
-            "authentik_provider secure {{
-                 issuer %%SSO%%/application/o/wiki/;
-                 client_id {};
-                 client_secret_file %%PREFIX%%/wiki.secret;
-                 external_host https://{SITE_NAME}:%%PORT2%%;
-             }}
-             server {{
-                 {listen}
-                 server_name {SITE_NAME};
-                 ssl_certificate %%PREFIX%%/cert.pem;
-                 ssl_certificate_key %%PREFIX%%/key.pem;
-                 authentik_provider secure;
-                 location / {{ proxy_pass http://app; }}
-             }}",
-            authentik_standin::WIKI_CLIENT_ID
-        ))
-        .server("location / { return 200; }")
-        .start();
+    let site = site_over_http2("", &directory);
     let address: SocketAddr = site.other_address();
     let url = format!("https://{SITE_NAME}:{}", address.port());
     let curl = |arguments: &[&str]| Curl::new(SITE_NAME, address, &directory).with(arguments);

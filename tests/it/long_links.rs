@@ -2,11 +2,11 @@
 
 use std::thread;
 
-use authentik_standin::{ProviderSettings, WIKI_CLIENT_ID, redirect_uris};
+use authentik_standin::ProviderSettings;
 
 use crate::domain_level;
 use crate::harness::{
-    Browser, Builder, Curl, SITE_NAME, Site, TempDir, certificate, listen_http2, parameter,
+    Browser, Builder, Curl, SITE_NAME, Site, TempDir, parameter, site_over_http2,
 };
 use crate::unasked::UNASKED;
 
@@ -117,34 +117,7 @@ fn another_proxys_visitor_comes_back_to_a_long_link() {
 #[test]
 fn over_http_2_a_long_link_survives_too_and_one_beyond_is_told() {
     let directory = TempDir::new();
-    let (certificate, key) = certificate(SITE_NAME, "127.0.0.1", &directory);
-    let listen = listen_http2("ssl");
-    let site = Site::builder()
-        .file("cert.pem", &std::fs::read_to_string(certificate).unwrap())
-        .file("key.pem", &std::fs::read_to_string(key).unwrap())
-        .settings(|settings, ports| {
-            let https = format!("https://{SITE_NAME}:{}", ports.other);
-            settings.providers[0].redirect_uris = redirect_uris(&https);
-        })
-        .http(&format!(
-            "{ROOMY}
-             authentik_provider secure {{
-                 issuer %%SSO%%/application/o/wiki/;
-                 client_id {WIKI_CLIENT_ID};
-                 client_secret_file %%PREFIX%%/wiki.secret;
-                 external_host https://{SITE_NAME}:%%PORT2%%;
-             }}
-             server {{
-                 {listen}
-                 server_name {SITE_NAME};
-                 ssl_certificate %%PREFIX%%/cert.pem;
-                 ssl_certificate_key %%PREFIX%%/key.pem;
-                 authentik_provider secure;
-                 location / {{ proxy_pass http://app; }}
-             }}"
-        ))
-        .server("location / { return 200; }")
-        .start();
+    let site = site_over_http2(ROOMY, &directory);
     let url = format!("https://{SITE_NAME}:{}", site.other_address().port());
     for (length, survives) in [(2_049, true), (8_000, true), (9_000, false)] {
         let directory = TempDir::new();

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use authentik_standin::{WIKI_CLIENT_ID, redirect_uris};
+
 use super::build::nginx_version;
+use super::conf::SITE_NAME;
+use super::site::Site;
 use super::temp::TempDir;
 
 /// A curl that knows a name's address, keeps cookies and accepts our certificate.
@@ -83,4 +87,37 @@ pub(crate) fn certificate(name: &str, address: &str, directory: &TempDir) -> (Pa
         .expect("openssl is installed: apt-get install openssl");
     assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
     (certificate, key)
+}
+
+/// A site that speaks TLS and HTTP/2 on `%%PORT2%%`, protected by a provider of its own. `http`: more lines
+/// for that block. The certificate is made in the directory.
+pub(crate) fn site_over_http2(http: &str, directory: &TempDir) -> Site {
+    let (certificate, key) = certificate(SITE_NAME, "127.0.0.1", directory);
+    let listen = listen_http2("ssl");
+    Site::builder()
+        .file("cert.pem", &std::fs::read_to_string(certificate).unwrap())
+        .file("key.pem", &std::fs::read_to_string(key).unwrap())
+        .settings(|settings, ports| {
+            let https = format!("https://{SITE_NAME}:{}", ports.other);
+            settings.providers[0].redirect_uris = redirect_uris(&https);
+        })
+        .http(&format!(
+            "{http}
+             authentik_provider secure {{
+                 issuer %%SSO%%/application/o/wiki/;
+                 client_id {WIKI_CLIENT_ID};
+                 client_secret_file %%PREFIX%%/wiki.secret;
+                 external_host https://{SITE_NAME}:%%PORT2%%;
+             }}
+             server {{
+                 {listen}
+                 server_name {SITE_NAME};
+                 ssl_certificate %%PREFIX%%/cert.pem;
+                 ssl_certificate_key %%PREFIX%%/key.pem;
+                 authentik_provider secure;
+                 location / {{ proxy_pass http://app; }}
+             }}"
+        ))
+        .server("location / { return 200; }")
+        .start()
 }

@@ -33,7 +33,7 @@ pub(crate) use caddy::Caddy;
 pub(crate) use cgi::{Cgi, Protocol};
 pub(crate) use conf::SITE_NAME;
 pub(crate) use cookies::Cookie;
-pub(crate) use curl::{Curl, certificate, listen_http2};
+pub(crate) use curl::{Curl, certificate, listen_http2, site_over_http2};
 pub(crate) use dns::NameServer;
 pub(crate) use front::Front;
 pub(crate) use git::{Forge, git};

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use authentik_standin::{Endpoint, Fault, LogoutMethod, LogoutTry, Signing};
 
-use super::{BACKCHANNEL, GUARDED, guarded, only_session, sent, two_applications, with_logout_uri};
+use super::{
+    BACKCHANNEL, GUARDED, guarded, guarded_signed, only_session, sent, two_applications,
+    with_logout_uri,
+};
 use crate::harness::{Connection, Curl, Site, TempDir, eventually, listen_http2};
 use crate::outpost::{all_workers_say, connected, started};
 
@@ -22,12 +25,7 @@ fn statuses(tries: &[LogoutTry]) -> Vec<Option<u16>> {
 #[test]
 fn a_session_that_authentik_ends_is_over_in_all_workers_at_once() {
     for signing in [Signing::Hs256, Signing::Rs256, Signing::Es256] {
-        let site = guarded()
-            .settings(move |settings, ports| {
-                settings.providers[0].signing = signing;
-                with_logout_uri(settings, ports.main, LogoutMethod::Backchannel);
-            })
-            .start();
+        let site = guarded_signed(signing).start();
         let alice = site.signed_in();
         let sid = only_session(&site);
         let bob = site.signed_in_as("bob");

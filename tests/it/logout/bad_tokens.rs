@@ -3,7 +3,7 @@
 use authentik_standin::{LogoutMethod, Signing};
 use serde_json::{Map, Value, json};
 
-use super::{guarded, only_session, sent, two_applications, with_logout_uri};
+use super::{guarded, guarded_signed, only_session, sent, two_applications};
 
 type Members = Map<String, Value>;
 type Spoil = fn(&mut Members, &mut Members);
@@ -62,12 +62,7 @@ fn later(claims: &mut Members, name: &str, seconds: u64) {
 #[test]
 fn s39_a_token_with_any_flaw_ends_nothing() {
     for signing in [Signing::Hs256, Signing::Es256] {
-        let site = guarded()
-            .settings(move |settings, ports| {
-                settings.providers[0].signing = signing;
-                with_logout_uri(settings, ports.main, LogoutMethod::Backchannel);
-            })
-            .start();
+        let site = guarded_signed(signing).start();
         let alice = site.signed_in();
         let sid = only_session(&site);
         for (what, words, spoil) in SPOILT {

@@ -6,7 +6,7 @@ mod by_hand;
 mod frontchannel;
 mod rp_initiated;
 
-use authentik_standin::{LogoutMethod, Settings};
+use authentik_standin::{LogoutMethod, Settings, Signing};
 
 use crate::harness::{Builder, Request, Site};
 
@@ -38,7 +38,13 @@ fn with_logout_uri(settings: &mut Settings, port: u16, method: LogoutMethod) {
 }
 
 fn guarded() -> Builder {
-    Site::builder().workers(4).server(GUARDED).settings(|settings, ports| {
+    guarded_signed(Signing::Hs256)
+}
+
+/// The same with another way to sign tokens.
+fn guarded_signed(signing: Signing) -> Builder {
+    Site::builder().workers(4).server(GUARDED).settings(move |settings, ports| {
+        settings.providers[0].signing = signing;
         with_logout_uri(settings, ports.main, LogoutMethod::Backchannel);
     })
 }
