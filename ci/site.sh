@@ -79,6 +79,22 @@ site_await_settings() {
     wait_for 401 "$site_url/" error.log
 }
 
+# Signs in as a person does who wants to see a page, and looks at what the application received. $1: its URL.
+site_visit() {
+    rm -f "$site/jar"
+    browse "$1"
+    grep -q 'to continue to <strong>Wiki' "$site/page" || fail "no form to sign in at $at: $(cat "$site/page")"
+    browse "$at" --data pick=alice
+    [ "$at" = "$1" ] || fail "the way ended at $at, not at $1"
+    grep -q 'Hello, Alice' "$site/page" || fail "the application does not know who asks"
+}
+
+# $1: URL; then more of curl's options. The last page is in $site/page, its URL in $at.
+browse() {
+    at=$(curl -sS -L --max-time 30 -b "$site/jar" -c "$site/jar" -o "$site/page" -w '%{url_effective}' \
+        -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document' -H 'Accept: text/html' "$@")
+}
+
 site_stop() {
     # One by one: a shell's kill gives up at the first that is empty or gone.
     for pid in "${nginx_pid-}" "${standin_pid-}"; do
