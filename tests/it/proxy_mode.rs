@@ -1,6 +1,6 @@
 //! `mode proxy`: the backend, the host, HTTP Basic to the application.
 
-use crate::harness::{Builder, Site};
+use crate::harness::{Builder, Connection, Site};
 
 const PROXY: &str = "authentik_provider wiki;
      authentik_unauth_paths ^/public/;
@@ -41,6 +41,30 @@ fn strangers_on_an_unauthenticated_path_reach_the_internal_host_without_identity
     let received = site.app.last();
     assert_eq!(received.target, "/public/x");
     assert_eq!(received.header("X-authentik-username"), None);
+}
+
+#[test]
+fn a_request_without_a_list_of_headers_is_given_what_is_added() {
+    let site = proxied()
+        .server(&PROXY.replace(
+            "location / {",
+            "error_page 400 /pass/400;
+             location /pass/ { authentik_unauthenticated pass; proxy_pass http://app; }
+             location / {",
+        ))
+        .start();
+
+    // HTTP/0.9 has no headers, and of a line that cannot be read nginx reads none.
+    for request in ["GET /public/x\r\n", "GET /%zz HTTP/1.1\r\nHost: wiki.test\r\n\r\n"] {
+        site.app.forget();
+        let mut connection = Connection::open(site.address());
+        connection.send(request);
+        connection.read_to_end();
+
+        assert_eq!(site.app.hits(), 1, "{request}");
+        assert_eq!(site.app.last().all("X-Forwarded-Host").len(), 1, "{request}");
+        assert_eq!(site.app.last().identity_headers(), [], "{request}");
+    }
 }
 
 #[test]

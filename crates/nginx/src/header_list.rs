@@ -8,7 +8,7 @@
 
 use core::ptr;
 
-use ngx::ffi::{ngx_list_part_t, ngx_list_t, ngx_table_elt_t, ngx_uint_t};
+use ngx::ffi::{ngx_http_request_t, ngx_list_part_t, ngx_list_t, ngx_table_elt_t, ngx_uint_t};
 
 use super::bytes;
 use super::elements::Element;
@@ -128,7 +128,7 @@ impl<'r, M: Module> Request<'r, M> {
         // SAFETY: the pool is live; the new part is complete before it is linked, and holds exactly
         // `count` elements, all written.
         unsafe {
-            let list = &raw mut (*self.raw).headers_in.headers;
+            let list = made(self.raw)?;
             let elements = allocate::<ngx_table_elt_t>((*list).pool, count)?;
             let mut written = 0;
             for header in headers.take(count) {
@@ -168,6 +168,30 @@ const fn hash(lowercase: &[u8]) -> ngx_uint_t {
     }
     hash
 }
+
+/// The list of a request's headers. nginx makes none for HTTP/0.9, nor if it could not read the request
+/// line (ngx_http_process_request_line in ngx_http_request.c); then it is made here.
+///
+/// # Safety
+/// `raw` is a live request.
+pub(super) unsafe fn made(raw: *mut ngx_http_request_t) -> Result<*mut ngx_list_t, Fault> {
+    // SAFETY: by this function's contract; a list without a part has never been made, and nothing points
+    // into it.
+    unsafe {
+        let list = &raw mut (*raw).headers_in.headers;
+        if (*list).last.is_null() {
+            (*list).pool = (*raw).pool;
+            (*list).size = size_of::<ngx_table_elt_t>();
+            (*list).part.elts = allocate::<ngx_table_elt_t>((*raw).pool, ROOM)?.cast();
+            (*list).nalloc = ROOM;
+            (*list).last = &raw mut (*list).part;
+        }
+        Ok(list)
+    }
+}
+
+/// Elements of a part that holds none yet.
+const ROOM: usize = 4;
 
 /// # Safety
 /// `list` is a live header list; `elements` has `count` written elements from its pool.
@@ -228,7 +252,6 @@ unsafe fn cut(
             old = *old.next;
         }
         if !kept.any {
-            const ROOM: usize = 4;
             (*list).part.elts = allocate::<ngx_table_elt_t>(pool, ROOM)?.cast();
             (*list).nalloc = ROOM;
         }

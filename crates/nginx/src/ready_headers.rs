@@ -9,7 +9,7 @@ use std::rc::Rc;
 use ngx::ffi::ngx_table_elt_t;
 
 use super::guard::Fault;
-use super::header_list::{NewHeader, append, element};
+use super::header_list::{NewHeader, append, element, made};
 use super::pool::allocate;
 use super::{Module, Request};
 
@@ -58,7 +58,7 @@ impl<'r, M: Module> Request<'r, M> {
         // has not moved, as it is counted and only borrowed shared, and lives as long as `ready`, so as
         // long as the request.
         unsafe {
-            let list = &raw mut (*self.raw).headers_in.headers;
+            let list = made(self.raw)?;
             let elements = allocate::<ngx_table_elt_t>((*list).pool, count)?;
             ptr::copy_nonoverlapping(ready.elements.as_ptr(), elements, count);
             append(list, elements, count)

@@ -228,8 +228,9 @@ ngx_http_fence_check_conf(ngx_conf_t *cf)
  * place gives another value somewhere: nginx begins with two odd numbers, and repeats the version. Some
  * build nginx with another NGX_HTTP_MAX_SUBREQUESTS, a round one.
  *
- * 0: something lies elsewhere. 1: nothing does. 2: nothing does that an internal request tells; nginx may
- * not have been able to read it, and then it has neither version nor headers.
+ * 0: something lies elsewhere. 1: nothing does. 2: nothing does that such a request tells: an internal one,
+ * as nginx may not have been able to read it, and then it has neither version nor headers; or one of
+ * HTTP/0.9, for which nginx makes no list of headers.
  */
 
 ngx_uint_t
@@ -262,8 +263,16 @@ ngx_http_fence_check_request(const ngx_http_request_t *r)
         return r->uri_changes <= NGX_HTTP_MAX_URI_CHANGES ? 2 : 0;
     }
 
-    return r->uri_changes == NGX_HTTP_MAX_URI_CHANGES + 1
-           && (r->http_version >= NGX_HTTP_VERSION_20
-               || r->http_version == (ngx_uint_t) r->http_major * 1000 + r->http_minor)
-           && r->headers_in.headers.size == sizeof(ngx_table_elt_t);
+    if (r->uri_changes != NGX_HTTP_MAX_URI_CHANGES + 1
+        || (r->http_version < NGX_HTTP_VERSION_20
+            && r->http_version != (ngx_uint_t) r->http_major * 1000 + r->http_minor))
+    {
+        return 0;
+    }
+
+    if (r->http_version == NGX_HTTP_VERSION_9) {
+        return r->headers_in.headers.size == 0 ? 2 : 0;
+    }
+
+    return r->headers_in.headers.size == sizeof(ngx_table_elt_t);
 }

@@ -25,6 +25,51 @@ fn malformed_request_lines_get_nobody_in() {
     none_gets_in(&site(ROOMY), &requests::request_lines());
 }
 
+/// Of such a request nginx has made no list of headers, and of some no path. Whatever judges it, answers
+/// it or sends it on, the worker stays.
+#[test]
+fn a_request_without_headers_stops_no_worker() {
+    const PLACES: [&str; 10] = [
+        "/",
+        "/open/x",
+        "/pass/",
+        "/off/",
+        "/rule/",
+        "/named/",
+        "/status/",
+        "/outpost.goauthentik.io/auth/nginx",
+        "/outpost.goauthentik.io/start",
+        "/outpost.goauthentik.io/sign_out",
+    ];
+    const PROVIDERS: [&str; 2] =
+        ["", "mode proxy; internal_host http://%%APP%%/; basic_auth user pass;"];
+
+    for (page, provider) in
+        PLACES.iter().flat_map(|page| PROVIDERS.map(|provider| (page, provider)))
+    {
+        let site = without_headers(page, provider);
+        let workers = site.worker_pids();
+        for place in PLACES {
+            for request in [
+                format!("GET {place}\r\n"),
+                format!("GET {place}?rd=/&state=y&code=z\r\n"),
+                format!("GET {place} HTTP/1.1x\r\n\r\n"),
+                format!("GET {place} HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
+            ] {
+                let mut connection = Connection::open(site.address());
+                connection.send(&request);
+                connection.read_to_end();
+            }
+        }
+        assert_eq!(site.worker_pids(), workers, "{page} {provider}");
+        let seen = site.app.received();
+        assert!(!seen.is_empty(), "some of the places are open");
+        for received in seen {
+            assert_eq!(received.identity_headers(), [], "{page} {provider} {}", received.target);
+        }
+    }
+}
+
 #[test]
 fn malformed_hosts_get_nobody_in() {
     none_gets_in(&site(ROOMY), &requests::hosts());
@@ -97,6 +142,29 @@ fn site(server: &str) -> Site {
          authentik_provider wiki;
          location / {{ proxy_pass http://app; }}"
     ))
+}
+
+/// A site with all kinds of places, and a page for what nginx cannot read.
+fn without_headers(page: &str, provider: &str) -> Site {
+    Site::builder()
+        .provider(provider)
+        .http("log_format ours '$authentik_status $authentik_reason $authentik_username';")
+        .server(&format!(
+            "error_page 400 {page};
+             access_log %%PREFIX%%/ours.log ours;
+             authentik_provider wiki;
+             authentik_identity_headers Remote-User;
+             authentik_unauth_paths ^/open/;
+             location / {{ proxy_pass http://app; }}
+             location /pass/ {{ authentik_unauthenticated pass; proxy_pass http://app; }}
+             location /off/ {{ authentik_provider off; proxy_pass http://app; }}
+             location /rule/ {{ authentik_require group admins; proxy_pass http://app; }}
+             location /named/ {{ try_files /none @app; }}
+             location @app {{ proxy_pass http://app; }}
+             location /status/ {{ authentik_status; }}
+             location /outpost.goauthentik.io/auth/ {{ authentik_outpost_endpoint trusted=127.0.0.1; }}"
+        ))
+        .start()
 }
 
 /// Sends each on a connection of its own. Their answers may be anything but the application's.
