@@ -7,6 +7,7 @@
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
 #   functions that are tests                 names in docs/security.md and docs/living-together.md
 #                                            (this direction only)
+#   sections that sources refer to           headings in docs/protocol.md (this direction only)
 #   attacks S01 to S50                       rows of the tables in docs/security.md, each with a test
 #   nginx's structures in crates/nginx/src   rows in its build/layout.rs; of their fields see ci/fence
 #
@@ -42,6 +43,13 @@ main() {
     names_tests docs/security.md '_[a-z0-9]*_[a-z0-9_]*'
     names_tests docs/living-together.md '_[a-z0-9]*_[a-z0-9]*_[a-z0-9]*_[a-z0-9_]*'
 
+    sections >"$lists/sections"
+    sed -n 's/^###* \([0-9.]*[0-9]\)\.* .*/\1/p' docs/protocol.md | sort -u >"$lists/sections.md"
+    [ -s "$lists/sections" ] || lost section "the sources"
+    comm -23 "$lists/sections" "$lists/sections.md" |
+        sed 's,.*,drift: docs/protocol.md has no section & (the sources refer to it),' >"$lists/drift"
+    report
+
     seq -f 'S%02.0f' 1 50 >"$lists/attacks"
     proved docs/security.md >"$lists/attacks.md"
     agree attack "$lists/attacks" "the list of attacks" "$lists/attacks.md" docs/security.md
@@ -55,7 +63,7 @@ main() {
 
     [ -z "$drifted" ] || exit 1
     cd "$lists"
-    echo "drift: none in $(cat directives keys variables reasons proofs.* attacks structures | wc -l) names"
+    echo "drift: none in $(cat directives keys variables reasons proofs.* sections attacks structures | wc -l) names"
 }
 
 # The names in the table of directives: string literals outside comments.
@@ -84,6 +92,12 @@ structures() {
 tests() {
     grep -rhA 3 --include='*.rs' '#\[test\]' crates src tests | sed -n 's/^ *fn \([a-z0-9_]*\)().*/\1/p' |
         sort -u
+}
+
+# Sections of docs/protocol.md that comments refer to, `docs/protocol.md §1.2, §3` and the like.
+sections() {
+    grep -rhoE --include='*.rs' 'docs/protocol\.md §[0-9.]+(,? (and )?§[0-9.]+)*' crates src tests |
+        grep -oE '§[0-9]+(\.[0-9]+)*' | tr -d '§' | sort -u
 }
 
 # $1: a page that names tests; $2: what their names have after the first word.

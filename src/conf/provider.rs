@@ -46,7 +46,7 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
 }
 
 /// Sessions belong to issuer and client id, but the session cookie is named after the client id
-/// (authentik-outpost.md §7.1): on one host the sign-in at one displaces the other's. Mostly a block
+/// (docs/protocol.md §6.1): on one host the sign-in at one displaces the other's. Mostly a block
 /// that was copied and not finished.
 fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>) {
     let shared = |other: &&Defined| {

@@ -3,7 +3,7 @@
 //!
 //! authentik sends a token for each access token of the session, to each provider, and tries again with a
 //! new one after any answer from 400 up; a redirect it follows with `GET`, and believes that all is well
-//! (recordings/README.md, 31 and 33). So there is none here.
+//! (docs/protocol.md §10.2). So there is none here.
 
 use std::cell::Cell;
 use std::sync::Arc;

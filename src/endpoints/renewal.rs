@@ -1,6 +1,6 @@
 //! authentik has changed since a sign-in began: the keys of its tokens, or the secret of its client.
 //!
-//! Nobody is told of it (recordings number 3). So what does not fit is a reason to look once more, and
+//! Nobody is told of it (docs/protocol.md §2.3). So what does not fit is a reason to look once more, and
 //! the visitor waits meanwhile: first for the published keys, then, at an outpost, for its settings. Only
 //! what authentik itself has answered to an exchange is such a reason, and each look is taken once a
 //! minute for a provider, over all workers.

@@ -31,7 +31,7 @@ pub(super) fn sign_out<'r>(
                 provider
             }
             None => {
-                // Nobody is signed in: as upstream, a sign-in begins (authentik-outpost.md §10).
+                // Nobody is signed in: as upstream, a sign-in begins (docs/protocol.md §10.1).
                 return sign_in::of_nobody(r, default);
             }
         },

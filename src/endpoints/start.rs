@@ -9,7 +9,7 @@ use super::sign_in;
 use crate::ngx::{Fault, Flow, Request};
 
 /// A target that is refused is no error: the sign-in then ends at `external_host`
-/// (authentik-outpost.md §5.1).
+/// (docs/protocol.md §4.2).
 pub(super) fn start(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,

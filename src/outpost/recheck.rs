@@ -1,6 +1,6 @@
 //! Sessions that may have ended while nobody listened.
 //!
-//! authentik says once that a session has ended (authentik-outpost.md §2.3). After a gap in the
+//! authentik says once that a session has ended (docs/protocol.md §3.4). After a gap in the
 //! connection the sessions here are therefore asked for, one token for each session at authentik, a
 //! few at a time: whose token is not active any more has ended. Cannot authentik be asked, nothing
 //! ends, and it is asked again later, until there is an answer for each.
@@ -207,7 +207,7 @@ impl Recheck {
 }
 
 /// Whether the provider is as it was when it was asked for. By a secret that was replaced meanwhile
-/// authentik calls every token inactive (recordings number 10).
+/// authentik calls every token inactive (docs/protocol.md §5.1).
 fn is_still(provider: &Arc<Provider>) -> bool {
     let directory = outpost::directory();
     let now = directory.as_ref().and_then(|directory| directory.by_key(provider.key));

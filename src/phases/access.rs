@@ -128,7 +128,7 @@ fn admit<'r>(
 }
 
 /// `X-Forwarded-Host`: the host that was asked for, whatever the client claims of another one
-/// (authentik-outpost.md §9).
+/// (docs/protocol.md §7.5).
 fn say_which_host<'r>(r: &mut Request<'r>, provider: &'r Provider) -> Result<(), Fault> {
     const NAME: HeaderName<'static> = HeaderName::new(b"X-Forwarded-Host", b"x-forwarded-host");
     r.remove_headers(|name, _| folds_to(name, b"x-forwarded-host"))?;

@@ -5,7 +5,7 @@ use gate::identity::{HEADERS, HeaderEncoding, ProviderHeaders, SessionView};
 use nginx::header_list::{HeaderName, NewHeader};
 
 /// All that is told of a visitor. Additional headers come from the administrator and override all
-/// others (authentik-outpost.md §8.5).
+/// others (docs/protocol.md §7.4).
 pub(crate) fn identity_headers<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,

@@ -128,7 +128,7 @@ fn start_sends_to_authentik_and_comes_back_to_an_address_of_this_site_only() {
          location / { proxy_pass http://app; }",
     );
     let home = site.url();
-    // authentik-outpost.md §5.2; GHSA-qqxw-m5fj-f7gv, CVE-2021-32786, CVE-2022-23527 and kin.
+    // docs/protocol.md §4.2; GHSA-qqxw-m5fj-f7gv, CVE-2021-32786, CVE-2022-23527 and kin.
     for (rd, destination) in [
         ("/p?q=1", "/p?q=1"),
         ("%2Fp%3Fq%3D1", "/p?q=1"),

@@ -26,7 +26,7 @@ fn a_browser_that_keeps_no_cookie_at_all_is_told_so_instead_of_looping() {
 
 #[test]
 fn what_authentik_sends_back_instead_of_a_code_is_understood() {
-    // recordings/README.md, number 1: the error comes behind a second `?`.
+    // docs/protocol.md §4.3: the error comes behind a second `?`.
     let site = Site::start(
         "authentik_provider wiki;
          location / { proxy_pass http://app; }",

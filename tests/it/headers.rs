@@ -250,7 +250,7 @@ fn further_names_can_be_reserved_for_the_module() {
 
 #[test]
 fn additional_headers_of_the_user_replace_the_clients_of_that_name() {
-    // authentik-outpost.md §8.5: attribute `additionalHeaders`, of any JSON type.
+    // docs/protocol.md §7.4: attribute `additionalHeaders`, of any JSON type.
     let site = Site::start(
         "underscores_in_headers on;
          authentik_provider wiki;
@@ -366,7 +366,7 @@ fn names(received: &Received) -> Vec<String> {
     names
 }
 
-/// authentik-outpost.md §8.1, sorted.
+/// docs/protocol.md §7.1, sorted.
 const TWELVE: [&str; 12] = [
     "x-authentik-email",
     "x-authentik-entitlements",

@@ -75,7 +75,7 @@ fn recipe(claims: &Value) -> String {
         items.map(|item| item.as_str().expect("a name")).collect::<Vec<_>>().join("|")
     };
     let text = |name: &str| claims[name].as_str().expect("a text").to_owned();
-    // authentik-outpost.md §8.1: which claim each header has.
+    // docs/protocol.md §7.1: which claim each header has.
     let values = [
         text("preferred_username"),
         joined("groups"),

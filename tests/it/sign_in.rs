@@ -118,7 +118,7 @@ fn a_session_of_one_provider_opens_nothing_of_another() {
     let wiki = alice.session_cookies().remove(0);
 
     assert_eq!(alice.get("/admin/").status(), 401);
-    // authentik-outpost.md §7.1: the name of the cookie is SHA-256 of the client id.
+    // docs/protocol.md §6.1: the name of the cookie is SHA-256 of the client id.
     let thief = site.get("/admin/").header("Cookie", format!("{ADMIN_COOKIE}={}", wiki.value));
     assert_eq!(thief.status(), 401);
     assert_eq!(site.app.hits(), 0);

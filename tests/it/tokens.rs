@@ -8,7 +8,7 @@ use crate::harness::{Site, eventually, parameter};
 
 #[test]
 fn the_code_is_exchanged_with_exactly_the_request_that_authentik_expects() {
-    // authentik-outpost.md §6.2; a second Host broke logins in authentik 2026.8.0.
+    // docs/protocol.md §4.4; a second Host broke logins in authentik 2026.8.0.
     let site = Site::start(
         "authentik_provider wiki;
          location / { proxy_pass http://app; }",
@@ -128,7 +128,7 @@ fn metadata_of_another_issuer_are_not_believed() {
 
 #[test]
 fn a_user_who_is_refused_by_authentik_stays_there() {
-    // recordings/README.md, number 2.
+    // docs/protocol.md §4.3.
     let site = Site::builder()
         .settings(|settings, _| settings.providers[0].only_groups = vec!["staff".to_owned()])
         .server(

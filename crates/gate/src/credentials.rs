@@ -1,5 +1,5 @@
 //! Header authentication: what an `Authorization` header offers instead of a session
-//! (authentik-outpost.md §4.2, §4.3).
+//! (docs/protocol.md §5.1, §5.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn only_what_authentik_can_check_is_taken_for_credentials() {
-        // Vectors: authentik-outpost.md §8.3; RFC 7617 §2.
+        // Vectors: docs/protocol.md §7.3; RFC 7617 §2.
         for (header, expected) in [
             ("Bearer abc", "bearer abc"),
             ("bEaReR a b", "bearer a b"),

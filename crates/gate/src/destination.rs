@@ -41,7 +41,7 @@ impl Destination {
     }
 
     /// What is refused for its length is told to the visitor. The rest leads nowhere that anybody
-    /// should go (authentik-outpost.md §5.1), and ends at `external_host`.
+    /// should go (docs/protocol.md §4.2), and ends at `external_host`.
     pub(crate) fn of(target: Result<RedirectTarget, RedirectFlaw>, provider: &Provider) -> Self {
         match target {
             Ok(target) => Self::Page(target),

@@ -48,10 +48,10 @@ pub fn may_be_endpoint(path: &[u8], query: &[u8]) -> bool {
 ///
 /// `path` is nginx's normalised URI, `query` the raw query, `prefix` the provider's
 /// [`crate::provider::External::endpoints_path`]. All methods are accepted, paths are
-/// case-sensitive and exact (authentik-outpost.md §3.3).
+/// case-sensitive and exact (docs/protocol.md §4.1).
 #[must_use]
 pub fn endpoint(path: &[u8], query: &[u8], prefix: &str) -> Option<Endpoint> {
-    // The signature queries come first: they match any path (authentik-outpost.md §3.2).
+    // The signature queries come first: they match any path (docs/protocol.md §4.1).
     match signature(query) {
         Some(Signature::Callback) => return Some(Endpoint::Callback),
         Some(Signature::Logout) => return Some(Endpoint::SignOut),

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::secret::Secret;
 use crate::text::loggable;
 
-/// Who we say we are; also the value of `X-authentik-meta-version` (authentik-outpost.md §8.1).
+/// Who we say we are; also the value of `X-authentik-meta-version` (docs/protocol.md §7.1).
 pub const USER_AGENT: &str = concat!("goauthentik.io/outpost/", env!("CARGO_PKG_VERSION"));
 
 /// How a request is sent.
@@ -26,7 +26,7 @@ pub struct HttpRequest {
     pub method: Method,
     /// Absolute http or https URL.
     pub url: String,
-    /// `Host` to claim instead of the URL's own (authentik-outpost.md §1.7), with its scheme.
+    /// `Host` to claim instead of the URL's own (docs/protocol.md §1.2), with its scheme.
     pub claimed: Option<ClaimedHost>,
     /// Value of `User-Agent`.
     pub user_agent: String,

@@ -73,9 +73,9 @@ pub fn way_back(query: &[u8], provider: &Provider) -> Option<String> {
 }
 
 /// Where a browser signs out at authentik (OpenID Connect RP-Initiated Logout 1.0 §2; the parameters of
-/// authentik-outpost.md §10).
+/// docs/protocol.md §10.1).
 ///
-/// The token is a hint, which authentik does without (recordings, surprise 13): never worth a URL that the
+/// The token is a hint, which authentik does without (docs/protocol.md §10.1): never worth a URL that the
 /// servers on the way refuse for its length. The way back is believed with it only, and comes with `state`,
 /// which is random.
 #[must_use]
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_front_channel_request_names_an_issuer_and_a_session_once_each() {
-        // recordings/frontchannel_logout.json
+        // As recorded, docs/protocol.md §10.3.
         let recorded = b"iss=http%3A%2F%2F127.0.0.1%3A9100%2Fapplication%2Fo%2Fapp-fc-two%2F\
             &sid=1f03f288&x=1&y=a+b";
         let parsed = FrontchannelLogout::parse(recorded).unwrap();

@@ -1,4 +1,4 @@
-//! Proxy mode: where a request goes, and under which name (authentik-outpost.md §9).
+//! Proxy mode: where a request goes, and under which name (docs/protocol.md §7.5).
 
 use std::net::Ipv6Addr;
 

@@ -87,15 +87,15 @@ impl Call {
         decoded.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
     }
 
-    /// The token of `Authorization: Bearer`, the scheme in any letter case
-    /// (recordings/websocket_handshake.json, "lower-case bearer"). An empty one is none.
+    /// The token of `Authorization: Bearer`, the scheme in any letter case,
+    /// as authentik takes it. An empty one is none.
     pub(crate) fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     }
 
     /// `Host` and `X-Forwarded-Proto` of this very request, and the sub-path: every URL and issuer
-    /// follows them (recordings/README.md, 5).
+    /// follows them (docs/protocol.md §1.2).
     pub(crate) fn origin(&self) -> String {
         let host = self.header("host").unwrap_or_default();
         format!("{}://{host}{}", self.scheme(), self.sub_path)
@@ -115,7 +115,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Django's `iri_to_uri`, as far as a Location needs it: what is not ASCII is percent-encoded
-/// (recordings/external_host_variants.json).
+/// (docs/protocol.md §1.3).
 pub(crate) fn iri_to_uri(text: &str) -> String {
     let byte = |byte: u8| match byte {
         0..=0x7f => char::from(byte).to_string(),
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn state_comes_back_encoded_as_recorded() {
-        // recordings/authorize_variants.json, "state with odd characters"
+        // A recorded state with odd characters.
         assert_eq!(
             quote_plus("a b+c/d=é&x%zz#frag|<>\"'"),
             "a+b%2Bc%2Fd%3D%C3%A9%26x%25zz%23frag%7C%3C%3E%22%27"

@@ -1,5 +1,5 @@
 //! Claims and tokens, in the order and with the members that were recorded
-//! (recordings/tokens.json).
+//! (docs/protocol.md §4.5).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

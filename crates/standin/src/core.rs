@@ -35,7 +35,7 @@ pub(crate) struct Core {
     /// Where it listens: `http://127.0.0.1:PORT`.
     pub(crate) url: String,
     /// By how much the order of `scopes_to_request` is rotated: it changes with each start of the
-    /// server (recordings/provider_list_stability.json).
+    /// server (docs/protocol.md §2.3).
     pub(crate) scope_rotation: usize,
     /// Itself, for what is done later.
     pub(crate) me: Weak<Mutex<Self>>,
@@ -141,7 +141,7 @@ impl Core {
     }
 
     /// The session behind this cookie is over; every outpost is told
-    /// (recordings/README.md, 12 and 14).
+    /// (docs/protocol.md §3.2).
     pub(crate) fn end_session(&mut self, cookie: &str) {
         if let Some(session) = self.sessions.remove(cookie) {
             self.announce_end(&session.sid);
@@ -155,7 +155,7 @@ impl Core {
     }
 
     /// The access tokens of users who are inactive are gone before their sessions are, so that no
-    /// application is told (recordings/README.md, 32).
+    /// application is told (docs/protocol.md §10.2).
     pub(crate) fn forget_inactive(&mut self) {
         let inactive = self.settings.users.iter().filter(|user| !user.active);
         let gone: Vec<Json> = inactive.map(|user| subject(&user.username).into()).collect();
@@ -171,7 +171,7 @@ impl Core {
         cookies.len()
     }
 
-    /// Client authentication: HTTP Basic goes before the form (recordings/token_errors.json).
+    /// Client authentication: HTTP Basic goes before the form (docs/protocol.md §4.4).
     /// Gives the provider and whether the secret is right.
     pub(crate) fn authenticated(&self, call: &Call) -> Option<(&ProviderSettings, bool)> {
         let (client_id, secret) = match call.basic() {

@@ -169,10 +169,10 @@ mod tests {
 
     #[test]
     fn text_beyond_ascii_is_escaped_as_in_the_recorded_tokens() {
-        // recordings/bodies/token_response_hs256_zoe.json, claim `name`
+        // A recorded token's claim `name`.
         let name = Json::from("Zoë Müller 日本語 😀");
         assert_eq!(name.compact(), r#""Zo\u00eb M\u00fcller \u65e5\u672c\u8a9e \ud83d\ude00""#);
-        // recordings/outpost_api.json, "instances list", `assigned_application_name`
+        // A recorded REST answer's `assigned_application_name`.
         assert_eq!(name.raw(), r#""Zoë Müller 日本語 😀""#);
     }
 

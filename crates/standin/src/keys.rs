@@ -50,7 +50,7 @@ impl Keys {
         Some(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA512, &seed)))
     }
 
-    /// The key set: `{}`, without `keys`, for HS256 (recordings/bodies/jwks_hs256.json).
+    /// The key set: `{}`, without `keys`, for HS256 (docs/protocol.md §1.4).
     pub(crate) fn set(&self, signing: Signing) -> Json {
         let base64 = |bytes: &[u8]| Json::from(URL_SAFE_NO_PAD.encode(bytes));
         let id = Json::from(self.id(signing).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Back-channel logout, as recorded (recordings/backchannel_logout.json): one `POST` for each access
+//! Back-channel logout, as recorded (docs/protocol.md §10.2): one `POST` for each access
 //! token of a session that ends, from a worker, a while later; repeated with a new token after an error;
 //! a redirect is followed as `GET`, without the token, and believed.
 //!
@@ -92,7 +92,7 @@ impl Core {
 }
 
 /// The URLs that a logout stage has the browser load in frames: `iss` and `sid` put first, then what the
-/// provider's `logout_uri` has, one for each access token (recordings/README.md, 34).
+/// provider's `logout_uri` has, one for each access token (docs/protocol.md §10.3).
 pub(crate) fn frames(core: &Core, sid: &str) -> Vec<String> {
     let framed = core.tokens_of(sid).filter_map(|issued| {
         let provider = core.client(&issued.client_id)?;

@@ -1,4 +1,4 @@
-//! Answers with the headers that authentik's core sends (recordings/login_full.json).
+//! Answers with the headers that authentik's core sends.
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, SET_COOKIE};
@@ -101,7 +101,7 @@ impl Reply {
     }
 
     /// Sets the cookie of the authentik session, as behind http or https
-    /// (recordings/login_https_headers.json).
+    /// (docs/protocol.md §4.7).
     pub(crate) fn with_session(self, call: &Call, value: &str) -> Self {
         let site = if call.scheme() == "https" { "None; Secure" } else { "Lax" };
         let name = crate::core::SESSION_COOKIE;
@@ -141,7 +141,7 @@ impl Reply {
     }
 }
 
-/// What the token endpoints refuse with (recordings/token_errors.json).
+/// What the token endpoints refuse with (docs/protocol.md §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OauthError {
     /// Client or redirect URI.

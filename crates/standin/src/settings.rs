@@ -37,13 +37,13 @@ pub struct Settings {
     /// Path below which everything is, e.g. `/auth`; empty = the root.
     pub sub_path: String,
     /// How long after a change each of the update messages is sent; authentik takes 0.6 to 5 s
-    /// (recordings/README.md, 15).
+    /// (docs/protocol.md §3.3).
     pub push_delay: Duration,
     /// An authentik of 2026.5 or newer, which returns to a `post_logout_redirect_uri` that is registered.
-    /// That of 2026.2 ignores all parameters of end-session (recordings/README.md, 35).
+    /// That of 2026.2 ignores all parameters of end-session (docs/protocol.md §10.1).
     pub returns_after_logout: bool,
     /// The pauses before a logout token that was not taken is sent again; about 30 to 100 s each with
-    /// authentik, which gives up after five (recordings/README.md, 33).
+    /// authentik, which gives up after five (docs/protocol.md §10.2).
     pub logout_retries: Vec<Duration>,
 }
 
@@ -114,7 +114,7 @@ pub struct ProviderSettings {
     /// How it is told.
     pub logout_method: LogoutMethod,
     /// Whether the provider's invalidation flow ends the session at authentik; the default one does not
-    /// (recordings/README.md, 36).
+    /// (docs/protocol.md §10.1).
     pub ends_session: bool,
     /// Where a logout may return to, with `Settings::returns_after_logout`; compared byte by byte.
     pub post_logout_redirect_uris: Vec<String>,
@@ -122,7 +122,7 @@ pub struct ProviderSettings {
     pub proxy: ProxySettings,
 }
 
-/// How an application is told that a session is over (recordings/README.md, 29).
+/// How an application is told that a session is over (docs/protocol.md §10.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogoutMethod {
     /// authentik sends it a token.
@@ -183,7 +183,7 @@ impl ProviderSettings {
 }
 
 /// The two redirect URIs authentik stores for an external host
-/// (recordings/external_host_variants.json): the callback is *joined* to it, so a path without
+/// (docs/protocol.md §1.3): the callback is *joined* to it, so a path without
 /// final slash is lost.
 pub fn redirect_uris(external_host: &str) -> Vec<String> {
     let authority = external_host.find("://").map_or(0, |at| at + 3);
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn redirect_uris_are_those_authentik_stored() {
-        // recordings/external_host_variants.json
+        // docs/protocol.md §1.3
         for (external_host, callback, signature_only) in [
             ("http://h:8880/app", "http://h:8880/outpost", "http://h:8880/app?"),
             ("http://h:8880/app/", "http://h:8880/app/outpost", "http://h:8880/app/?"),

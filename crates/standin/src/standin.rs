@@ -122,7 +122,7 @@ impl Standin {
     }
 
     /// Ends every browser session, as an administrator does: its access tokens are not active any
-    /// more (recordings/logout.json), every outpost is told.
+    /// more (docs/protocol.md §10.1), every outpost is told.
     pub fn end_sessions(&self) {
         self.lock().end_sessions(|_| true);
     }

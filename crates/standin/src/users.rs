@@ -1,4 +1,4 @@
-//! The users of the recorded installation (recordings/README.md, "Users and groups").
+//! The users of the recorded installation.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
 //! Tells authentik's administrators that a proxy that asks does not say which page its visitor wants, as
-//! upstream does (authentik-outpost.md §1.8).
+//! upstream does (docs/protocol.md §2.6).
 
 use authentik_io::pool::Cancel;
 use gate::forward::{ForwardFlaw, FrontEnd};

@@ -1,5 +1,5 @@
 //! `/outpost.goauthentik.io/auth/{nginx,traefik,caddy,envoy}`: other proxies ask for a verdict
-//! (authentik-outpost.md §4).
+//! (docs/protocol.md §9).
 //!
 //! Answered in the access phase of a location with `authentik_outpost_endpoint`, so that `allow`,
 //! `deny` and `auth_basic` of that location hold too.
@@ -56,7 +56,7 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
         return no_url(r, &ForwardFlaw::TwoProviders);
     }
     endpoints::works_for(r, provider)?;
-    // In proxy mode an outpost is asked for pages, not for verdicts (authentik-outpost.md §3.3).
+    // In proxy mode an outpost is asked for pages, not for verdicts (docs/protocol.md §4.1).
     if provider.mode == Mode::Proxy {
         return nothing_here(r);
     }
@@ -135,7 +135,7 @@ fn judge<'r>(
             true => Unauthenticated::Redirect,
             false => Unauthenticated::Refuse,
         },
-        // Without effect where another proxy asks (authentik-outpost.md §4.6).
+        // Without effect where another proxy asks (docs/protocol.md §5.4).
         intercept_header_auth: false,
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };

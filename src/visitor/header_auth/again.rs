@@ -1,6 +1,6 @@
 //! Credentials that are asked about once more: what authentik knows of us is another thing than here.
 //!
-//! authentik tells nobody of a new client secret (recordings number 3). To who comes with the former one
+//! authentik tells nobody of a new client secret (docs/protocol.md §2.3). To who comes with the former one
 //! no token is active (number 10), as if all were made up. So a token that is not is a reason to ask, once
 //! a minute for a provider, over all workers, whether authentik knows us. If it does not, or what a
 //! password brings does not fit, an outpost's settings are called for, and with what comes authentik is

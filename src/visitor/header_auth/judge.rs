@@ -114,7 +114,7 @@ impl Judge<'_> {
                 Ok(render(&claims, provider, token.expose(), basic))
             }
             (Answer::Tokens(tokens), _) => {
-                // The ID token here, not the access token (authentik-outpost.md §4.3).
+                // The ID token here, not the access token (docs/protocol.md §5.2).
                 let token =
                     tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
                 let claims = verify(token.expose(), &Expected::of(provider, None), keys, time)?;
@@ -127,7 +127,7 @@ impl Judge<'_> {
     }
 
     /// What authentik thinks of us. A code that nobody has is refused for the code's sake if our secret
-    /// is right, for ours if it is not (recordings number 8).
+    /// is right, for ours if it is not (docs/protocol.md §4.4).
     fn client(&self, client: &Client, deadline: Instant) -> CoreError {
         let (code, verifier) = (Secret::new(NO_CODE), Secret::new(NO_CODE));
         let question = Question::ExchangeCode { code, verifier };

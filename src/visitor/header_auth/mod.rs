@@ -28,7 +28,7 @@ use crate::ngx::log;
 use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
 use crate::visitor::{providers, sessions};
 
-/// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
+/// How long a yes is believed, in seconds (docs/protocol.md §5.3).
 const YES_KEPT: u64 = 60;
 /// How long a no is believed, in seconds.
 const NO_KEPT: u64 = 10;
@@ -125,7 +125,7 @@ fn known<'r>(
         let answer = offer::Answer { credentials, key: answer, bytes, is_fresh };
         offer::session(r, provider, &answer, view.expires())?;
     }
-    // Consumed: the application must not see it, fresh or not (authentik-outpost.md §14.2).
+    // Consumed: the application must not see it, fresh or not (docs/protocol.md §5.3).
     r.remove_headers(|name, _| name == b"authorization")?;
     Ok(Some(Visitor::Known(view)))
 }

@@ -1,4 +1,4 @@
-//! Which host goes where (authentik-outpost.md §1.7): issuer, `Host`, `X-Forwarded-Proto`.
+//! Which host goes where (docs/protocol.md §1.2): issuer, `Host`, `X-Forwarded-Proto`.
 
 use super::{FRONT, TRUSTED, asked, assert_claims, behind, connected, open, ready, sample};
 use crate::harness::parameter;
@@ -70,7 +70,7 @@ fn issuer_and_host_follow_what_the_browser_sees() {
 
 #[test]
 fn the_redirect_uri_is_the_one_that_authentik_registered() {
-    // recordings/external_host_variants.json: what was stored for each way to write external_host.
+    // docs/protocol.md §1.3: what was stored for each way to write external_host.
     for (external_host, path) in [
         ("http://wiki.test:PORT", ""),
         ("http://wiki.test:PORT/", ""),

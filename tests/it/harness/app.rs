@@ -75,7 +75,7 @@ impl Received {
     }
 }
 
-/// What an application is told of a visitor (authentik-outpost.md §8.1).
+/// What an application is told of a visitor (docs/protocol.md §7.1).
 pub(crate) const IDENTITY_HEADERS: [&str; 12] = [
     "X-authentik-username",
     "X-authentik-groups",

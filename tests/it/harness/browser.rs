@@ -210,7 +210,7 @@ impl Cookie {
     }
 }
 
-/// Named as authentik's proxies name a session (authentik-outpost.md §7.1).
+/// Named as authentik's proxies name a session (docs/protocol.md §6.1).
 pub(crate) fn is_session(name: &str) -> bool {
     let name = name.strip_prefix("__Host-").unwrap_or(name);
     name.strip_prefix("authentik_proxy_")

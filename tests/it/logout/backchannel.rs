@@ -179,7 +179,7 @@ fn a_domains_and_a_proxys_sessions_end_too() {
 
 #[test]
 fn an_outposts_provider_may_be_told_so_too() {
-    // A proxy provider really sends once it has a logout_uri (recordings/README.md, 29).
+    // A proxy provider really sends once it has a logout_uri (docs/protocol.md §10.2).
     let site = started(connected().settings(|settings, ports| {
         with_logout_uri(settings, ports.main, LogoutMethod::Backchannel);
         settings.push_delay = Duration::from_millis(50);

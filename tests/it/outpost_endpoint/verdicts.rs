@@ -130,7 +130,7 @@ fn credentials_begin_a_session_once() {
     assert!(session(&first).is_some_and(|cookie| cookie.starts_with("authentik_proxy_")));
     assert_eq!(second.header("X-authentik-username"), Some("bob"));
     assert_eq!(session(&second), session(&first), "one session is enough");
-    // intercept_header_auth has no effect here (authentik-outpost.md §4.6).
+    // intercept_header_auth has no effect here (docs/protocol.md §5.4).
     let wrong = STANDARD.encode("bob:wrong");
     assert_eq!(ask("nginx", &wrong).status(), 401);
     assert_eq!(ask("traefik", &wrong).status(), 302);

@@ -46,7 +46,7 @@ fn expired(cookie: CookieBuilder<'_>) -> String {
     cookie.max_age(Duration::ZERO).expires(OffsetDateTime::UNIX_EPOCH).build().to_string()
 }
 
-/// The attributes of authentik-outpost.md §7.2.
+/// The attributes of docs/protocol.md §6.2.
 fn with_attributes<'c>(
     provider: &'c Provider,
     name: &'c str,

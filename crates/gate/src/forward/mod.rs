@@ -1,5 +1,5 @@
 //! Forward authentication: another reverse proxy asks whether it may let a request through
-//! (authentik-outpost.md §4).
+//! (docs/protocol.md §9).
 //!
 //! Provider, unauthenticated paths and the target of a sign-in all go by one [`ForwardUrl`]. Whatever
 //! could be read as two URLs is none.

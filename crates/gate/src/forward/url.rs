@@ -98,7 +98,7 @@ impl<'r> Forwarded<'r> {
 }
 
 impl<'r> ForwardUrl<'r> {
-    /// The URL that a question is about (the table of authentik-outpost.md §4.5).
+    /// The URL that a question is about (the table of docs/protocol.md §9).
     ///
     /// # Errors
     /// What is missing or cannot be read.

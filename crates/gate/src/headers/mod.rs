@@ -1,4 +1,4 @@
-//! The identity headers (authentik-outpost.md §8.1): their names, and names that pass for them.
+//! The identity headers (docs/protocol.md §7.1): their names, and names that pass for them.
 
 mod encoding;
 
@@ -33,7 +33,7 @@ pub const PROVIDER_HEADERS: usize = 5;
 ///
 /// CGI, WSGI and their like fold case and turn what is no letter or digit into one and the same
 /// character, so `X_Authentik.Username` reaches them as `X-authentik-username` does
-/// (authentik-outpost.md §8.2). Asked of every header of every request: most names end at the
+/// (docs/protocol.md §7.2). Asked of every header of every request: most names end at the
 /// first byte.
 #[must_use]
 pub fn is_identity_header(name: &[u8]) -> bool {

@@ -75,7 +75,7 @@ pub(super) fn extra_headers(claims: &Claims, basic: Option<BasicAttributes<'_>>)
     extras.into_iter().flatten().take(MAX_EXTRAS).collect()
 }
 
-/// authentik-outpost.md §8.3. Attribute names are flat, without paths.
+/// docs/protocol.md §7.3. Attribute names are flat, without paths.
 fn basic_header(claims: &Claims, attributes: BasicAttributes<'_>) -> Option<Extra> {
     let attribute = |name| claims.proxy.user_attributes.get(name).and_then(Value::as_str);
     let password = attribute(attributes.password).filter(|password| !password.is_empty())?;
@@ -103,7 +103,7 @@ fn may_be_set(name: &str) -> bool {
         && !disguised()
 }
 
-/// Text as it is, null as nothing, everything else as JSON (authentik-outpost.md §8.5, §14.2).
+/// Text as it is, null as nothing, everything else as JSON (docs/protocol.md §7.4).
 fn value_of(value: &Value) -> Vec<u8> {
     let text = match value {
         Value::Null => String::new(),

@@ -26,7 +26,7 @@ pub fn sid_of(sid: &[u8]) -> [u8; 16] {
 }
 
 /// All zeros, which nothing matches, for an empty value: two users without one have nothing in
-/// common (authentik-outpost.md §2.2).
+/// common (docs/protocol.md §3.2).
 fn owner_hash(label: &[u8], value: &[u8]) -> [u8; 16] {
     match value {
         [] => [0; 16],

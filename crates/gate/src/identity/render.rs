@@ -122,7 +122,7 @@ fn number(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// Items with `|` between them and none escaped (authentik-outpost.md §8.1).
+/// Items with `|` between them and none escaped (docs/protocol.md §7.1).
 fn push_joined(bytes: &mut Vec<u8>, items: &[String]) {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {

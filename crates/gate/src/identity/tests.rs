@@ -268,7 +268,7 @@ fn of_thousands_of_additional_headers_the_first_are_set() {
 
 #[test]
 fn basic_credentials_are_sent_when_there_is_a_password() {
-    // Vectors: authentik-outpost.md §8.3.
+    // Vectors: docs/protocol.md §7.3.
     let with = |attributes: Value| {
         let claims = claims(json!({"email": "foo", "ak_proxy": {"user_attributes": attributes}}));
         extras(&record(&claims, Some(BasicAttributes { user: "u", password: "p" })))

@@ -124,7 +124,7 @@ impl Start {
     }
 }
 
-/// The parameters of authentik-outpost.md §5.5 in alphabetical order, with PKCE (RFC 7636 §4.3) and
+/// The parameters of docs/protocol.md §4.3 in alphabetical order, with PKCE (RFC 7636 §4.3) and
 /// nonce (OpenID Connect Core §3.1.2.1).
 fn authorize_query(provider: &Provider, state: &str, binding: &Binding) -> String {
     let nonce = binding.nonce();

@@ -11,7 +11,7 @@ use crate::text::loggable;
 pub enum RefreshError {
     /// Nothing usable came back.
     Unreachable(TransportError),
-    /// 401 or 403: a wrong token is 403 as well (recordings number 7).
+    /// 401 or 403: a wrong token is 403 as well (docs/protocol.md §2.1).
     Denied {
         /// What was asked for.
         about: &'static str,

@@ -1,8 +1,8 @@
 //! A gap: a time in which ends of sessions were told to nobody.
 //!
 //! What is known here is then compared with authentik, but not before the settings are fresh: by a
-//! client secret that was replaced meanwhile authentik calls every token inactive (recordings
-//! number 10), and sessions of living users would end.
+//! client secret that was replaced meanwhile authentik calls every token inactive
+//! (docs/protocol.md §5.1), and sessions of living users would end.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Messages of the outpost's WebSocket (authentik-outpost.md §2.2).
+//! Messages of the outpost's WebSocket (docs/protocol.md §3.2).
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub enum Message {
     Ack,
     /// Settings have changed, or may have.
     Update,
-    /// This session of authentik is over: the `sid` of tokens (recordings number 12). Not empty.
+    /// This session of authentik is over: the `sid` of tokens (docs/protocol.md §3.2). Not empty.
     SessionEnd(String),
     /// Nothing that concerns us.
     Other,
@@ -19,9 +19,9 @@ pub enum Message {
 
 /// What is said after connecting and every ten seconds: 4 members of upstream's, as JSON.
 ///
-/// The version must parse as one, else authentik's admin page fails (recordings number 17), and
+/// The version must parse as one, else authentik's admin page fails (docs/protocol.md §3.2), and
 /// it is ours, not authentik's: authentik calls an outpost outdated only when its `buildHash`
-/// equals the server's own (§2.4), which is empty in releases, so ours is neither.
+/// equals the server's own, which is empty in releases, so ours is neither.
 #[must_use]
 pub fn hello(instance: &str, hostname: &str) -> String {
     let hostname: String = hostname.chars().take(MAX_HOSTNAME).collect();
@@ -46,7 +46,7 @@ pub fn read_message(text: &[u8]) -> Option<Message> {
         UPDATE => Message::Update,
         SESSION_END => {
             let id = members.get("args").and_then(|args| args.get("session_id"));
-            // An empty one would end all sessions that have no `sid` (§2.2).
+            // An empty one would end all sessions that have no `sid`.
             match id.and_then(Value::as_str).filter(|id| is_session_id(id)) {
                 Some(id) => Message::SessionEnd(id.to_owned()),
                 None => return None,
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn authentiks_messages_are_understood() {
-        // Frames of recordings/websocket_handshake.json and websocket_events.json.
+        // Recorded frames.
         let sid = "653bb1245e828fcda4fa53fcd5a3def5bd7654e651f54b4132b73d74e64435c4";
         let end = format!(
             r#"{{"instruction": 4, "args": {{"type": "event.session.end", "session_id": "{sid}"}}}}"#

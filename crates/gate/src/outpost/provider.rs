@@ -1,4 +1,4 @@
-//! One element of the provider list (authentik-outpost.md §1.6).
+//! One element of the provider list (docs/protocol.md §2.3).
 
 use serde_json::Value;
 use url::Url;
@@ -76,7 +76,7 @@ fn oidc_configuration(
 }
 
 /// The same URL elsewhere: scheme, host and port change, the rest stays as sent, byte for byte
-/// (authentik-outpost.md §1.7).
+/// (docs/protocol.md §1.2).
 fn moved(url: &str, origin: &str, name: &str) -> Result<String, String> {
     let (_, after_scheme) = url.split_once("://").ok_or_else(|| not_a_url(name))?;
     let path = after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or("/");
@@ -146,8 +146,8 @@ impl Fields<'_> {
         }
     }
 
-    /// Sorted, because the order differs from one start of authentik to the next (recordings
-    /// number 6).
+    /// Sorted, because the order differs from one start of authentik to the next
+    /// (docs/protocol.md §2.3).
     fn sorted_list(&self, name: &str) -> Result<Vec<String>, String> {
         let wrong = || format!("{} is not a list of texts", self.named(name));
         let listed = self.listed.get(name).ok_or_else(|| missing(&self.named(name)))?;

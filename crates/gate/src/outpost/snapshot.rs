@@ -1,7 +1,7 @@
 //! What a refresh brings: everything the workers need to know of an outpost.
 //!
 //! Published to the workers and kept on disk as JSON, under the API's own field names
-//! (authentik-outpost.md §1.5, §1.6). Lists are sorted where authentik's order means nothing, so
+//! (docs/protocol.md §2.2, §2.3). Lists are sorted where authentik's order means nothing, so
 //! that the same settings are the same bytes.
 
 use std::collections::{HashMap, HashSet};
@@ -34,7 +34,7 @@ pub struct Outpost {
     pub pk: String,
     /// As the administrator called it.
     pub name: String,
-    /// Seconds between refreshes; see authentik-outpost.md §1.4 for its limits.
+    /// Seconds between refreshes; see docs/protocol.md §2.4 for its limits.
     pub refresh_interval_s: u64,
 }
 

@@ -123,7 +123,7 @@ pub fn json_refusal(code: &str, message: &str) -> String {
 }
 
 /// Body of the refusal of a host that is nobody's, with the members of authentik's outposts
-/// (authentik-outpost.md §3.4), lower case as in §14.2.
+/// (docs/protocol.md §2.5), in lower case.
 #[must_use]
 pub fn json_unknown_host(host: &str) -> String {
     let detail = format!("check the outpost settings and make sure '{host}' is included.");

@@ -1,9 +1,9 @@
 //! Unauthenticated paths: which requests pass without a session.
 //!
 //! Patterns are searched for, not anchored, case-sensitive, in authentik's dialect (Go's RE2 syntax,
-//! authentik-outpost.md §4.8). A rule covers a request only if nginx and whatever reads the request
+//! docs/protocol.md §8). A rule covers a request only if nginx and whatever reads the request
 //! after it cannot disagree about the path: everything that proxies, frameworks and file systems are
-//! known to read differently is not covered (S05, S09, S13 of the threat list). For administrators:
+//! known to read differently is not covered (S05, S09, S13 in docs/security.md). For administrators:
 //! docs/unauthenticated-paths.md.
 
 mod automaton;

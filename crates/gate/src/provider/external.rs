@@ -26,7 +26,7 @@ impl External {
     ///
     /// The redirect URI is what authentik registers: `urljoin(external_host,
     /// "outpost.goauthentik.io/callback")`, which drops the last path segment when the path has no
-    /// final slash (authentik-outpost.md §1.6, recordings number 19), host and port as typed.
+    /// final slash (docs/protocol.md §1.3), host and port as typed.
     ///
     /// # Errors
     /// Not an http or https URL, or one with user, query or fragment.
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_redirect_uri_is_the_one_that_authentik_registered() {
-        // Vectors: recordings/external_host_variants.json; authentik-outpost.md §1.6.
+        // Vectors: docs/protocol.md §1.3.
         for (external, redirect, endpoints) in [
             ("https://h", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),
             ("https://h/", "https://h/outpost.goauthentik.io/callback", "/outpost.goauthentik.io/"),

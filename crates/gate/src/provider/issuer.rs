@@ -80,7 +80,7 @@ pub(super) fn jwks_uri(issuer: &str, application: &str) -> String {
     }
 }
 
-/// Where the application's discovery document is (authentik-outpost.md §1.6, last line). `None`
+/// Where the application's discovery document is (docs/protocol.md §1.4). `None`
 /// when neither the issuer nor `application` names one.
 pub(crate) fn discovery_url(issuer: &str, application: &str) -> Option<String> {
     let issuer = issuer.trim_end_matches('/');

@@ -33,7 +33,7 @@ impl ProviderKey {
     }
 }
 
-/// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (authentik-outpost.md §7.1), with
+/// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (docs/protocol.md §6.1), with
 /// what stands before the names of all cookies of the provider.
 pub(super) fn cookie_name(prefix: &str, client_id: &str) -> String {
     let digest = digest::digest(&digest::SHA256, client_id.as_bytes());
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_cookie_name_follows_the_client_id() {
-        // Vectors: authentik-outpost.md §7.1.
+        // Vectors: docs/protocol.md §6.1.
         for (client_id, name) in [
             ("client-123", "authentik_proxy_b44ea687"),
             ("test-client", "authentik_proxy_d5fe8251"),

@@ -49,7 +49,7 @@ pub struct Provider {
     /// §4.1.3.2), which a cookie with a `Domain`, or without `Secure`, cannot have.
     pub cookie_prefix: &'static str,
     /// The session's cookie: the prefix, `authentik_proxy_` and the first 8 hex digits of
-    /// SHA-256(client id) (authentik-outpost.md §7.1).
+    /// SHA-256(client id) (docs/protocol.md §6.1).
     pub cookie_name: String,
     /// With which requests of other sites browsers send the session.
     pub cookie_samesite: SameSite,
@@ -168,7 +168,7 @@ impl Provider {
         }
     }
 
-    /// Whether cookies carry `Secure`: iff `external_host` is https (authentik-outpost.md §7.2).
+    /// Whether cookies carry `Secure`: iff `external_host` is https (docs/protocol.md §6.2).
     #[must_use]
     pub fn secure_cookies(&self) -> bool {
         self.external.is_secure()

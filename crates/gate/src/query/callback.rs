@@ -10,7 +10,7 @@ use crate::secret::Secret;
 ///
 /// A success adds `&code=…&state=…` to the redirect URI. An error does not look whether the URI has
 /// a query already: `…?X-authentik-auth-callback=true?error=…&error_description=…&state=…`
-/// (recordings/README.md, surprise 1). An empty value counts as absent.
+/// (docs/protocol.md §4.3). An empty value counts as absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackQuery {
     /// Authorization code.
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_error_is_read_behind_the_second_question_mark_and_as_the_standard_writes_it() {
-        // recordings/authorize_variants.json; RFC 6749 §4.1.2.1.
+        // docs/protocol.md §4.3; RFC 6749 §4.1.2.1.
         for query in [
             "X-authentik-auth-callback=true?error=login_required&error_description=The%20\
              Authorization%20Server%20requires%20End-User%20authentication&state=APKN",

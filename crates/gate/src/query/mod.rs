@@ -2,7 +2,7 @@
 //!
 //! Works on the raw bytes after the first `?` (WHATWG URL §5.1, `&` only, `+` and `%XX` decoded, what
 //! is not UTF-8 replaced). A name that stands twice is never resolved by taking one of them: two
-//! readers that choose differently are how a checked value gets swapped (S40 of the threat list).
+//! readers that choose differently are how a checked value gets swapped (S40 in docs/security.md).
 
 mod callback;
 
@@ -26,7 +26,7 @@ pub enum Param {
     Repeated,
 }
 
-/// A query parameter that makes any URL of a protected host one of ours (authentik-outpost.md §3.2).
+/// A query parameter that makes any URL of a protected host one of ours (docs/protocol.md §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
     /// `X-authentik-auth-callback=true`: an answer of authentik to a sign-in.

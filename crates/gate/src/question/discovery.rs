@@ -148,7 +148,7 @@ fn has_scheme(url: &str, scheme: &str) -> bool {
     url.split_once("://").is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
 }
 
-/// authentik-outpost.md §6.3: HS256 in the list means the client secret.
+/// docs/protocol.md §4.5: HS256 in the list means the client secret.
 fn signing(members: &Map<String, Value>) -> Result<Signing, CoreError> {
     let listed = members.get("id_token_signing_alg_values_supported").and_then(Value::as_array);
     let lists = |name: &str| listed.into_iter().flatten().any(|value| value == name);

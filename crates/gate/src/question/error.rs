@@ -92,7 +92,7 @@ impl CoreError {
     }
 
     /// Whether what identifies us as the client may have changed in authentik. The code is good still
-    /// (recordings number 8).
+    /// (docs/protocol.md §4.4).
     #[must_use]
     pub fn is_about_client(&self) -> bool {
         matches!(self, Self::Rejected { error, .. } if error == "invalid_client")

@@ -11,9 +11,9 @@ use crate::token::MAX_TOKEN;
 /// What the token endpoint gave (RFC 6749 §5.1), unverified.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// The one that a login verifies and keeps (authentik-outpost.md §6.3).
+    /// The one that a login verifies and keeps (docs/protocol.md §4.5).
     pub access_token: Secret,
-    /// The one that `client_credentials` verifies and keeps (authentik-outpost.md §4.3).
+    /// The one that `client_credentials` verifies and keeps (docs/protocol.md §5.2).
     pub id_token: Option<Secret>,
 }
 
@@ -43,7 +43,7 @@ fn token(members: &mut Map<String, Value>, name: &str) -> Option<Secret> {
     }
 }
 
-/// authentik-outpost.md §6.2: sorted, the client's credentials in the body. `redirect_uri` is the
+/// docs/protocol.md §4.4: sorted, the client's credentials in the body. `redirect_uri` is the
 /// registered one, as in the authorize request.
 pub(super) fn code_form(provider: &Provider, code: &Secret, verifier: &Secret) -> Secret {
     form::encode(&[
@@ -56,7 +56,7 @@ pub(super) fn code_form(provider: &Provider, code: &Secret, verifier: &Secret) -
     ])
 }
 
-/// authentik-outpost.md §4.3: without the client's secret, which authentik ignores here.
+/// docs/protocol.md §5.2: without the client's secret, which authentik ignores here.
 pub(super) fn password_form(provider: &Provider, username: &Secret, password: &Secret) -> Secret {
     form::encode(&[
         ("grant_type", b"client_credentials"),
@@ -67,7 +67,7 @@ pub(super) fn password_form(provider: &Provider, username: &Secret, password: &S
     ])
 }
 
-/// authentik-outpost.md §4.2.
+/// docs/protocol.md §5.1.
 pub(super) fn introspection_form(provider: &Provider, token: &Secret) -> Secret {
     form::encode(&[
         ("client_id", provider.client_id.as_bytes()),

@@ -49,7 +49,7 @@ pub enum Question {
         /// As presented, without `Bearer`.
         token: Secret,
     },
-    /// Whose is this app password? (`client_credentials`, authentik-outpost.md §4.3)
+    /// Whose is this app password? (`client_credentials`, docs/protocol.md §5.2)
     SignInByPassword {
         /// User name, as presented.
         username: Secret,
@@ -152,7 +152,7 @@ fn get(url: String, provider: &Provider) -> HttpRequest {
     HttpRequest {
         method: Method::Get,
         url,
-        claimed: None, // documents are asked for under their own host (authentik-outpost.md §1.7)
+        claimed: None, // documents are asked for under their own host (docs/protocol.md §1.2)
         user_agent: user_agent(provider),
         bearer: None,
         body: Secret::new([]),
@@ -173,7 +173,7 @@ fn post(url: String, provider: &Provider, body: Secret, max_response: usize) -> 
 }
 
 /// The issuer's host where the URL has another: authentik makes `iss` of a token from the host
-/// and scheme that it was asked under (authentik-outpost.md §1.7).
+/// and scheme that it was asked under (docs/protocol.md §1.2).
 fn claimed_host(url: &str, provider: &Provider) -> Option<ClaimedHost> {
     let asked = Url::parse(url).ok()?;
     let issuer = Url::parse(&provider.issuer).ok()?;
@@ -188,7 +188,7 @@ fn authority(url: &Url) -> Option<String> {
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
-/// What upstream sends (authentik-outpost.md §1.2), kept to what a header may hold.
+/// What upstream sends (docs/protocol.md §1.1), kept to what a header may hold.
 fn user_agent(provider: &Provider) -> String {
     let is_safe = |c: &char| c.is_ascii_graphic() || *c == ' ';
     let name: String = provider.name.chars().filter(is_safe).take(128).collect();

@@ -2,7 +2,7 @@
 //!
 //! A target is read by the rules that the browser will apply to our `Location` (WHATWG URL), checked
 //! by its parts, and written anew: what leaves this module is an absolute ASCII URL of our making.
-//! The string that came in is never echoed (authentik-outpost.md §5.2; S24 to S29 of the threat list).
+//! The string that came in is never echoed (docs/protocol.md §4.2; S24 to S29 in docs/security.md).
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ fn parse(rd: &str) -> Result<String, RedirectFlaw> {
 
 #[test]
 fn a_target_must_be_on_the_external_host() {
-    // The table of authentik-outpost.md §5.2, where we read URLs as its right column does.
+    // The table of docs/protocol.md §4.2, with more rows.
     for (rd, expected) in [
         ("https://ext.example/p?q#f", Ok("https://ext.example/p?q#f")),
         ("/p", Ok("https://ext.example/p")),

@@ -1,6 +1,6 @@
 //! The report as Prometheus reads it: text exposition format 0.0.4.
 //!
-//! The first three have upstream's names and labels (authentik-outpost.md §11.2), so that its
+//! The first three have upstream's names and labels (docs/protocol.md §11), so that its
 //! dashboards show this outpost too. No label is chosen by a client: their number is bounded.
 
 use std::fmt::{Display, Write};

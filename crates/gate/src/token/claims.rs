@@ -1,4 +1,4 @@
-//! What is kept of a token (authentik-outpost.md §6.4), and how its claims are read.
+//! What is kept of a token (docs/protocol.md §4.6), and how its claims are read.
 
 use std::fmt;
 use std::ops::Deref;

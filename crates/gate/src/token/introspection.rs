@@ -6,7 +6,7 @@ use super::{MAX_TOKEN, TokenFlaw, VerifiedClaims, check_times, claims};
 use crate::json;
 use crate::time::UnixTime;
 
-/// Reads an answer of the introspection endpoint (RFC 7662, authentik-outpost.md §4.2).
+/// Reads an answer of the introspection endpoint (RFC 7662, docs/protocol.md §5.1).
 ///
 /// authentik has checked the token; what remains is that it is active, ours and not over. `aud`
 /// and `client_id` must name us where they are present, and one of them must be.

@@ -12,7 +12,7 @@ use crate::time::UnixTime;
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// A logout token is good for this long after its `iat`, in seconds, whatever its `exp` says: authentik
-/// makes a new one for each try (recordings/README.md, 33).
+/// makes a new one for each try (docs/protocol.md §10.2).
 const MAX_AGE: u64 = 600;
 
 /// A logout that authentik vouches for.

@@ -51,7 +51,7 @@ impl<'e> Expected<'e> {
     }
 }
 
-/// Checks signature and claims (authentik-outpost.md §6.3).
+/// Checks signature and claims (docs/protocol.md §4.5).
 ///
 /// There is no leeway for `exp`: a session lasts as long as its token, so leeway could only open
 /// sessions that are over. `nbf` and `iat` may lie five minutes ahead.

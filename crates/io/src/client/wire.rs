@@ -9,7 +9,7 @@ use ureq::http::header::{
 };
 use url::Url;
 
-/// Method, URL and headers, with exactly one `Host` (authentik-outpost.md §1.7).
+/// Method, URL and headers, with exactly one `Host` (docs/protocol.md §1.2).
 pub(super) fn head(request: &HttpRequest) -> Result<Request<()>, TransportError> {
     let url = web_url(&request.url).ok_or_else(|| {
         TransportError::Unreachable("its address is not an http or https URL".to_owned())
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_claimed_host_goes_with_its_scheme_unless_it_is_the_urls_own() {
-        // authentik-outpost.md §1.7.
+        // docs/protocol.md §1.2.
         for (url, claimed, host, proto) in [
             ("https://sso.example.com/x", None, "sso.example.com", None),
             ("https://sso.example.com:443/x", None, "sso.example.com", None),

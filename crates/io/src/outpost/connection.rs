@@ -180,7 +180,7 @@ fn shake_hands(
 fn refusal(error: &Error) -> String {
     match error {
         Error::Http(answer) => match answer.status().as_u16() {
-            // Wrong token, wrong outpost and unknown path alike (recordings number 16).
+            // Wrong token, wrong outpost and unknown path alike (docs/protocol.md §3.1).
             status @ (401 | 403) => format!(
                 "authentik refuses the WebSocket ({status}): the token is not, or no longer, that \
                  of this outpost"

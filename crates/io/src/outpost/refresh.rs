@@ -25,7 +25,7 @@ impl<'a> Refresh<'a> {
         Self { shared, client, known, bytes: 0 }
     }
 
-    /// Asks for everything (authentik-outpost.md §1.4).
+    /// Asks for everything (docs/protocol.md §2.4).
     ///
     /// # Errors
     /// A call failed, on whatever page: half of the providers would be worse than the old ones.

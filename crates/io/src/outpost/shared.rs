@@ -124,7 +124,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// The WebSocket is open. What was pushed before is lost (authentik-outpost.md §2.3).
+    /// The WebSocket is open. What was pushed before is lost (docs/protocol.md §3.4).
     pub(super) fn connected(&self) {
         self.lock().schedule.connected(self.now());
         self.changed.notify_all();

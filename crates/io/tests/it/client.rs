@@ -56,7 +56,7 @@ fn a_get_has_no_body_and_keeps_its_query() {
 
 #[test]
 fn the_claimed_host_is_the_only_host() {
-    // A second Host broke authentik 2026.8.0 (#25234); authentik-outpost.md §1.7.
+    // A second Host broke authentik 2026.8.0 (#25234); docs/protocol.md §1.2.
     let peer = Peer::answering(OK);
     let own = format!("127.0.0.1:{}", peer.port());
     for (host, proto) in [("sso.example.com", Some("https")), (own.as_str(), None)] {

@@ -1,4 +1,4 @@
-//! `/application/o/authorize/`, as in recordings/authorize_variants.json.
+//! `/application/o/authorize/`, as in docs/protocol.md §4.3.
 //!
 //! Left out: `max_age`, `response_mode=form_post`, implicit and hybrid flows.
 
@@ -94,7 +94,7 @@ fn error(core: &Core, call: &Call) -> Option<String> {
     (silently && core.session(call).is_none()).then(|| "login_required".to_owned())
 }
 
-/// The second `?` is authentik's (recordings/README.md, 1).
+/// The second `?` is authentik's (docs/protocol.md §4.3).
 fn back_with_error(call: &Call, redirect_uri: &str, error: &str) -> Reply {
     let description = match error {
         "login_required" => "The Authorization Server requires End-User authentication",
@@ -130,7 +130,7 @@ fn new_code(core: &mut Core, call: &Call, provider: &ProviderSettings, session: 
     name
 }
 
-/// Unknown scopes are dropped silently; none asked for means all (recordings/README.md, 8).
+/// Unknown scopes are dropped silently; none asked for means all (docs/protocol.md §4.3).
 fn scopes(call: &Call, provider: &ProviderSettings) -> Vec<String> {
     let asked = call.query("scope").unwrap_or_default();
     if asked.is_empty() {
@@ -155,7 +155,7 @@ fn refused(title: &str, text: &str) -> Reply {
     Reply::html(400, pages::notice(title, text))
 }
 
-/// A user without access never comes back (recordings/README.md, 2).
+/// A user without access never comes back (docs/protocol.md §4.3).
 fn denied(username: &str) -> Reply {
     let text = format!("Request has been denied for {username}.");
     Reply::html(200, pages::notice("Permission denied", &text))

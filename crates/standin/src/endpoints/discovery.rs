@@ -1,4 +1,4 @@
-//! Metadata (OpenID Connect Discovery 1.0) and key sets, as in recordings/oidc_metadata.json.
+//! Metadata (OpenID Connect Discovery 1.0) and key sets, as in docs/protocol.md §1.4.
 
 use axum::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 

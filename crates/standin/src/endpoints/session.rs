@@ -1,5 +1,5 @@
 //! The browser's session at authentik: login form, end-session, full logout
-//! (recordings/login_full.json and logout.json). The real ones are web applications that talk to
+//! (docs/protocol.md §10.1). The real ones are web applications that talk to
 //! an API; these are plain forms under the same URLs.
 
 use axum::http::header::SET_COOKIE;
@@ -60,7 +60,7 @@ fn who_signs_in(core: &Core, call: &Call) -> Option<String> {
     user.map(|user| user.username.clone())
 }
 
-/// Ends nothing at authentik with the provider's default flow (recordings/README.md, 13 and 36); needs a
+/// Ends nothing at authentik with the provider's default flow (docs/protocol.md §10.1); needs a
 /// signed-in browser if there is a form to sign in with.
 pub(crate) fn end_session(core: &mut Core, call: &Call) -> Reply {
     if core.settings.form && core.session(call).is_none() {

@@ -1,5 +1,4 @@
-//! `/application/o/token/`, as in recordings/token_errors.json and
-//! basic_auth_client_credentials.json. Left out: refresh tokens, device codes.
+//! `/application/o/token/`, as in docs/protocol.md §4.4 and §5.2. Left out: refresh tokens, device codes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +34,7 @@ type Issued = Result<(Tokens, u64), OauthError>;
 
 fn exchange(core: &mut Core, call: &Call) -> Issued {
     let (provider, secret_is_right) = core.authenticated(call).ok_or(OauthError::InvalidClient)?;
-    // Any allowed redirect URI will do, it need not be the code's (recordings/README.md, 8).
+    // Any allowed redirect URI will do, it need not be the code's (docs/protocol.md §4.4).
     let redirect_uri = call.form("redirect_uri").unwrap_or_default();
     let allowed = provider.redirect_uris.iter().any(|allowed| allowed == redirect_uri);
     if !secret_is_right || !allowed {
@@ -64,7 +63,7 @@ fn exchange(core: &mut Core, call: &Call) -> Issued {
     Ok((tokens, seconds))
 }
 
-/// A verifier without a challenge is refused as well (recordings/authorize_variants.json).
+/// A verifier without a challenge is refused as well (docs/protocol.md §4.3).
 fn verifies(challenge: Option<&Challenge>, verifier: Option<&str>) -> bool {
     match (challenge, verifier) {
         (None, None) => true,

@@ -1,5 +1,5 @@
 //! Introspection (RFC 7662), userinfo and revocation (RFC 7009), as in
-//! recordings/introspection_userinfo.json. All three know access tokens only.
+//! docs/protocol.md §5.1. All three know access tokens only.
 
 use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;

@@ -1,4 +1,4 @@
-//! `/api/v3/crypto/certificatekeypairs/` (recordings/bodies/certificate_metadata.json).
+//! `/api/v3/crypto/certificatekeypairs/` (docs/protocol.md §2.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use crate::outpost::rest::{OBJECT, READ_ONLY, refused};
 use crate::outpost::settings::{CertificateSettings, OutpostSettings};
 use crate::reply::Reply;
 
-/// An outpost sees the certificates of its providers only (recordings/README.md, 20).
+/// An outpost sees the certificates of its providers only (docs/protocol.md §2.2).
 pub(super) fn answer(core: &Core, path: &str, outpost: &OutpostSettings) -> Reply {
     let rest = path.strip_prefix("crypto/certificatekeypairs/").unwrap_or_default();
     let (pk, view) = rest.split_once('/').unwrap_or((rest, ""));

@@ -151,7 +151,7 @@ fn connection(connection: &OutpostConnection) -> Json {
 
 impl Core {
     /// Two updates for one save, to the outposts that have the provider
-    /// (recordings/README.md, 15).
+    /// (docs/protocol.md §3.3).
     pub(crate) fn provider_saved(&mut self, slug: &str) {
         let having = self.settings.outposts.iter().filter(|outpost| outpost.has(slug));
         let told: Vec<String> = having.map(|outpost| outpost.pk.clone()).collect();

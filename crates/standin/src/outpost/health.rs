@@ -12,7 +12,7 @@ use crate::outpost::hub::Instance;
 pub(super) const VERSION: &str = "2026.2.2";
 
 /// The live instances. None (a server error) if the version of one is no version
-/// (recordings/README.md, 17).
+/// (docs/protocol.md §3.2).
 pub(super) fn of(core: &Core, outpost: &str) -> Option<Json> {
     let instances = core.hub.instances(outpost);
     let shown: Option<Vec<Json>> = instances.iter().map(instance).collect();
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_written_as_recorded() {
-        // recordings/websocket_handshake.json, health_after_close
+        // Recorded after the connection was closed.
         let at = UNIX_EPOCH + Duration::from_micros(1_795_310_217_338_511);
         assert_eq!(timestamp(at), "2026-11-22T01:16:57.338511Z");
     }

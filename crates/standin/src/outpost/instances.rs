@@ -1,4 +1,4 @@
-//! `/api/v3/outposts/instances/` (recordings/bodies/outposts_instances.json).
+//! `/api/v3/outposts/instances/` (docs/protocol.md §2.2).
 
 use crate::call::Call;
 use crate::core::Core;

@@ -1,5 +1,5 @@
 //! The outpost side of authentik's core: the API an outpost reads and the web socket it listens to
-//! (recordings/outpost_api.json, websocket_handshake.json, websocket_events.json).
+//! (docs/protocol.md §2, §3).
 
 mod certificates;
 mod control;

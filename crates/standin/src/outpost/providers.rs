@@ -1,4 +1,4 @@
-//! `/api/v3/outposts/proxy/` (recordings/bodies/outposts_proxy_page_size_100.json).
+//! `/api/v3/outposts/proxy/` (docs/protocol.md §2.3).
 
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ fn entry(core: &Core, call: &Call, provider: &ProviderSettings) -> Json {
     entry
 }
 
-/// A set in authentik: in any order (recordings/README.md, 6).
+/// A set in authentik: in any order (docs/protocol.md §2.3).
 fn scopes(core: &Core, provider: &ProviderSettings) -> Vec<String> {
     let mut scopes = provider.scopes.clone();
     let by = core.scope_rotation % scopes.len().max(1);

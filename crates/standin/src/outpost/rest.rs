@@ -1,5 +1,4 @@
-//! The API under `/api/v3/`, as far as an outpost uses it (recordings/outpost_api.json and
-//! outpost_api_errors.json).
+//! The API under `/api/v3/`, as far as an outpost uses it (docs/protocol.md §2).
 
 use serde_json::Value;
 
@@ -66,7 +65,7 @@ fn allowed(path: &str) -> Option<&'static str> {
     }
 }
 
-/// The outpost whose token is sent. 403 and not 401 (recordings/README.md, 7).
+/// The outpost whose token is sent. 403 and not 401 (docs/protocol.md §2.1).
 fn authenticated<'a>(core: &'a Core, call: &Call) -> Result<&'a OutpostSettings, &'static str> {
     let token = call.bearer().ok_or("Authentication credentials were not provided.")?;
     of_token(core, token).ok_or("Token invalid/expired")
@@ -151,7 +150,7 @@ fn event(core: &mut Core, call: &Call) -> Reply {
     Reply::api(201, LIST, &answer)
 }
 
-/// recordings/bodies/root_config.json
+/// As recorded.
 fn global_configuration() -> Json {
     let reporting = object([
         ("enabled", false.into()),

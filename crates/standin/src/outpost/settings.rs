@@ -113,9 +113,9 @@ pub struct ProxySettings {
     pub cookie_domain: String,
     /// Answer 401 to bad credentials.
     pub intercept_header_auth: bool,
-    /// A provider without an application is left out of the list (recordings/README.md, 20).
+    /// A provider without an application is left out of the list (docs/protocol.md §2.3).
     pub has_application: bool,
-    /// Every page that holds it answers 500 (recordings/README.md, 4: an ed25519 key).
+    /// Every page that holds it answers 500 (docs/protocol.md §2.3: an ed25519 key).
     pub breaks_the_list: bool,
     /// Members of the list's entry that are set to this value, known or not, or (none) left out.
     pub oddities: Vec<(String, Option<Value>)>,

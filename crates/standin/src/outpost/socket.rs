@@ -1,4 +1,4 @@
-//! `/ws/outpost/<pk>/` (recordings/websocket_handshake.json).
+//! `/ws/outpost/<pk>/` (docs/protocol.md §3.1).
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -33,7 +33,7 @@ impl Handshake<'_> {
             return self.refused();
         };
         let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &()).await else {
-            // recordings/websocket_handshake.json, "plain GET without upgrade"
+            // Recorded: a plain GET without an upgrade.
             return Reply::empty(200).into_response(self.call);
         };
         let hub = Arc::clone(&lock(self.core).hub);

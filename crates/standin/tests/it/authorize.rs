@@ -1,4 +1,4 @@
-//! recordings/authorize_variants.json, login_full.json, login_refusals.json, logout.json.
+//! Sign-in as recorded: docs/protocol.md §4.3 and §10.1.
 
 use authentik_standin::ProviderSettings;
 
@@ -184,7 +184,7 @@ fn behind_https_the_session_cookie_is_secure() {
 
 #[test]
 fn a_host_beyond_ascii_comes_back_percent_encoded() {
-    // recordings/external_host_variants.json, the last case
+    // docs/protocol.md §1.3
     let host = "http://münchen.example.test:8880";
     let standin = started(|settings| settings.providers[0].set_external_host(host));
     let provider = standin.provider("wiki").expect("a provider");

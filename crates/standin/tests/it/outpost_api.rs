@@ -56,7 +56,7 @@ fn an_outpost_without_providers_has_the_recorded_list() {
 
 #[test]
 fn a_bad_token_is_refused_as_recorded() {
-    // recordings/outpost_api_errors.json
+    // docs/protocol.md §2.1
     let missing = "{\"detail\":\"Authentication credentials were not provided.\"}";
     let invalid = "{\"detail\":\"Token invalid/expired\"}";
     for (headers, body) in [

@@ -1,4 +1,4 @@
-//! The web socket of an outpost: recordings/websocket_handshake.json and websocket_events.json.
+//! The web socket of an outpost: docs/protocol.md §3.
 
 use std::time::{Duration, Instant};
 

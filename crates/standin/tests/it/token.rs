@@ -1,5 +1,4 @@
-//! recordings/token_errors.json, tokens.json, introspection_userinfo.json,
-//! basic_auth_client_credentials.json.
+//! Tokens as recorded: docs/protocol.md §4.4, §4.5 and §5.
 
 use std::collections::BTreeSet;
 

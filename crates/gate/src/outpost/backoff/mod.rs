@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// Delays between attempts to hold the WebSocket (authentik-outpost.md §2.3).
+/// Delays between attempts to hold the WebSocket (docs/protocol.md §3.4).
 #[derive(Clone, Debug, Default)]
 pub struct Reconnect {
     failures: u32,
@@ -32,7 +32,7 @@ impl Reconnect {
     }
 }
 
-/// How long after a refresh the next one is due, by what the outpost says (§1.4).
+/// How long after a refresh the next one is due, by what the outpost says (docs/protocol.md §2.4).
 #[must_use]
 pub fn refresh_interval(seconds: u64) -> Duration {
     Duration::from_secs(match seconds {
@@ -45,8 +45,8 @@ pub fn refresh_interval(seconds: u64) -> Duration {
 /// When to refresh next.
 ///
 /// Updates come in twos, up to five seconds late, and sometimes before authentik has stored what
-/// they announce; a start of authentik brings one per provider, over half a minute (recordings
-/// number 15). So a refresh follows soon after the first, is repeated at intervals while they
+/// they announce; a start of authentik brings one per provider, over half a minute
+/// (docs/protocol.md §3.3). So a refresh follows soon after the first, is repeated at intervals while they
 /// keep coming, and once more after the last.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {

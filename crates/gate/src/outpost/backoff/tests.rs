@@ -6,7 +6,7 @@ fn seconds(seconds: f64) -> Duration {
 
 #[test]
 fn delays_double_up_to_five_minutes() {
-    // authentik-outpost.md §2.3.
+    // docs/protocol.md §3.4.
     let mut reconnect = Reconnect::default();
     for (attempt, delay) in (0..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]) {
         assert_eq!(reconnect.attempt(), attempt);
@@ -35,7 +35,7 @@ fn jitter_takes_up_to_a_quarter() {
 
 #[test]
 fn intervals_have_upstreams_limits() {
-    // authentik-outpost.md §1.4; the upper one is ours.
+    // docs/protocol.md §2.4; the upper one is ours.
     for (said, kept) in [(0, 300), (1, 30), (29, 30), (30, 30), (31, 31), (600, 600)] {
         assert_eq!(refresh_interval(said), Duration::from_secs(kept));
     }
@@ -87,7 +87,7 @@ fn an_update_and_its_twin_are_one_refresh_and_one_when_they_have_settled() {
 
 #[test]
 fn a_storm_is_thinned_and_no_update_waits_for_its_end() {
-    // recordings/websocket_start_storm.json: one per provider, over half a minute.
+    // docs/protocol.md §3.3: when authentik starts, one per provider, over half a minute.
     let storm: Vec<f64> = (0..150).map(|push| 10.0 + f64::from(push) / 5.0).collect();
     for takes in [0.1, 0.5, 1.0] {
         let began = refreshes(&storm, takes, 100.0);

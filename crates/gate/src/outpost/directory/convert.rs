@@ -86,7 +86,7 @@ fn basic_auth(config: &ProviderConfig) -> Option<(String, String)> {
 }
 
 /// Nothing is left to discover. Where HS256 is listed, tokens are signed with the client secret
-/// (authentik-outpost.md §6.3).
+/// (docs/protocol.md §4.5).
 fn endpoints(config: &ProviderConfig) -> GivenEndpoints {
     let oidc = &config.oidc_configuration;
     let shared = oidc.id_token_signing_alg_values_supported.iter().any(|name| name == "HS256");
@@ -100,7 +100,7 @@ fn endpoints(config: &ProviderConfig) -> GivenEndpoints {
 }
 
 /// The patterns that can be used, and a remark on each of the others: it opens nothing then
-/// (authentik-outpost.md §4.8).
+/// (docs/protocol.md §8).
 fn usable_patterns(lines: &str, library: &mut Library) -> (UnauthPaths, Vec<String>) {
     let (usable, flaws) = UnauthPaths::usable(lines, library);
     let remark = |flaw| format!("unauthenticated path left out: {flaw}");

@@ -110,7 +110,7 @@ impl Directory {
         let default_port = if url.scheme() == "https" { 443 } else { 80 };
         let site = Site { port: url.port(), default_port, entry: at };
         let sites = self.hosts.entry(host.into()).or_default();
-        // Of two for one host the last one counts, as upstream (authentik-outpost.md §1.4).
+        // Of two for one host the last one counts, as upstream (docs/protocol.md §2.5).
         match sites.iter_mut().find(|known| known.port == site.port) {
             Some(known) => *known = site,
             None => sites.push(site),
@@ -198,7 +198,7 @@ impl Directory {
         Some((domain, &other.config.name))
     }
 
-    /// The provider of a host (authentik-outpost.md §3.2, boundary and port rules of §14.2 REC).
+    /// The provider of a host (docs/protocol.md §2.5).
     ///
     /// `host` as nginx validated it: lower case, no port. `port` as the client wrote it beside the
     /// host, and therefore any; `own_port` is the one it connected to. The provider whose

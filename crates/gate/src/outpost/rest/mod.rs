@@ -1,4 +1,4 @@
-//! What authentik's REST API answers (authentik-outpost.md §1.5).
+//! What authentik's REST API answers (docs/protocol.md §2.2).
 
 use serde_json::{Map, Value};
 
@@ -127,7 +127,7 @@ pub fn read_pem(response: &HttpResponse, call: Call<'_>) -> Result<Secret, Refre
 /// `Some(None)` on the last page, where `next` is 0; `None` if it leads nowhere or backwards.
 fn next_page(members: &Map<String, Value>, page: u32) -> Option<Option<u32>> {
     let next = members.get("pagination")?.get("next")?;
-    // Numbers of authentik become floats at times (recordings number 6).
+    // Numbers of authentik become floats at times (docs/protocol.md §2.3).
     let next = next.as_u64().or_else(|| next.as_f64().filter(|n| *n == 0.0).map(|_| 0))?;
     let next = u32::try_from(next).ok()?;
     match next {

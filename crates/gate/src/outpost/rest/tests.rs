@@ -114,7 +114,7 @@ fn a_recorded_page_is_read_in_its_order() {
 
 #[test]
 fn the_browser_url_moves_what_browsers_see_and_nothing_else() {
-    // authentik-outpost.md §1.7, second row.
+    // docs/protocol.md §1.2.
     let body = recorded("outpost_providers_page_1.json");
     let settings = settings(Some("https://SSO.example.com:443/"));
     let read = read_providers(&answer(200, body), 1, &settings).unwrap();
@@ -247,7 +247,7 @@ fn a_certificate_is_told_apart_by_its_fingerprint() {
 
 #[test]
 fn a_refusal_is_explained() {
-    // Bodies of recordings/outpost_api_errors.json.
+    // Recorded bodies.
     let html = "<!DOCTYPE html><title>authentik</title>";
     for (status, body, administrator, says) in [
         (

@@ -13,7 +13,7 @@ pub struct OutpostSettings {
     /// authentik as this nginx reaches it, with a final slash.
     pub url: Url,
     /// authentik as browsers reach it, where that differs: scheme, host and port count
-    /// (authentik-outpost.md §1.7).
+    /// (docs/protocol.md §1.2).
     pub browser_url: Option<Url>,
     /// Token of the outpost's service account.
     pub token: Secret,
@@ -23,7 +23,7 @@ pub struct OutpostSettings {
     pub cookie_samesite: SameSite,
 }
 
-/// One call of authentik's REST API (authentik-outpost.md §1.2).
+/// One call of authentik's REST API (docs/protocol.md §1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call<'a> {
     /// Which outpost is this?
@@ -65,7 +65,7 @@ impl OutpostSettings {
         Some(HttpRequest {
             method: Method::Get,
             url: self.url.join(&call.path()?).ok()?.into(),
-            claimed: None, // the URLs in the answer are made of this Host (recordings number 5)
+            claimed: None, // the URLs in the answer are made of this Host (docs/protocol.md §1.2)
             user_agent: USER_AGENT.to_owned(),
             bearer: Some(self.token.clone()),
             body: Secret::default(),
@@ -138,7 +138,7 @@ fn base(key: &'static str, typed: &str) -> Result<Url, SettingsError> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("has a query or fragment"));
     }
-    // Without it, joining would drop the last segment of a sub-path (authentik-outpost.md §1.1).
+    // Without it, joining would drop the last segment of a sub-path (docs/protocol.md §1.1).
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
     }

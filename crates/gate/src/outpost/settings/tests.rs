@@ -9,7 +9,7 @@ fn settings(url: &str) -> OutpostSettings {
 
 #[test]
 fn every_call_has_its_url_below_the_one_given() {
-    // authentik-outpost.md §1.2, §1.4; recordings/outpost_api.json.
+    // docs/protocol.md §1.1, §2.2.
     let pair = format!("api/v3/crypto/certificatekeypairs/{PK}/");
     for (typed, base) in [
         ("https://sso.example.com", "https://sso.example.com/"),
@@ -34,7 +34,7 @@ fn every_call_has_its_url_below_the_one_given() {
 
 #[test]
 fn the_web_socket_is_beside_the_api_and_names_both_ends() {
-    // authentik-outpost.md §2.1.
+    // docs/protocol.md §3.1.
     for (typed, base) in [
         ("https://sso.example.com", "wss://sso.example.com/"),
         ("http://127.0.0.1:9000/auth", "ws://127.0.0.1:9000/auth/"),

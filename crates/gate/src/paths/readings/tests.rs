@@ -9,7 +9,7 @@ fn covers(patterns: &[&str], raw: &[u8], normalized: &[u8]) -> bool {
 /// Raw path, normalised path, covered.
 type Row = (&'static str, &'static str, bool);
 
-/// authentik-outpost.md §4.8; S05, S06, S09, S10, S13 of the threat list. The same list, for
+/// docs/protocol.md §8; S05, S06, S09, S10, S13 in docs/security.md. The same list, for
 /// administrators: docs/unauthenticated-paths.md.
 const TABLE: &[(&str, &[Row])] = &[
     (

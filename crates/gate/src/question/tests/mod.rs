@@ -28,7 +28,7 @@ fn read(question: &Question, status: u16, body: &str) -> Result<Answer, CoreErro
 
 #[test]
 fn a_code_is_exchanged_by_the_recorded_request_and_pkce() {
-    // recordings/login_full.json, "token: code exchange", plus code_verifier.
+    // The recorded request (docs/protocol.md §4.4), plus code_verifier.
     let provider = provider("p-proxy");
     let endpoints = discovered("openid_configuration_hs256.json", "p-proxy");
     let request = exchange().to_http(&provider, Some(&endpoints)).unwrap();
@@ -57,7 +57,7 @@ fn the_other_requests_are_the_recorded_ones() {
     let endpoints = discovered("openid_configuration_hs256.json", "p-proxy");
     let text = |request: &HttpRequest| request.body.expose_str().unwrap().to_owned();
 
-    // recordings/basic_auth_client_credentials.json
+    // As recorded, docs/protocol.md §5.2.
     let password = Question::SignInByPassword {
         username: Secret::new("jürgen"),
         password: Secret::new("app-password-jrgen-key-0123456789"),
@@ -83,7 +83,7 @@ fn the_other_requests_are_the_recorded_ones() {
 
 #[test]
 fn authentik_is_asked_under_the_host_that_its_issuer_names() {
-    // authentik-outpost.md §1.7: it computes `iss` from Host and scheme.
+    // docs/protocol.md §1.2: it computes `iss` from Host and scheme.
     for (issuer, token, claimed) in [
         ("https://sso.example/", "https://sso.example/t", None),
         ("https://sso.example:443/", "https://SSO.example/t", None),

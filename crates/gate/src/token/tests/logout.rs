@@ -5,7 +5,7 @@ use crate::testing::{other_provider, provider as wiki};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// As authentik makes them (recordings/backchannel_logout.json).
+/// As authentik makes them (docs/protocol.md §10.2).
 fn header() -> Value {
     json!({"alg": "HS256", "typ": "logout+jwt"})
 }
@@ -52,7 +52,7 @@ fn s39_a_logout_token_as_authentik_sends_it_ends_its_session() {
 
 #[test]
 fn the_recorded_logout_token_is_read() {
-    // recordings/backchannel_logout.json, "session deleted by an administrator", bc-hs.
+    // Recorded when an administrator deleted the session.
     const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImxvZ291dCtqd3QifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjkxM\
         DAvYXBwbGljYXRpb24vby9hcHAtYmMtaHMvIiwiYXVkIjoiNmNtZEVBdXBvTmNtZHpBZHhpSlQ4Y1FzV1AxT\
         3RRbVVjdWc0WkdaOCIsImlhdCI6MTc5NTc2NDA4NywiZXhwIjoxNzk1NzY3Njg3LCJqdGkiOiJjNjQxYzRjN\
