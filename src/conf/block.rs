@@ -29,7 +29,7 @@ pub(super) fn line(
     if let Some(long) = values.iter().find(|value| value.len() > LONGEST_VALUE) {
         let length = long.len();
         return Err(Mistake::Said(format!(
-            "{key}: {length} bytes are too long, {LONGEST_VALUE} at most"
+            "{key}: is {length} bytes long, at most {LONGEST_VALUE} are allowed"
         )));
     }
     seen.push(key.clone());

@@ -157,7 +157,7 @@ pub(crate) fn merge(
     needs.settle(place.is_some(), cf.server_conf());
     if let (None, Some(require)) = (place, require_place) {
         return Err(Mistake::Said(format!(
-            "authentik_require: nobody is asked who they are here, so everybody gets in; add \
+            "authentik_require: nothing is protected here, so everybody gets in; add \
              authentik_provider NAME; in {require}"
         )));
     }

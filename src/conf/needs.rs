@@ -86,30 +86,30 @@ pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
     for Need { directive, place, .. } in unmet.map(|need| &**need) {
         let said = match directive {
             Directive::UnauthPaths => {
-                "authentik_unauth_paths: nobody is asked who they are here, so every path is open"
+                "authentik_unauth_paths: nothing is protected here, so every path is open"
             }
             Directive::Unauthenticated => {
-                "authentik_unauthenticated: nobody is asked who they are here, so everybody gets in"
+                "authentik_unauthenticated: nothing is protected here, so everybody gets in"
             }
             Directive::IdentityHeaders => {
-                "authentik_identity_headers: no part of this server is protected, so what clients \
-                 send is not removed"
+                "authentik_identity_headers: nothing in this server is protected, so headers sent \
+                 by clients are not removed"
             }
             Directive::HeaderAuthOn => {
-                "authentik_header_auth: nobody is asked who they are here, so no Authorization is \
+                "authentik_header_auth: nothing is protected here, so Authorization is not \
                  checked and everybody gets in"
             }
             // These open nothing.
             Directive::StripCookie => {
-                warn(cf, "authentik_strip_cookie", "no part of this server is protected", place);
+                warn(cf, "authentik_strip_cookie", "nothing in this server is protected", place);
                 continue;
             }
             Directive::HeaderEncoding => {
-                warn(cf, "authentik_header_encoding", NOBODY_IS_ASKED, place);
+                warn(cf, "authentik_header_encoding", NOTHING_IS_PROTECTED, place);
                 continue;
             }
             Directive::HeaderAuthOff => {
-                warn(cf, "authentik_header_auth", NOBODY_IS_ASKED, place);
+                warn(cf, "authentik_header_auth", NOTHING_IS_PROTECTED, place);
                 continue;
             }
         };
@@ -118,7 +118,7 @@ pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
     Ok(())
 }
 
-const NOBODY_IS_ASKED: &str = "nobody is asked who they are here";
+const NOTHING_IS_PROTECTED: &str = "nothing is protected here";
 
 fn warn(cf: &Conf<'_>, directive: &str, why: &str, place: &Place) {
     cf.warn_without_place(&format!(
@@ -134,8 +134,8 @@ fn warn_of_outpost(cf: &mut Conf<'_>) {
         return;
     };
     let said = format!(
-        "authentik_outpost: protects nothing, since no server has authentik_provider auto; add it where \
-         visitors shall sign in, unless all that is wanted are certificates; in {place}"
+        "authentik_outpost: protects nothing, since no server has authentik_provider auto; add it \
+         where visitors have to sign in, unless you only need its certificates; in {place}"
     );
     cf.warn_without_place(&said);
 }

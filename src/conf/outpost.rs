@@ -45,7 +45,8 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     if let Some(other) = &conf.outpost {
         let there = &other.place;
         return Err(Mistake::Said(format!(
-            "\"authentik_outpost\" directive is duplicate, see {there}; one nginx is one outpost"
+            "\"authentik_outpost\" directive is duplicate, see {there}; there is one outpost per \
+             nginx"
         )));
     }
     let (url, place) = (cf.argument(), cf.place());
@@ -73,7 +74,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     let value = single(&key, values)?;
     match key.as_str() {
         "token" | "token_file" if into.token.is_some() => {
-            return Err(Mistake::Said(format!("{key}: the token was given already")));
+            return Err(Mistake::Said(format!("{key}: the token is already set")));
         }
         "token" if value.trim().is_empty() => {
             return Err(Mistake::Said("token: is empty".to_owned()));

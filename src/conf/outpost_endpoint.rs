@@ -71,12 +71,13 @@ pub(super) fn check(
     let place = &asked_by.place;
     if matches!(protection, Protection::Off) {
         return Err(said(&format!(
-            "whose visitors? Add authentik_provider auto; or the name of a provider, in {place}"
+            "no provider; add authentik_provider auto; or the name of a provider, in {place}"
         )));
     }
     if let Some(directive) = cf.location_answers_by() {
         return Err(said(&format!(
-            "\"{directive}\" of the location answers before anybody is judged; remove it, in {place}"
+            "\"{directive}\" of the location answers before access is checked; remove it, in \
+             {place}"
         )));
     }
     if cf.answerer() != Answerer::Nobody {
@@ -87,7 +88,7 @@ pub(super) fn check(
     }
     if cf.location_satisfies_any() {
         return Err(said(&format!(
-            "with \"satisfy any\" others admit before anybody is judged; write satisfy all; in \
+            "with \"satisfy any\" others admit before access is checked; write satisfy all; in \
              {place}"
         )));
     }

@@ -53,7 +53,7 @@ pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result
         }
         (_, Some(other)) => {
             return Err(Mistake::Said(format!(
-                "authentik_provider: \"{other}\" is one too many; name one provider, is a \";\" \
+                "authentik_provider: \"{other}\" is unexpected; name one provider, is a \";\" \
                  missing?"
             )));
         }
@@ -147,7 +147,7 @@ pub(super) fn warn_of_answer(place: &Place, said_here: bool, cf: &Conf<'_>) {
 pub(super) fn warn_of_recipe(place: &Place, asked: &str, cf: &Conf<'_>) {
     let location = location_of(cf);
     cf.warn_without_place(&format!(
-        "authentik_provider: {location} still asks an outpost by auth_request {asked} as well, so \
+        "authentik_provider: {location} still asks an outpost with auth_request {asked}, so \
          visitors need two sessions; delete the recipe's auth_request, auth_request_set, \
          proxy_set_header and error_page 401; there in {place}"
     ));
@@ -157,9 +157,9 @@ pub(super) fn warn_of_recipe(place: &Place, asked: &str, cf: &Conf<'_>) {
 pub(super) fn warn_of_pass(place: &Place, cf: &Conf<'_>) {
     let location = location_of(cf);
     cf.warn_without_place(&format!(
-        "authentik_unauthenticated: {location} has \"pass\" under \"satisfy any\": about strangers it \
-         has no opinion, so the other access directives alone decide, and without any they get in; \
-         write auto to ask them to sign in; there in {place}"
+        "authentik_unauthenticated: {location} has \"pass\" with \"satisfy any\": it is no vote \
+         on strangers, so the other access directives alone decide, and without any strangers get \
+         in; write auto to make them sign in; there in {place}"
     ));
 }
 
@@ -167,9 +167,9 @@ pub(super) fn warn_of_pass(place: &Place, cf: &Conf<'_>) {
 pub(super) fn warn_of_rules_that_strangers_pass(place: &Place, cf: &Conf<'_>) {
     let location = location_of(cf);
     cf.warn_without_place(&format!(
-        "authentik_require: {location} has authentik_unauthenticated \"pass\" too, so strangers get in \
-         whom no rule names, and who is signed in gets in by signing out; write auto to ask them to sign \
-         in; there in {place}"
+        "authentik_require: {location} also has authentik_unauthenticated \"pass\", so strangers \
+         get in without meeting the rules, and so do users who sign out; write auto to make them \
+         sign in; there in {place}"
     ));
 }
 

@@ -174,12 +174,12 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
         "post_logout_redirect_uri" => settings.post_logout_redirect_uri = Some(value),
         "jwks_uri" => settings.endpoints.jwks = Some(value),
         "client_secret" | "client_secret_file" if settings.client_secret.is_some() => {
-            return Err(said(format!("{key}: the client secret was given already")));
+            return Err(said(format!("{key}: the client secret is already set")));
         }
         "client_secret" => settings.client_secret = Some(Secret::new(value)),
         "client_secret_file" => settings.client_secret = Some(secret::read(key, &value, cf)?),
         "cookie_secret" | "cookie_secret_file" if settings.cookie_secret.is_some() => {
-            return Err(said(format!("{key}: the cookie secret was given already")));
+            return Err(said(format!("{key}: the cookie secret is already set")));
         }
         "cookie_secret" => settings.cookie_secret = Some(Secret::new(value)),
         "cookie_secret_file" => settings.cookie_secret = Some(secret::read(key, &value, cf)?),

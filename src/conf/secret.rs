@@ -29,7 +29,9 @@ pub(super) fn read(key: &str, path: &str, cf: &Conf<'_>) -> Result<Secret, Mista
         )));
     }
     if facts.permissions().mode() & 0o007 != 0 {
-        cf.warn(&format!("{key}: \"{path}\" is open to every user of this machine; chmod 600 it"));
+        cf.warn(&format!(
+            "{key}: \"{path}\" can be read by every user of this machine; chmod 600 it"
+        ));
     }
     let text = Secret::new(fs::read(&path).map_err(unreadable)?);
     let secret = Secret::new(text.expose().trim_ascii());

@@ -29,7 +29,7 @@ pub(super) fn set_status(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(
             other => format.replace(format_of(other)?).is_some(),
         };
         if is_duplicate {
-            return Err(Mistake::Said(format!("authentik_status: \"{written}\" is one too many")));
+            return Err(Mistake::Said(format!("authentik_status: \"{written}\" is unexpected")));
         }
     }
     let (format, may_end) = (format.unwrap_or_default(), may_end.unwrap_or_default());

@@ -96,7 +96,7 @@ fn cannot_open(
         StateFlaw::NoCookie(Restart { destination, attempt })
             if attempt < RESTARTS && sender::of(r) != Sender::Frame =>
         {
-            answers::log(r, "sign-in begun anew", reason, "");
+            answers::log(r, "sign-in restarted", reason, "");
             sign_in::begin(r, provider, &destination, attempt + 1).map(Flow::from)
         }
         StateFlaw::NoCookie(Restart { destination, .. })

@@ -87,7 +87,7 @@ fn to_authentik(
 fn only_here(provider: &Provider, way_back: Option<&str>) -> Response {
     let page = Page {
         title: "You are signed out here",
-        sentence: "All your sessions on this site are ended.",
+        sentence: "All your sessions on this site have ended.",
         hint: "The sign-in service does not answer, so you may still be signed in there.",
         code: "core-unreachable",
         action: Some(Action {

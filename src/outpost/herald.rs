@@ -151,14 +151,14 @@ impl Herald {
     /// What is served while nothing newer is read.
     fn what_serves(&self) -> &'static str {
         if self.previous().is_some() {
-            return "the former ones stay";
+            return "the previous ones stay in use";
         }
         match keeper::published(self.live, &self.origin) {
             Some((_, Published::Doubted(_))) => {
-                "those of the former token serve those who are signed in, and nobody else"
+                "those of the previous token serve signed-in visitors only"
             }
             Some((_, Published::Own(_) | Published::Nothing | Published::Foreign)) | None => {
-                "there are none yet, so that its hosts are answered 503"
+                "there are none yet, so its hosts get 503"
             }
         }
     }
@@ -172,12 +172,13 @@ impl Herald {
         };
         if outpost.is_some_and(|outpost| outpost.pk == snapshot.outpost.pk) {
             self.publish(&snapshot);
-            let text = "outpost: the new token is of the same outpost; its settings stay";
+            let text = "outpost: the new token belongs to the same outpost; its settings stay";
             self.log(Level::Notice, text.to_owned());
         } else {
             let _ = self.post(&self.origin.mark(&Secret::default()));
-            let text = "outpost: the new token is of another outpost; what the former one had is \
-                        not served any more";
+            let text = "outpost: the new token belongs to another outpost; those of the previous \
+                        one \
+                        are no longer served";
             self.log(Level::Notice, text.to_owned());
         }
         self.bell.ring();
@@ -198,8 +199,8 @@ impl Herald {
             }
             Err(TooLarge { length, room }) => {
                 let text = format!(
-                    "outpost: the settings are too large: {length} bytes, {room} are possible; the \
-                     former ones stay"
+                    "outpost: the settings are too large: {length} bytes, {room} are possible; \
+                     the previous ones stay in use"
                 );
                 self.complain(Trouble::Board, Level::Crit, text);
                 None
@@ -314,8 +315,8 @@ impl Events for Herald {
         }
         let why = printable(why.as_bytes());
         let text = format!(
-            "outpost: no connection to authentik: {why}; settings are read by time, ends of sessions \
-             are not heard of"
+            "outpost: no connection to authentik: {why}; settings are refreshed by time only, and \
+             ended sessions are not reported"
         );
         self.complain(Trouble::Socket, Level::Warn, text);
     }

@@ -76,8 +76,8 @@ fn a_signing_key_where_endpoints_are_written_by_hand_without_jwks_uri_is_named()
     let trail = site.browser().open("/page");
     assert_eq!(trail.status(), 502);
     let lines = site.error_log().lines_with("reason: token-signature");
-    let cure = "signed with \"RS256\", which is not what the provider's key is for; where endpoints \
-                are written by hand, write jwks_uri <URL> too";
+    let cure = "signed with \"RS256\", which does not fit the provider's key; if endpoints are \
+                set by hand, write jwks_uri <URL> too";
     assert!(lines[0].contains(cure), "{lines:?}");
 }
 

@@ -265,7 +265,7 @@ fn thousands_of_long_links_cost_nobody_a_session_and_who_lost_the_room_is_told()
     let trail = late.open(&callback);
     assert_eq!(trail.status(), 200);
     assert!(trail.page().text().contains("link-too-long"), "{}", trail.page().text());
-    let why = "link-too-long, provider: \"wiki\", the zone does not have it any more";
+    let why = "link-too-long, provider: \"wiki\", the zone no longer has it";
     assert_eq!(site.error_log().lines_with(why).len(), 1);
     assert_eq!(site.browser().open(&link(8_000)).status(), 200, "who comes now has room");
     let status = site.get("/status.json").send().text();

@@ -225,7 +225,7 @@ fn a_server_without_protection_shows_the_status_too() {
     let page = site.get("/").send();
     assert_eq!(page.header("Content-Type"), Some("text/html; charset=utf-8"));
     assert!(page.header("Content-Security-Policy").is_some());
-    assert!(page.text().contains("Works with the providers of nginx.conf"), "{}", page.text());
+    assert!(page.text().contains("Using the providers in nginx.conf"), "{}", page.text());
 }
 
 #[test]

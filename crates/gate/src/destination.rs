@@ -100,12 +100,12 @@ impl Destination {
         match self {
             Self::Page(_) => None,
             Self::TooLong => Some("it is longer than 8 kB"),
-            Self::Lost => Some("the zone does not have it any more"),
+            Self::Lost => Some("the zone no longer has it"),
         }
     }
 }
 
-const OPEN_AGAIN: &str = "Open it once more: now that you are signed in, it works.";
+const OPEN_AGAIN: &str = "Open it once more: now that you are signed in, it will work.";
 const OPEN_AFTERWARDS: &str = "The link that you followed is too long to be remembered during a \
     sign-in: open it once more when you are signed in.";
 

@@ -209,44 +209,45 @@ impl Reason {
 }
 
 const SIGN_IN: &str = "Please sign in";
-const NEEDS_SESSION: &str = "This page needs a signed-in user.";
-const BAD_CREDENTIALS: &str = "The credentials that were sent are not known.";
+const NEEDS_SESSION: &str = "You need to sign in to see this page.";
+const BAD_CREDENTIALS: &str = "The credentials that you sent are not valid.";
 const FORBIDDEN: &str = "Not permitted";
-const NOT_FOR_YOU: &str = "You are signed in, but this page is not for you.";
-const BAD_BACKEND: &str = "No server for you";
-const NO_BACKEND: &str = "The server that answers your requests is not set up correctly.";
-const NOBODYS: &str = "This address is not set up";
-const NO_PROVIDER: &str = "No application belongs to the name in your address bar.";
-const NOTHING_KNOWN: &str = "This site was just started and cannot ask the sign-in service yet. \
-    Please try again in a moment.";
+const NOT_FOR_YOU: &str = "You are signed in, but you do not have access to this page.";
+const BAD_BACKEND: &str = "No server is available for you";
+const NO_BACKEND: &str = "The server for your account is not configured correctly.";
+const NOBODYS: &str = "This address is not configured";
+const NO_PROVIDER: &str = "There is no application at this address.";
+const NOTHING_KNOWN: &str = "This site has just started and cannot reach the sign-in service yet. \
+                             Please try again in a moment.";
 const AGAIN: &str = "Please sign in again";
 const BROKEN_LINK: &str = "This sign-in does not belong to this browser, or the link is damaged.";
 const TOO_LATE: &str = "This sign-in took too long or was already used.";
 const UNDER_WAY: &str = "You are being signed in";
-const ELSEWHERE: &str = "This sign-in was sent twice, and the other one of the two goes on. \
-    If nothing happens, please try again.";
-const NO_COOKIE: &str = "Your browser did not send back the cookie of this sign-in. \
-    Allow cookies for this site, then try again.";
+const ELSEWHERE: &str = "This sign-in was sent twice, and the other request continues. If nothing \
+                         happens, please try again.";
+const NO_COOKIE: &str = "Your browser did not return the cookie for this sign-in. Allow cookies \
+                         for this site, then try again.";
 const NOT_SIGNED_IN: &str = "The sign-in was not completed.";
 const BROKEN: &str = "Sign-in is not possible";
-const SETTINGS: &str = "The sign-in service and this site do not agree. \
-    The administrator finds the cause in the error log.";
-const NO_USER_NAME: &str = "The sign-in service does not say who you are. \
-    The administrator finds the cause in the error log.";
-const NO_FORWARD_URL: &str = "The proxy in front of this one does not say which page it is about.";
+const SETTINGS: &str = "The settings of the sign-in service and of this site do not match. \
+                        Administrators find the cause in the error log.";
+const NO_USER_NAME: &str = "The sign-in service did not say who you are. Administrators find the \
+                            cause in the error log.";
+const NO_FORWARD_URL: &str = "The proxy that asks did not say which page it is asking about.";
 const NOTHING_DONE: &str = "Nothing was done";
-const NOT_OPENED: &str = "This address does something only when a person opens it.";
+const NOT_OPENED: &str = "This address works only if a person opens it.";
 const SIGNED_IN: &str = "You are signed in";
 const LONG_LINK: &str = "The link that you followed is too long to be remembered during a sign-in.";
 const NOTHING_ENDED: &str = "No session was ended";
 const NO_LOGOUT: &str = "The logout token was refused.";
 const INTERNAL: &str = "Something went wrong on this site.";
 const AWAY: &str = "The sign-in service is not available";
-const RETRY: &str = "You are not signed in, and the sign-in service does not answer right now. \
-    Please try again in a moment.";
+const RETRY: &str = "You are not signed in, and the sign-in service is not responding right now. \
+                     Please try again in a moment.";
 const LOOP: &str = "Sign-in does not work";
-const LOOPING: &str = "Several sign-ins in a row ended without a session, so this one was stopped. \
-    Check that cookies are allowed for this site; the administrator finds the cause in the error log.";
+const LOOPING: &str = "Several sign-ins in a row ended without a session, so this one was \
+                       stopped. Check that cookies are allowed for this site; administrators find \
+                       the cause in the error log.";
 
 #[cfg(test)]
 mod tests {

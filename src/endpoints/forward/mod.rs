@@ -92,7 +92,7 @@ pub(crate) fn refuse_climbing(r: &Request<'_>) -> Result<Option<Flow>, Fault> {
         return Ok(None);
     }
     answers::note(r, Status::Refused, Some(Reason::ForwardUrl))?;
-    answers::log(r, "refused", Reason::ForwardUrl, "the path leads out of auth/envoy");
+    answers::log(r, "refused", Reason::ForwardUrl, "the path leaves auth/envoy");
     Ok(Some(Flow::Answer(Response::text(400, "invalid envoy request"))))
 }
 

@@ -27,7 +27,7 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
             token x;
             token_file %%DIR%%/secret; # <-
          }",
-        "token_file: the token was given already",
+        "token_file: the token is already set",
     ),
     (
         "an unknown cookie_samesite",
@@ -90,7 +90,7 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
         "%%WIKI%% server {
             authentik_provider wiki blog; # <-
          }",
-        "\"blog\" is one too many",
+        "\"blog\" is unexpected",
     ),
     (
         "an endpoint that trusts nobody",
@@ -164,6 +164,6 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
             authentik_provider wiki;
             authentik_outpost_endpoint trusted=10.0.0.1; # <-
          } }",
-        "with \"satisfy any\" others admit before anybody is judged",
+        "with \"satisfy any\" others admit before access is checked",
     ),
 ];

@@ -73,7 +73,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "server { location / {
             authentik_status format=json format=html; # <-
          } }",
-        "authentik_status: \"format=html\" is one too many",
+        "authentik_status: \"format=html\" is unexpected",
     ),
     (
         "sessions that anybody can end",
@@ -178,7 +178,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "%%WIKI%% server { location / {
             authentik_require group admins; # <-
          } }",
-        "authentik_require: nobody is asked who they are here, so everybody gets in; add",
+        "authentik_require: nothing is protected here, so everybody gets in; add",
     ),
     (
         "a rule of a server of which a part is protected",
@@ -217,7 +217,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "%%WIKI%% server { location / {
             authentik_unauth_paths ^/public/; # <-
          } }",
-        "authentik_unauth_paths: nobody is asked who they are here, so every path is open; add",
+        "authentik_unauth_paths: nothing is protected here, so every path is open; add",
     ),
     (
         "open paths beside off",
@@ -233,7 +233,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
             authentik_unauthenticated 401; # <-
             location / { }
          } server { authentik_provider wiki; }",
-        "authentik_unauthenticated: nobody is asked who they are here, so everybody gets in",
+        "authentik_unauthenticated: nothing is protected here, so everybody gets in",
     ),
     (
         "credentials that nobody checks",

@@ -19,7 +19,7 @@ fn check(cases: &[(&str, &str)]) {
 
 #[test]
 fn a_recipe_that_is_left_in_a_protected_location_is_pointed_out() {
-    const SAID: &str = "still asks an outpost by auth_request /outpost.goauthentik.io/auth/nginx";
+    const SAID: &str = "still asks an outpost with auth_request /outpost.goauthentik.io/auth/nginx";
     check(&[
         (
             "location / { authentik_provider wiki; auth_request /outpost.goauthentik.io/auth/nginx; }",
@@ -60,7 +60,7 @@ fn a_recipe_that_is_left_in_a_protected_location_is_pointed_out() {
 
 #[test]
 fn pass_under_satisfy_any_is_pointed_out() {
-    const SAID: &str = "has \"pass\" under \"satisfy any\"";
+    const SAID: &str = "has \"pass\" with \"satisfy any\"";
     check(&[
         (
             "satisfy any; authentik_provider wiki; authentik_unauthenticated pass; location / { }",
@@ -160,7 +160,7 @@ fn an_outpost_that_protects_nothing_is_pointed_out() {
 
 #[test]
 fn rules_that_strangers_pass_are_pointed_out() {
-    const SAID: &str = "authentik_unauthenticated \"pass\" too, so strangers get in";
+    const SAID: &str = "authentik_unauthenticated \"pass\", so strangers get in";
     check(&[
         (
             "authentik_provider wiki; location / { authentik_require user jane; authentik_unauthenticated pass; }",

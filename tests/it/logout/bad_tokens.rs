@@ -27,8 +27,8 @@ const SPOILT: [(&str, &str, Spoil); 23] = [
     ("no time", "no iat", |_, claims| drop(claims.remove("iat"))),
     ("expired", "expired", |_, claims| earlier(claims, "exp", 3700)),
     ("no end", "no exp", |_, claims| drop(claims.remove("exp"))),
-    ("no event", "nothing of a logout", |_, claims| drop(claims.remove("events"))),
-    ("another event", "nothing of a logout", |_, claims| {
+    ("no event", "not about a logout", |_, claims| drop(claims.remove("events"))),
+    ("another event", "not about a logout", |_, claims| {
         put(claims, "events", json!({"urn:other": {}}));
     }),
     ("an event that is no object", "events", |_, claims| {

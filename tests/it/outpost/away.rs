@@ -29,7 +29,7 @@ fn nothing_is_served_before_anything_is_known() {
         let lines = site.error_log().lines_with("settings were not read");
         lines.iter().any(|line| line.contains("token") && line.contains("there are none yet"))
     });
-    assert!(site.error_log().lines_with("the former ones stay").is_empty());
+    assert!(site.error_log().lines_with("the previous ones stay in use").is_empty());
     assert_eq!(site.app.hits(), 0);
 }
 

@@ -144,7 +144,7 @@ fn a_certificate_that_is_not_granted_yet_leaves_the_former_one_in_place() {
     let remark = format!("certificate {RENEWED}");
     eventually("the log names it", || {
         let lines = site.error_log().lines_with(&remark);
-        lines.iter().any(|line| line.contains("the former one is still shown"))
+        lines.iter().any(|line| line.contains("the previous one is still in use"))
     });
     for round in 0..2 {
         for _ in 0..10 {

@@ -68,7 +68,7 @@ fn with_a_token_that_authentik_refuses_only_those_who_are_signed_in_go_on() {
     site.reload();
     eventually("authentik refuses it", || {
         let lines = site.error_log().lines_with("settings were not read");
-        let words = ["refuses the token", "those of the former token serve"];
+        let words = ["refuses the token", "those of the previous token serve"];
         lines.iter().any(|line| words.iter().all(|words| line.contains(words)))
     });
     assert_in_doubt(&site, &alice, &callback, &mut begun);
@@ -97,7 +97,7 @@ fn a_new_token_of_the_same_outpost_serves_on_before_the_settings_are_read_again(
     assert_eq!(begun.open(&callback).status(), 200, "begun before");
     assert_eq!(site.browser().open("/page").status(), 200);
     assert_eq!(alice.get("/").status(), 200);
-    assert!(!site.error_log().lines_with("is of the same outpost").is_empty());
+    assert!(!site.error_log().lines_with("belongs to the same outpost").is_empty());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn the_token_of_another_outpost_ends_what_the_former_one_had() {
     }
     assert_eq!(begun.step(&callback).status(), 503);
     assert_eq!(site.app.hits(), 0);
-    assert!(!site.error_log().lines_with("is of another outpost").is_empty());
+    assert!(!site.error_log().lines_with("belongs to another outpost").is_empty());
 }
 
 #[test]

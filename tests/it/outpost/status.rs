@@ -116,7 +116,7 @@ fn nothing_known_is_said_so() {
     assert!(told["providers"].is_null() && told["last_refresh"].is_null(), "{told}");
     assert_eq!((&told["name"], &told["connected"]), (&"".into(), &false.into()));
     let page = site.get("/status").send().text();
-    assert!(page.contains("authentik was not reached yet"), "{page}");
+    assert!(page.contains("authentik has not been reached yet"), "{page}");
     assert_eq!(site.get("/").send().status(), 503);
     let json = site.get("/status.json").send().text();
     assert!(!json.contains("wrong"), "no token: {json}");

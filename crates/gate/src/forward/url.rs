@@ -286,7 +286,7 @@ impl fmt::Display for ForwardFlaw {
         match self {
             Self::Untrusted => f.write_str("the proxy that asks is not trusted"),
             Self::Missing(what) => write!(f, "{what} is missing"),
-            Self::Repeated(what) => write!(f, "{what} holds two values"),
+            Self::Repeated(what) => write!(f, "{what} has two values"),
             Self::Malformed(what) => write!(f, "{what} cannot be read"),
             Self::TwoProviders => {
                 f.write_str("Host and X-Original-URL name hosts of different providers")

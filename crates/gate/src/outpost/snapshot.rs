@@ -225,7 +225,7 @@ impl Snapshot {
 }
 
 /// What a remark ends with.
-const FORMER_STAYS: &str = "; the former one is still shown";
+const FORMER_STAYS: &str = "; the previous one is still in use";
 
 #[cfg(test)]
 mod tests {
@@ -368,7 +368,7 @@ mod tests {
         let mut next = with_pairs(showing("new", None), &[]);
         next.unusable = vec![Unusable::new("certificate new".into(), "404".into())];
         next.succeed(&old, NOW);
-        assert_eq!(next.unusable[0].why, "404; the former one is still shown");
+        assert_eq!(next.unusable[0].why, "404; the previous one is still in use");
 
         let mut without = snapshot(listed("client", "cookie"));
         without.succeed(&old, NOW);

@@ -106,10 +106,10 @@ impl Page<'_> {
 pub(crate) fn going_on(url: &str) -> String {
     let page = Page {
         title: "You are signed in",
-        sentence: "Your browser goes on to the page you asked for.",
+        sentence: "Your browser will take you to the page that you asked for.",
         hint: "",
         code: "signed-in",
-        action: Some(Action { label: "Go on", url, new_tab: false }),
+        action: Some(Action { label: "Continue", url, new_tab: false }),
         home: None,
     };
     let refresh = format!("<meta http-equiv=\"refresh\" content=\"0;url={}\">\n", escaped(url));

@@ -62,15 +62,15 @@ impl Status {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Known => "Let through with a session or credentials",
-            Self::UnauthPath => "Let through by an unauthenticated path",
-            Self::Pass => "Let through by \"authentik_unauthenticated pass\"",
+            Self::Known => "Admitted with a session or credentials",
+            Self::UnauthPath => "Admitted by an unauthenticated path",
+            Self::Pass => "Admitted by \"authentik_unauthenticated pass\"",
             Self::Endpoint => "For the endpoints of sign-in and sign-out",
-            Self::SignIn => "Sent to authentik to sign in",
-            Self::SignedIn => "Came back from authentik with a session",
+            Self::SignIn => "Redirected to authentik to sign in",
+            Self::SignedIn => "Returned from authentik with a session",
             Self::SignedOut => "Signed out",
-            Self::Refused => "Not let through",
-            Self::Failed => "Sign-ins that failed",
+            Self::Refused => "Refused",
+            Self::Failed => "Failed sign-ins",
         }
     }
 }

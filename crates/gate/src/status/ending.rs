@@ -144,7 +144,7 @@ impl Unheeded {
                 (403, "forged", "The request does not show that it comes from this page.")
             }
             Self::Unclear => {
-                (400, "unclear", "Say whose sessions shall end: one username, sub or sid.")
+                (400, "unclear", "Say whose sessions to end: one username, sub or sid.")
             }
         };
         match reader {
@@ -172,7 +172,8 @@ pub fn ended(count: u32, reader: Reader, back: &str) -> Response {
 }
 
 fn page(status: u16, title: &str, sentence: &str, code: &str, back: &str) -> Response {
-    let hint = "Who has a session at authentik is signed in again without being asked: end that one there.";
+    let hint = "Users with a session at authentik are signed in again without a prompt: end that \
+                session there.";
     let action = Action { label: "Back to the status", url: back, new_tab: false };
     let page = Page { title, sentence, hint, code, action: Some(action), home: None };
     Response::page(status, &page)

@@ -26,11 +26,10 @@ pub(super) fn render(report: &Report) -> String {
     ];
     metrics.gauge("authentik_module_info", "Versions of module and nginx.", &versions, 1);
     let written = report.providers.len();
-    metrics.gauge("authentik_written_providers", "Providers written in nginx.conf.", &[], written);
+    metrics.gauge("authentik_written_providers", "Providers defined in nginx.conf.", &[], written);
     let help = "Requests by how they were decided, $authentik_status.";
     metrics.tallies("authentik_requests_total", help, "status", &report.requests);
-    let help =
-        "Requests that were not let through, and sign-ins that failed, by $authentik_reason.";
+    let help = "Refused requests and failed sign-ins, by $authentik_reason.";
     metrics.tallies("authentik_reasons_total", help, "reason", &report.reasons);
     let help = "Sessions that authentik ended.";
     metrics.counter("authentik_sessions_ended_total", help, report.sessions_ended);
@@ -38,7 +37,7 @@ pub(super) fn render(report: &Report) -> String {
         of_zone(&mut metrics, zone);
     }
     let longest = &report.event_loop;
-    let help = "Longest time until an event loop came round, since nginx was started.";
+    let help = "Longest time until an event loop responded, since nginx was started.";
     let pause = seconds(longest.longest_pause_us);
     metrics.gauge("authentik_event_loop_longest_pause_seconds", help, &[], pause);
     let help = "Longest time an event loop took to exchange the providers.";
@@ -61,20 +60,20 @@ fn upstream(metrics: &mut Metrics, report: &Report, outpost: &OutpostReport) {
         ("build", ""),
     ];
     metrics.gauge("authentik_outpost_info", "The outpost.", &labels, 1);
-    let help = "Whether the web socket to authentik is open.";
+    let help = "Whether the WebSocket to authentik is open.";
     metrics.gauge("authentik_outpost_connection", help, &labels, u8::from(outpost.connected));
-    let help = "When the settings were read last with success, in seconds since 1970.";
+    let help = "When the settings were last read successfully, in seconds since 1970.";
     let last = outpost.last_refresh.unwrap_or(0);
     metrics.gauge("authentik_outpost_last_update", help, &labels, last);
 }
 
 fn connection(metrics: &mut Metrics, outpost: &OutpostReport) {
-    let help = "When the web socket was opened or closed last, in seconds since 1970.";
+    let help = "When the WebSocket was last opened or closed, in seconds since 1970.";
     let since = outpost.since.unwrap_or(0);
     metrics.gauge("authentik_outpost_connection_since_seconds", help, &[], since);
-    let help = "How often the web socket was lost.";
+    let help = "How often the WebSocket was lost.";
     metrics.counter("authentik_outpost_disconnects_total", help, outpost.disconnects);
-    let help = "When reading the settings failed last, in seconds since 1970, 0 for never.";
+    let help = "When reading the settings last failed, in seconds since 1970, 0 for never.";
     let last = outpost.last_failure.unwrap_or(0);
     metrics.gauge("authentik_outpost_last_failure_seconds", help, &[], last);
     let help = "How often reading the settings failed.";
@@ -82,7 +81,7 @@ fn connection(metrics: &mut Metrics, outpost: &OutpostReport) {
     let help = "Providers of the outpost that are served.";
     let count = outpost.providers.as_ref().map_or(0, Vec::len);
     metrics.gauge("authentik_outpost_providers", help, &[], count);
-    let help = "Providers and parts of them that are not served as authentik has them.";
+    let help = "Providers, or parts of them, that are not served as configured in authentik.";
     metrics.gauge("authentik_outpost_skipped", help, &[], outpost.skipped.len());
 }
 
@@ -95,7 +94,7 @@ fn of_zone(metrics: &mut Metrics, zone: &ZoneReport) {
     metrics.gauge("authentik_zone_size_bytes", "What they may take.", &[], zone.size_bytes);
     let help = "How often workers asked for a session of a visitor.";
     metrics.counter("authentik_zone_lookups_total", help, zone.lookups);
-    let help = "Records in use that had to go for new ones, by what they were.";
+    let help = "Live records evicted to make room, by kind.";
     metrics.tallies("authentik_zone_evicted_total", help, "kind", &zone.evicted_by_kind);
 }
 

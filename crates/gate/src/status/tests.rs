@@ -273,9 +273,9 @@ fn each_state_of_the_connection_has_its_sentence() {
     report.outpost.as_mut().unwrap().connected = false;
     says(&report, "state bad\">Not connected to authentik");
     report.outpost.as_mut().unwrap().providers = None;
-    says(&report, "state bad\">authentik was not reached yet");
+    says(&report, "state bad\">authentik has not been reached yet");
     report.outpost = None;
-    says(&report, "state \">Works with the providers of nginx.conf");
+    says(&report, "state \">Using the providers in nginx.conf");
 }
 
 #[test]

@@ -176,11 +176,11 @@ impl fmt::Display for TokenFlaw {
             Self::Algorithm { found } => {
                 write!(
                     f,
-                    "the token is signed with \"{found}\", which is not what the provider's key is for"
+                    "the token is signed with \"{found}\", which does not fit the provider's key"
                 )?;
                 f.write_str(match found.as_str() {
                     "RS256" | "ES256" => {
-                        "; where endpoints are written by hand, write jwks_uri <URL> too"
+                        "; if endpoints are set by hand, write jwks_uri <URL> too"
                     }
                     "HS256" => {
                         "; compare jwks_uri, if it is written here, with the provider's page in \
@@ -210,10 +210,10 @@ impl fmt::Display for TokenFlaw {
                  provider in authentik have its scope mapping",
             ),
             Self::Missing(claim) => write!(f, "the token has no {claim}"),
-            Self::WrongType(claim) => write!(f, "the token's {claim} is not as it should be"),
+            Self::WrongType(claim) => write!(f, "the token's {claim} has the wrong type"),
             Self::Unsendable(claim) => write!(
                 f,
-                "the token's {claim} has a character that is not seen, or a space at an end, which a \
+                "the token's {claim} has an invisible character, or a space at either end, which a \
                  header cannot carry as it is; rename it in authentik"
             ),
             Self::Expired { seconds_ago } => {
@@ -223,10 +223,10 @@ impl fmt::Display for TokenFlaw {
                 write!(f, "the token's {claim} is {seconds_ahead} s ahead; compare the clocks")
             }
             Self::Inactive => f.write_str("authentik says that the token is not valid"),
-            Self::NoLogout => f.write_str("the token says nothing of a logout"),
-            Self::Unwanted(claim) => write!(f, "the token has a {claim}, as no logout token has"),
+            Self::NoLogout => f.write_str("the token is not about a logout"),
+            Self::Unwanted(claim) => write!(f, "the token has a {claim}, which no logout token has"),
             Self::Stale { seconds_ago } => {
-                write!(f, "the token was made {seconds_ago} s ago; compare the clocks")
+                write!(f, "the token was issued {seconds_ago} s ago; compare the clocks")
             }
         }
     }

@@ -64,9 +64,9 @@ pub(super) fn render(report: &Report, form: &str) -> String {
 /// Class of the dot before the sentence, and the sentence.
 fn state(outpost: Option<&OutpostReport>) -> (&'static str, &'static str) {
     match outpost {
-        None => ("", "Works with the providers of nginx.conf"),
+        None => ("", "Using the providers in nginx.conf"),
         Some(OutpostReport { providers: None, .. }) => {
-            ("bad", "authentik was not reached yet: no provider is known")
+            ("bad", "authentik has not been reached yet: no providers are known")
         }
         Some(OutpostReport { connected: false, .. }) => {
             ("bad", "Not connected to authentik: the last settings are in use")
@@ -84,7 +84,7 @@ fn tiles(report: &Report) -> String {
         tiles.push(tile("Connection", word, &since));
         let loaded = outpost.providers.as_ref().map_or(0, Vec::len).to_string();
         let remarks = match outpost.skipped.len() {
-            0 => "all as authentik has them".to_owned(),
+            0 => "all as configured in authentik".to_owned(),
             1 => "1 remark".to_owned(),
             count => format!("{count} remarks"),
         };
@@ -94,9 +94,9 @@ fn tiles(report: &Report) -> String {
         let found = report.requests.iter().find(|tally| tally.word == status.word());
         found.map_or(0, |tally| tally.count).to_string()
     };
-    tiles.push(tile("Let through", &of(Status::Known), "requests with a session"));
-    tiles.push(tile("Signed in", &of(Status::SignedIn), "sign-ins that ended well"));
-    tiles.push(tile("Failed", &of(Status::Failed), "sign-ins that did not"));
+    tiles.push(tile("Admitted", &of(Status::Known), "requests with a session"));
+    tiles.push(tile("Signed in", &of(Status::SignedIn), "completed sign-ins"));
+    tiles.push(tile("Failed", &of(Status::Failed), "unsuccessful sign-ins"));
     if let Some(zone) = &report.zone {
         tiles.push(zone_tile(zone));
     }
@@ -122,7 +122,7 @@ fn problems(report: &Report) -> String {
     };
     let rows = outpost.skipped.iter();
     let rows = rows.map(|skipped| Row(vec![plain(&skipped.name), plain(&skipped.why)]));
-    section("Not served as authentik has it", &table(&["Provider", "Why"], rows))
+    section("Not served as configured in authentik", &table(&["Provider", "Why"], rows))
 }
 
 fn figures(report: &Report) -> String {
@@ -140,11 +140,11 @@ fn figures(report: &Report) -> String {
     });
     let reasons: Vec<_> = reasons.collect();
     let reasons = if reasons.is_empty() {
-        "<p class=\"note\">No request was turned away so far.</p>\n".to_owned()
+        "<p class=\"note\">No request has been refused so far.</p>\n".to_owned()
     } else {
         table(&["Reason", "Count"], reasons)
     };
-    format!("<div class=\"pair\">\n{requests}{}</div>\n", section("Not let through", &reasons))
+    format!("<div class=\"pair\">\n{requests}{}</div>\n", section("Refused", &reasons))
 }
 
 fn number(tally: &Tally) -> String {
@@ -165,7 +165,7 @@ fn providers(report: &Report) -> String {
     let of_outpost = report.outpost.as_ref().and_then(|outpost| outpost.providers.as_deref());
     [
         listed("Providers of the outpost", of_outpost.unwrap_or_default()),
-        listed("Providers of nginx.conf", &report.providers),
+        listed("Providers in nginx.conf", &report.providers),
         logout_uris(&report.providers),
     ]
     .concat()
