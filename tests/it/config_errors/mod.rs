@@ -177,7 +177,7 @@ fn a_secret_file_that_everybody_can_read_is_pointed_out() {
 
     assert!(verdict.accepted, "{}", verdict.text);
     assert!(verdict.text.contains("[warn]"), "{}", verdict.text);
-    assert!(verdict.text.contains("public\" is open to every user"), "{}", verdict.text);
+    assert!(verdict.text.contains("public\" can be read by every user"), "{}", verdict.text);
     assert!(verdict.text.contains("nginx.conf:"), "{}", verdict.text);
 }
 

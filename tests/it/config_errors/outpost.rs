@@ -138,7 +138,7 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
         "%%WIKI%% server { location / {
             authentik_outpost_endpoint trusted=10.0.0.1; # <-
          } }",
-        "authentik_outpost_endpoint: whose visitors? Add authentik_provider auto;",
+        "authentik_outpost_endpoint: no provider; add authentik_provider auto;",
     ),
     (
         "an endpoint that says yes by itself",
@@ -147,7 +147,7 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
             authentik_outpost_endpoint trusted=10.0.0.1; # <-
             return 200;
          } }",
-        "\"return\" of the location answers before anybody is judged",
+        "\"return\" of the location answers before access is checked",
     ),
     (
         "an endpoint where another directive answers",

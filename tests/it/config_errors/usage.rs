@@ -186,7 +186,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
             authentik_require group admins; # <-
             location / { authentik_provider wiki; }
          }",
-        "authentik_require: nobody is asked who they are here",
+        "authentik_require: nothing is protected here",
     ),
     (
         "a rule beside off",
@@ -194,7 +194,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
             authentik_provider off;
             authentik_require group admins; # <-
          } }",
-        "authentik_require: nobody is asked who they are here",
+        "authentik_require: nothing is protected here",
     ),
     (
         "a rule below off",
@@ -203,14 +203,14 @@ pub(super) const USE_MISTAKES: &[Case] = &[
                 authentik_require group admins; # <-
             }
          } }",
-        "authentik_require: nobody is asked who they are here",
+        "authentik_require: nothing is protected here",
     ),
     (
         "a rule in an if where nobody is asked",
         "%%WIKI%% server { location / { if ($arg_a) {
             authentik_require group admins; # <-
          } } }",
-        "authentik_require: nobody is asked who they are here",
+        "authentik_require: nothing is protected here",
     ),
     (
         "open paths where all is open",
@@ -225,7 +225,7 @@ pub(super) const USE_MISTAKES: &[Case] = &[
             authentik_provider off;
             authentik_unauth_paths ^/public/; # <-
          } }",
-        "authentik_unauth_paths: nobody is asked",
+        "authentik_unauth_paths: nothing is protected here",
     ),
     (
         "an answer to strangers that nobody gives",
@@ -240,14 +240,14 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "%%WIKI%% server { location / {
             authentik_header_auth on; # <-
          } } server { authentik_provider wiki; }",
-        "authentik_header_auth: nobody is asked who they are here, so no Authorization is checked",
+        "authentik_header_auth: nothing is protected here, so Authorization is not checked",
     ),
     (
         "headers that nobody removes",
         "%%WIKI%% server { location / {
             authentik_identity_headers Remote-User; # <-
          } } server { authentik_provider wiki; }",
-        "authentik_identity_headers: no part of this server is protected",
+        "authentik_identity_headers: nothing in this server is protected",
     ),
     (
         "an unknown answer to the unauthenticated",
