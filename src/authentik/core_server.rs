@@ -247,7 +247,7 @@ fn publish(fetched: Fetched) {
     // Else those who wait would ask again at once, one after the other, until their patience ends.
     let keep = |reason| documents::keep_failure(zone, document, &provider, reason);
     if reason.is_some_and(|reason| !keep(reason)) {
-        log_failure(document, &provider, &"not even that fits into the zone");
+        log_failure(document, &provider, &"the failure does not fit into the zone either");
     }
     let key = Entry::Lease.key(document, &provider);
     zone.with(|table| table.remove(&key));

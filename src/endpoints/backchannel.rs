@@ -38,12 +38,12 @@ pub(super) fn backchannel<'r>(
     default: &'r Arc<Provider>,
 ) -> Result<Flow, Fault> {
     if r.method() != b"POST" {
-        let words = "a logout token is sent with POST";
+        let words = "logout tokens are sent with POST";
         let answer = Response::oauth_error(405, "invalid_request", words).with("Allow", "POST");
         return Ok(Flow::Answer(answer));
     }
     let form = match r.body(LONGEST)? {
-        Body::Unannounced => return Ok(refuse(r, 411, "its length is not announced")),
+        Body::Unannounced => return Ok(refuse(r, 411, "it has no Content-Length")),
         Body::TooLong => return Ok(refuse(r, 413, "the form is too long")),
         Body::InFile => return Ok(refuse(r, 413, IN_FILE)),
         Body::Unread => return Ok(Flow::ReadBody),
@@ -52,7 +52,7 @@ pub(super) fn backchannel<'r>(
     let token = match param(form, "logout_token") {
         Param::One(token) if is_form(r) => token,
         Param::One(_) | Param::Absent | Param::Repeated => {
-            return Ok(refuse(r, 400, "there is not one logout_token in a form"));
+            return Ok(refuse(r, 400, "there is not exactly one logout_token in a form"));
         }
     };
     let claims = match LogoutClaims::read(token.as_bytes()) {
@@ -69,10 +69,10 @@ pub(super) fn backchannel<'r>(
     judge(r, provider, token.as_bytes())
 }
 
-const IN_FILE: &str = "the form does not fit into the server's client_body_buffer_size; leave it at its \
-    default";
-const NOBODYS: &str = "no provider of this server has the client_id that the token's aud is; enter in \
-    authentik the URL that authentik_status shows for the provider";
+const IN_FILE: &str = "the form does not fit into the server's client_body_buffer_size; leave \
+                       that at its default";
+const NOBODYS: &str = "no provider of this server has the client_id in the token's aud; enter in \
+                       authentik the URL that authentik_status shows for the provider";
 
 fn is_form(r: &Request<'_>) -> bool {
     let written = r.header(b"content-type").unwrap_or_default();

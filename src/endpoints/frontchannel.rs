@@ -28,7 +28,7 @@ pub(super) fn frontchannel<'r>(
         return Ok(Flow::Answer(Response::empty(405).with("Allow", "GET")));
     }
     let Some(FrontchannelLogout { iss, sid }) = FrontchannelLogout::parse(query) else {
-        return refuse(r, "there is not one iss and one sid");
+        return refuse(r, "there is not exactly one iss and one sid");
     };
     let meant = || {
         let here = super::providers_here(r, default);

@@ -127,8 +127,8 @@ pub(super) fn trail(r: &Request<'_>, provider: &Arc<Provider>) -> Result<LoginTr
 /// Three sign-ins in a row led nowhere: says so instead of going round again.
 pub(super) fn stop(r: &Request<'_>, provider: &Arc<Provider>) -> Result<Response, Fault> {
     let root = Destination::root(provider);
-    let detail = "three sign-ins in a row ended without a usable session: see the lines before, \
-                  else cookies are lost or tokens are over when they come (clock)";
+    let detail = "three sign-ins in a row ended without a usable session: see the preceding \
+                  lines; without any, cookies are lost or tokens are expired on arrival (clock)";
     let page = answers::fail(r, provider, Reason::SignInLoop, detail, Some(&root))?;
     Ok(page.with("Set-Cookie", LoginTrail::clear_cookie(provider)))
 }

@@ -182,7 +182,7 @@ impl Watch {
             let heard = self.bell.heard();
             let turn = panic::catch_unwind(AssertUnwindSafe(|| self.turn(&mut course)));
             if turn.is_err() {
-                let text = "outpost: a defect of this module; the settings stay as they are";
+                let text = "outpost: a bug in this module; the settings stay as they are";
                 self.mailbox.put(Mail::Log(Level::Alert, text.to_owned()));
                 thread::sleep(AFTER_DEFECT);
             }

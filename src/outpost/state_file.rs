@@ -33,11 +33,11 @@ pub(super) fn read(
     let opened = vault::open(&sealed, &settings.token)
         .ok_or_else(|| wrong("was not written with this token, or is damaged; it is not used"))?;
     let Found::Own(document) = Origin::of(settings).unmark(opened.expose()) else {
-        return Err(wrong("is of another authentik; it is not used"));
+        return Err(wrong("belongs to another authentik; it is not used"));
     };
     Snapshot::from_json(document)
         .map(Some)
-        .map_err(|_| wrong("is of another version; it is not used"))
+        .map_err(|_| wrong("has another version; it is not used"))
 }
 
 /// Replaces the file in one step: whoever reads it finds the old settings or the new ones.

@@ -53,7 +53,7 @@ pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
         };
         Box::new(move || {
             if let Err(why) = told {
-                let what = "authentik was not told of a misconfiguration";
+                let what = "cannot report a misconfiguration to authentik";
                 log::cycle(Level::Info, format_args!("{what}: {why}"));
             }
         })

@@ -167,7 +167,7 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
             issuer https://sso.example.com/application/o/x/; client_id c;
             client_secret_file %%DIR%%/secret; external_host https://$host;
          } # <-",
-        "authentik_provider \"x\": external_host \"https://$host\" holds a \"$\"",
+        "authentik_provider \"x\": external_host \"https://$host\" contains a \"$\"",
     ),
     (
         "a semicolon forgotten",

@@ -10,11 +10,11 @@ type Spoil = fn(&mut Members, &mut Members);
 
 /// What is wrong, and what the log says of it.
 const SPOILT: [(&str, &str, Spoil); 23] = [
-    ("an id token's type", "unknown kind", |header, _| put(header, "typ", json!("JWT"))),
-    ("another type", "unknown kind", |header, _| put(header, "typ", json!("at+jwt"))),
+    ("an id token's type", "unknown type", |header, _| put(header, "typ", json!("JWT"))),
+    ("another type", "unknown type", |header, _| put(header, "typ", json!("at+jwt"))),
     ("no algorithm", "is signed with", |header, _| put(header, "alg", json!("none"))),
     ("another algorithm", "is signed with", |header, _| put(header, "alg", json!("RS256"))),
-    ("a critical extension", "unknown kind", |header, _| put(header, "crit", json!(["x"]))),
+    ("a critical extension", "unknown type", |header, _| put(header, "crit", json!(["x"]))),
     ("another issuer", "issuer is", |_, claims| put(claims, "iss", json!("http://other/"))),
     ("no issuer", "issuer is", |_, claims| drop(claims.remove("iss"))),
     ("another audience", "no provider of this server", |_, claims| {

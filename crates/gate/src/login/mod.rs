@@ -263,11 +263,11 @@ impl fmt::Display for StateFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "the state is malformed",
-            Self::ForeignProvider => "the state is of another provider",
+            Self::ForeignProvider => "the state belongs to another provider",
             Self::BadSeal => "the state is not sealed with this provider's key",
             Self::Expired(_) => "the state has expired",
-            Self::NoCookie(_) => "the browser sent no cookie of this sign-in",
-            Self::CookieMismatch => "the browser's cookie is not of this sign-in",
+            Self::NoCookie(_) => "the browser sent no cookie for this sign-in",
+            Self::CookieMismatch => "the browser's cookie belongs to another sign-in",
         })
     }
 }

@@ -125,7 +125,7 @@ impl Fields<'_> {
             }
             Some(Value::String(text)) => Ok(text.clone()),
             Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                Err(format!("{} is not a text", self.named(name)))
+                Err(format!("{} is not a string", self.named(name)))
             }
         }
     }
@@ -149,7 +149,7 @@ impl Fields<'_> {
     /// Sorted, because the order differs from one start of authentik to the next
     /// (docs/protocol.md §2.3).
     fn sorted_list(&self, name: &str) -> Result<Vec<String>, String> {
-        let wrong = || format!("{} is not a list of texts", self.named(name));
+        let wrong = || format!("{} is not a list of strings", self.named(name));
         let listed = self.listed.get(name).ok_or_else(|| missing(&self.named(name)))?;
         let listed = listed.as_array().filter(|list| list.len() <= MAX_LIST).ok_or_else(wrong)?;
         let texts = listed.iter().map(|text| text.as_str().filter(|text| text.len() <= MAX_TEXT));

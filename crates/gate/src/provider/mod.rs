@@ -227,7 +227,7 @@ mod tests {
             ("issuer: \"https://h/application/o/wiki\" lacks the final slash", |s| {
                 s.issuer = "https://h/application/o/wiki".into();
             }),
-            ("external_host: \"https://$host\" holds a \"$\"", |s| {
+            ("external_host: \"https://$host\" contains a \"$\"", |s| {
                 s.external_host = "https://$host".into();
             }),
             ("cookie_domain: \"com\" is a top-level domain", |s| {

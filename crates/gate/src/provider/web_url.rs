@@ -20,7 +20,7 @@ pub(super) fn web_url(key: &'static str, typed: &str, example: &str) -> Result<U
 pub(crate) fn plain_web_url(typed: &str) -> Result<Url, String> {
     let wrong = |what: &str| what.to_owned();
     if typed.contains('$') {
-        return Err(wrong("holds a \"$\", and variables do not work here"));
+        return Err(wrong("contains a \"$\", but variables do not work here"));
     }
     let url = Url::parse(typed).map_err(|error| format!("is not a URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -31,10 +31,10 @@ pub(crate) fn plain_web_url(typed: &str) -> Result<Url, String> {
         return Err(wrong("does not begin with scheme://host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must not hold a user name or password"));
+        return Err(wrong("must not contain a user name or password"));
     }
     if typed.bytes().any(|b| b <= b' ' || b == 0x7f) {
-        return Err(wrong("holds a space or control character"));
+        return Err(wrong("contains a space or control character"));
     }
     Ok(url)
 }

@@ -100,7 +100,7 @@ fn other_issuer(found: &str, expected: &str) -> CoreError {
     let (found, expected) = (loggable(found, 256), loggable(expected, 256));
     let plain = expected.strip_prefix("https:").is_some_and(|rest| found == format!("http:{rest}"));
     let cure = match plain {
-        true => "the proxy in front of authentik does not tell it: write there proxy_set_header \
+        true => "the proxy in front of authentik does not pass it on: add there proxy_set_header \
                  X-Forwarded-Proto $scheme;"
             .to_owned(),
         false => format!("write issuer {found};"),

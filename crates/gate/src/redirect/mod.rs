@@ -170,10 +170,10 @@ impl fmt::Display for RedirectFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooLong => "longer than 8 kB",
-            Self::ControlCharacter => "holds a control character",
+            Self::ControlCharacter => "contains a control character",
             Self::NotAUrl => "not an absolute URL",
             Self::NotWeb => "neither http nor https",
-            Self::UserInfo => "holds a user name or password",
+            Self::UserInfo => "contains a user name or password",
             Self::ForeignHost => "on another host or port",
             Self::OwnEndpoint => "one of the module's own endpoints",
         })

@@ -172,7 +172,7 @@ impl fmt::Display for TokenFlaw {
             Self::Encrypted => f.write_str(
                 "the token is encrypted; remove the encryption key from the provider in authentik",
             ),
-            Self::UnknownKind => f.write_str("the token is of an unknown kind (typ or crit)"),
+            Self::UnknownKind => f.write_str("the token is of an unknown type (typ or crit)"),
             Self::Algorithm { found } => {
                 write!(
                     f,
@@ -204,7 +204,7 @@ impl fmt::Display for TokenFlaw {
                  former, or let authentik be asked under the host that browsers use"
             ),
             Self::Audience => f.write_str("the token is not for this client_id"),
-            Self::Nonce => f.write_str("the token belongs to another login"),
+            Self::Nonce => f.write_str("the token belongs to another sign-in"),
             Self::NoUserName => f.write_str(
                 "the token has no preferred_username; ask for the scope profile, and let the \
                  provider in authentik have its scope mapping",

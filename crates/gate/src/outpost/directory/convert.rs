@@ -53,7 +53,8 @@ pub(super) fn convert(
     }
     let is_tls = config.internal_host.starts_with("https:");
     if provider.mode == Mode::Proxy && is_tls && !config.internal_host_ssl_validation {
-        let what = "nginx verifies its internal host as proxy_ssl_verify says: write it off there";
+        let what = "nginx verifies its internal host according to proxy_ssl_verify: set that to \
+                    off";
         remarks.push(what.to_owned());
     }
     for (scope, consequence) in left_out(&provider.scope) {

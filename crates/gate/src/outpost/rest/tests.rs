@@ -143,13 +143,13 @@ fn one_bad_provider_is_named_and_the_others_load() {
         ("mode", json!("for\"ward"), "mode \"for?ward\" is not known"),
         ("external_host", json!(null), "external_host is missing"),
         ("external_host", json!(long), "external_host is longer than 4096 bytes"),
-        ("client_id", json!(7), "client_id is not a text"),
+        ("client_id", json!(7), "client_id is not a string"),
         ("client_secret", json!(""), "client_secret is missing"),
         ("certificate", json!("../x"), "certificate is not a UUID"),
         ("basic_auth_enabled", json!("yes"), "basic_auth_enabled is neither true nor false"),
-        ("scopes_to_request", json!("openid"), "scopes_to_request is not a list of texts"),
-        ("scopes_to_request", json!([1]), "scopes_to_request is not a list of texts"),
-        ("skip_path_regex", json!(["^/"]), "skip_path_regex is not a text"),
+        ("scopes_to_request", json!("openid"), "scopes_to_request is not a list of strings"),
+        ("scopes_to_request", json!([1]), "scopes_to_request is not a list of strings"),
+        ("skip_path_regex", json!(["^/"]), "skip_path_regex is not a string"),
         ("assigned_application_slug", json!(null), "assigned_application_slug is missing"),
         ("oidc_configuration", json!(null), "oidc_configuration.issuer is missing"),
         ("oidc_configuration", json!([]), "oidc_configuration.issuer is missing"),
@@ -284,5 +284,5 @@ fn a_refusal_is_explained() {
 fn no_message_repeats_a_secret() {
     let read = page_where(|provider| provider["client_secret"] = json!(["hunter2", "hunter2"]));
     assert!(!format!("{read:?}").contains("hunter2"));
-    assert_eq!(read.unusable[0].why, "client_secret is not a text");
+    assert_eq!(read.unusable[0].why, "client_secret is not a string");
 }

@@ -176,7 +176,7 @@ fn check_token(token: &Secret) -> Result<(), SettingsError> {
         return Err(wrong("is longer than 4096 characters"));
     }
     if !token.expose().iter().all(u8::is_ascii_graphic) {
-        return Err(wrong("holds a space, line break or other character that no token has"));
+        return Err(wrong("contains a space, line break or other character that no token has"));
     }
     Ok(())
 }
