@@ -3,6 +3,7 @@
 #
 #   directives in src/conf/directives.rs     headings in docs/directives.md
 #   keys in src/conf/{provider,outpost}.rs   headings of the fourth level there
+#   both of these                            lines of nginx-conf/annotated.conf
 #   names in src/request/variables.rs        rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
 #   functions that are tests                 names in docs/security.md and docs/living-together.md
@@ -28,6 +29,10 @@ main() {
     { keys src/conf/provider.rs && keys src/conf/outpost.rs; } | sort -u >"$lists/keys"
     sed -n '/^#### /p' docs/directives.md | grep -o '`[a-z_]*`' | tr -d '`' | sort -u >"$lists/keys.md"
     agree key "$lists/keys" "src/conf" "$lists/keys.md" docs/directives.md
+
+    sort -u "$lists/directives" "$lists/keys" >"$lists/configured"
+    annotated nginx-conf/annotated.conf | sort -u >"$lists/annotated"
+    agree "directive or key" "$lists/configured" src/conf "$lists/annotated" nginx-conf/annotated.conf
 
     sed -n 's/.*name: "\(authentik_[a-z_]*\)".*/\1/p' src/request/variables.rs | sort -u >"$lists/variables"
     sed -n 's/^| `$\(authentik_[a-z_]*\)` |.*/\1/p' docs/directives.md | sort -u >"$lists/variables.md"
@@ -74,6 +79,15 @@ directives() {
 # The array KEYS: every key of a block.
 keys() {
     sed -n '/^const KEYS: /,/];/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z_]*"' | tr -d '"' | sort -u
+}
+
+# First words of lines that configure the module, active or commented out: directives, and what is in their blocks.
+# A word of nginx's is none.
+annotated() {
+    sed -n 's/^[ #]*\([a-z][a-z_]*\) [^#]*[;{]$/\1/p' "$1" | sort -u |
+        grep -vxE 'server|listen|server_name|ssl_certificate(_key)?|location|proxy_(pass|set_header)|allow|deny'
+    # Those that stand for another one of the same block.
+    grep -o '([^()]*: [a-z_]* STRING;)' "$1" | sed 's/.*: \([a-z_]*\) .*/\1/' | sort -u
 }
 
 # The codes in the map `reply`, the only literals there in lower case without a space.
