@@ -115,7 +115,7 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
             Some(endpoint @ (Endpoint::BackchannelLogout | Endpoint::FrontchannelLogout)) => {
                 Addressed::To(endpoint, provider)
             }
-            Some(Endpoint::SignOut) if sessions::find(r, provider)?.is_ok() => {
+            Some(Endpoint::SignOut) if sessions::is_signed_in(r, provider)? => {
                 Addressed::To(Endpoint::SignOut, provider)
             }
             Some(Endpoint::SignOut | Endpoint::Start | Endpoint::Callback) => Addressed::NotYet,

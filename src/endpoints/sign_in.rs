@@ -118,7 +118,7 @@ fn keep(r: &Request<'_>, link: &KeptLink) {
 /// in at once, or a person who asks for a sign-in again and again.
 pub(super) fn trail(r: &Request<'_>, provider: &Arc<Provider>) -> Result<LoginTrail, Fault> {
     let time = now();
-    if sessions::find(r, provider)?.is_ok() {
+    if sessions::is_signed_in(r, provider)? {
         return Ok(LoginTrail::none(time));
     }
     Ok(LoginTrail::read(provider, &sessions::cookies(r)?, time))

@@ -16,7 +16,7 @@ use crate::authentik::core_server::{self, Unknown};
 use crate::ngx::{Fault, Flow, Request, kept};
 use crate::request::answers;
 use crate::visitor::random::random;
-use crate::visitor::sessions;
+use crate::visitor::sessions::{self, Standing};
 
 pub(super) fn sign_out<'r>(
     r: &mut Request<'r>,
@@ -56,7 +56,7 @@ fn end_sessions<'r>(
     default: &'r Arc<Provider>,
 ) -> Result<Option<&'r Arc<Provider>>, Fault> {
     for provider in providers_here(r, default)? {
-        if let Ok(session) = sessions::find(r, provider)? {
+        if let Standing::SignedIn(session) = sessions::find(r, provider)? {
             let ended = sessions::end_all_of(r, session.uid());
             r.state()?.signed_out.set(Some(provider.key));
             let name = &provider.name;

@@ -43,7 +43,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     }
     let provider = match providers::of_location(r)? {
         Chosen::Provider(provider) => provider,
-        Chosen::InDoubt(provider) if sessions::find(r, provider)?.is_ok() => provider,
+        Chosen::InDoubt(provider) if sessions::is_signed_in(r, provider)? => provider,
         Chosen::Off => return Ok(Flow::Next),
         Chosen::Nobody => return answers::unknown_host(r, authority(r)?).map(Flow::Refuse),
         Chosen::InDoubt(_) | Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),

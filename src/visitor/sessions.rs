@@ -55,20 +55,30 @@ pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES],
     Ok(values)
 }
 
-/// The session of the request with this provider, or why there is none.
-pub(crate) fn find<'r>(
-    r: &Request<'r>,
-    provider: &Arc<Provider>,
-) -> Result<Result<SessionView<'r>, Reason>, Fault> {
+/// What the cookies of a request come to with a provider.
+pub(crate) enum Standing<'r> {
+    /// The visitor has this session.
+    SignedIn(SessionView<'r>),
+    /// There is none, and this is why.
+    Stranger(Reason),
+}
+
+/// Whether the visitor has a session with this provider.
+pub(crate) fn is_signed_in(r: &Request<'_>, provider: &Arc<Provider>) -> Result<bool, Fault> {
+    Ok(matches!(find(r, provider)?, Standing::SignedIn(_)))
+}
+
+/// Looks for the session of the request with this provider.
+pub(crate) fn find<'r>(r: &Request<'r>, provider: &Arc<Provider>) -> Result<Standing<'r>, Fault> {
     let mut reason = Reason::NoSession;
     for id in cookie::session_ids(cookies(r)?, provider) {
         if let Some(known) = known::find(r, provider, id)? {
             r.remember(kept::RECORD, known.owner().record())?;
-            return Ok(Ok(known.owner().view()));
+            return Ok(Standing::SignedIn(known.owner().view()));
         }
         reason = Reason::UnknownSession;
     }
-    Ok(Err(reason))
+    Ok(Standing::Stranger(reason))
 }
 
 thread_local! {

@@ -82,7 +82,7 @@ fn is_verdict_for_known(
 ) -> Result<bool, Fault> {
     let query = url.query().filter(|_| front_end.tells_signatures());
     let is_page = query.and_then(signature).is_none();
-    Ok(is_page && sessions::find(r, provider)?.is_ok())
+    Ok(is_page && sessions::is_signed_in(r, provider)?)
 }
 
 /// Refuses what Envoy asks about a path that leads out of Envoy's endpoint. In post-read: no location

@@ -26,7 +26,8 @@ use crate::authentik::core_server::{self, Cause, Unknown};
 use crate::authentik::lease::{self, LEASE};
 use crate::ngx::log;
 use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
-use crate::visitor::{providers, sessions};
+use crate::visitor::providers;
+use crate::visitor::sessions::{self, Standing};
 
 /// How long a yes is believed, in seconds (docs/protocol.md §5.3).
 const YES_KEPT: u64 = 60;
@@ -48,8 +49,8 @@ pub(crate) fn identify<'r>(
     provider: &'r Arc<Provider>,
 ) -> Result<Visitor<'r>, Fault> {
     let reason = match sessions::find(r, provider)? {
-        Ok(session) => return Ok(Visitor::Known(session)),
-        Err(reason) => reason,
+        Standing::SignedIn(session) => return Ok(Visitor::Known(session)),
+        Standing::Stranger(reason) => reason,
     };
     if !r.location().checks_header() {
         return Ok(Visitor::Stranger(reason));
