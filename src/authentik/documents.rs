@@ -3,9 +3,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::thread::LocalKey;
 
 use gate::provider::Provider;
-use gate::question::{Document, Endpoints, Entry, Head, Mark};
+use gate::question::{Document, Endpoints, Entry, Head, Mark, Published};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Owner, Record, dated, kind};
@@ -16,29 +17,44 @@ use crate::ngx::{Zone, now};
 
 /// A failure is not tried again for this long, in seconds: between one and two.
 const FAILURE_KEPT: u64 = 2;
-/// How many documents a worker keeps as it understood them. Beyond, it begins anew.
-const UNDERSTOOD: usize = 2048;
+/// How many documents of a kind a worker keeps as it understood them. Beyond, it begins anew.
+const UNDERSTOOD: usize = 1024;
 
-/// What a document says.
-#[derive(Clone)]
-pub(super) enum Content {
-    Endpoints(Endpoints),
-    Keys(KeySet),
+/// A document that workers remember as they understood it.
+pub(super) trait Understood: Published + Clone + Send + 'static {
+    /// Where this worker has those of its kind.
+    fn memory() -> &'static LocalKey<Memory<Self>>;
 }
+
+/// Documents of one kind, and the marks they are known by.
+type Memory<D> = RefCell<HashMap<Key, (Mark, D)>>;
 
 thread_local! {
     // Used on the event-loop thread only.
-    static CONTENTS: RefCell<HashMap<Key, (Mark, Content)>> = RefCell::default();
+    static ENDPOINTS: Memory<Endpoints> = RefCell::default();
+    static KEYS: Memory<KeySet> = RefCell::default();
 }
 
-/// What a document says, or why that cannot be used.
-fn understand(document: Document, body: &[u8], provider: &Provider) -> Result<Content, Reason> {
-    match document {
-        Document::Discovery => Endpoints::parse(body, provider)
-            .map(Content::Endpoints)
-            .map_err(|error| Reason::from(&error)),
-        Document::Keys => KeySet::parse(body).map(Content::Keys).map_err(|_| Reason::CoreGarbage),
+impl Understood for Endpoints {
+    fn memory() -> &'static LocalKey<Memory<Self>> {
+        &ENDPOINTS
     }
+}
+
+impl Understood for KeySet {
+    fn memory() -> &'static LocalKey<Memory<Self>> {
+        &KEYS
+    }
+}
+
+/// What the zone has of a document.
+pub(super) enum Kept<D> {
+    /// It says this.
+    Understood(D),
+    /// It cannot be used, and this is why.
+    Unusable(Reason),
+    /// It is not there any more.
+    Gone,
 }
 
 /// The head of the document in the zone.
@@ -54,49 +70,45 @@ pub(super) fn head(zone: Zone, document: Document, provider: &Provider) -> Optio
     is_whole.then(|| Head::split(&bytes).map(|(head, _)| head))?
 }
 
-/// What the document in the zone says; `None` if it is not there any more.
-pub(super) fn content(
-    zone: Zone,
-    document: Document,
-    provider: &Provider,
-    head: &Head,
-) -> Option<Result<Content, Reason>> {
-    let key = Entry::Body.key(document, provider);
-    let known = CONTENTS.with_borrow(|contents| {
-        let known = contents.get(&key).filter(|(mark, _)| *mark == head.mark());
-        known.map(|(_, content)| content.clone())
+/// What the document with this head says.
+pub(super) fn kept<D: Understood>(zone: Zone, provider: &Provider, head: &Head) -> Kept<D> {
+    let key = Entry::Body.key(D::DOCUMENT, provider);
+    let known = D::memory().with_borrow(|documents| {
+        let known = documents.get(&key).filter(|(mark, _)| *mark == head.mark());
+        known.map(|(_, document)| document.clone())
     });
     if let Some(known) = known {
-        return Some(Ok(known));
+        return Kept::Understood(known);
     }
-    let (head, body) = read(zone, key)?;
-    let content = understand(document, body.expose(), provider);
-    if let Ok(content) = &content {
-        remember(key, head.mark(), content.clone());
+    let Some((head, body)) = read(zone, key) else { return Kept::Gone };
+    match D::understand(body.expose(), provider) {
+        Ok(document) => {
+            remember(key, head.mark(), document.clone());
+            Kept::Understood(document)
+        }
+        Err(error) => Kept::Unusable(Reason::from(&error)),
     }
-    Some(content)
 }
 
-fn remember(key: Key, mark: Mark, content: Content) {
-    CONTENTS.with_borrow_mut(|contents| {
-        if contents.len() >= UNDERSTOOD {
-            contents.clear();
+fn remember<D: Understood>(key: Key, mark: Mark, document: D) {
+    D::memory().with_borrow_mut(|documents| {
+        if documents.len() >= UNDERSTOOD {
+            documents.clear();
         }
-        contents.insert(key, (mark, content));
+        documents.insert(key, (mark, document));
     });
 }
 
 /// Puts a document into the zone, which was understood already. Says whether it is there now.
-pub(super) fn keep(
+pub(super) fn keep<D: Understood>(
     zone: Zone,
-    document: Document,
     provider: &Provider,
-    (body, mark, content): (&Secret, Mark, Content),
+    (body, mark, document): (&Secret, Mark, D),
 ) -> bool {
-    let key = Entry::Body.key(document, provider);
+    let key = Entry::Body.key(D::DOCUMENT, provider);
     let is_kept = store(zone, key, Head::new(mark, uptime()), body);
     if is_kept {
-        remember(key, mark, content);
+        remember(key, mark, document);
     }
     is_kept
 }

@@ -17,10 +17,11 @@ use gate::response::Response;
 use gate::status::Status;
 use gate::store::Key;
 use gate::time::UnixTime;
-use gate::token::{Ended, Keys, Logout, LogoutClaims};
+use gate::token::{Ended, Logout, LogoutClaims};
 use nginx::body::Body;
 
-use crate::authentik::core_server::{self, Cause, Unknown};
+use crate::authentik::asking::Learnt;
+use crate::authentik::core_server::{self, Cause};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::request::answers;
@@ -83,10 +84,10 @@ fn is_form(r: &Request<'_>) -> bool {
 /// Looks whether the provider's key has signed the token. Keys may have changed since they were fetched.
 fn judge(r: &mut Request<'_>, provider: &Arc<Provider>, token: &[u8]) -> Result<Flow, Fault> {
     loop {
-        let keys: Keys = match core_server::endpoints_and_keys(r, provider)? {
-            Ok((_, keys)) => keys,
-            Err(Unknown::Waiting) => return Ok(Flow::Suspended),
-            Err(Unknown::Failed(reason)) => return answers::refusal(r, reason).map(Flow::Answer),
+        let keys = match core_server::endpoints_and_keys(r, provider)? {
+            Learnt::Known((_, keys)) => keys,
+            Learnt::Waiting => return Ok(Flow::Suspended),
+            Learnt::Failed(reason) => return answers::refusal(r, reason).map(Flow::Answer),
         };
         match Logout::verify(token, provider, &keys, now()) {
             Ok(logout) => return end(r, provider, &logout),

@@ -17,7 +17,8 @@ use gate::store::Key;
 use super::exchange::{self, Exchange, Exchanged, Progress, Put, SignIn};
 use super::renewal::{self, Renewed};
 use super::sign_in;
-use crate::authentik::core_server::{self, Unknown};
+use crate::authentik::asking::Learnt;
+use crate::authentik::core_server;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
@@ -185,8 +186,9 @@ fn put_question(
     opened: &Opened,
 ) -> Result<Step, Fault> {
     let (endpoints, keys) = match core_server::endpoints_and_keys(r, provider)? {
-        Ok(known) => known,
-        Err(unknown) => return not_known(r, provider, unknown, opened),
+        Learnt::Known(known) => known,
+        Learnt::Waiting => return Ok(Step::Waiting),
+        Learnt::Failed(reason) => return failed_sign_in(r, provider, reason, "", opened),
     };
     let exchange = Exchange {
         provider: Arc::clone(provider),
@@ -222,18 +224,6 @@ fn renew(r: &mut Request<'_>, provider: &Arc<Provider>, opened: &Opened) -> Resu
         Renewed::Unknown(reason) => {
             failed_sign_in(r, provider, reason, "the token's key is not known", opened)
         }
-    }
-}
-
-fn not_known(
-    r: &mut Request<'_>,
-    provider: &Arc<Provider>,
-    unknown: Unknown,
-    opened: &Opened,
-) -> Result<Step, Fault> {
-    match unknown {
-        Unknown::Waiting => Ok(Step::Waiting),
-        Unknown::Failed(reason) => failed_sign_in(r, provider, reason, "", opened),
     }
 }
 

@@ -15,7 +15,8 @@ use gate::secret::Secret;
 use nginx::lifecycle::uptime;
 
 use super::exchange::{Exchanged, judge};
-use crate::authentik::core_server::{self, Cause, Unknown};
+use crate::authentik::asking::Learnt;
+use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease;
 use crate::ngx::{Fault, Request, now};
 use crate::outpost::{self, Called};
@@ -144,7 +145,7 @@ fn step(
     if let Stage::Keys | Stage::Done = renewal.stage {
         if let Some(tokens) = renewal.tokens.take() {
             match core_server::endpoints_and_keys(r, provider)? {
-                Ok((_, keys)) => match judge(provider, tokens, nonce, &keys, now()) {
+                Learnt::Known((_, keys)) => match judge(provider, tokens, nonce, &keys, now()) {
                     Exchanged::OtherKeys(tokens, flaw) => {
                         renewal.error = flaw.into();
                         renewal.tokens = Some(tokens);
@@ -157,12 +158,13 @@ fn step(
                     #[cfg(feature = "suspend-all")]
                     Exchanged::Nothing => return Ok(Renewed::Unknown(Reason::Internal)),
                 },
-                Err(unknown) => {
+                Learnt::Waiting => {
                     renewal.tokens = Some(tokens);
-                    return Ok(match unknown {
-                        Unknown::Waiting => Renewed::Waiting,
-                        Unknown::Failed(reason) => Renewed::Unknown(reason),
-                    });
+                    return Ok(Renewed::Waiting);
+                }
+                Learnt::Failed(reason) => {
+                    renewal.tokens = Some(tokens);
+                    return Ok(Renewed::Unknown(reason));
                 }
             }
         }

@@ -10,7 +10,8 @@ use gate::response::Response;
 use gate::status::Status;
 use gate::store::Record;
 
-use crate::authentik::core_server::{self, Unknown};
+use crate::authentik::asking::Learnt;
+use crate::authentik::core_server;
 use crate::ngx::host::authority;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
@@ -86,9 +87,9 @@ pub(crate) fn begin(
     }
     let cookies = sessions::cookies(r)?;
     let endpoints = match core_server::endpoints(r, provider)? {
-        Ok(endpoints) => endpoints,
-        Err(Unknown::Waiting) => return Ok(Begun::Waiting),
-        Err(Unknown::Failed(reason)) => {
+        Learnt::Known(endpoints) => endpoints,
+        Learnt::Waiting => return Ok(Begun::Waiting),
+        Learnt::Failed(reason) => {
             return answers::fail(r, provider, reason, "", Some(destination)).map(Begun::Answer);
         }
     };

@@ -12,7 +12,8 @@ use gate::response::Response;
 use gate::status::Status;
 
 use super::{providers_here, sign_in};
-use crate::authentik::core_server::{self, Unknown};
+use crate::authentik::asking::Learnt;
+use crate::authentik::core_server;
 use crate::ngx::{Fault, Flow, Request, kept};
 use crate::request::answers;
 use crate::visitor::random::random;
@@ -38,9 +39,9 @@ pub(super) fn sign_out<'r>(
     };
     let way_back = way_back(query, provider);
     let answer = match core_server::endpoints(r, provider)? {
-        Ok(endpoints) => to_authentik(r, &endpoints.end_session, way_back.as_deref())?,
-        Err(Unknown::Waiting) => return Ok(Flow::Suspended),
-        Err(Unknown::Failed(_)) => only_here(provider, way_back.as_deref()),
+        Learnt::Known(endpoints) => to_authentik(r, &endpoints.end_session, way_back.as_deref())?,
+        Learnt::Waiting => return Ok(Flow::Suspended),
+        Learnt::Failed(_) => only_here(provider, way_back.as_deref()),
     };
     answers::note(r, Status::SignedOut, None)?;
     Ok(Flow::Answer(

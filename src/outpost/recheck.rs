@@ -14,12 +14,13 @@ use authentik_io::client::Client;
 use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
 use gate::identity::SessionView;
 use gate::provider::Provider;
-use gate::question::{CoreError, Endpoints, Question};
+use gate::question::{CoreError, Endpoints, Introspect};
 use gate::secret::Secret;
 use gate::store::kind;
 use gate::token::TokenFlaw;
 use nginx::wakeup::Sender;
 
+use crate::authentik::asking::Caller;
 use crate::authentik::threads;
 use crate::ngx::{Zone, now};
 use crate::outpost;
@@ -216,15 +217,12 @@ fn is_still(provider: &Arc<Provider>) -> bool {
 
 /// Whether a thread will ask.
 fn ask(pool: &Pool<Said>, question: u64, provider: &Arc<Provider>, token: &[u8]) -> bool {
-    let introspect = Question::Introspect { token: Secret::new(token) };
+    let introspect = Introspect { token: Secret::new(token) };
     let (provider, time) = (Arc::clone(provider), now());
     let work = move |client: &Client, deadline: Instant| {
         let Some(endpoints) = Endpoints::given(&provider) else { return Said::Nothing };
-        let Ok(request) = introspect.to_http(&provider, Some(&endpoints)) else {
-            return Said::Nothing;
-        };
-        let response = client.fetch(&request, &provider.trust, deadline);
-        match introspect.read(&provider, response.as_ref(), time) {
+        let caller = Caller { client, provider: &provider, endpoints: &endpoints, time, deadline };
+        match caller.ask(&introspect) {
             Ok(_) => Said::GoesOn,
             Err(CoreError::BadToken(TokenFlaw::Inactive)) => Said::Ended,
             Err(_) => Said::Nothing,

@@ -8,7 +8,7 @@ use ring::hmac;
 use crate::cookie::SessionId;
 use crate::hash;
 use crate::provider::Provider;
-use crate::question::{CoreError, Cure, Question};
+use crate::question::{CoreError, Cure, Introspect, SignInByPassword};
 use crate::reason::Reason;
 use crate::secret::Secret;
 use crate::store::Key;
@@ -34,6 +34,15 @@ pub enum Credentials {
     },
 }
 
+/// A question about credentials.
+#[derive(Clone, Debug)]
+pub enum Inquiry {
+    /// They are a token.
+    Token(Introspect),
+    /// They are a user's app password.
+    Password(SignInByPassword),
+}
+
 impl Credentials {
     /// Reads the value of an `Authorization` header. `None` is another scheme, or nothing that
     /// authentik could check: it is the application's.
@@ -55,16 +64,17 @@ impl Credentials {
 
     /// What to ask authentik, one after the other until it says yes.
     #[must_use]
-    pub fn questions(&self) -> Vec<Question> {
+    pub fn inquiries(&self) -> Vec<Inquiry> {
+        let token = |token: &Secret| Inquiry::Token(Introspect { token: token.clone() });
         match self {
-            Self::Bearer(token) => vec![Question::Introspect { token: token.clone() }],
+            Self::Bearer(secret) => vec![token(secret)],
             Self::Basic { username, password } => {
-                let by_password = Question::SignInByPassword {
+                let by_password = Inquiry::Password(SignInByPassword {
                     username: username.clone(),
                     password: password.clone(),
-                };
+                });
                 if username.expose() == TOKEN_USER {
-                    vec![Question::Introspect { token: password.clone() }, by_password]
+                    vec![token(password), by_password]
                 } else {
                     vec![by_password]
                 }
@@ -201,11 +211,8 @@ mod tests {
     fn a_token_as_password_is_introspected_before_it_is_tried_as_a_password() {
         let header = STANDARD.encode("goauthentik.io/token:secret");
         let credentials = Credentials::parse(format!("Basic {header}").as_bytes()).unwrap();
-        let questions = credentials.questions();
-        assert!(matches!(
-            questions.as_slice(),
-            [Question::Introspect { .. }, Question::SignInByPassword { .. }]
-        ));
+        let inquiries = credentials.inquiries();
+        assert!(matches!(inquiries.as_slice(), [Inquiry::Token(_), Inquiry::Password(_)]));
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::time::Instant;
 use authentik_io::client::Client;
 use gate::identity::{BasicAttributes, render};
 use gate::provider::Provider;
-use gate::question::{self, CoreError, Endpoints, Question, Tokens};
+use gate::question::{CoreError, Endpoints, ExchangeCode, Tokens};
 use gate::secret::Secret;
 use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 
 use super::Exchanged;
+use crate::authentik::asking::Caller;
 
 /// All that is needed away from the request.
 pub(in crate::endpoints) struct Exchange {
@@ -28,14 +29,9 @@ impl Exchange {
     /// Asks authentik who has signed in, and verifies what it says.
     pub(in crate::endpoints) fn carry_out(self, client: &Client, deadline: Instant) -> Exchanged {
         let Self { provider, endpoints, keys, code, verifier, nonce, time } = self;
-        let question = Question::ExchangeCode { code, verifier };
-        let tokens = question.to_http(&provider, Some(&endpoints)).and_then(|request| {
-            let response = client.fetch(&request, &provider.trust, deadline);
-            question.read(&provider, response.as_ref(), time)
-        });
-        match tokens {
-            Ok(question::Answer::Tokens(tokens)) => judge(&provider, tokens, &nonce, &keys, time),
-            Ok(_) => Exchanged::Lost,
+        let caller = Caller { client, provider: &provider, endpoints: &endpoints, time, deadline };
+        match caller.ask(&ExchangeCode { code, verifier }) {
+            Ok(tokens) => judge(&provider, tokens, &nonce, &keys, time),
             Err(error) => Exchanged::Failed(error),
         }
     }

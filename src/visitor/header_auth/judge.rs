@@ -1,20 +1,18 @@
 //! What authentik says of credentials: asked on a thread.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use authentik_io::client::Client;
 use authentik_io::pool::Cancel;
-use gate::credentials::Credentials;
+use gate::credentials::{Credentials, Inquiry};
 use gate::identity::{BasicAttributes, Rendered, render};
 use gate::provider::Provider;
-use gate::question::{Answer, CoreError, Endpoints, Question};
+use gate::question::{CoreError, Endpoints, ExchangeCode};
 use gate::secret::Secret;
 use gate::store::Key;
-use gate::time::UnixTime;
 use gate::token::{Expected, Keys, verify};
 use nginx::suspend::Ticket;
 
+use crate::authentik::asking::Caller;
 use crate::authentik::threads::{Errand, Line};
 use crate::ngx::now;
 
@@ -64,89 +62,54 @@ pub(super) fn submit(
     };
     errand.hand_over(move |client, deadline| {
         let Subject { provider, credentials, .. } = &subject;
-        let judge = Judge { provider, endpoints: &endpoints, keys: &keys, time };
+        let caller = Caller { client, provider, endpoints: &endpoints, time, deadline };
         let result = match turn {
-            Turn::First | Turn::Last => judge.all(client, credentials, deadline),
-            Turn::Client => Err(judge.client(client, deadline)),
+            Turn::First | Turn::Last => ask(caller, credentials, &keys),
+            Turn::Client => Err(ask_about_us(caller)),
         };
         let judged = Judged { subject, turn, result };
         Box::new(move || super::publish(ticket, judged))
     })
 }
 
-/// What a thread needs to know.
-struct Judge<'j> {
-    provider: &'j Provider,
-    endpoints: &'j Endpoints,
-    keys: &'j Keys,
-    time: UnixTime,
+/// Asks until authentik says yes; else the last no counts.
+fn ask(caller: Caller<'_>, credentials: &Credentials, keys: &Keys) -> Result<Rendered, CoreError> {
+    let mut last = Err(CoreError::Misconfigured("nothing to ask".to_owned()));
+    for inquiry in credentials.inquiries() {
+        last = ask_one(caller, &inquiry, keys);
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
 }
 
-impl Judge<'_> {
-    /// Asks until authentik says yes; else the last no counts.
-    fn all(
-        &self,
-        client: &Client,
-        credentials: &Credentials,
-        deadline: Instant,
-    ) -> Result<Rendered, CoreError> {
-        let mut last = Err(CoreError::Misconfigured("nothing to ask".to_owned()));
-        for question in credentials.questions() {
-            last = self.one(client, &question, deadline);
-            if last.is_ok() {
-                break;
-            }
+fn ask_one(caller: Caller<'_>, inquiry: &Inquiry, keys: &Keys) -> Result<Rendered, CoreError> {
+    let provider = caller.provider;
+    let basic = provider.basic_auth.as_ref();
+    let basic = basic.map(|(user, password)| BasicAttributes { user, password });
+    match inquiry {
+        Inquiry::Token(introspect) => {
+            let claims = caller.ask(introspect)?;
+            Ok(render(&claims, provider, introspect.token.expose(), basic))
         }
-        last
-    }
-
-    fn one(
-        &self,
-        client: &Client,
-        question: &Question,
-        deadline: Instant,
-    ) -> Result<Rendered, CoreError> {
-        let Self { provider, keys, time, .. } = *self;
-        let basic = provider.basic_auth.as_ref();
-        let basic = basic.map(|(user, password)| BasicAttributes { user, password });
-        match (self.ask(client, question, deadline)?, question) {
-            (Answer::Claims(claims), Question::Introspect { token }) => {
-                Ok(render(&claims, provider, token.expose(), basic))
-            }
-            (Answer::Tokens(tokens), _) => {
-                // The ID token here, not the access token (docs/protocol.md §5.2).
-                let token =
-                    tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
-                let claims = verify(token.expose(), &Expected::of(provider, None), keys, time)?;
-                Ok(render(&claims, provider, token.expose(), basic))
-            }
-            (Answer::Claims(_) | Answer::Endpoints(_) | Answer::Keys(_), _) => {
-                Err(CoreError::Garbled { about: "introspection_endpoint" })
-            }
+        Inquiry::Password(sign_in) => {
+            let tokens = caller.ask(sign_in)?;
+            // The ID token here, not the access token (authentik-outpost.md §4.3).
+            let token = tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
+            let claims = verify(token.expose(), &Expected::of(provider, None), keys, caller.time)?;
+            Ok(render(&claims, provider, token.expose(), basic))
         }
     }
+}
 
-    /// What authentik thinks of us. A code that nobody has is refused for the code's sake if our secret
-    /// is right, for ours if it is not (docs/protocol.md §4.4).
-    fn client(&self, client: &Client, deadline: Instant) -> CoreError {
-        let (code, verifier) = (Secret::new(NO_CODE), Secret::new(NO_CODE));
-        let question = Question::ExchangeCode { code, verifier };
-        match self.ask(client, &question, deadline) {
-            Err(error) => error,
-            Ok(_) => CoreError::Garbled { about: "token_endpoint" },
-        }
-    }
-
-    fn ask(
-        &self,
-        client: &Client,
-        question: &Question,
-        deadline: Instant,
-    ) -> Result<Answer, CoreError> {
-        let Self { provider, endpoints, time, .. } = *self;
-        let request = question.to_http(provider, Some(endpoints))?;
-        let response = client.fetch(&request, &provider.trust, deadline);
-        question.read(provider, response.as_ref(), time)
+/// What authentik thinks of us. A code that nobody has is refused for the code's sake if our secret
+/// is right, for ours if it is not (recordings number 8).
+fn ask_about_us(caller: Caller<'_>) -> CoreError {
+    let (code, verifier) = (Secret::new(NO_CODE), Secret::new(NO_CODE));
+    match caller.ask(&ExchangeCode { code, verifier }) {
+        Err(error) => error,
+        Ok(_) => CoreError::Garbled { about: "token_endpoint" },
     }
 }
 

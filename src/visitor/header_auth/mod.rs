@@ -22,7 +22,8 @@ use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
 
 use self::judge::{Judged, Subject, Turn};
-use crate::authentik::core_server::{self, Cause, Unknown};
+use crate::authentik::asking::Learnt;
+use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease::{self, LEASE};
 use crate::ngx::log;
 use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
@@ -143,9 +144,9 @@ fn put_question(
         Ok(reason)
     };
     let (endpoints, keys) = match core_server::endpoints_and_keys(r, provider)? {
-        Ok(known) => known,
-        Err(Unknown::Waiting) => return give_up(None),
-        Err(Unknown::Failed(reason)) => return give_up(Some(reason)),
+        Learnt::Known(known) => known,
+        Learnt::Waiting => return give_up(None),
+        Learnt::Failed(reason) => return give_up(Some(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let subject = Subject {

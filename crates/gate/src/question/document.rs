@@ -1,8 +1,12 @@
-//! What is kept of a document that authentik publishes: where its endpoints are, or its keys.
+//! The documents that authentik publishes, where its endpoints are and its keys: how they are asked for
+//! and understood, and what is kept of them.
 
+use super::{CoreError, Endpoints, get, response};
 use crate::hash;
-use crate::provider::Provider;
+use crate::http::{HttpRequest, HttpResponse, TransportError};
+use crate::provider::{Provider, discovery_url};
 use crate::store::Key;
+use crate::token::KeySet;
 
 /// A document this old is asked for again by the next who needs it, in seconds.
 const FRESH: u64 = 3600;
@@ -16,6 +20,77 @@ pub enum Document {
     Discovery,
     /// What tokens are signed with.
     Keys,
+}
+
+/// A document as it is understood.
+pub trait Published: Sized {
+    /// Which one it is.
+    const DOCUMENT: Document;
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    fn understand(body: &[u8], provider: &Provider) -> Result<Self, CoreError>;
+}
+
+/// Where is everything? (OpenID Connect Discovery 1.0 §4)
+impl Published for Endpoints {
+    const DOCUMENT: Document = Document::Discovery;
+
+    fn understand(body: &[u8], provider: &Provider) -> Result<Self, CoreError> {
+        Self::parse(body, provider)
+    }
+}
+
+/// Which keys sign tokens? (RFC 7517)
+impl Published for KeySet {
+    const DOCUMENT: Document = Document::Keys;
+
+    fn understand(body: &[u8], _: &Provider) -> Result<Self, CoreError> {
+        Self::parse(body).map_err(|_| CoreError::Garbled { about: Self::DOCUMENT.about() })
+    }
+}
+
+/// Asks for [`Endpoints`].
+///
+/// # Errors
+/// [`CoreError::Misconfigured`] when it is not known where to ask.
+pub fn discovery_request(provider: &Provider) -> Result<HttpRequest, CoreError> {
+    discovery_url(&provider.issuer, &provider.application)
+        .map(|url| get(url, provider))
+        .ok_or_else(|| CoreError::unknown_endpoint("authorization_endpoint"))
+}
+
+/// Asks for the [`KeySet`].
+///
+/// # Errors
+/// [`CoreError::Misconfigured`] when it is not known where to ask.
+pub fn keys_request(provider: &Provider, endpoints: &Endpoints) -> Result<HttpRequest, CoreError> {
+    let url = endpoints.jwks_uri.clone().ok_or_else(|| CoreError::unknown_endpoint("jwks_uri"))?;
+    Ok(get(url, provider))
+}
+
+/// What came back, understood.
+///
+/// # Errors
+/// Everything that is not the document; [`CoreError::cure`] says what can be done.
+pub fn read_document<D: Published>(
+    provider: &Provider,
+    response: Result<&HttpResponse, &TransportError>,
+) -> Result<D, CoreError> {
+    let response = response.map_err(|error| CoreError::Unreachable(error.clone()))?;
+    D::understand(response::success(response, D::DOCUMENT.about())?, provider)
+}
+
+impl Document {
+    /// The directive whose value leads there, for messages.
+    fn about(self) -> &'static str {
+        match self {
+            Self::Discovery => "issuer",
+            Self::Keys => "jwks_uri",
+        }
+    }
 }
 
 /// Who found that keys do not fit. Each has a share of its own, so that a client with a password, or

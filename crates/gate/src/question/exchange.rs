@@ -1,12 +1,17 @@
-//! The token and introspection endpoints: forms sent, tokens received.
+//! What the token and introspection endpoints are asked: forms sent, tokens received.
 
 use serde_json::{Map, Value};
 
-use super::{CoreError, form};
+use super::{CoreError, Endpoints, Question, form, post};
+use crate::http::HttpRequest;
 use crate::json;
 use crate::provider::Provider;
 use crate::secret::Secret;
-use crate::token::MAX_TOKEN;
+use crate::time::UnixTime;
+use crate::token::{MAX_TOKEN, VerifiedClaims, from_introspection};
+
+/// Longest answer of the token endpoint: access token, ID token and some more.
+const MAX_TOKENS: usize = 3 * MAX_TOKEN;
 
 /// What the token endpoint gave (RFC 6749 §5.1), unverified.
 #[derive(Clone, Debug)]
@@ -43,35 +48,114 @@ fn token(members: &mut Map<String, Value>, name: &str) -> Option<Secret> {
     }
 }
 
-/// docs/protocol.md §4.4: sorted, the client's credentials in the body. `redirect_uri` is the
-/// registered one, as in the authorize request.
-pub(super) fn code_form(provider: &Provider, code: &Secret, verifier: &Secret) -> Secret {
-    form::encode(&[
-        ("client_id", provider.client_id.as_bytes()),
-        ("client_secret", provider.client_secret.expose()),
-        ("code", code.expose()),
-        ("code_verifier", verifier.expose()),
-        ("grant_type", b"authorization_code"),
-        ("redirect_uri", provider.external.redirect_uri.as_bytes()),
-    ])
+/// Who has signed in? (RFC 6749 §4.1.3, RFC 7636 §4.5)
+#[derive(Clone, Debug)]
+pub struct ExchangeCode {
+    /// What the browser brought back.
+    pub code: Secret,
+    /// PKCE: what the challenge of this login was made from.
+    pub verifier: Secret,
 }
 
-/// docs/protocol.md §5.2: without the client's secret, which authentik ignores here.
-pub(super) fn password_form(provider: &Provider, username: &Secret, password: &Secret) -> Secret {
-    form::encode(&[
-        ("grant_type", b"client_credentials"),
-        ("client_id", provider.client_id.as_bytes()),
-        ("username", username.expose()),
-        ("password", password.expose()),
-        ("scope", provider.scope.as_bytes()),
-    ])
+/// Whose is this app password? (`client_credentials`, authentik-outpost.md §4.3)
+#[derive(Clone, Debug)]
+pub struct SignInByPassword {
+    /// User name, as presented.
+    pub username: Secret,
+    /// App password, as presented.
+    pub password: Secret,
 }
 
-/// docs/protocol.md §5.1.
-pub(super) fn introspection_form(provider: &Provider, token: &Secret) -> Secret {
-    form::encode(&[
-        ("client_id", provider.client_id.as_bytes()),
-        ("client_secret", provider.client_secret.expose()),
-        ("token", token.expose()),
-    ])
+/// Whose is this presented token? (RFC 7662)
+#[derive(Clone, Debug)]
+pub struct Introspect {
+    /// As presented, without `Bearer`.
+    pub token: Secret,
+}
+
+impl Question for ExchangeCode {
+    /// Not yet verified.
+    type Answer = Tokens;
+
+    const ABOUT: &'static str = "token_endpoint";
+
+    /// authentik-outpost.md §6.2: sorted, the client's credentials in the body. `redirect_uri` is the
+    /// registered one, as in the authorize request.
+    fn to_http(
+        &self,
+        provider: &Provider,
+        endpoints: &Endpoints,
+    ) -> Result<HttpRequest, CoreError> {
+        let body = form::encode(&[
+            ("client_id", provider.client_id.as_bytes()),
+            ("client_secret", provider.client_secret.expose()),
+            ("code", self.code.expose()),
+            ("code_verifier", self.verifier.expose()),
+            ("grant_type", b"authorization_code"),
+            ("redirect_uri", provider.external.redirect_uri.as_bytes()),
+        ]);
+        Ok(post(endpoints.token.clone(), provider, body, MAX_TOKENS))
+    }
+
+    fn understand(&self, body: &[u8], _: &Provider, _: UnixTime) -> Result<Tokens, CoreError> {
+        Tokens::parse(body)
+    }
+}
+
+impl Question for SignInByPassword {
+    /// Not yet verified.
+    type Answer = Tokens;
+
+    const ABOUT: &'static str = "token_endpoint";
+
+    /// authentik-outpost.md §4.3: without the client's secret, which authentik ignores here.
+    fn to_http(
+        &self,
+        provider: &Provider,
+        endpoints: &Endpoints,
+    ) -> Result<HttpRequest, CoreError> {
+        let body = form::encode(&[
+            ("grant_type", b"client_credentials"),
+            ("client_id", provider.client_id.as_bytes()),
+            ("username", self.username.expose()),
+            ("password", self.password.expose()),
+            ("scope", provider.scope.as_bytes()),
+        ]);
+        Ok(post(endpoints.token.clone(), provider, body, MAX_TOKENS))
+    }
+
+    fn understand(&self, body: &[u8], _: &Provider, _: UnixTime) -> Result<Tokens, CoreError> {
+        Tokens::parse(body)
+    }
+}
+
+impl Question for Introspect {
+    type Answer = VerifiedClaims;
+
+    const ABOUT: &'static str = "introspection_endpoint";
+
+    /// authentik-outpost.md §4.2.
+    fn to_http(
+        &self,
+        provider: &Provider,
+        endpoints: &Endpoints,
+    ) -> Result<HttpRequest, CoreError> {
+        let url = endpoints.introspection.clone();
+        let url = url.ok_or_else(|| CoreError::unknown_endpoint(Self::ABOUT))?;
+        let body = form::encode(&[
+            ("client_id", provider.client_id.as_bytes()),
+            ("client_secret", provider.client_secret.expose()),
+            ("token", self.token.expose()),
+        ]);
+        Ok(post(url, provider, body, MAX_TOKEN))
+    }
+
+    fn understand(
+        &self,
+        body: &[u8],
+        provider: &Provider,
+        now: UnixTime,
+    ) -> Result<VerifiedClaims, CoreError> {
+        Ok(from_introspection(body, &provider.client_id, now)?)
+    }
 }

@@ -1,7 +1,7 @@
 //! Questions to authentik, as values: what to send, and what the answer means.
 //!
 //! Nothing here sends anything. The I/O side carries [`Question::to_http`] to authentik and what
-//! came back to [`Question::read`].
+//! came back to [`Question::read`]; a [`Published`] document is asked for and read the same way.
 
 mod discovery;
 mod document;
@@ -11,140 +11,61 @@ mod form;
 mod response;
 
 pub use discovery::{Endpoints, Signing};
-pub use document::{Cause, Document, Entry, Head, Mark};
+pub use document::{
+    Cause, Document, Entry, Head, Mark, Published, discovery_request, keys_request, read_document,
+};
 pub use error::{CoreError, Cure};
-pub use exchange::Tokens;
+pub use exchange::{ExchangeCode, Introspect, SignInByPassword, Tokens};
 
 use url::Url;
 
 pub use crate::http::USER_AGENT;
 use crate::http::{ClaimedHost, HttpRequest, HttpResponse, Method, TransportError};
-use crate::provider::{Provider, discovery_url};
+use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::time::UnixTime;
-use crate::token::{KeySet, MAX_TOKEN, VerifiedClaims, from_introspection};
 
 /// Longest answer of discovery and of the key set, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
 
-/// Longest answer of the token endpoint: access token, ID token and some more.
-const MAX_TOKENS: usize = 3 * MAX_TOKEN;
+/// Something that only authentik knows, asked with the client's credentials.
+pub trait Question {
+    /// What authentik knows.
+    type Answer;
 
-/// Something that only authentik knows.
-#[derive(Clone, Debug)]
-pub enum Question {
-    /// Where is everything? (OpenID Connect Discovery 1.0 §4)
-    Discover,
-    /// Which keys sign tokens? (RFC 7517)
-    FetchKeys,
-    /// Who has signed in? (RFC 6749 §4.1.3, RFC 7636 §4.5)
-    ExchangeCode {
-        /// What the browser brought back.
-        code: Secret,
-        /// PKCE: what the challenge of this login was made from.
-        verifier: Secret,
-    },
-    /// Whose is this presented token? (RFC 7662)
-    Introspect {
-        /// As presented, without `Bearer`.
-        token: Secret,
-    },
-    /// Whose is this app password? (`client_credentials`, docs/protocol.md §5.2)
-    SignInByPassword {
-        /// User name, as presented.
-        username: Secret,
-        /// App password, as presented.
-        password: Secret,
-    },
-}
+    /// The directive whose value leads there, for messages.
+    const ABOUT: &'static str;
 
-/// What authentik knew.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// To [`Question::Discover`].
-    Endpoints(Endpoints),
-    /// To [`Question::FetchKeys`].
-    Keys(KeySet),
-    /// To [`Question::ExchangeCode`] and [`Question::SignInByPassword`]: not yet verified.
-    Tokens(Tokens),
-    /// To [`Question::Introspect`].
-    Claims(VerifiedClaims),
-}
-
-impl Question {
-    /// The request that asks it. `endpoints` may be `None` for [`Question::Discover`] only.
+    /// The request that asks it.
     ///
     /// # Errors
     /// [`CoreError::Misconfigured`] when it is not known where to ask.
-    pub fn to_http(
+    fn to_http(&self, provider: &Provider, endpoints: &Endpoints)
+    -> Result<HttpRequest, CoreError>;
+
+    /// What the body of a success says.
+    ///
+    /// # Errors
+    /// It is not the answer.
+    fn understand(
         &self,
+        body: &[u8],
         provider: &Provider,
-        endpoints: Option<&Endpoints>,
-    ) -> Result<HttpRequest, CoreError> {
-        let known = || endpoints.ok_or_else(|| CoreError::unknown_endpoint("token_endpoint"));
-        match self {
-            Self::Discover => {
-                let url = discovery_url(&provider.issuer, &provider.application);
-                url.map(|url| get(url, provider))
-                    .ok_or_else(|| CoreError::unknown_endpoint("authorization_endpoint"))
-            }
-            Self::FetchKeys => {
-                let url = endpoints.and_then(|known| known.jwks_uri.clone());
-                url.map(|url| get(url, provider))
-                    .ok_or_else(|| CoreError::unknown_endpoint("jwks_uri"))
-            }
-            Self::ExchangeCode { code, verifier } => {
-                let body = exchange::code_form(provider, code, verifier);
-                Ok(post(known()?.token.clone(), provider, body, MAX_TOKENS))
-            }
-            Self::SignInByPassword { username, password } => {
-                let body = exchange::password_form(provider, username, password);
-                Ok(post(known()?.token.clone(), provider, body, MAX_TOKENS))
-            }
-            Self::Introspect { token } => {
-                let url = endpoints.and_then(|known| known.introspection.clone());
-                let url =
-                    url.ok_or_else(|| CoreError::unknown_endpoint("introspection_endpoint"))?;
-                let body = exchange::introspection_form(provider, token);
-                Ok(post(url, provider, body, MAX_TOKEN))
-            }
-        }
-    }
+        now: UnixTime,
+    ) -> Result<Self::Answer, CoreError>;
 
     /// What came back, understood.
     ///
     /// # Errors
     /// Everything that is not the answer; [`CoreError::cure`] says what can be done.
-    pub fn read(
+    fn read(
         &self,
         provider: &Provider,
         response: Result<&HttpResponse, &TransportError>,
         now: UnixTime,
-    ) -> Result<Answer, CoreError> {
+    ) -> Result<Self::Answer, CoreError> {
         let response = response.map_err(|error| CoreError::Unreachable(error.clone()))?;
-        let body = response::success(response, self.about())?;
-        match self {
-            Self::Discover => Endpoints::parse(body, provider).map(Answer::Endpoints),
-            Self::FetchKeys => KeySet::parse(body)
-                .map(Answer::Keys)
-                .map_err(|_| CoreError::Garbled { about: self.about() }),
-            Self::ExchangeCode { .. } | Self::SignInByPassword { .. } => {
-                Tokens::parse(body).map(Answer::Tokens)
-            }
-            Self::Introspect { .. } => {
-                Ok(Answer::Claims(from_introspection(body, &provider.client_id, now)?))
-            }
-        }
-    }
-
-    /// The directive whose value leads there, for messages.
-    fn about(&self) -> &'static str {
-        match self {
-            Self::Discover => "issuer",
-            Self::FetchKeys => "jwks_uri",
-            Self::ExchangeCode { .. } | Self::SignInByPassword { .. } => "token_endpoint",
-            Self::Introspect { .. } => "introspection_endpoint",
-        }
+        self.understand(response::success(response, Self::ABOUT)?, provider, now)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::TokenFlaw;
 use super::jws::Header;
 use crate::json;
+use crate::provider::Provider;
 use crate::secret::Secret;
 
 /// What tokens of one provider are checked with.
@@ -58,6 +59,19 @@ impl Algorithm {
 }
 
 impl Keys {
+    /// The key that a provider shares with authentik.
+    #[must_use]
+    pub fn shared(provider: &Provider) -> Self {
+        Self::Shared(provider.client_secret.clone())
+    }
+
+    /// Those that authentik publishes for a provider. `{}` is what it publishes for one without signing
+    /// key: its tokens are signed with the client secret, also where `jwks_uri` was given by hand.
+    #[must_use]
+    pub fn published(set: KeySet, provider: &Provider) -> Self {
+        if set.is_empty() { Self::shared(provider) } else { Self::Public(set) }
+    }
+
     /// Whether `signature` over `signed` is one of these keys'.
     pub(super) fn check(
         &self,

@@ -21,7 +21,7 @@ fn discovery_is_asked_of_the_application() {
             ..settings("p-proxy")
         };
         let provider = Provider::new(settings).ok()?;
-        Question::Discover.to_http(&provider, None).map(|request| request.url).ok()
+        discovery_request(&provider).map(|request| request.url).ok()
     };
     let wiki = "https://h/application/o/wiki/.well-known/openid-configuration";
     let below = "https://h/sso/application/o/wiki/.well-known/openid-configuration";
@@ -132,7 +132,7 @@ fn given_endpoints_replace_discovered_ones_and_discovery_itself() {
     };
     let endpoints = Endpoints::given(&with(all.clone())).unwrap();
     assert_eq!((endpoints.signing, &endpoints.jwks_uri), (Signing::ClientSecret, &None));
-    let error = Question::FetchKeys.to_http(&with(all.clone()), Some(&endpoints)).unwrap_err();
+    let error = keys_request(&with(all.clone()), &endpoints).unwrap_err();
     assert_eq!(error.to_string(), "jwks_uri is not known; write jwks_uri <URL>;");
     let keys = GivenEndpoints { jwks: text("https://h/k"), ..all.clone() };
     assert_eq!(Endpoints::given(&with(keys)).unwrap().signing, Signing::PublishedKeys);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixtures::{provider, recorded, settings};
 use crate::provider::Settings;
+use crate::token::{KeySet, MAX_TOKEN};
 
 mod discovery;
 
@@ -14,16 +15,21 @@ fn discovered(file: &str, name: &str) -> Endpoints {
     Endpoints::parse(recorded(file).as_bytes(), &provider(name)).unwrap()
 }
 
-fn exchange() -> Question {
-    Question::ExchangeCode {
+fn exchange() -> ExchangeCode {
+    ExchangeCode {
         code: Secret::new("6421fd0a26cc47ecb851a3e8dbcd7881"),
         verifier: Secret::new("verifier-43"),
     }
 }
 
-fn read(question: &Question, status: u16, body: &str) -> Result<Answer, CoreError> {
+fn read<Q: Question>(question: &Q, status: u16, body: &str) -> Result<Q::Answer, CoreError> {
     let response = HttpResponse { status, body: Secret::new(body) };
     question.read(&provider("p-proxy"), Ok(&response), NOW)
+}
+
+fn document<D: Published>(status: u16, body: &str) -> Result<D, CoreError> {
+    let response = HttpResponse { status, body: Secret::new(body) };
+    read_document(&provider("p-proxy"), Ok(&response))
 }
 
 #[test]
@@ -31,7 +37,7 @@ fn a_code_is_exchanged_by_the_recorded_request_and_pkce() {
     // The recorded request (docs/protocol.md §4.4), plus code_verifier.
     let provider = provider("p-proxy");
     let endpoints = discovered("openid_configuration_hs256.json", "p-proxy");
-    let request = exchange().to_http(&provider, Some(&endpoints)).unwrap();
+    let request = exchange().to_http(&provider, &endpoints).unwrap();
     assert_eq!(request.method, Method::PostForm);
     assert_eq!(request.url, "http://127.0.0.1:9100/application/o/token/");
     assert_eq!(request.claimed, None);
@@ -57,25 +63,25 @@ fn the_other_requests_are_the_recorded_ones() {
     let endpoints = discovered("openid_configuration_hs256.json", "p-proxy");
     let text = |request: &HttpRequest| request.body.expose_str().unwrap().to_owned();
 
-    // As recorded, docs/protocol.md §5.2.
-    let password = Question::SignInByPassword {
+    // recordings/basic_auth_client_credentials.json
+    let password = SignInByPassword {
         username: Secret::new("jürgen"),
         password: Secret::new("app-password-jrgen-key-0123456789"),
     };
-    let request = password.to_http(&basic, Some(&endpoints)).unwrap();
+    let request = password.to_http(&basic, &endpoints).unwrap();
     let expected = "grant_type=client_credentials&client_id=RAcRrHhqECT7WU44V7K9pnWOiCZOYpvzwEn8mbGW\
         &username=j%C3%BCrgen&password=app-password-jrgen-key-0123456789\
         &scope=ak_proxy+entitlements+email+openid+profile";
     assert_eq!(text(&request), expected);
 
-    let introspect = Question::Introspect { token: Secret::new("a.b.c") };
-    let request = introspect.to_http(&basic, Some(&endpoints)).unwrap();
+    let introspect = Introspect { token: Secret::new("a.b.c") };
+    let request = introspect.to_http(&basic, &endpoints).unwrap();
     assert_eq!(request.url, "http://127.0.0.1:9100/application/o/introspect/");
     assert!(
         text(&request).starts_with("client_id=RAcR") && text(&request).ends_with("&token=a.b.c")
     );
 
-    let request = Question::FetchKeys.to_http(&basic, Some(&endpoints)).unwrap();
+    let request = keys_request(&basic, &endpoints).unwrap();
     assert_eq!(request.method, Method::Get);
     assert_eq!(request.url, "http://127.0.0.1:9100/application/o/app-proxy/jwks/");
     assert!(request.body.is_empty());
@@ -109,54 +115,57 @@ fn a_provider_name_cannot_break_the_user_agent() {
 
 #[test]
 fn recorded_answers_are_understood() {
-    let Ok(Answer::Tokens(tokens)) =
-        read(&exchange(), 200, recorded("token_response_hs256_bob.json"))
-    else {
-        panic!("no tokens");
-    };
+    let tokens = read(&exchange(), 200, recorded("token_response_hs256_bob.json")).unwrap();
     assert_ne!(Some(&tokens.access_token), tokens.id_token.as_ref());
-    let introspect = Question::Introspect { token: Secret::new("t") };
+    let introspect = Introspect { token: Secret::new("t") };
     let active = recorded("introspection_active_hs256.json");
-    assert!(matches!(read(&introspect, 200, active), Ok(Answer::Claims(_))));
-    let keys = read(&Question::FetchKeys, 200, "{}");
-    assert!(matches!(keys, Ok(Answer::Keys(keys)) if keys.is_empty()));
-    let document = recorded("openid_configuration_hs256.json");
-    assert!(matches!(read(&Question::Discover, 200, document), Ok(Answer::Endpoints(_))));
+    assert!(read(&introspect, 200, active).is_ok());
+    assert!(document::<KeySet>(200, "{}").is_ok_and(|keys| keys.is_empty()));
+    assert!(document::<Endpoints>(200, recorded("openid_configuration_hs256.json")).is_ok());
 }
 
 #[test]
 fn every_failure_has_its_cure() {
-    let introspect = Question::Introspect { token: Secret::new("t") };
+    let introspect = Introspect { token: Secret::new("t") };
     let invalid_grant = recorded("token_error_invalid_grant.json");
     let invalid_client = recorded("token_error_invalid_client.json");
-    for (question, status, body, cure) in [
-        (exchange(), 400, invalid_grant, Cure::SignInAgain),
-        (exchange(), 400, invalid_client, Cure::Administrator),
-        (exchange(), 401, invalid_client, Cure::Administrator),
-        (exchange(), 400, r#"{"error":"temporarily_unavailable"}"#, Cure::Later),
-        (exchange(), 400, r#"{"error":["invalid_grant"]}"#, Cure::Administrator),
-        (exchange(), 400, "<html>", Cure::Administrator),
-        (exchange(), 405, "", Cure::Administrator),
-        (exchange(), 302, "", Cure::Administrator),
-        (exchange(), 204, "", Cure::Administrator),
-        (exchange(), 429, "", Cure::Later),
-        (exchange(), 500, "<html>", Cure::Later),
-        (exchange(), 503, invalid_grant, Cure::Later),
-        (exchange(), 200, "<html>", Cure::Later),
-        (exchange(), 200, "", Cure::Later),
-        (exchange(), 200, "{}", Cure::Later),
-        (exchange(), 200, r#"{"access_token":"","token_type":"Bearer"}"#, Cure::Later),
-        (exchange(), 200, r#"{"access_token":"t"}"#, Cure::Later),
-        (exchange(), 200, r#"{"access_token":"t","token_type":"DPoP"}"#, Cure::Later),
-        (exchange(), 200, r#"{"access_token":1,"token_type":"Bearer"}"#, Cure::Later),
-        (introspect, 200, recorded("introspection_inactive.json"), Cure::SignInAgain),
-        (Question::FetchKeys, 200, "[]", Cure::Later),
-        (Question::FetchKeys, 404, "<html>", Cure::Administrator),
-        (Question::Discover, 404, "<html>", Cure::Administrator),
-        (Question::Discover, 200, "<html>", Cure::Later),
+    for (status, body, cure) in [
+        (400, invalid_grant, Cure::SignInAgain),
+        (400, invalid_client, Cure::Administrator),
+        (401, invalid_client, Cure::Administrator),
+        (400, r#"{"error":"temporarily_unavailable"}"#, Cure::Later),
+        (400, r#"{"error":["invalid_grant"]}"#, Cure::Administrator),
+        (400, "<html>", Cure::Administrator),
+        (405, "", Cure::Administrator),
+        (302, "", Cure::Administrator),
+        (204, "", Cure::Administrator),
+        (429, "", Cure::Later),
+        (500, "<html>", Cure::Later),
+        (503, invalid_grant, Cure::Later),
+        (200, "<html>", Cure::Later),
+        (200, "", Cure::Later),
+        (200, "{}", Cure::Later),
+        (200, r#"{"access_token":"","token_type":"Bearer"}"#, Cure::Later),
+        (200, r#"{"access_token":"t"}"#, Cure::Later),
+        (200, r#"{"access_token":"t","token_type":"DPoP"}"#, Cure::Later),
+        (200, r#"{"access_token":1,"token_type":"Bearer"}"#, Cure::Later),
     ] {
-        let error = read(&question, status, body).unwrap_err();
+        let error = read(&exchange(), status, body).unwrap_err();
         assert_eq!(error.cure(), cure, "{status} {body}: {error}");
+    }
+    let inactive = read(&introspect, 200, recorded("introspection_inactive.json"));
+    assert_eq!(inactive.unwrap_err().cure(), Cure::SignInAgain);
+    for (status, body, cure) in [
+        (200, "[]", Cure::Later),
+        (200, "<html>", Cure::Later),
+        (404, "<html>", Cure::Administrator),
+    ] {
+        assert_eq!(document::<KeySet>(status, body).unwrap_err().cure(), cure, "{status} {body}");
+        assert_eq!(
+            document::<Endpoints>(status, body).unwrap_err().cure(),
+            cure,
+            "{status} {body}"
+        );
     }
     for error in [
         TransportError::Timeout,
