@@ -29,6 +29,14 @@ impl<T> Learnt<T> {
     }
 }
 
+/// Whether a question of a request was taken.
+pub(crate) enum Put {
+    /// The request waits for the answer.
+    Waiting,
+    /// It was not, and this is why.
+    Refused(Reason),
+}
+
 /// Who asks, on a thread: of whom, and until when.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'d> {

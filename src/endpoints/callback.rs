@@ -14,10 +14,10 @@ use gate::secret::Secret;
 use gate::sender::Sender;
 use gate::store::Key;
 
-use super::exchange::{self, Exchange, Exchanged, Progress, Put, SignIn};
+use super::exchange::{self, Exchange, Exchanged, Progress, SignIn};
 use super::renewal::{self, Renewed};
 use super::sign_in;
-use crate::authentik::asking::Learnt;
+use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now, sender};
@@ -208,7 +208,10 @@ fn put_question(
         assert!(!breaks, "on purpose, in a thread");
         exchange.carry_out(client, deadline)
     })?;
-    waiting_or_failed(r, provider, put, opened)
+    match put {
+        Put::Waiting => Ok(Step::Waiting),
+        Put::Refused(reason) => failed_sign_in(r, provider, reason, "", opened),
+    }
 }
 
 /// authentik has changed, it seems: its keys, or the client's secret.
@@ -224,18 +227,6 @@ fn renew(r: &mut Request<'_>, provider: &Arc<Provider>, opened: &Opened) -> Resu
         Renewed::Unknown(reason) => {
             failed_sign_in(r, provider, reason, "the token's key is not known", opened)
         }
-    }
-}
-
-fn waiting_or_failed(
-    r: &mut Request<'_>,
-    provider: &Arc<Provider>,
-    put: Put,
-    opened: &Opened,
-) -> Result<Step, Fault> {
-    match put {
-        Put::Waiting => Ok(Step::Waiting),
-        Put::Refused(reason) => failed_sign_in(r, provider, reason, "", opened),
     }
 }
 

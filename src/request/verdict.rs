@@ -8,6 +8,7 @@ use gate::paths::Effort;
 use gate::provider::Provider;
 
 use super::answers;
+use crate::authentik::asking::Put;
 use crate::ngx::{Fault, Request};
 use crate::visitor::header_auth;
 
@@ -29,6 +30,8 @@ pub(crate) fn verdict<'r>(
     if !matches!(verdict, Verdict::Ask) {
         return Ok(Some(verdict));
     }
-    let Some(reason) = header_auth::ask(r, provider)? else { return Ok(None) };
-    Ok(Some(judge(r, Visitor::Stranger(reason))))
+    Ok(match header_auth::ask(r, provider)? {
+        Put::Waiting => None,
+        Put::Refused(reason) => Some(judge(r, Visitor::Stranger(reason))),
+    })
 }

@@ -22,6 +22,7 @@ use gate::token::TokenFlaw;
 use nginx::suspend::Ticket;
 
 pub(super) use self::question::{Exchange, judge};
+use crate::authentik::asking::Put;
 use crate::authentik::threads::{self, Errand, Line, Lost, PATIENCE};
 use crate::ngx::{self, Fault, Request, sender};
 
@@ -72,14 +73,6 @@ pub(crate) enum Progress {
     Done(Exchanged),
     /// Nothing came back in time.
     TimedOut,
-}
-
-/// Whether a question was taken.
-pub(crate) enum Put {
-    /// The request waits for the answer.
-    Waiting,
-    /// It was not, and this is why.
-    Refused(Reason),
 }
 
 /// What a callback finds.

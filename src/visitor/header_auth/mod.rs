@@ -22,7 +22,7 @@ use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
 
 use self::judge::{Judged, Subject, Turn};
-use crate::authentik::asking::Learnt;
+use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease::{self, LEASE};
 use crate::ngx::log;
@@ -81,24 +81,22 @@ fn presented(r: &Request<'_>, provider: &Provider) -> Option<Presented> {
     })
 }
 
-/// Asks authentik about the credentials. `None` while the request waits for the answer, else why there
-/// will be none.
-pub(crate) fn ask<'r>(
-    r: &mut Request<'r>,
-    provider: &'r Arc<Provider>,
-) -> Result<Option<Reason>, Fault> {
-    let Some(presented) = presented(r, provider) else { return Ok(Some(Reason::NoSession)) };
+/// Asks authentik about the credentials.
+pub(crate) fn ask<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Result<Put, Fault> {
+    let Some(presented) = presented(r, provider) else {
+        return Ok(Put::Refused(Reason::NoSession));
+    };
     if r.state()?.asked_credentials.get() {
         // It was our own question, and its answer did not get into the zone.
-        return Ok(Some(Reason::CoreTimeout));
+        return Ok(Put::Refused(Reason::CoreTimeout));
     }
     if lease::has_waited_enough(r)? {
-        return Ok(Some(Reason::CoreTimeout));
+        return Ok(Put::Refused(Reason::CoreTimeout));
     }
     let Presented { zone, lease, .. } = presented;
     if !lease::take_for_stranger(zone, lease, sender::network(r), LEASE) {
         lease::wait(r, lease)?;
-        return Ok(None);
+        return Ok(Put::Waiting);
     }
     put_question(r, provider, presented)
 }
@@ -137,16 +135,16 @@ fn put_question(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     presented: Presented,
-) -> Result<Option<Reason>, Fault> {
+) -> Result<Put, Fault> {
     let Presented { credentials, zone, answer, lease } = presented;
-    let give_up = |reason| {
+    let give_up = |put| {
         zone.with(|table| table.remove(&lease));
-        Ok(reason)
+        Ok(put)
     };
     let (endpoints, keys) = match core_server::endpoints_and_keys(r, provider)? {
         Learnt::Known(known) => known,
-        Learnt::Waiting => return give_up(None),
-        Learnt::Failed(reason) => return give_up(Some(reason)),
+        Learnt::Waiting => return give_up(Put::Waiting),
+        Learnt::Failed(reason) => return give_up(Put::Refused(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let subject = Subject {
@@ -161,10 +159,10 @@ fn put_question(
     if taken {
         lease::lead(r, lease)?;
         r.state()?.asked_credentials.set(true);
-        return Ok(None);
+        return Ok(Put::Waiting);
     }
     r.resume_now();
-    give_up(Some(Reason::Overloaded))
+    give_up(Put::Refused(Reason::Overloaded))
 }
 
 /// Takes what a thread brought. On the event loop.

@@ -89,6 +89,7 @@ pub fn read_providers(
     let next = next_page(&members, page).ok_or_else(garbled)?;
 
     let origin = settings.browser_origin();
+    let next = Some(next).filter(|next| *next != 0);
     let mut read = ProviderPage { next, ..ProviderPage::default() };
     for listed in results {
         match provider(listed, origin.as_deref()) {
@@ -124,16 +125,12 @@ pub fn read_pem(response: &HttpResponse, call: Call<'_>) -> Result<Secret, Refre
         .ok_or(RefreshError::Garbled { about: call.about() })
 }
 
-/// `Some(None)` on the last page, where `next` is 0; `None` if it leads nowhere or backwards.
-fn next_page(members: &Map<String, Value>, page: u32) -> Option<Option<u32>> {
+/// The number of the page behind this one, 0 on the last; `None` if it leads nowhere or backwards.
+fn next_page(members: &Map<String, Value>, page: u32) -> Option<u32> {
     let next = members.get("pagination")?.get("next")?;
     // Numbers of authentik become floats at times (docs/protocol.md §2.3).
     let next = next.as_u64().or_else(|| next.as_f64().filter(|n| *n == 0.0).map(|_| 0))?;
-    let next = u32::try_from(next).ok()?;
-    match next {
-        0 => Some(None),
-        next => (next > page).then_some(Some(next)),
-    }
+    u32::try_from(next).ok().filter(|next| *next == 0 || *next > page)
 }
 
 /// Whole seconds, 0 for anything that is not a positive number.
