@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use authentik_io::pool::Cancel;
-use gate::credentials::{Credentials, Inquiry};
-use gate::identity::{BasicAttributes, Rendered, render};
+use gate::credentials::{Credentials, Inquiry, Round, after_doubt, of_password, of_token, probe};
+use gate::identity::Rendered;
 use gate::provider::Provider;
-use gate::question::{CoreError, Endpoints, ExchangeCode};
-use gate::secret::Secret;
+use gate::question::{CoreError, Endpoints};
 use gate::store::Key;
-use gate::token::{Expected, Keys, verify};
+use gate::token::Keys;
 use nginx::suspend::Ticket;
 
 use crate::authentik::asking::Caller;
@@ -27,21 +26,10 @@ pub(super) struct Subject {
     pub(super) lease: Key,
 }
 
-/// Which question of a subject it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// What the credentials are worth.
-    First,
-    /// They are worth nothing, it seems: whether authentik knows us.
-    Client,
-    /// What they are worth, with newer settings.
-    Last,
-}
-
 /// What a thread brings back.
 pub(super) struct Judged {
     pub(super) subject: Subject,
-    pub(super) turn: Turn,
+    pub(super) round: Round,
     pub(super) result: Result<Rendered, CoreError>,
 }
 
@@ -49,7 +37,7 @@ pub(super) struct Judged {
 pub(super) fn submit(
     ticket: Ticket,
     subject: Subject,
-    turn: Turn,
+    round: Round,
     (endpoints, keys): (Endpoints, Keys),
 ) -> bool {
     let (key, time) = (subject.provider.key, now());
@@ -63,11 +51,11 @@ pub(super) fn submit(
     errand.hand_over(move |client, deadline| {
         let Subject { provider, credentials, .. } = &subject;
         let caller = Caller { client, provider, endpoints: &endpoints, time, deadline };
-        let result = match turn {
-            Turn::First | Turn::Last => ask(caller, credentials, &keys),
-            Turn::Client => Err(ask_about_us(caller)),
+        let result = match round {
+            Round::First | Round::Last => ask(caller, credentials, &keys),
+            Round::Client => Err(after_doubt(caller.ask(&probe()).err())),
         };
-        let judged = Judged { subject, turn, result };
+        let judged = Judged { subject, round, result };
         Box::new(move || super::publish(ticket, judged))
     })
 }
@@ -85,33 +73,9 @@ fn ask(caller: Caller<'_>, credentials: &Credentials, keys: &Keys) -> Result<Ren
 }
 
 fn ask_one(caller: Caller<'_>, inquiry: &Inquiry, keys: &Keys) -> Result<Rendered, CoreError> {
-    let provider = caller.provider;
-    let basic = provider.basic_auth.as_ref();
-    let basic = basic.map(|(user, password)| BasicAttributes { user, password });
+    let Caller { provider, time, .. } = caller;
     match inquiry {
-        Inquiry::Token(introspect) => {
-            let claims = caller.ask(introspect)?;
-            Ok(render(&claims, provider, introspect.token.expose(), basic))
-        }
-        Inquiry::Password(sign_in) => {
-            let tokens = caller.ask(sign_in)?;
-            // The ID token here, not the access token (authentik-outpost.md §4.3).
-            let token = tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
-            let claims = verify(token.expose(), &Expected::of(provider, None), keys, caller.time)?;
-            Ok(render(&claims, provider, token.expose(), basic))
-        }
+        Inquiry::Token(asked) => Ok(of_token(asked, &caller.ask(asked)?, provider)),
+        Inquiry::Password(asked) => of_password(caller.ask(asked)?, provider, keys, time),
     }
 }
-
-/// What authentik thinks of us. A code that nobody has is refused for the code's sake if our secret
-/// is right, for ours if it is not (recordings number 8).
-fn ask_about_us(caller: Caller<'_>) -> CoreError {
-    let (code, verifier) = (Secret::new(NO_CODE), Secret::new(NO_CODE));
-    match caller.ask(&ExchangeCode { code, verifier }) {
-        Err(error) => error,
-        Ok(_) => CoreError::Garbled { about: "token_endpoint" },
-    }
-}
-
-/// No code of authentik's: it is too short.
-const NO_CODE: &str = "is-this-client-known";

@@ -10,18 +10,17 @@ mod offer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate::credentials::{Credentials, zone_key};
+use gate::credentials::{Credentials, Round, no_counts_for, reason_of, yes_counts_for, zone_key};
 use gate::decision::Visitor;
 use gate::identity::{Rendered, SessionView, owner_of};
 use gate::provider::Provider;
-use gate::question::Cure;
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Record, TooBig, dated, kind};
 use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
 
-use self::judge::{Judged, Subject, Turn};
+use self::judge::{Judged, Subject};
 use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease::{self, LEASE};
@@ -30,12 +29,6 @@ use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
 use crate::visitor::providers;
 use crate::visitor::sessions::{self, Standing};
 
-/// How long a yes is believed, in seconds (docs/protocol.md §5.3).
-const YES_KEPT: u64 = 60;
-/// How long a no is believed, in seconds.
-const NO_KEPT: u64 = 10;
-/// How long authentik's absence is believed, in seconds: between one and two.
-const AWAY_KEPT: u64 = 2;
 /// The credentials of a request, and where the zone has what became of them.
 struct Presented {
     credentials: Credentials,
@@ -155,7 +148,7 @@ fn put_question(
         answer,
         lease,
     };
-    let taken = judge::submit(ticket, subject, Turn::First, (endpoints, keys));
+    let taken = judge::submit(ticket, subject, Round::First, (endpoints, keys));
     if taken {
         lease::lead(r, lease)?;
         r.state()?.asked_credentials.set(true);
@@ -201,7 +194,7 @@ fn put(zone: Zone, judged: Judged) {
     };
     match result {
         Ok(Rendered { record, expires }) => {
-            let (life, record) = (expires.since(time).min(YES_KEPT), record.expose());
+            let (life, record) = (yes_counts_for(expires, time), record.expose());
             let owner = owner_of(record);
             let payload = Secret::new(dated::payload(clock, life, record));
             let (expires, payload) = (time.plus(life), payload.expose());
@@ -209,8 +202,7 @@ fn put(zone: Zone, judged: Judged) {
         }
         Err(error) => {
             // The next one asks with the keys of today.
-            let outdated = error.is_about_keys();
-            if outdated {
+            if error.is_about_keys() {
                 core_server::outdate(zone, &provider, Cause::Credentials);
             }
             let reason = credentials.refusal(&error);
@@ -221,8 +213,7 @@ fn put(zone: Zone, judged: Judged) {
                 log::level(reason.reply().level),
                 format_args!("credentials {what}, provider: \"{name}\": {error}"),
             );
-            let away = error.cure() == Cure::Later;
-            let life = if away || outdated { AWAY_KEPT } else { NO_KEPT };
+            let life = no_counts_for(&error);
             let payload = dated::payload(clock, life, reason.code().as_bytes());
             keep(Record::of_stranger(answer, sender, time.plus(life), &payload));
         }
@@ -230,8 +221,4 @@ fn put(zone: Zone, judged: Judged) {
     // Last: who waits for it looks for the answer, and asks again where there is none.
     zone.with(|table| table.remove(&lease));
     lease::answered(&lease);
-}
-
-fn reason_of(code: &[u8]) -> Reason {
-    Reason::from_code(code).unwrap_or(Reason::CredentialsRejected)
 }

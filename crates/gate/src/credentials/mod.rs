@@ -1,5 +1,20 @@
 //! Header authentication: what an `Authorization` header offers instead of a session
-//! (docs/protocol.md §5.1, §5.2).
+//! (authentik-outpost.md §4.2, §4.3).
+//!
+//! | module | says |
+//! |---|---|
+//! | this | what credentials are, and under which key their answer is kept |
+//! | `proof` | what authentik is asked about them, and what its answers prove |
+//! | `terms` | how long an answer is believed, and why it gets nobody in |
+//! | `doubt` | when authentik is asked once more |
+
+mod doubt;
+mod proof;
+mod terms;
+
+pub use doubt::{Doubt, Recourse, Round, after_doubt, probe, recourse};
+pub use proof::{Inquiry, of_password, of_token};
+pub use terms::{no_counts_for, reason_of, yes_counts_for};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,17 +23,11 @@ use ring::hmac;
 use crate::cookie::SessionId;
 use crate::hash;
 use crate::provider::Provider;
-use crate::question::{CoreError, Cure, Introspect, SignInByPassword};
-use crate::reason::Reason;
 use crate::secret::Secret;
 use crate::store::Key;
-use crate::token::TokenFlaw;
 
 /// Longest header that is looked at, in bytes. nginx's own limit is 8 kB unless it is raised.
 const LONGEST: usize = 16 * 1024;
-
-/// The user name that says: the password is a token.
-const TOKEN_USER: &[u8] = b"goauthentik.io/token";
 
 /// Credentials as they were presented, not yet checked.
 #[derive(Clone, Debug)]
@@ -32,15 +41,6 @@ pub enum Credentials {
         /// As presented.
         password: Secret,
     },
-}
-
-/// A question about credentials.
-#[derive(Clone, Debug)]
-pub enum Inquiry {
-    /// They are a token.
-    Token(Introspect),
-    /// They are a user's app password.
-    Password(SignInByPassword),
 }
 
 impl Credentials {
@@ -60,44 +60,6 @@ impl Credentials {
         let mut parts = decoded.expose().splitn(2, |byte| *byte == b':');
         let (username, password) = (parts.next()?, parts.next()?);
         Some(Self::Basic { username: Secret::new(username), password: Secret::new(password) })
-    }
-
-    /// What to ask authentik, one after the other until it says yes.
-    #[must_use]
-    pub fn inquiries(&self) -> Vec<Inquiry> {
-        let token = |token: &Secret| Inquiry::Token(Introspect { token: token.clone() });
-        match self {
-            Self::Bearer(secret) => vec![token(secret)],
-            Self::Basic { username, password } => {
-                let by_password = Inquiry::Password(SignInByPassword {
-                    username: username.clone(),
-                    password: password.clone(),
-                });
-                if username.expose() == TOKEN_USER {
-                    vec![token(password), by_password]
-                } else {
-                    vec![by_password]
-                }
-            }
-        }
-    }
-
-    /// Why they get nobody in: they are wrong, or it is not their fault. Who sends them must not believe
-    /// that they are wrong if it is authentik that is away, or the settings that do not agree.
-    #[must_use]
-    pub fn refusal(&self, error: &CoreError) -> Reason {
-        let are_wrong = match error {
-            CoreError::Unreachable(_)
-            | CoreError::Unavailable { .. }
-            | CoreError::Garbled { .. }
-            | CoreError::Misplaced { .. }
-            | CoreError::Misconfigured(_) => false,
-            CoreError::Rejected { .. } => error.cure() != Cure::Later && !error.is_about_client(),
-            CoreError::BadToken(TokenFlaw::Inactive) => true,
-            // A client's own token is what it is; one that a password brought, authentik has made.
-            CoreError::BadToken(_) => matches!(self, Self::Bearer(_)),
-        };
-        if are_wrong { Reason::CredentialsRejected } else { Reason::from(error) }
     }
 }
 
@@ -153,31 +115,6 @@ mod tests {
     use crate::time::UnixTime;
 
     #[test]
-    fn credentials_are_wrong_only_if_it_is_they_that_are_refused() {
-        let bearer = Credentials::parse(b"Bearer abc").unwrap();
-        let basic = Credentials::parse(b"Basic Zm9vOmJhcg==").unwrap();
-        let rejected = |error: &str| CoreError::Rejected {
-            error: error.to_owned(),
-            description: String::new(),
-        };
-        let about = "introspection_endpoint";
-        for (error, of_bearer, of_basic) in [
-            (rejected("invalid_grant"), "credentials-rejected", "credentials-rejected"),
-            (rejected("invalid_client"), "client-rejected", "client-rejected"),
-            (rejected("server_error"), "core-unreachable", "core-unreachable"),
-            (TokenFlaw::Inactive.into(), "credentials-rejected", "credentials-rejected"),
-            (TokenFlaw::Audience.into(), "credentials-rejected", "token-audience"),
-            (TokenFlaw::Signature.into(), "credentials-rejected", "token-signature"),
-            (CoreError::Unavailable { about, status: 503 }, "core-unreachable", "core-unreachable"),
-            (CoreError::Misplaced { about, status: 404 }, "core-mismatch", "core-mismatch"),
-            (CoreError::unknown_endpoint(about), "core-mismatch", "core-mismatch"),
-        ] {
-            assert_eq!(bearer.refusal(&error).code(), of_bearer, "{error}");
-            assert_eq!(basic.refusal(&error).code(), of_basic, "{error}");
-        }
-    }
-
-    #[test]
     fn only_what_authentik_can_check_is_taken_for_credentials() {
         // Vectors: docs/protocol.md §7.3; RFC 7617 §2.
         for (header, expected) in [
@@ -205,14 +142,6 @@ mod tests {
             };
             assert_eq!(found, expected, "{header}");
         }
-    }
-
-    #[test]
-    fn a_token_as_password_is_introspected_before_it_is_tried_as_a_password() {
-        let header = STANDARD.encode("goauthentik.io/token:secret");
-        let credentials = Credentials::parse(format!("Basic {header}").as_bytes()).unwrap();
-        let inquiries = credentials.inquiries();
-        assert!(matches!(inquiries.as_slice(), [Inquiry::Token(_), Inquiry::Password(_)]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::headers::{HEADERS, folds_to};
+use crate::provider::Provider;
 use crate::text::push_clean;
 use crate::token::Claims;
 
@@ -18,6 +19,15 @@ pub struct BasicAttributes<'p> {
     pub user: &'p str,
     /// Its value, a string that is not empty, is the password; else no header is sent.
     pub password: &'p str,
+}
+
+impl<'p> BasicAttributes<'p> {
+    /// Those that the provider names, if it sends HTTP Basic.
+    #[must_use]
+    pub fn of(provider: &'p Provider) -> Option<Self> {
+        let (user, password) = provider.basic_auth.as_ref()?;
+        Some(Self { user, password })
+    }
 }
 
 /// Longest name of an additional header.

@@ -1,0 +1,81 @@
+//! What authentik is asked about credentials, and what its answers prove.
+
+use super::Credentials;
+use crate::identity::{BasicAttributes, Rendered, render};
+use crate::provider::Provider;
+use crate::question::{CoreError, Introspect, SignInByPassword, Tokens};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::token::{Expected, Keys, VerifiedClaims, verify};
+
+/// The user name that says: the password is a token.
+const TOKEN_USER: &[u8] = b"goauthentik.io/token";
+
+/// A question about credentials.
+#[derive(Clone, Debug)]
+pub enum Inquiry {
+    /// They are a token.
+    Token(Introspect),
+    /// They are a user's app password.
+    Password(SignInByPassword),
+}
+
+impl Credentials {
+    /// What to ask authentik, one after the other until it says yes.
+    #[must_use]
+    pub fn inquiries(&self) -> Vec<Inquiry> {
+        let token = |token: &Secret| Inquiry::Token(Introspect { token: token.clone() });
+        match self {
+            Self::Bearer(secret) => vec![token(secret)],
+            Self::Basic { username, password } => {
+                let by_password = Inquiry::Password(SignInByPassword {
+                    username: username.clone(),
+                    password: password.clone(),
+                });
+                if username.expose() == TOKEN_USER {
+                    vec![token(password), by_password]
+                } else {
+                    vec![by_password]
+                }
+            }
+        }
+    }
+}
+
+/// Whom a token proves that authentik calls active.
+#[must_use]
+pub fn of_token(asked: &Introspect, claims: &VerifiedClaims, provider: &Provider) -> Rendered {
+    render(claims, provider, asked.token.expose(), BasicAttributes::of(provider))
+}
+
+/// Whom a password proves, by the tokens that authentik has made for it: by the ID token here, not the
+/// access token (authentik-outpost.md §4.3).
+///
+/// # Errors
+/// There is no ID token, or it is not good.
+pub fn of_password(
+    tokens: Tokens,
+    provider: &Provider,
+    keys: &Keys,
+    now: UnixTime,
+) -> Result<Rendered, CoreError> {
+    let token = tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
+    let claims = verify(token.expose(), &Expected::of(provider, None), keys, now)?;
+    Ok(render(&claims, provider, token.expose(), BasicAttributes::of(provider)))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn a_token_as_password_is_introspected_before_it_is_tried_as_a_password() {
+        let header = STANDARD.encode("goauthentik.io/token:secret");
+        let credentials = Credentials::parse(format!("Basic {header}").as_bytes()).unwrap();
+        let inquiries = credentials.inquiries();
+        assert!(matches!(inquiries.as_slice(), [Inquiry::Token(_), Inquiry::Password(_)]));
+    }
+}
