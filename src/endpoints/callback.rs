@@ -5,16 +5,15 @@ use std::sync::Arc;
 use gate::cookie;
 use gate::destination::Destination;
 use gate::identity::Rendered;
-use gate::login::{Callback, Opened, Restart, StateFlaw, Trail};
+use gate::login::{Callback, CallbackId, LoginTrail, Opened, Proof, Restart, StateFlaw, Trail};
 use gate::provider::Provider;
 use gate::query::CallbackQuery;
 use gate::reason::Reason;
 use gate::response::Response;
 use gate::secret::Secret;
-use gate::sender::Sender;
 use gate::store::Key;
 
-use super::exchange::{self, Exchange, Exchanged, Progress, SignIn};
+use super::exchange::{self, Exchange, Exchanged, Progress};
 use super::renewal::{self, Renewed};
 use super::sign_in;
 use crate::authentik::asking::{Learnt, Put};
@@ -23,9 +22,6 @@ use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
 use crate::visitor::sessions;
-
-/// A sign-in whose cookie is missing is begun anew this often before the visitor is told.
-const RESTARTS: u8 = 2;
 
 /// How far a callback got.
 enum Step {
@@ -94,9 +90,8 @@ fn cannot_open(
     let reason = Reason::from(&flaw);
     match flaw {
         // The state is genuine: the browser lost the cookie, or was signed in by another tab.
-        StateFlaw::NoCookie(Restart { destination, attempt })
-            if attempt < RESTARTS && sender::of(r) != Sender::Frame =>
-        {
+        StateFlaw::NoCookie(restart) if restart.is_begun_anew(sender::of(r)) => {
+            let Restart { destination, attempt } = restart;
             answers::log(r, "sign-in restarted", reason, "");
             sign_in::begin(r, provider, &destination, attempt + 1).map(Flow::from)
         }
@@ -136,19 +131,7 @@ fn come_back(
         Progress::NotAsked if renewal::is_under_way(r) => renew(r, provider, opened),
         Progress::NotAsked => put_question(r, provider, query, code, opened),
         Progress::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
-        Progress::Done(Exchanged::SignedIn(rendered)) => signed_in(r, provider, &rendered, opened),
-        Progress::Done(Exchanged::OtherKeys(tokens, flaw)) => {
-            renewal::of_keys(r, provider, tokens, flaw.into())?;
-            renew(r, provider, opened)
-        }
-        Progress::Done(Exchanged::Failed(error)) if renewal::of_client(r, provider, &error)? => {
-            renew(r, provider, opened)
-        }
-        Progress::Done(Exchanged::Failed(error)) => {
-            renewal::of_issuer(r, provider, &error);
-            let reason = Reason::from(&error);
-            failed_sign_in(r, provider, reason, &error.to_string(), opened)
-        }
+        Progress::Done(Exchanged::Judged(proof)) => judged(r, provider, proof, opened),
         Progress::Done(Exchanged::Superseded) => {
             failed_sign_in(r, provider, Reason::Superseded, "", opened)
         }
@@ -157,6 +140,29 @@ fn come_back(
         }
         #[cfg(feature = "suspend-all")]
         Progress::Done(Exchanged::Nothing) => put_question(r, provider, query, code, opened),
+    }
+}
+
+fn judged(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    proof: Proof,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    match proof {
+        Proof::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
+        Proof::OtherKeys(tokens, flaw) => {
+            renewal::of_keys(r, provider, tokens, flaw.into())?;
+            renew(r, provider, opened)
+        }
+        Proof::Nothing(error) if renewal::of_client(r, provider, &error)? => {
+            renew(r, provider, opened)
+        }
+        Proof::Nothing(error) => {
+            renewal::of_issuer(r, provider, &error);
+            let reason = Reason::from(&error);
+            failed_sign_in(r, provider, reason, &error.to_string(), opened)
+        }
     }
 }
 
@@ -200,13 +206,13 @@ fn put_question(
         time: now(),
     };
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
-    let sign_in = SignIn::new(state, code);
+    let id = CallbackId::new(state, code);
     #[cfg(feature = "suspend-all")]
     let breaks = crate::testing::defect::is_wanted(r, "thread");
-    let put = exchange::ask(r, &provider.key, sign_in, move |client, deadline| {
+    let put = exchange::ask(r, &provider.key, id, move |client, deadline| {
         #[cfg(feature = "suspend-all")]
         assert!(!breaks, "on purpose, in a thread");
-        exchange.carry_out(client, deadline)
+        Exchanged::Judged(exchange.carry_out(client, deadline))
     })?;
     match put {
         Put::Waiting => Ok(Step::Waiting),
@@ -276,10 +282,7 @@ fn failed(
     let root = Destination::root(provider);
     let way_on = destination.unwrap_or(&root);
     let page = answers::fail(r, provider, reason, detail, Some(way_on))?;
-    // A core that is away is no loop: who waits and tries again is right to do so. Nor is a second click,
-    // nor a frame, which begins no sign-in of its own accord.
-    let is_superseded = reason == Reason::Superseded;
-    if page.status == 503 || is_superseded || sender::of(r) == Sender::Frame {
+    if !LoginTrail::counts(reason, sender::of(r)) {
         return Ok(page);
     }
     let time = now();

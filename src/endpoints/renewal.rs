@@ -8,13 +8,13 @@
 use std::sync::Arc;
 
 use gate::identity::Rendered;
+use gate::login::Proof;
 use gate::provider::Provider;
 use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use nginx::lifecycle::uptime;
 
-use super::exchange::{Exchanged, judge};
 use crate::authentik::asking::Learnt;
 use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease;
@@ -145,19 +145,16 @@ fn step(
     if let Stage::Keys | Stage::Done = renewal.stage {
         if let Some(tokens) = renewal.tokens.take() {
             match core_server::endpoints_and_keys(r, provider)? {
-                Learnt::Known((_, keys)) => match judge(provider, tokens, nonce, &keys, now()) {
-                    Exchanged::OtherKeys(tokens, flaw) => {
-                        renewal.error = flaw.into();
-                        renewal.tokens = Some(tokens);
+                Learnt::Known((_, keys)) => {
+                    match Proof::of(tokens, nonce, provider, &keys, now()) {
+                        Proof::OtherKeys(tokens, flaw) => {
+                            renewal.error = flaw.into();
+                            renewal.tokens = Some(tokens);
+                        }
+                        Proof::SignedIn(rendered) => return Ok(Renewed::SignedIn(rendered)),
+                        Proof::Nothing(error) => return Ok(Renewed::Failed(error)),
                     }
-                    Exchanged::SignedIn(rendered) => return Ok(Renewed::SignedIn(rendered)),
-                    Exchanged::Failed(error) => return Ok(Renewed::Failed(error)),
-                    Exchanged::Superseded | Exchanged::Lost => {
-                        return Ok(Renewed::Unknown(Reason::Internal));
-                    }
-                    #[cfg(feature = "suspend-all")]
-                    Exchanged::Nothing => return Ok(Renewed::Unknown(Reason::Internal)),
-                },
+                }
                 Learnt::Waiting => {
                     renewal.tokens = Some(tokens);
                     return Ok(Renewed::Waiting);

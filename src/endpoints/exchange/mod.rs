@@ -11,34 +11,24 @@ use std::time::Instant;
 
 use authentik_io::client::Client;
 use authentik_io::pool::Cancel;
-use gate::hash::sha256;
 use gate::http::TransportError;
-use gate::identity::Rendered;
+use gate::login::{CallbackId, Proof};
 use gate::provider::ProviderKey;
-use gate::question::{CoreError, Tokens};
+use gate::question::CoreError;
 use gate::reason::Reason;
-use gate::secret::Secret;
-use gate::token::TokenFlaw;
 use nginx::suspend::Ticket;
 
-pub(super) use self::question::{Exchange, judge};
+pub(super) use self::question::Exchange;
 use crate::authentik::asking::Put;
 use crate::authentik::threads::{self, Errand, Line, Lost, PATIENCE};
 use crate::ngx::{self, Fault, Request, sender};
 
 /// One question, named by the ticket of the request that put it.
 struct Pending {
-    sign_in: SignIn,
+    id: CallbackId,
     /// The request that gets the answer.
     waiter: Ticket,
     cancel: Cancel,
-}
-
-/// Which sign-in a callback is of. Its state was opened: it belongs to the browser that sends it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SignIn {
-    state: [u8; 32],
-    code: [u8; 32],
 }
 
 /// The part of a request in a question. Dropped with the request: if nobody else waits, the question
@@ -50,12 +40,8 @@ pub(crate) struct Share {
 
 /// What became of an exchange.
 pub(crate) enum Exchanged {
-    /// A sign-in: the session to store.
-    SignedIn(Rendered),
-    /// Tokens came, but they are not signed with what is known of the provider's keys.
-    OtherKeys(Tokens, TokenFlaw),
-    /// There is none.
-    Failed(CoreError),
+    /// authentik was asked, and this is what its answer proves.
+    Judged(Proof),
     /// Another request of the same sign-in gets it.
     Superseded,
     /// The thread panicked.
@@ -92,24 +78,18 @@ thread_local! {
     static DISPLACED: RefCell<Vec<Ticket>> = RefCell::default();
 }
 
-impl SignIn {
-    pub(crate) fn new(state: &[u8], code: &Secret) -> Self {
-        Self { state: sha256(&[state]), code: sha256(&[code.expose()]) }
-    }
-}
-
 /// Hands a question of this request to a thread and lets the request wait. If authentik is being
 /// asked about this sign-in already, it waits for that answer in place of the request before it.
 pub(super) fn ask(
     r: &mut Request<'_>,
     provider: &ProviderKey,
-    sign_in: SignIn,
+    id: CallbackId,
     work: impl FnOnce(&Client, Instant) -> Exchanged + Send + 'static,
 ) -> Result<Put, Fault> {
     let state = r.state()?;
     state.exchanged.take();
     let ticket = r.suspend(PATIENCE)?;
-    match take_over(sign_in, ticket) {
+    match take_over(id, ticket) {
         Found::Nothing => {}
         Found::TakenOver { share, former } => {
             state.exchange.replace(Some(share));
@@ -136,7 +116,7 @@ pub(super) fn ask(
         Box::new(move || wake(waiter_of(ticket), exchanged))
     });
     if taken {
-        state.exchange.replace(Some(begin(sign_in, ticket, cancel)));
+        state.exchange.replace(Some(begin(id, ticket, cancel)));
         return Ok(Put::Waiting);
     }
     r.resume_now();
@@ -179,18 +159,17 @@ pub(crate) fn wake(ticket: Ticket, exchanged: Exchanged) {
 }
 
 fn overloaded() -> Exchanged {
-    Exchanged::Failed(CoreError::Unreachable(TransportError::Overloaded))
+    Exchanged::Judged(Proof::Nothing(CoreError::Unreachable(TransportError::Overloaded)))
 }
 
 /// Lets a waiting request take over what was asked about its sign-in.
-fn take_over(sign_in: SignIn, waiter: Ticket) -> Found {
+fn take_over(id: CallbackId, waiter: Ticket) -> Found {
     PENDING.with_borrow_mut(|pending| {
         let mut pending = pending.iter_mut();
-        let Some((job, exchange)) = pending.find(|(_, one)| one.sign_in.state == sign_in.state)
-        else {
+        let Some((job, exchange)) = pending.find(|(_, one)| one.id.is_of_same_sign_in(&id)) else {
             return Found::Nothing;
         };
-        if exchange.sign_in != sign_in {
+        if exchange.id != id {
             return Found::Busy;
         }
         let former = std::mem::replace(&mut exchange.waiter, waiter);
@@ -199,8 +178,8 @@ fn take_over(sign_in: SignIn, waiter: Ticket) -> Found {
 }
 
 /// A thread has been given the question of this request.
-fn begin(sign_in: SignIn, waiter: Ticket, cancel: Cancel) -> Share {
-    let exchange = Pending { sign_in, waiter, cancel };
+fn begin(id: CallbackId, waiter: Ticket, cancel: Cancel) -> Share {
+    let exchange = Pending { id, waiter, cancel };
     PENDING.with_borrow_mut(|pending| pending.insert(waiter, exchange));
     Share { job: waiter, waiter }
 }

@@ -10,7 +10,9 @@
 //! A target that is too long for the state waits in the zone: see [`KeptLink`]. The state says so.
 
 mod binding;
+mod callback_id;
 mod kept_link;
+mod proof;
 mod state;
 mod trail;
 
@@ -21,7 +23,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use url::{Url, form_urlencoded};
 
+pub use callback_id::CallbackId;
 pub use kept_link::KeptLink;
+pub use proof::Proof;
 pub use state::provider_tag_of_state;
 pub use trail::{LoginTrail, Trail};
 
@@ -32,6 +36,7 @@ pub use crate::provider::{CLOCK_SKEW, STATE_LIFE};
 use crate::reason::Reason;
 use crate::redirect::RedirectTarget;
 use crate::secret::Secret;
+use crate::sender::Sender;
 use crate::store::Key;
 use crate::time::UnixTime;
 use binding::{Binding, Unproven};
@@ -205,6 +210,17 @@ pub struct Restart {
     pub destination: Destination,
     /// How often this sign-in was restarted already.
     pub attempt: u8,
+}
+
+impl Restart {
+    /// A sign-in whose cookie is missing is begun anew this often before the visitor is told.
+    const MOST: u8 = 2;
+
+    /// Whether the sign-in is begun anew without asking. A frame begins none of its own accord.
+    #[must_use]
+    pub fn is_begun_anew(&self, sender: Sender) -> bool {
+        self.attempt < Self::MOST && sender != Sender::Frame
+    }
 }
 
 impl Callback {

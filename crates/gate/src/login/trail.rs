@@ -10,6 +10,8 @@
 use super::hex;
 use crate::cookie;
 use crate::provider::Provider;
+use crate::reason::Reason;
+use crate::sender::Sender;
 use crate::time::UnixTime;
 
 /// The sign-in that is the last of its kind.
@@ -61,6 +63,15 @@ impl LoginTrail {
     #[must_use]
     pub fn next(self) -> Trail {
         if self.count < MAX_IN_ROW { Trail::GoOn } else { Trail::Stop }
+    }
+
+    /// Whether a sign-in that failed for this reason is one more of the trail. A core that is away is no loop:
+    /// who waits and tries again is right to do so. Nor is a second click, nor a frame, which begins no
+    /// sign-in of its own accord.
+    #[must_use]
+    pub fn counts(reason: Reason, sender: Sender) -> bool {
+        let is_for_now = reason.reply().status == 503;
+        !is_for_now && reason != Reason::Superseded && sender != Sender::Frame
     }
 
     /// The trail after a callback that gave no session.
@@ -118,6 +129,20 @@ mod tests {
 
     fn read(header: &str, now: UnixTime) -> LoginTrail {
         LoginTrail::read(&provider(), &[header.as_bytes()], now)
+    }
+
+    #[test]
+    fn only_what_would_happen_again_at_once_counts() {
+        for (reason, sender, counts) in [
+            (Reason::StateExpired, Sender::Navigation, true),
+            (Reason::TokenSignature, Sender::Navigation, true),
+            (Reason::TokenSignature, Sender::Frame, false),
+            (Reason::CoreUnreachable, Sender::Navigation, false),
+            (Reason::ZoneFull, Sender::Navigation, false),
+            (Reason::Superseded, Sender::Navigation, false),
+        ] {
+            assert_eq!(LoginTrail::counts(reason, sender), counts, "{reason:?} {sender:?}");
+        }
     }
 
     #[test]

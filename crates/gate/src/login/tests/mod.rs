@@ -236,3 +236,17 @@ fn nothing_of_a_sign_in_can_be_printed() {
         assert!(!printed.contains(secret.expose_str().unwrap()), "{printed}");
     }
 }
+
+#[test]
+fn a_sign_in_without_its_cookie_is_begun_anew_twice_and_never_in_a_frame() {
+    for (attempt, sender, expected) in [
+        (0, Sender::Navigation, true),
+        (1, Sender::Navigation, true),
+        (2, Sender::Navigation, false),
+        (u8::MAX, Sender::Navigation, false),
+        (0, Sender::Frame, false),
+    ] {
+        let restart = Restart { destination: page("https://ext.example/p"), attempt };
+        assert_eq!(restart.is_begun_anew(sender), expected, "{attempt} {sender:?}");
+    }
+}
