@@ -11,7 +11,7 @@ use gate::http::HttpRequest;
 use gate::provider::Provider;
 pub(crate) use gate::question::Cause;
 use gate::question::{
-    CoreError, Document, Endpoints, Entry, Mark, Signing, discovery_request, keys_request,
+    CoreError, Document, Endpoints, Entry, Mark, REFETCH, Signing, discovery_request, keys_request,
     read_document,
 };
 use gate::reason::Reason;
@@ -25,9 +25,6 @@ use super::lease::{self, LEASE};
 use super::threads::{Errand, Line};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{self, Fault, Request, Zone};
-
-/// Keys that do not fit are fetched anew once in this time, in seconds (advisory S42).
-const REFETCH: u64 = 60;
 
 /// A document as a thread brings it.
 struct Fetched<D> {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::thread::LocalKey;
 
 use gate::provider::Provider;
-use gate::question::{Document, Endpoints, Entry, Head, Mark, Published};
+use gate::question::{Document, Endpoints, Entry, FAILURE_KEPT, Head, Mark, Published};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Owner, Record, dated, kind};
@@ -15,8 +15,6 @@ use nginx::lifecycle::uptime;
 
 use crate::ngx::{Zone, now};
 
-/// A failure is not tried again for this long, in seconds: between one and two.
-const FAILURE_KEPT: u64 = 2;
 /// How many documents of a kind a worker keeps as it understood them. Beyond, it begins anew.
 const UNDERSTOOD: usize = 1024;
 

@@ -8,14 +8,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use gate::hash::sha256;
 use gate::live::Fact;
 use gate::provider::Provider;
 use gate::query::{Param, param};
 use gate::reason::Reason;
 use gate::response::Response;
 use gate::status::Status;
-use gate::store::Key;
 use gate::time::UnixTime;
 use gate::token::{Ended, Logout, LogoutClaims};
 use nginx::body::Body;
@@ -103,7 +101,7 @@ fn judge(r: &mut Request<'_>, provider: &Arc<Provider>, token: &[u8]) -> Result<
 
 fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fault> {
     let Some(zone) = r.main_conf().zone() else { return Err(Fault::Nginx("sessions")) };
-    if !sessions::is_first_use(zone, use_key(provider, &logout.id), logout.until) {
+    if !sessions::is_first_use(zone, logout.key(provider), logout.until) {
         return Ok(refuse(r, 400, "the token was used before"));
     }
     let ended = sessions::end_at(zone, &logout.ended, |key| key == provider.key);
@@ -122,11 +120,6 @@ fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fa
         ),
     );
     Ok(Flow::Answer(Response::empty(200)))
-}
-
-/// Where the zone has that a token was used.
-fn use_key(provider: &Provider, id: &str) -> Key {
-    sha256(&[b"authentik logout token v1", &provider.key.0, id.as_bytes()])
 }
 
 /// Ends nothing. The log says why, the answer does not: anybody can ask.

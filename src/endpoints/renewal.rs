@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use gate::identity::Rendered;
 use gate::login::Proof;
+use gate::outpost::SettingsCall;
 use gate::provider::Provider;
 use gate::question::{CoreError, Tokens};
 use gate::reason::Reason;
@@ -21,9 +22,6 @@ use crate::authentik::lease;
 use crate::ngx::{Fault, Request, now};
 use crate::outpost::{self, Called};
 use crate::visitor::providers;
-
-/// How long a request waits for them, in seconds: the code is good for a minute.
-const WAIT: u64 = 30;
 
 /// What was found to be outdated by one sign-in.
 pub(crate) struct Renewal {
@@ -170,7 +168,7 @@ fn step(
         renewal.stage = settings(r, provider);
     }
     if let Stage::Settings(called, until) = renewal.stage {
-        let key = outpost::call_key(provider, Cause::SignIn);
+        let key = SettingsCall::key(provider, Cause::SignIn);
         if !outpost::has_answered(called) && uptime() < until {
             lease::wait(r, key)?;
             return Ok(Renewed::Waiting);
@@ -192,7 +190,7 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
     }
     let Some(zone) = r.main_conf().zone() else { return Stage::Done };
     let called = outpost::called_for(zone, provider, Cause::SignIn);
-    called.map_or(Stage::Done, |called| Stage::Settings(called, uptime() + WAIT))
+    called.map_or(Stage::Done, |called| Stage::Settings(called, uptime() + SettingsCall::WAIT))
 }
 
 /// The same of a provider that may be none of the outpost.

@@ -20,7 +20,7 @@ use gate::live::{Fact, Live};
 use gate::outpost::{Directory, Origin, OutpostSettings};
 use nginx::wakeup::Sender;
 
-pub(crate) use self::calls::{call_key, called_for, newest};
+pub(crate) use self::calls::{called_for, newest};
 use self::keeper::{Keeper, Published};
 use self::mailbox::{Mail, Mailbox};
 use self::recheck::{Recheck, Rhythm};

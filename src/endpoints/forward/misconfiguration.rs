@@ -3,9 +3,7 @@
 
 use authentik_io::pool::Cancel;
 use gate::forward::{ForwardFlaw, FrontEnd};
-use gate::hash::sha256;
 use gate::outpost::Misconfiguration;
-use gate::store::Key;
 
 use crate::authentik::lease;
 use crate::authentik::threads::{Errand, Line};
@@ -14,16 +12,13 @@ use crate::ngx::log::{self, Level, printable};
 use crate::outpost;
 use crate::visitor::providers;
 
-/// One is reported in this time, by all workers together, in seconds.
-const ONCE_IN: u64 = 60;
-
 /// Reports what is wrong with a question, unless one was reported lately. Nobody waits for it.
 pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
     let (Some(conf), Some(zone)) = (&r.main_conf().outpost, r.main_conf().zone()) else { return };
     let Some(directory) = outpost::directory().filter(|_| Misconfiguration::is_one(flaw)) else {
         return;
     };
-    if !lease::take(zone, key(), ONCE_IN) {
+    if !lease::take(zone, Misconfiguration::key(), Misconfiguration::ONCE_IN) {
         return;
     }
     let provider = providers::asked(r, &directory);
@@ -58,8 +53,4 @@ pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
             }
         })
     });
-}
-
-fn key() -> Key {
-    sha256(&[b"authentik misconfiguration event v1"])
 }

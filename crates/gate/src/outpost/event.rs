@@ -4,7 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::forward::{ForwardFlaw, FrontEnd};
+use crate::hash::sha256;
 use crate::secret::Secret;
+use crate::store::Key;
 use crate::text::loggable;
 
 /// A question of a trusted proxy that no URL can be made of.
@@ -25,6 +27,15 @@ pub struct Misconfiguration<'e> {
 }
 
 impl Misconfiguration<'_> {
+    /// One is reported in this time, by all workers together, in seconds.
+    pub const ONCE_IN: u64 = 60;
+
+    /// Names the lease of who reports one.
+    #[must_use]
+    pub fn key() -> Key {
+        sha256(&[b"authentik misconfiguration event v1"])
+    }
+
     /// Whether a proxy's configuration is to blame, as far as can be told: who is not trusted, or asks
     /// about two hosts, may be anybody.
     #[must_use]

@@ -13,6 +13,12 @@ const FRESH: u64 = 3600;
 /// A document is used this long when it cannot be had again, in seconds.
 const KEPT: u64 = 24 * 3600;
 
+/// A document that could not be had is not asked for again for this long, in seconds: between one and two.
+pub const FAILURE_KEPT: u64 = 2;
+
+/// Keys that do not fit are fetched anew once in this time, in seconds (advisory S42).
+pub const REFETCH: u64 = 60;
+
 /// Which document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
@@ -118,6 +124,17 @@ pub enum Entry {
     Outdated(Cause),
 }
 
+impl Cause {
+    /// Tells the shares apart in keys of the zone.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::SignIn => 0,
+            Self::Credentials => 1,
+            Self::Logout => 2,
+        }
+    }
+}
+
 impl Entry {
     /// Depends on every setting that the document, or what is made of it, depends on: after a reload
     /// with another issuer the old document is not found.
@@ -137,9 +154,7 @@ impl Entry {
             Self::Body => 0,
             Self::Failure => 1,
             Self::Lease => 2,
-            Self::Outdated(Cause::SignIn) => 3,
-            Self::Outdated(Cause::Credentials) => 4,
-            Self::Outdated(Cause::Logout) => 5,
+            Self::Outdated(cause) => 3 + cause.number(),
         };
         let settings = settings.map(|setting| setting.map(String::as_bytes).unwrap_or_default());
         let lengths = settings.map(|setting| setting.len().to_le_bytes());

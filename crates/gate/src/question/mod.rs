@@ -12,7 +12,8 @@ mod response;
 
 pub use discovery::{Endpoints, Signing};
 pub use document::{
-    Cause, Document, Entry, Head, Mark, Published, discovery_request, keys_request, read_document,
+    Cause, Document, Entry, FAILURE_KEPT, Head, Mark, Published, REFETCH, discovery_request,
+    keys_request, read_document,
 };
 pub use error::{CoreError, Cure};
 pub use exchange::{ExchangeCode, Introspect, SignInByPassword, Tokens};

@@ -4,8 +4,10 @@ use serde_json::{Map, Value};
 
 use super::jws::{self, Kind};
 use super::{Keys, TokenFlaw, check_times, claims};
+use crate::hash::sha256;
 use crate::json;
 use crate::provider::Provider;
+use crate::store::Key;
 use crate::time::UnixTime;
 
 /// The event that a logout token is about.
@@ -52,6 +54,12 @@ impl Logout {
     ) -> Result<Self, TokenFlaw> {
         let payload = jws::verified_payload(token, keys, Kind::Logout)?;
         LogoutClaims::parse(&payload)?.judge(provider, now)
+    }
+
+    /// Where the zone has that the token was used.
+    #[must_use]
+    pub fn key(&self, provider: &Provider) -> Key {
+        sha256(&[b"authentik logout token v1", &provider.key.0, self.id.as_bytes()])
     }
 }
 

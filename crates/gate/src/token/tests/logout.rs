@@ -51,6 +51,14 @@ fn s39_a_logout_token_as_authentik_sends_it_ends_its_session() {
 }
 
 #[test]
+fn a_token_is_told_from_all_others_by_its_jti_and_its_provider() {
+    let [one, other] = ["1", "2"].map(|id| sent(&header(), &with("jti", json!(id))).unwrap());
+    assert_ne!(one.key(&wiki()), other.key(&wiki()));
+    assert_ne!(one.key(&wiki()), one.key(&other_provider()));
+    assert_eq!(one.key(&wiki()), sent(&header(), &good()).unwrap().key(&wiki()));
+}
+
+#[test]
 fn the_recorded_logout_token_is_read() {
     // Recorded when an administrator deleted the session.
     const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImxvZ291dCtqd3QifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjkxM\
