@@ -14,7 +14,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ("ngx_str_t", &["len", "data"]),
     ("ngx_array_t", &["elts", "nelts", "size", "nalloc", "pool"]),
     ("ngx_list_part_t", &["elts", "nelts", "next"]),
-    ("ngx_list_t", &["last", "part", "nalloc", "pool"]),
+    ("ngx_list_t", &["last", "part", "nalloc", "pool", "size"]),
     ("ngx_table_elt_t", &["hash", "key", "value", "lowcase_key"]),
     ("ngx_pool_t", &["cleanup"]),
     ("ngx_pool_cleanup_t", &["handler", "data", "next"]),
