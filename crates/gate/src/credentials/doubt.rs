@@ -1,11 +1,10 @@
 //! When authentik is asked about credentials once more: what it knows of us may be another thing than
 //! what stands here.
 //!
-//! authentik tells nobody of a new client secret (recordings number 3). To who comes with the former one
-//! no token is active (number 10), as if all were made up. So a token that is not is a reason to ask, once
-//! a minute for a provider, over all workers, whether authentik knows us. If it does not, or what a
-//! password brings does not fit, an outpost's settings are called for, and with what comes authentik is
-//! asked once more.
+//! authentik tells nobody of a new client secret (docs/protocol.md §2.3). To who comes with the former one
+//! no token is active (§5.1), as if all were made up. So a token that is not is a reason to ask, once a minute
+//! for a provider, over all workers, whether authentik knows us. If it does not, or what a password brings
+//! does not fit, an outpost's settings are called for, and with what comes authentik is asked once more.
 
 use crate::hash::sha256;
 use crate::provider::Provider;
@@ -47,7 +46,7 @@ pub fn recourse(round: Round, error: &CoreError) -> Option<Recourse> {
 }
 
 /// What finds out whether authentik knows us. A code that nobody has is refused for the code's sake if our
-/// secret is right, for ours if it is not (recordings number 8).
+/// secret is right, for ours if it is not (docs/protocol.md §4.4).
 #[must_use]
 pub fn probe() -> ExchangeCode {
     ExchangeCode { code: Secret::new(NO_CODE), verifier: Secret::new(NO_CODE) }

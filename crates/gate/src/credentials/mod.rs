@@ -1,5 +1,5 @@
 //! Header authentication: what an `Authorization` header offers instead of a session
-//! (authentik-outpost.md §4.2, §4.3).
+//! (docs/protocol.md §5.1, §5.2).
 //!
 //! | module | says |
 //! |---|---|

@@ -49,7 +49,7 @@ pub fn of_token(asked: &Introspect, claims: &VerifiedClaims, provider: &Provider
 }
 
 /// Whom a password proves, by the tokens that authentik has made for it: by the ID token here, not the
-/// access token (authentik-outpost.md §4.3).
+/// access token (docs/protocol.md §5.2).
 ///
 /// # Errors
 /// There is no ID token, or it is not good.

@@ -6,7 +6,7 @@ use crate::reason::Reason;
 use crate::time::UnixTime;
 use crate::token::TokenFlaw;
 
-/// How long a yes is believed, in seconds (authentik-outpost.md §4.4).
+/// How long a yes is believed, in seconds (docs/protocol.md §5.3).
 const YES_KEPT: u64 = 60;
 /// How long a no is believed, in seconds.
 const NO_KEPT: u64 = 10;

@@ -57,7 +57,7 @@ pub struct ExchangeCode {
     pub verifier: Secret,
 }
 
-/// Whose is this app password? (`client_credentials`, authentik-outpost.md §4.3)
+/// Whose is this app password? (`client_credentials`, docs/protocol.md §5.2)
 #[derive(Clone, Debug)]
 pub struct SignInByPassword {
     /// User name, as presented.
@@ -79,7 +79,7 @@ impl Question for ExchangeCode {
 
     const ABOUT: &'static str = "token_endpoint";
 
-    /// authentik-outpost.md §6.2: sorted, the client's credentials in the body. `redirect_uri` is the
+    /// docs/protocol.md §4.4: sorted, the client's credentials in the body. `redirect_uri` is the
     /// registered one, as in the authorize request.
     fn to_http(
         &self,
@@ -108,7 +108,7 @@ impl Question for SignInByPassword {
 
     const ABOUT: &'static str = "token_endpoint";
 
-    /// authentik-outpost.md §4.3: without the client's secret, which authentik ignores here.
+    /// docs/protocol.md §5.2: without the client's secret, which authentik ignores here.
     fn to_http(
         &self,
         provider: &Provider,
@@ -134,7 +134,7 @@ impl Question for Introspect {
 
     const ABOUT: &'static str = "introspection_endpoint";
 
-    /// authentik-outpost.md §4.2.
+    /// docs/protocol.md §5.1.
     fn to_http(
         &self,
         provider: &Provider,

@@ -63,7 +63,7 @@ fn the_other_requests_are_the_recorded_ones() {
     let endpoints = discovered("openid_configuration_hs256.json", "p-proxy");
     let text = |request: &HttpRequest| request.body.expose_str().unwrap().to_owned();
 
-    // recordings/basic_auth_client_credentials.json
+    // As recorded, docs/protocol.md §5.2.
     let password = SignInByPassword {
         username: Secret::new("jürgen"),
         password: Secret::new("app-password-jrgen-key-0123456789"),
