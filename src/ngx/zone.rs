@@ -62,6 +62,15 @@ impl Zone {
         Some(result)
     }
 
+    /// Has the record with this key read ahead of [`Self::with`], so that whoever waits for the lock need not
+    /// wait for memory.
+    #[inline]
+    pub(crate) fn warm(&self, key: &Key) {
+        if let Some(unlocked) = self.0.unlocked() {
+            store::warm(unlocked.len(), key, |at| unlocked.glance(at));
+        }
+    }
+
     /// The epoch of the session with this key, without the lock. `None` where there is no zone.
     #[inline]
     pub(crate) fn epoch_of(&self, key: &Key) -> Option<Epoch> {

@@ -151,6 +151,7 @@ struct Copy {
 /// allocated under the lock.
 fn copy(zone: Zone, key: &Key, time: UnixTime) -> Option<Copy> {
     let mut room = 0;
+    zone.warm(key);
     for _ in 0..3 {
         let copied = sessions::with_desk(room, |desk| {
             let found = zone.with(|table| {

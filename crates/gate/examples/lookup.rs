@@ -1,8 +1,13 @@
-//! Time of a lookup in a table of N sessions, for `make bench`: `lookup N` prints one JSON object.
+//! Time of a lookup in a table of N sessions, for `make bench`: `lookup N` prints one JSON object. All of
+//! it is done under the zone's lock: opening the table and whatever follows.
 //!
-//! - `hot_ns`: the same 100 sessions are looked up again and again, whatever N is: few enough to stay
+//! - `hot_ns`: the same 100 sessions are copied out again and again, whatever N is: few enough to stay
 //!   in the caches. What differs from table to table is what the table itself costs.
 //! - `cold_ns`: any of the N sessions. A large table is not in the processor's caches.
+//! - `confirm_ns`: whether a session that a worker remembers is still there, one of the same 100.
+//! - `first_ns`: any of the N sessions, and that it is used is noted; only what comes between taking the
+//!   lock and giving it back. The session was read ahead of the lock, as a worker does.
+//! - `unread_ns`: the same without reading ahead.
 //! - `memory_ns`: as many bytes copied from as many random places of the same memory, without a
 //!   table: what caches and page tables cost anybody who does that.
 
@@ -16,9 +21,9 @@
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use authentik_gate::store::{Epochs, Key, Owner, Record, Region, Table};
+use authentik_gate::store::{Epochs, Key, Owner, Record, Region, Table, warm};
 use authentik_gate::time::UnixTime;
 
 /// Payload of a session with a token of 1.5 KB: token, the other eleven headers, id token.
@@ -28,7 +33,7 @@ const ROOM: usize = 3840;
 const LOOKUPS: usize = 200_000;
 const HOT: usize = 100;
 const NOW: UnixTime = UnixTime(1_800_000_000);
-const LATER: UnixTime = UnixTime(1_800_003_600);
+const LATER: UnixTime = UnixTime(9_000_000_000);
 
 fn main() {
     let sessions: usize =
@@ -40,28 +45,85 @@ fn main() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let keys: Vec<Key> = (0..sessions).map(|_| random.key()).collect();
 
-    let region = Region { dirty: &dirty, epochs, bytes: &mut bytes };
-    let mut table = Table::format(region).expect("a table");
+    let mut zone = Zone { dirty: &dirty, epochs, bytes: &mut bytes };
+    let mut table = Table::format(zone.region()).expect("a table");
     for key in &keys {
         let record = Record::new(*key, Owner::NOBODY, 1, LATER, &[7; PAYLOAD]);
         let inserted = table.insert(&record.expect("a record"), NOW).expect("an insertion");
         assert_eq!(inserted.evicted_live, 0, "the zone is too small for {sessions} sessions");
     }
-    let hot = time(&mut random, HOT.min(sessions), |index| look_up(&mut table, &keys[index]));
-    let cold = time(&mut random, sessions, |index| look_up(&mut table, &keys[index]));
+    let few = HOT.min(sessions);
+    let hot = time(&mut random, few, |index| look_up(&mut zone, &keys[index], NOW));
+    let cold = time(&mut random, sessions, |index| look_up(&mut zone, &keys[index], NOW));
+    let confirm = time(&mut random, few, |index| confirm(&mut zone, &keys[index]));
+    let mut clock = NOW;
+    let first = held(&mut random, &mut zone, &keys, &mut clock, true);
+    let unread = held(&mut random, &mut zone, &keys, &mut clock, false);
     let memory = time(&mut random, sessions, |index| copy(&bytes, index));
 
     println!(
-        r#"{{"sessions": {sessions}, "hot_ns": {hot:.1}, "cold_ns": {cold:.1}, "memory_ns": {memory:.1}}}"#
+        r#"{{"sessions": {sessions}, "hot_ns": {hot:.1}, "cold_ns": {cold:.1}, "confirm_ns": {confirm:.1}, "first_ns": {first:.1}, "unread_ns": {unread:.1}, "memory_ns": {memory:.1}}}"#
     );
 }
 
-/// What a request does: find, copy out.
-fn look_up(table: &mut Table<'_>, key: &Key) {
-    let found = table.find(key, NOW).expect("every key was inserted");
+/// A zone, as whoever has its lock finds it.
+struct Zone<'m> {
+    dirty: &'m AtomicU32,
+    epochs: Epochs<'m>,
+    bytes: &'m mut [u8],
+}
+
+impl Zone<'_> {
+    fn region(&mut self) -> Region<'_> {
+        Region { dirty: self.dirty, epochs: self.epochs, bytes: self.bytes }
+    }
+
+    fn open(&mut self) -> Table<'_> {
+        Table::open(self.region()).expect("a table")
+    }
+}
+
+/// What a request does of a session that its worker does not know: find, copy out.
+fn look_up(zone: &mut Zone<'_>, key: &Key, now: UnixTime) {
+    let mut table = zone.open();
+    black_box(table.epoch(key));
+    let found = table.find(key, now).expect("every key was inserted");
     let mut out = [0; PAYLOAD];
     assert!(found.copy_into(&mut out), "a damaged record");
     black_box(&out);
+}
+
+/// What it does once in five seconds of one that its worker knows.
+fn confirm(zone: &mut Zone<'_>, key: &Key) {
+    let mut table = zone.open();
+    assert!(table.find(key, NOW).is_some(), "every key was inserted");
+    black_box(table.epoch(key));
+}
+
+/// Nanoseconds of a lookup of any session that nobody used lately.
+fn held(
+    random: &mut Random,
+    zone: &mut Zone<'_>,
+    keys: &[Key],
+    clock: &mut UnixTime,
+    ahead: bool,
+) -> f64 {
+    let (mut held, mut of_clock) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..LOOKUPS {
+        let key = &keys[random.below(keys.len())];
+        *clock = clock.plus(60);
+        if ahead {
+            warm(zone.bytes.len(), key, |at| {
+                black_box(zone.bytes.get(at..)?.first_chunk().copied())
+            });
+        }
+        let start = Instant::now();
+        look_up(zone, key, *clock);
+        held += start.elapsed();
+        let start = Instant::now();
+        of_clock += start.elapsed();
+    }
+    held.saturating_sub(of_clock).as_nanos() as f64 / LOOKUPS as f64
 }
 
 /// A session's bytes from a random place, in blocks of 512, each somewhere else.

@@ -3,6 +3,7 @@
 //! The lock is the zone's slab mutex, because the master releases exactly this one when a worker
 //! dies while holding it (`ngx_unlock_mutexes`, ngx_process.c).
 
+use core::cell::Cell;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU32;
@@ -82,6 +83,22 @@ impl<C: Contents> Zone<C> {
         Some(work(locked.region()))
     }
 
+    /// The memory, without the lock: whoever has that may change it meanwhile.
+    ///
+    /// `None` where the zone is not mapped yet.
+    #[must_use]
+    pub fn unlocked(&self) -> Option<Unlocked<'_>> {
+        // SAFETY: as in `Locked::take`; what `init` wrote into the head stays.
+        unsafe {
+            let head = (*self.raw).data.cast::<Head>();
+            if head.is_null() {
+                return None;
+            }
+            let bytes = head.add(1).cast::<u8>().add(Head::size_of_words((*head).words));
+            Some(Unlocked { bytes, length: (*head).bytes, zone: PhantomData })
+        }
+    }
+
     /// The words, without the lock: whoever has it may change them meanwhile.
     ///
     /// `None` where the zone is not mapped yet.
@@ -93,6 +110,49 @@ impl<C: Contents> Zone<C> {
             if head.is_null() { None } else { Some(words(head)) }
         }
     }
+}
+
+/// The memory of a zone, as anybody sees it at any time.
+pub struct Unlocked<'z> {
+    bytes: *const u8,
+    length: usize,
+    zone: PhantomData<&'z ()>,
+}
+
+impl Unlocked<'_> {
+    /// How many bytes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The eight bytes at this multiple of eight as they are at this moment, half written maybe. Nothing
+    /// can be concluded from them; but they are in the processor's caches then.
+    ///
+    /// `None` beyond the end, and while this thread has a lock.
+    #[inline]
+    #[must_use]
+    pub fn glance(&self, at: usize) -> Option<[u8; 8]> {
+        let end = at.checked_add(8)?;
+        if at % 8 != 0 || end > self.length || LOCKED.get() > 0 {
+            return None;
+        }
+        // SAFETY: within the mapping, which is aligned for it and stays. No reference to it exists in this
+        // process, since only the thread that uses zones has one, while it has the lock. Other processes
+        // may write, so it is volatile, and any bytes are a value.
+        Some(unsafe { self.bytes.add(at).cast::<u64>().read_volatile() }.to_ne_bytes())
+    }
+}
+
+thread_local! {
+    /// How many zones this thread has locked.
+    static LOCKED: Cell<u32> = const { Cell::new(0) };
 }
 
 /// The lock, held.
@@ -112,6 +172,7 @@ impl Locked {
             }
             let pool = (*zone).shm.addr.cast::<ngx_slab_pool_t>();
             ngx_shmtx_lock(&raw mut (*pool).mutex);
+            LOCKED.set(LOCKED.get() + 1);
             Some(Self { pool, head })
         }
     }
@@ -125,6 +186,7 @@ impl Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
+        LOCKED.set(LOCKED.get() - 1);
         // SAFETY: taken by `take`, given back once.
         unsafe { ngx_shmtx_unlock(&raw mut (*self.pool).mutex) };
     }

@@ -39,6 +39,7 @@ mod recover;
 mod shares;
 mod table;
 mod turn;
+mod warm;
 
 pub use epochs::{Epoch, Epochs};
 pub use found::Found;
@@ -49,6 +50,7 @@ pub use recover::Recovery;
 pub use shares::Evicted;
 pub use table::{BEGINNING, Fill, Foreign, Inserted, Region, Table, Unstored};
 pub use turn::Turn;
+pub use warm::warm;
 
 #[cfg(test)]
 mod tests;

@@ -9,4 +9,5 @@ pub(super) mod kill;
 mod lease;
 mod model;
 mod shares;
+mod warm;
 mod zone;
