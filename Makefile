@@ -4,7 +4,7 @@
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb check demo \
-	demo-stop bench valgrind asan soak browser clean
+	demo-stop bench bench-peers valgrind asan soak browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -71,6 +71,10 @@ demo-stop: ## end a demo that runs in the background
 bench: ## the table of speed and size; figures in target/bench.json
 	ci/install.sh bench
 	ci/bench/run.sh
+
+bench-peers: ## the same session behind auth_request and Apache's mod_auth_openidc
+	ci/install.sh bench-peers
+	ci/bench/peers.sh
 
 valgrind: ## memory errors and leaks over a login and 1,000 requests
 	ci/install.sh valgrind

@@ -3,7 +3,7 @@
 #
 #   ci/install.sh PURPOSE...
 #
-# demo: build and run; unit, test, check, matrix, fresh, deb, bench, valgrind, browser: what these targets
+# demo: build and run; unit, test, check, matrix, fresh, deb, bench, bench-peers, valgrind, browser: what these targets
 # use. Each target asks for its own purpose and needs no other target before it. Rust is taken from
 # Debian when there is none or when it is too old.
 set -eu
@@ -33,6 +33,7 @@ packages() {
             fresh) echo git mmdebstrap ;;
             deb) packages demo; echo git mmdebstrap python3 xz-utils ;;
             bench) packages test; echo wrk valgrind python3 ;;
+            bench-peers) packages demo; echo wrk python3 apache2 libapache2-mod-auth-openidc ;;
             valgrind) packages test; echo valgrind ;;
             browser) packages demo; echo chromium-driver python3 ;;
             *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
@@ -88,7 +89,7 @@ require_rust() {
         "install it with rustup (https://rustup.rs), then repeat"
 }
 
-# Installing nginx or Caddy must not leave a server running on port 80: nothing here needs the
+# Installing nginx, Caddy or Apache must not leave a server running on port 80: nothing here needs the
 # service.
 apt_install() {
     echo "installing: $*" >&2
@@ -96,7 +97,7 @@ apt_install() {
     as_root apt-get -qq update >&2
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq -y install --no-install-recommends "$@" >&2
-    for service in nginx caddy; do
+    for service in nginx caddy apache2; do
         case " $* " in
             *" $service "*) [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable "$service" ;;
         esac

@@ -9,6 +9,7 @@ import math
 import re
 import statistics
 import subprocess
+import tempfile
 from typing import NamedTuple
 
 import processors
@@ -35,24 +36,28 @@ class Case(NamedTuple):
     url: str
     servers: tuple
     headers: tuple = ()
+    script: str = ""  # for wrk, in Lua
 
 
-def run(case, seconds=SETTINGS.seconds, connections=32, script=None):
+def run(case, seconds=SETTINGS.seconds, connections=32):
     """Loads the case with keep-alive connections. An answer other than 2xx is an error."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     for header in case.headers:
         command += ["-H", header]
-    if script:
-        command += ["-s", script]
-    before = sum(server.cpu_seconds() for server in case.servers)
-    out = subprocess.run(
-        [*command, case.url],
-        check=True,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        preexec_fn=processors.of_client,
-    ).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if case.script:
+            script.write(case.script)
+            script.flush()
+            command += ["-s", script.name]
+        before = sum(server.cpu_seconds() for server in case.servers)
+        out = subprocess.run(
+            [*command, case.url],
+            check=True,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=processors.of_client,
+        ).stdout
     cpu = sum(server.cpu_seconds() for server in case.servers) - before
     if "Non-2xx" in out or "Socket errors" in out:
         raise RuntimeError(f"{case.name}: wrk met errors:\n{out}\n{case.servers[0].log()[-2000:]}")
@@ -78,39 +83,52 @@ class Ratio(NamedTuple):
     low: float
     high: float
 
+    @property
+    def is_narrow(self):
+        return self.high - self.low <= NARROW
+
     def __str__(self):
-        wide = "" if self.high - self.low <= NARROW else f", wider than {NARROW}"
+        wide = "" if self.is_narrow else f", wider than {NARROW}"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}{wide}]"
 
 
 def alternate(cases, pairs):
     """Runs the cases in turn, every second round backwards: drift of the machine hits all alike.
 
-    `pairs` names the ratios: key to a pair of cases. Rounds go on until the interval of each is narrow.
-    Gives the runs by case, and the ratios by key.
+    `pairs` names the ratios: key to a pair of cases. Rounds go on until the interval of each is narrow;
+    cases that no ratio needs any more stay out of them. Gives the runs by case, and the ratios by key.
     """
     for case in cases:
         run(case, seconds=1)
     runs = {case.name: [] for case in cases}
+    paired = {key: [] for key in pairs}
+    wide = dict(pairs)
     for number in range(SETTINGS.most_rounds):
+        needed = {name for pair in wide.values() for name in pair}
+        of_round = {}
         for case in cases if number % 2 == 0 else reversed(cases):
-            runs[case.name].append(run(case))
-        ratios = {key: ratio(runs[over], runs[under]) for key, (over, under) in pairs.items()}
-        is_narrow = all(each.high - each.low <= NARROW for each in ratios.values())
-        if number + 1 >= SETTINGS.rounds and is_narrow:
+            if case.name in needed:
+                of_round[case.name] = run(case)
+                runs[case.name].append(of_round[case.name])
+        for key, (over, under) in wide.items():
+            paired[key].append(of_round[over].cpu_us / of_round[under].cpu_us)
+        if number + 1 >= SETTINGS.rounds:
+            wide = {key: pair for key, pair in wide.items() if not median(paired[key]).is_narrow}
+        if not wide:
             break
-    return runs, ratios
+    return runs, {key: median(ratios) for key, ratios in paired.items()}
 
 
-def ratio(over, under):
-    """CPU per request `over` ÷ `under`, paired by round.
-
-    The interval is that of the median by order statistics, whatever the distribution is.
-    """
-    ratios = sorted(a.cpu_us / b.cpu_us for a, b in zip(over, under, strict=True))
-    count = len(ratios)
-    rank = max(0, math.floor((count - 1.96 * math.sqrt(count)) / 2) - 1)
-    return Ratio(statistics.median(ratios), ratios[rank], ratios[count - 1 - rank])
+def median(values):
+    """The interval is that of order statistics, whatever the distribution is: of so many values, as many
+    lie below the true median as heads come of so many coins."""
+    values = sorted(values)
+    count = len(values)
+    rank, below = -1, 0.0
+    while (next_below := below + math.comb(count, rank + 1) / 2**count) <= 0.025:
+        rank, below = rank + 1, next_below
+    rank = max(rank, 0)  # of fewer than six, the interval is all of them
+    return Ratio(statistics.median(values), values[rank], values[count - 1 - rank])
 
 
 def summary(runs):

@@ -5,7 +5,6 @@ import http.server
 import os
 import re
 import statistics
-import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -26,21 +25,19 @@ _PACED = "function delay() return 5 end\n"
 def others_while_logins_wait():
     """p99 of requests with a known session, during slow logins ÷ without, paired by round."""
     quiet, busy = [], []
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script, slow_core() as core_port:
-        script.write(_PACED)
-        script.flush()
+    with slow_core() as core_port:
 
         def http_block(port):
             return seed.zone(seed.SESSIONS) + seed.provider("wiki", port, core_port)
 
         body = "authentik_provider wiki; location /static/ { alias www/; }"
         with Server("logins", body, http_block, seeded=True) as server:
-            case = ratios.case("others", f"{server.url}/static/1k", server)
+            case = ratios.case("others", f"{server.url}/static/1k", server)._replace(script=_PACED)
             for number in range(SETTINGS.rounds):
                 for waiting in (False, True) if number % 2 == 0 else (True, False):
                     with logins(server.port if waiting else None):
                         runs = busy if waiting else quiet
-                        runs.append(load.run(case, connections=16, script=script.name))
+                        runs.append(load.run(case, connections=16))
     ratio = statistics.median(b.p99_us / q.p99_us for b, q in zip(busy, quiet, strict=True))
     return (
         {"p99_others_during_logins": ratio},

@@ -1,8 +1,8 @@
 """Sessions without logins: the only place that knows the cargo feature `bench-seed`.
 
 With that feature the module has a directive `authentik_bench_seed N;` (http). It fills the zone with
-N sessions of the first provider, each with a token of 1.5 KB and all 12 identity headers, and opens
-one more whose cookie value is 43 times `A`. It logs, at warn, how full the zone is then:
+N sessions of the first provider, each with a token of 1.5 KB and all 12 identity headers, numbered from
+1, and opens one more, number 0. It logs, at warn, how full the zone is then:
 `authentik: bench: N sessions in B bytes`.
 """
 
@@ -17,7 +17,31 @@ CLIENT_ID = "bench-client"
 # As many bytes as `authentik_bench_seed` puts into a session's token.
 TOKEN_BYTES = 1536
 
-COOKIE = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}={'A' * 43}"
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_NAME = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}"
+
+
+def cookie(number):
+    """The cookie of the session with this number: 24 bits of it, then zeros, in base64url."""
+    return f"{_NAME}={''.join(_DIGITS[number >> shift & 63] for shift in (18, 12, 6, 0))}{'A' * 39}"
+
+
+COOKIE = cookie(0)
+
+
+def in_turn(sessions):
+    """A script for wrk: each request is of the next session, of so many, from number 1."""
+    return f"""
+local digits, requests, at = "{_DIGITS}", {{}}, 0
+local function digit(number, of) local n = math.floor(number / of) % 64 + 1 return digits:sub(n, n) end
+function init()
+  for n = 1, {sessions} do
+    local id = digit(n, 262144) .. digit(n, 4096) .. digit(n, 64) .. digit(n, 1) .. ("A"):rep(39)
+    requests[n] = wrk.format(nil, nil, {{ Cookie = "{_NAME}=" .. id, Host = wrk.headers["Host"] }})
+  end
+end
+function request() at = at % {sessions} + 1 return requests[at] end
+"""
 
 # Generous: the figure per session is measured, not assumed.
 _ZONE_BYTES_PER_SESSION = 4096

@@ -16,14 +16,25 @@ FILE = ("0123456789abcdef" * 64).encode()  # 1 KB
 
 
 class Server:
-    """A running nginx with one worker. Ends, with its directory, at the end of the `with` block.
+    """A running nginx. Ends, with its directory, at the end of the `with` block.
 
-    `http` and `locations` take the port and give configuration text; `seeded` loads the module
-    with the feature `bench-seed`; `wrapper` is a command that runs nginx in one process.
+    `http` and `locations` take the port and give configuration text; `module` is the module to load:
+    `seeded` means the one with the feature `bench-seed`; `wrapper` is a command that runs nginx in one process. With more than
+    one worker each has its share of the connections, and they run on all processors.
     """
 
-    def __init__(self, name, locations="", http=lambda port: "", seeded=False, wrapper=()):
+    def __init__(
+        self,
+        name,
+        locations="",
+        http=lambda port: "",
+        seeded=False,
+        wrapper=(),
+        workers=1,
+        module=None,
+    ):
         self.name = name
+        self._workers = workers
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._wrapper = list(wrapper)
@@ -31,12 +42,16 @@ class Server:
         self._dir.chmod(0o755)
         (self._dir / "www").mkdir()
         (self._dir / "www" / "1k").write_bytes(FILE)
-        (self._dir / "nginx.conf").write_text(self._configuration(http, locations, seeded))
+        module = SETTINGS.module_seed if seeded else module
+        (self._dir / "server.conf").write_text(self._configuration(http, locations, module))
         self._process = None
 
-    def _configuration(self, http, locations, seeded):
-        load = f"load_module {SETTINGS.module_seed};" if seeded else ""
-        process = "master_process off;" if self._wrapper else "worker_processes 1;"
+    def _configuration(self, http, locations, module):
+        load = f"load_module {module};" if module else ""
+        process = f"worker_processes {self._workers};"
+        if self._wrapper:
+            process = "master_process off;"
+        shared = "reuseport" if self._workers > 1 else ""
         body = locations(self.port) if callable(locations) else locations
         return f"""
 {load}
@@ -58,26 +73,33 @@ http {{
     scgi_temp_path tmp;
     {http(self.port)}
     server {{
-        listen 127.0.0.1:{self.port};
+        listen 127.0.0.1:{self.port} {shared};
         server_name 127.0.0.1;
         {body}
     }}
 }}
 """
 
+    def _command(self):
+        return [SETTINGS.nginx, "-p", f"{self._dir}/", "-c", "server.conf", "-e", "error.log"]
+
     def __enter__(self):
-        command = [SETTINGS.nginx, "-p", f"{self._dir}/", "-c", "nginx.conf", "-e", "error.log"]
         # Modules are loaded by the master: the directory of the .so may be closed to workers.
         with open(self._dir / "out", "wb") as out:
             self._process = subprocess.Popen(
-                self._wrapper + command,
+                self._wrapper + self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                preexec_fn=processors.of_servers,
+                preexec_fn=processors.of_servers if self._workers == 1 else None,
             )
         try:
-            self._wait_until_it_listens()
+            wait_for_answer(self.port, self._process)
+            self._wait_until_it_is_seeded()
+        except RuntimeError as error:
+            said = f"{self.log()}{self.output()}"
+            self.__exit__()
+            raise RuntimeError(f"{self.name}: {error}\n{said}") from None
         except BaseException:
             self.__exit__()
             raise
@@ -87,22 +109,15 @@ http {{
         self.stop()
         shutil.rmtree(self._dir, ignore_errors=True)
 
-    def _wait_until_it_listens(self):
-        # Seeding a million sessions and valgrind take their time.
+    def _wait_until_it_is_seeded(self):
+        """One worker does that, while others answer already."""
+        if "authentik_bench_seed" not in (self._dir / "server.conf").read_text():
+            return
         patience = time.monotonic() + 600
-        while time.monotonic() < patience:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"nginx for {self.name} did not start:\n{self.log()}{self.output()}")
-            try:
-                # An answer, not a connection: the kernel accepts those before a worker is ready.
-                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                    connection.settimeout(300)
-                    connection.sendall(b"GET /1k HTTP/1.0\r\n\r\n")
-                    if connection.recv(1):
-                        return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError(f"nginx for {self.name} does not listen:\n{self.log()}")
+        while "authentik: bench: " not in self.log():
+            if time.monotonic() > patience:
+                raise RuntimeError("no line of authentik_bench_seed")
+            time.sleep(0.05)
 
     def stop(self):
         """Asks it to finish, and waits."""
@@ -121,9 +136,33 @@ http {{
     def output(self):
         return (self._dir / "out").read_text(errors="replace")
 
+    def worker(self):
+        """The process id of its one worker."""
+        (worker,) = children(self._process.pid)
+        return worker
+
     def cpu_seconds(self):
         """User and system time of master and workers so far."""
         return sum(cpu_seconds(pid) for pid in [self._process.pid, *children(self._process.pid)])
+
+
+def wait_for_answer(port, process):
+    """Waits until the process answers there."""
+    # Seeding 100,000 sessions and valgrind take their time.
+    patience = time.monotonic() + 600
+    while time.monotonic() < patience:
+        if process.poll() is not None:
+            raise RuntimeError("it did not start")
+        try:
+            # An answer, not a connection: the kernel accepts those before a worker is ready.
+            with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                connection.settimeout(300)
+                connection.sendall(b"GET /1k HTTP/1.0\r\n\r\n")
+                if connection.recv(1):
+                    return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("it does not listen")
 
 
 def children(pid):

@@ -1,46 +1,40 @@
-"""What run.sh built, and how long to measure."""
+"""What run.sh or peers.sh built, and how long to measure."""
 
 import os
 import pathlib
 import sys
-from typing import NamedTuple
 
 
-class Settings(NamedTuple):
-    """All paths absolute."""
+def _built(name):
+    """A path that the script names in the environment, absolute. Only what is used need be there."""
 
-    nginx: pathlib.Path
+    def path(_settings):
+        value = os.environ.get(name)
+        if not value:
+            sys.exit(f"bench: {name} is not set: start this with make bench or make bench-peers")
+        return pathlib.Path(value)
+
+    return property(path)
+
+
+class _Settings:
+    nginx = _built("AUTHENTIK_NGINX")
     # The release module, as shipped.
-    module: pathlib.Path
+    module = _built("BENCH_MODULE")
     # The same with the feature `bench-seed`.
-    module_seed: pathlib.Path
-    # The example `lookup` of the gate.
-    lookup: pathlib.Path
-    # The example `directory` of the gate.
-    directory: pathlib.Path
-    target: pathlib.Path
+    module_seed = _built("BENCH_MODULE_SEED")
+    # The examples `lookup`, `directory` and `session_key` of the gate.
+    lookup = _built("BENCH_LOOKUP")
+    directory = _built("BENCH_DIRECTORY")
+    session_key = _built("BENCH_SESSION_KEY")
+    # The stand-in authentik.
+    standin = _built("BENCH_STANDIN")
+    target = _built("BENCH_TARGET")
     # Alternating runs of each case: so many at least, and so many at most where the interval of a
     # ratio is still too wide; and seconds of each run.
-    rounds: int
-    most_rounds: int
-    seconds: int
+    rounds = int(os.environ.get("BENCH_ROUNDS", "15"))
+    most_rounds = int(os.environ.get("BENCH_MOST_ROUNDS", "40"))
+    seconds = int(os.environ.get("BENCH_SECONDS", "1"))
 
 
-def _required(name):
-    value = os.environ.get(name)
-    if not value:
-        sys.exit(f"bench: {name} is not set: start this with make bench")
-    return pathlib.Path(value)
-
-
-SETTINGS = Settings(
-    nginx=_required("AUTHENTIK_NGINX"),
-    module=_required("BENCH_MODULE"),
-    module_seed=_required("BENCH_MODULE_SEED"),
-    lookup=_required("BENCH_LOOKUP"),
-    directory=_required("BENCH_DIRECTORY"),
-    target=_required("BENCH_TARGET"),
-    rounds=int(os.environ.get("BENCH_ROUNDS", "15")),
-    most_rounds=int(os.environ.get("BENCH_MOST_ROUNDS", "60")),
-    seconds=int(os.environ.get("BENCH_SECONDS", "1")),
-)
+SETTINGS = _Settings()

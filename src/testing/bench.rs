@@ -29,7 +29,7 @@ const LIFE: u64 = 24 * 3600;
 /// Length of each token, in bytes.
 const TOKEN: usize = 1536;
 
-/// Seeds from the first worker; the session of the cookie value `AAA…` (43 of them) comes last.
+/// Seeds from the first worker; the session with the number 0 comes last: its cookie value is 43 times `A`.
 pub(crate) fn seed(conf: &MainConf) {
     let (Some(zone), Some(defined)) = (conf.zone(), conf.providers.first()) else { return };
     if conf.bench_sessions == 0 || lifecycle::worker_number() != 0 {
@@ -37,14 +37,10 @@ pub(crate) fn seed(conf: &MainConf) {
     }
     let Some(record) = payload(&defined.provider) else { return };
     let time = now();
-    let known = SessionId::from_entropy([0; 32]).zone_key(&defined.provider.key);
     let before = zone.with(|table| table.fill().blocks_used).unwrap_or_default();
     for number in 0..=conf.bench_sessions {
         let number = conf.bench_sessions - number;
-        let key: Key = match number {
-            0 => known,
-            _ => scattered(number as u64),
-        };
+        let key: Key = id(number).zone_key(&defined.provider.key);
         let mut owner = Owner { subject: [1; 16], sid: [2; 16] };
         owner.subject.iter_mut().zip(key).for_each(|(to, from)| *to = from);
         owner.sid.iter_mut().zip(key).for_each(|(to, from)| *to = !from);
@@ -72,14 +68,12 @@ fn payload(provider: &Provider) -> Option<Vec<u8>> {
     Some(render(&claims, provider, &[b't'; TOKEN], None).record.expose().to_vec())
 }
 
-/// Keys as evenly spread as SHA-256 (splitmix64).
-fn scattered(number: u64) -> Key {
-    let mut key = [0; 32];
-    for (word, bytes) in (0..).zip(key.chunks_exact_mut(8)) {
-        let mut x = number.wrapping_mul(4).wrapping_add(word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bytes.copy_from_slice(&(x ^ (x >> 31)).to_le_bytes());
-    }
-    key
+/// The id of the session with this number: its lower 24 bits, then zeros. So its cookie begins with four
+/// characters that ci/bench/seed.py knows to make.
+fn id(number: usize) -> SessionId {
+    let mut entropy = [0; 32];
+    let bytes = number.to_be_bytes();
+    let lowest = bytes.iter().skip(size_of::<usize>() - 3);
+    entropy.iter_mut().zip(lowest).for_each(|(to, from)| *to = *from);
+    SessionId::from_entropy(entropy)
 }
