@@ -1,4 +1,4 @@
-//! A question put on a thread, and how far a request is with what it needs to know.
+//! A question on a thread, and how far a request is with what it needs to know.
 
 use std::time::Instant;
 

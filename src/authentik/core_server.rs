@@ -1,7 +1,7 @@
-//! What is known of an authentik server: its endpoints and its keys.
+//! What is known about an authentik server: its endpoints and its keys.
 //!
-//! Both are documents that authentik serves. They are asked for by the first sign-in that needs
-//! them, one request at a time over all workers (a lease in the zone), and kept in the zone for all.
+//! Both are documents that authentik serves. The first sign-in that needs one fetches it, one request
+//! at a time across all workers (a lease in the zone), and it is kept in the zone for all.
 
 use std::sync::Arc;
 use std::time::Duration;

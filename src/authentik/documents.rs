@@ -1,5 +1,5 @@
-//! The documents of authentik servers: in the zone as they came, for all workers, and in each worker as
-//! they were understood, so that a long one is not read for every sign-in.
+//! The documents of authentik servers: as received, in the zone, for all workers; and parsed, in each
+//! worker, so that a long one is not parsed for every sign-in.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

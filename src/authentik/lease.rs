@@ -1,8 +1,8 @@
-//! One question at a time over all workers: a lease in the zone, and patience for everybody else.
+//! One question at a time across all workers: a lease in the zone, and patience for everybody else.
 //!
-//! Of all requests of a worker that wait for the same answer one, the scout, looks into the zone every
-//! [`LOOK`]; where a thread of this worker asks, nobody does. The others sleep until the scout has found
-//! the answer or the thread has brought it, and then go on a few at a time. A scout that leaves is
+//! Of all requests of a worker that wait for the same answer, one, the scout, looks into the zone every
+//! [`LOOK`]; if a thread of this worker is asking, none does. The others sleep until the scout finds
+//! the answer or the thread returns it, and then continue a few at a time. A scout that leaves is
 //! replaced.
 
 use std::cell::{Cell, RefCell};

@@ -1,7 +1,7 @@
-//! The providers of the configuration that is in use, for the one that takes its place.
+//! The providers of the configuration in use, for its successor.
 //!
-//! Known to the master, which reads every configuration; workers inherit what it made of them. They
-//! are in no shared memory, and a new master knows nothing of them.
+//! They are known to the master, which reads every configuration; workers inherit what it derived from
+//! them. They are not in shared memory, and a new master knows nothing about them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

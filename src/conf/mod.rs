@@ -1,4 +1,4 @@
-//! The configuration language: what is read, how it is inherited, what is refused.
+//! The configuration language: what is read, how it is inherited, what is rejected.
 
 mod block;
 pub(crate) mod directives;

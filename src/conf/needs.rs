@@ -1,7 +1,7 @@
-//! Directives that mean something only where visitors are asked who they are. Where a line is missing
-//! they would promise what nobody does.
+//! Directives that have an effect only where something is protected. If that line is missing, they
+//! would promise something that does not happen.
 //!
-//! What `http` says is for whichever servers use it.
+//! In `http` they are defaults for the servers that are protected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Secrets that stand in files of their own.
+//! Secrets in separate files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

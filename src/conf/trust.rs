@@ -1,4 +1,4 @@
-//! `ssl_verify` and `ssl_trusted_certificate`: how authentik's certificate is judged.
+//! `ssl_verify` and `ssl_trusted_certificate`: how authentik's certificate is verified.
 
 use std::fs;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! `/outpost.goauthentik.io/backchannel_logout`: authentik says that a session is over (OpenID Connect
+//! `/outpost.goauthentik.io/backchannel_logout`: authentik reports the end of a session (OpenID Connect
 //! Back-Channel Logout 1.0).
 //!
-//! authentik sends a token for each access token of the session, to each provider, and tries again with a
-//! new one after any answer from 400 up; a redirect it follows with `GET`, and believes that all is well
-//! (docs/protocol.md §10.2). So there is none here.
+//! authentik sends a token for each access token of the session, to each provider, and retries with a
+//! new one after any answer from 400 up. It follows redirects with `GET` and takes the result for
+//! success (docs/protocol.md §10.2), so nothing here redirects.
 
 use std::cell::Cell;
 use std::sync::Arc;

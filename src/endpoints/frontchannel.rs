@@ -1,8 +1,8 @@
-//! `/outpost.goauthentik.io/frontchannel_logout`: the browser says that its session at authentik is over
-//! (OpenID Connect Front-Channel Logout 1.0).
+//! `/outpost.goauthentik.io/frontchannel_logout`: the browser reports that its session at authentik has
+//! ended (OpenID Connect Front-Channel Logout 1.0).
 //!
-//! It says so in a frame of a page of authentik, from another site, without our cookies. A stranger can ask
-//! too: that costs one look into the zone, where the session is found by its hash.
+//! It does so in a frame on a page of authentik, from another site, without our cookies. Strangers can
+//! send such a request too; it costs one lookup in the zone, where the session is found by its hash.
 
 use std::sync::Arc;
 

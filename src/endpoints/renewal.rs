@@ -1,9 +1,9 @@
-//! authentik has changed since a sign-in began: the keys of its tokens, or the secret of its client.
+//! authentik has changed since a sign-in started: the keys of its tokens, or the client's secret.
 //!
-//! Nobody is told of it (docs/protocol.md §2.3). So what does not fit is a reason to look once more, and
-//! the visitor waits meanwhile: first for the published keys, then, at an outpost, for its settings. Only
-//! what authentik itself has answered to an exchange is such a reason, and each look is taken once a
-//! minute for a provider, over all workers.
+//! This is not announced (docs/protocol.md §2.3). So what does not fit is a reason to look again while
+//! the visitor waits: first for the published keys, then, for an outpost, for its settings. Only what
+//! authentik itself answered to an exchange is such a reason, and each look is taken at most once a
+//! minute for a provider, across all workers.
 
 use std::sync::Arc;
 

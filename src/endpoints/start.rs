@@ -1,4 +1,4 @@
-//! `/outpost.goauthentik.io/start?rd=…`: begins a sign-in that ends at `rd`.
+//! `/outpost.goauthentik.io/start?rd=…`: starts a sign-in that ends at `rd`.
 
 use std::sync::Arc;
 

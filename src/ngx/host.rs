@@ -1,4 +1,4 @@
-//! Which host and port a request is for: what nginx itself chose the server by. Everybody in the module
+//! Which host and port a request is for: those by which nginx selected the server. The whole module
 //! asks here.
 
 use gate::request::Authority;

@@ -1,4 +1,4 @@
-//! Calls for the settings that somebody found outdated: authentik does not tell of each change.
+//! Calls for settings that turned out to be outdated: authentik does not announce every change.
 
 use std::sync::Arc;
 

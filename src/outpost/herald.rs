@@ -1,5 +1,5 @@
-//! What the connection to authentik tells: to all workers by the board, to the administrator by the
-//! log, each trouble once.
+//! What the connection to authentik reports: to all workers through the board, to the administrator
+//! through the log, each problem once.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

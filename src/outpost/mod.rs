@@ -1,8 +1,8 @@
 //! The connection to authentik as an outpost: one worker holds it, all workers see what it brings.
 //!
-//! Each worker has one thread, the [`keeper`]: it claims the tenure, runs the connection while it has
-//! it, and makes a [`Directory`] of every state that was published, so that the event loop only has
-//! to exchange a pointer. What the event loop shall do comes to it as [`Mail`].
+//! Each worker has one thread, the [`keeper`]: it claims the tenure, runs the connection while it holds
+//! it, and creates a [`Directory`] of every published state, so that the event loop only has to
+//! exchange a pointer. What the event loop has to do is passed to it as [`Mail`].
 
 mod calls;
 mod herald;

@@ -1,9 +1,9 @@
-//! Sessions that may have ended while nobody listened.
+//! Sessions that may have ended while the connection was down.
 //!
-//! authentik says once that a session has ended (docs/protocol.md §3.4). After a gap in the
-//! connection the sessions here are therefore asked for, one token for each session at authentik, a
-//! few at a time: whose token is not active any more has ended. Cannot authentik be asked, nothing
-//! ends, and it is asked again later, until there is an answer for each.
+//! authentik reports the end of a session only once (docs/protocol.md §3.4). So after a gap in the
+//! connection, authentik is asked about the sessions here, one token for each session at authentik, a
+//! few at a time: sessions whose token is no longer active have ended. If authentik cannot be asked,
+//! nothing ends, and it is asked again later, until there is an answer for each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

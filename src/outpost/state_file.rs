@@ -1,4 +1,4 @@
-//! The last good settings on disk, so that nginx starts and serves while authentik is away.
+//! The last good settings on disk, so that nginx starts and serves while authentik is unavailable.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};

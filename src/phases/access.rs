@@ -1,4 +1,4 @@
-//! Access: asks the gate, applies its verdict.
+//! Access: asks the gate and applies its verdict.
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
 use gate::identity::{HeaderEncoding, ProviderHeaders, SessionView, folds_to};

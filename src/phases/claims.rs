@@ -1,4 +1,5 @@
-//! What a client claims, taken off the request: identity headers, and a host beside the one that is judged.
+//! What a client claims, removed from the request: identity headers, and a host other than the one that
+//! is checked.
 
 use gate::identity::{folds_to, is_identity_header};
 use nginx::header_list::{HeaderName, NewHeader, UNREADABLE};

@@ -1,4 +1,4 @@
-//! Preaccess: runs for every location a request comes to, whatever admits it later.
+//! Preaccess: runs for every location that a request reaches, whatever admits it later.
 
 use gate::cookie::{Stripped, without_own};
 use gate::identity::SessionView;

@@ -1,4 +1,5 @@
-//! `$authentik_…`: what the access phase left behind. Never fail; empty when there is nothing.
+//! `$authentik_…`: what the access phase left behind. They never fail, and are empty if there is
+//! nothing to say.
 
 use gate::identity::SessionView;
 use gate::outpost::Certificate;

@@ -1,5 +1,5 @@
-//! The one way to a verdict, for a request of a visitor and for the question of another proxy: who it is,
-//! what the policy says, what is decided.
+//! The one way to a verdict, for visitors' requests and for questions from other proxies: identity,
+//! policy, decision.
 
 use std::sync::Arc;
 

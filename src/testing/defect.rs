@@ -1,4 +1,4 @@
-//! Of the build `suspend-all` only: breaks where a test wants it.
+//! Only in the build `suspend-all`: breaks where a test wants it to.
 
 use crate::ngx::Request;
 

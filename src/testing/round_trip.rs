@@ -1,4 +1,4 @@
-//! For foreign test suites: a way to a thread and back for any request.
+//! For foreign test suites: sends any request to a thread and back.
 
 use authentik_io::pool::Cancel;
 use gate::provider::ProviderKey;

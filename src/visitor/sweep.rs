@@ -1,4 +1,4 @@
-//! Expired records go in time, also when nobody comes, and what was in them goes with them.
+//! Removes expired records in time, even without requests, and wipes their contents.
 
 use std::cell::RefCell;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What applications are told of a visitor: the identity headers. A permit alone has them written
+//! What applications are told about a visitor: the identity headers. Writing them requires a permit
 //! (phases/access.rs).
 
 use gate::identity::{HEADERS, HeaderEncoding, ProviderHeaders, SessionView};

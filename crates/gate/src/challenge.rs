@@ -1,5 +1,5 @@
-//! `WWW-Authenticate` of a 401 (RFC 9110 §15.5.2): which credentials would do. Git, CalDAV and others
-//! send the password that they have only when it is asked for.
+//! `WWW-Authenticate` of a 401 (RFC 9110 §15.5.2): which credentials are accepted. Git, CalDAV and
+//! other clients send their password only if they are asked for it.
 
 use url::Position;
 

@@ -1,4 +1,4 @@
-//! Where a sign-in ends, also when that can no longer be told.
+//! Where a sign-in ends, even if its target is no longer known.
 
 use crate::page::{Action, Page};
 use crate::provider::Provider;

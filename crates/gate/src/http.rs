@@ -1,4 +1,4 @@
-//! Requests to authentik and its answers, as values that the I/O side carries.
+//! Requests to authentik and its answers, as values for the I/O side to carry.
 
 use std::fmt;
 

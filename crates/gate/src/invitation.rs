@@ -1,4 +1,4 @@
-//! Pages that show a person the way to authentik whom a redirect would not help.
+//! Pages that lead a person to authentik if a redirect would not help.
 
 use url::form_urlencoded;
 

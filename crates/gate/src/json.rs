@@ -1,8 +1,8 @@
 //! JSON objects without ambiguity.
 //!
-//! `serde_json` keeps the last of two members of one name and other readers keep the first. What
-//! is signed or sent by authentik must mean the same to everybody, so a repeated name, at any
-//! depth, is an error (RFC 8259 §4, RFC 7519 §4).
+//! If two members have the same name, `serde_json` keeps the last and other readers keep the first.
+//! What authentik signs or sends must mean the same to everybody, so a repeated name, at any depth, is
+//! an error (RFC 8259 §4, RFC 7519 §4).
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! Shared memory for what is not a session: who talks to authentik, what was published, counters.
+//! Shared memory for everything but sessions: who talks to authentik, published settings, counters.
 //!
-//! Words that are read and written without a lock. [`Live::fresh`] begins an area, a reload of nginx
-//! finds it as it was. Only [`Live`] knows which word means what.
+//! It consists of words that are read and written without a lock. [`Live::fresh`] initialises an area;
+//! a reload of nginx finds it unchanged. Only [`Live`] knows which word means what.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

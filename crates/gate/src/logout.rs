@@ -1,6 +1,7 @@
-//! Ends of sessions by way of the browser: it is told by authentik in a frame, and sent to authentik.
+//! Ends of sessions through the browser: authentik reports them in a frame, and we send the browser to
+//! authentik.
 //!
-//! What authentik says by itself, without a browser, is a token: see [`crate::token::Logout`].
+//! What authentik reports by itself, without a browser, is a token: see [`crate::token::Logout`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

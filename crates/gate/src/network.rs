@@ -1,4 +1,4 @@
-//! Who is one and the same sender, where room is shared between them.
+//! Who counts as the same sender, where senders share limited room.
 
 use std::net::IpAddr;
 

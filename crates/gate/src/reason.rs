@@ -1,4 +1,4 @@
-//! Why a request did not get what it asked for: one table from reason to answer.
+//! Why a request was refused: one table from reason to answer.
 
 /// Why a request was refused or a sign-in failed.
 ///

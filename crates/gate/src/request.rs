@@ -1,4 +1,4 @@
-//! What the gate is told of a request: borrowed, already parsed by nginx.
+//! What the gate is told about a request: borrowed, already parsed by nginx.
 
 use crate::paths::PathFacts;
 use crate::provider::Provider;

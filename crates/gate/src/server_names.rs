@@ -1,8 +1,9 @@
-//! The names of an nginx server, to tell requests for them from those it answers by default.
+//! The names of an nginx server, to tell requests for them from requests that it answers as the default
+//! server.
 //!
-//! nginx gives a request for a host that no `server_name` has to the first server of the address. Who
-//! chooses the provider by the host must not be led by such a one: its visitor may be another
-//! application's.
+//! nginx gives a request for an unknown host to the first server of the address. A provider that is
+//! selected by host must not be selected by such a request: its visitors may be those of another
+//! application.
 
 /// `server_name` of one server. Without any, every host is meant.
 #[derive(Debug, Default)]

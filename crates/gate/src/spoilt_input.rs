@@ -1,5 +1,5 @@
-//! Every parser that reads what strangers or authentik send, fed with good input that was spoilt
-//! here and there: nothing panics, and nothing spoilt is ever believed. The same bytes in each run.
+//! Feeds every parser that reads input from strangers or authentik with good input that was corrupted:
+//! nothing panics, and nothing corrupted is ever believed. The bytes are the same in each run.
 
 use crate::cookie::{self, SentId, SessionId};
 use crate::destination::Destination;

@@ -1,4 +1,4 @@
-//! Text from outside: made fit for a log line, and characters that are not what they seem.
+//! Text from outside: made safe for a log line, and characters that are not what they seem.
 
 /// What may stand in a log: printable ASCII, at most `max` characters; the rest shows as `?`, `…`.
 pub(crate) fn loggable(text: &str, max: usize) -> String {

@@ -1,4 +1,4 @@
-//! Time as the gate is told it.
+//! Time as passed to the gate.
 
 use serde::{Deserialize, Serialize};
 

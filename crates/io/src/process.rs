@@ -1,4 +1,4 @@
-//! What /proc tells of processes (Linux).
+//! What /proc says about processes (Linux).
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Looks whether somebody else decides about a location: by `auth_request`, by `allow` and `deny`.
+//! Finds out whether something else decides about a location: `auth_request`, `allow` and `deny`.
 
 use ngx::ffi::{ngx_array_t, ngx_http_conf_ctx_t, ngx_str_t};
 

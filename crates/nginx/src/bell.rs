@@ -1,4 +1,4 @@
-//! A bell that the threads of all processes hear: a futex on a word in shared memory (futex(2)).
+//! A bell for the threads of all processes: a futex on a word in shared memory (futex(2)).
 
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};

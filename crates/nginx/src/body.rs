@@ -1,7 +1,7 @@
-//! The body of a request that a module answers itself: read by nginx, without anybody waiting for it.
+//! The body of a request that a module answers itself: read by nginx without blocking.
 //!
-//! The recipe is `ngx_http_mirror_module.c`'s: nginx reads, then runs the phases again. In post-read the
-//! configuration is that of the server, so `client_body_buffer_size` of the server counts.
+//! It follows `ngx_http_mirror_module.c`: nginx reads, then runs the phases again. In post-read the
+//! configuration is that of the server, so the server's `client_body_buffer_size` applies.
 
 use ngx::ffi::{
     NGX_DONE, NGX_HTTP_SPECIAL_RESPONSE, ngx_http_core_run_phases, ngx_http_finalize_request,

@@ -1,4 +1,4 @@
-//! Everything nginx calls: each a statement through the guard.
+//! Everything that nginx calls: each is one statement through the guard.
 
 use core::ffi::{c_char, c_void};
 

@@ -1,7 +1,7 @@
-//! Which host a request is for: what nginx itself chose the server by.
+//! Which host a request is for: the one by which nginx selected the server.
 //!
-//! The absolute form of the request target or `:authority`, else `Host`: the order of
-//! `ngx_http_process_request_line`, `ngx_http_v2_run_request` and their like.
+//! The absolute form of the request target or `:authority`, otherwise `Host`: the order of
+//! `ngx_http_process_request_line`, `ngx_http_v2_run_request` and the like.
 
 use ngx::ffi::{NGX_HTTP_VERSION_20, ngx_uint_t};
 

@@ -1,4 +1,4 @@
-//! What the module's shared zones have in common: asking for one, and finding our part of it again.
+//! What the module's shared zones have in common: allocating one, and finding our part of it again.
 
 use core::ffi::c_void;
 

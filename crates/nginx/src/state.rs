@@ -1,4 +1,4 @@
-//! Where it is kept what a module remembers of a request.
+//! Where the state that a module keeps for a request lives.
 
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};

@@ -1,8 +1,8 @@
-//! Requests that wait for a thread or for a moment, and how they go on.
+//! Requests that wait for a thread or for a time, and how they continue.
 //!
-//! The recipe is `ngx_http_limit_req_module.c`'s: return `NGX_AGAIN`, watch the client, run the
-//! phases again later. The reference count stays as it is: the request belongs to its connection,
-//! and when the client leaves, its pool takes the [`Suspension`] along.
+//! It follows `ngx_http_limit_req_module.c`: return `NGX_AGAIN`, watch the client, run the phases again
+//! later. The reference count stays the same: the request belongs to its connection, and if the client
+//! disconnects, its pool destroys the [`Suspension`] too.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;

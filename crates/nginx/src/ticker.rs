@@ -1,4 +1,4 @@
-//! A timer that goes off again and again for as long as the worker lives.
+//! A timer that fires repeatedly for as long as the worker lives.
 
 use core::ptr::NonNull;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Variables of the module, whose names others may use too.
 //!
-//! Whoever defines one finds it undefined, and comes behind us when all is read. Where the module does
-//! not own its variables ([`Module::owns_variables`]) they are the others', as if it were not loaded;
-//! where it does, its value is shown, whatever was set.
+//! If another module defines one, it finds it undefined, and takes effect after us once everything is
+//! read. Where the module does not own its variables ([`Module::owns_variables`]), they belong to the
+//! others, as if it were not loaded; where it does, its value is shown, whatever was set.
 
 use ngx::ffi::{
     NGX_ERROR, NGX_HTTP_VAR_CHANGEABLE, NGX_OK, ngx_conf_t, ngx_http_add_variable,

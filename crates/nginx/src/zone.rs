@@ -1,7 +1,7 @@
-//! A shared zone whose use is locked.
+//! A shared zone that is used under a lock.
 //!
-//! The lock is the zone's slab mutex, because the master releases exactly this one when a worker
-//! dies while holding it (`ngx_unlock_mutexes`, ngx_process.c).
+//! The lock is the zone's slab mutex, because that is the one that the master releases if a worker dies
+//! while holding it (`ngx_unlock_mutexes`, ngx_process.c).
 
 use core::cell::Cell;
 use core::ffi::c_void;

@@ -1,5 +1,5 @@
-//! The threads of a worker: they carry jobs out, and the loop does with the results what each job says.
-//! Nothing here knows who asks.
+//! The threads of a worker: they run jobs, and the event loop does with each result what its job says.
+//! Nothing here knows who is asking.
 
 mod limits;
 

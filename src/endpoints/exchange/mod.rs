@@ -1,7 +1,8 @@
-//! Sign-ins that authentik is being asked about, each once at a time in a worker.
+//! Sign-ins about which authentik is being asked, each only once at a time in a worker.
 //!
-//! A code can be exchanged once. Who clicks twice or reloads sends the same callback again and gives
-//! the first one up: so the last request gets the answer. And replaying one callback fills no queue.
+//! A code can be exchanged only once. A visitor who double-clicks or reloads sends the same callback
+//! again and abandons the first: so the last request gets the answer. And replaying a callback cannot
+//! fill the queue.
 
 mod question;
 

@@ -1,5 +1,5 @@
-//! Tells authentik's administrators that a proxy that asks does not say which page its visitor wants, as
-//! upstream does (docs/protocol.md §2.6).
+//! Tells authentik's administrators that a proxy does not say which page its visitor wants, as
+//! authentik's outposts do (docs/protocol.md §2.6).
 
 use authentik_io::pool::Cancel;
 use gate::forward::{ForwardFlaw, FrontEnd};

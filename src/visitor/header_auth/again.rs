@@ -1,4 +1,4 @@
-//! Credentials that were refused, and wait for what may turn that: see [`gate::credentials`].
+//! Credentials that were rejected, and wait for what may change that: see [`gate::credentials`].
 
 use std::cell::RefCell;
 use std::sync::Arc;

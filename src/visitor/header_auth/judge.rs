@@ -1,4 +1,4 @@
-//! What authentik says of credentials: asked on a thread.
+//! What authentik says about credentials: asked on a thread.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Header authentication: clients without a session that send `Authorization`.
 //!
-//! authentik is asked off the event loop, by one request per credential over all workers; what it
-//! says is kept in the zone for a while, under a keyed hash of the header.
+//! authentik is asked off the event loop, by one request per credential across all workers; its answer
+//! is kept in the zone for a limited time, under a keyed hash of the header.
 
 mod again;
 mod judge;

@@ -1,7 +1,7 @@
-//! The session that goes with credentials.
+//! The session that belongs to credentials.
 //!
-//! A client that keeps cookies need not be asked for its credentials again. One that keeps none has one
-//! session however often it comes: the same credentials, the same session, until it ends.
+//! A client that keeps cookies does not need to be asked for its credentials again. One that does not
+//! has one session, however often it comes: the same credentials, the same session, until it ends.
 
 use std::sync::Arc;
 

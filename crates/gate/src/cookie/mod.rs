@@ -1,8 +1,9 @@
-//! The module's cookies: found in request headers, hidden from the application, written.
+//! The module's cookies: finding them in request headers, hiding them from the application, writing
+//! them.
 //!
-//! Reading works on the raw bytes of `Cookie` headers, allocates nothing and is linear in their
-//! length. Splitting is at `;` only, as browsers write it (RFC 6265 §4.2.1): a `;` within quotes
-//! separates too, since no cookie of ours holds one.
+//! Reading works on the raw bytes of `Cookie` headers, allocates nothing and takes linear time. It
+//! splits at `;` only, as browsers write it (RFC 6265 §4.2.1): a `;` within quotes separates too, since
+//! none of our cookies contains one.
 
 mod session_id;
 mod strip;

@@ -1,10 +1,10 @@
-//! When authentik is asked about credentials once more: what it knows of us may be another thing than
-//! what stands here.
+//! When to ask authentik about credentials again, because our settings may be outdated.
 //!
-//! authentik tells nobody of a new client secret (docs/protocol.md §2.3). To who comes with the former one
-//! no token is active (§5.1), as if all were made up. So a token that is not is a reason to ask, once a minute
-//! for a provider, over all workers, whether authentik knows us. If it does not, or what a password brings
-//! does not fit, an outpost's settings are called for, and with what comes authentik is asked once more.
+//! authentik does not announce a new client secret (docs/protocol.md §2.3). A client with the old one
+//! is told that every token is inactive (§5.1), as if all were invented. So an inactive token is a
+//! reason to ask, at most once a minute for a provider across all workers, whether authentik knows us.
+//! If it does not, or if the token for a password does not fit, an outpost's settings are fetched, and
+//! authentik is asked again with them.
 
 use crate::hash::sha256;
 use crate::provider::Provider;

@@ -1,4 +1,4 @@
-//! What authentik is asked about credentials, and what its answers prove.
+//! What to ask authentik about credentials, and what its answers prove.
 
 use super::Credentials;
 use crate::identity::{BasicAttributes, Rendered, render};

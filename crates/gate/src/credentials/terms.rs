@@ -1,4 +1,4 @@
-//! How long what authentik said of credentials is believed, and why they get nobody in.
+//! How long authentik's answer about credentials is valid, and why credentials are rejected.
 
 use super::Credentials;
 use crate::question::{CoreError, Cure};

@@ -1,4 +1,4 @@
-//! Whatever is wrong with a request, only something that says so lets it in.
+//! Whatever is wrong with a request, it is admitted only by something that explicitly admits it.
 
 use super::*;
 use crate::paths::{PathFacts, Subject};

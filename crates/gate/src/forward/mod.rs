@@ -1,8 +1,8 @@
 //! Forward authentication: another reverse proxy asks whether it may let a request through
 //! (docs/protocol.md §9).
 //!
-//! Provider, unauthenticated paths and the target of a sign-in all go by one [`ForwardUrl`]. Whatever
-//! could be read as two URLs is none.
+//! The provider, unauthenticated paths and the target of a sign-in all depend on the same
+//! [`ForwardUrl`]. Anything that could be read as two URLs is rejected.
 
 mod url;
 

@@ -1,4 +1,4 @@
-//! The URL that another proxy was asked for, put together from what that proxy says.
+//! The URL that another proxy was asked for, assembled from its headers.
 
 use std::borrow::Cow;
 use std::fmt;

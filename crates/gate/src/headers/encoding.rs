@@ -1,4 +1,4 @@
-//! How values that are not plain ASCII are written in identity headers.
+//! How non-ASCII values are written in identity headers.
 
 use crate::text::percent_encode;
 

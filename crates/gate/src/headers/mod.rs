@@ -1,4 +1,4 @@
-//! The identity headers (docs/protocol.md §7.1): their names, and names that pass for them.
+//! The identity headers (docs/protocol.md §7.1): their names, and names that are taken for them.
 
 mod encoding;
 

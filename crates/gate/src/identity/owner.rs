@@ -1,4 +1,4 @@
-//! Whose record it is: what sign-outs and session ends go by.
+//! Whose record it is: what sign-outs and session ends match.
 
 use super::SessionView;
 use crate::hash;

@@ -1,4 +1,4 @@
-//! Writes a session record: at login, so that no request has to.
+//! Writes a session record at sign-in, so that no request has to.
 
 use super::extra::{BasicAttributes, Extra, extra_headers};
 use super::record::{DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};

@@ -1,4 +1,4 @@
-//! Records: what is written at login is what a request reads.
+//! Records: what is written at sign-in is what a request reads.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What ties a sign-in to one browser: 32 random bytes in a cookie, and what is derived from them.
+//! What binds a sign-in to one browser: 32 random bytes in a cookie, and values derived from them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

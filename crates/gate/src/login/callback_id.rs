@@ -1,4 +1,4 @@
-//! Tells callbacks apart.
+//! Identifies callbacks.
 
 use crate::hash::sha256;
 use crate::secret::Secret;

@@ -1,9 +1,10 @@
 //! A link that is too long to travel through authentik: it waits in the zone for its browser.
 //!
-//! Browsers keep 4 kB in a cookie, and servers take 8 kB of cookies or URL: neither has room for a
-//! link of 8 kB. Key and seal are made of the binding, which only the browser's login cookie has: who
-//! reads the zone learns how long the link is, and who knows the state cannot have it fetched. What
-//! comes out is checked as any target is, nothing depends on the seal.
+//! Browsers keep cookies of up to 4 kB, and servers accept 8 kB of cookies or URL: neither has room for
+//! a link of 8 kB. Key and seal are derived from the binding, which only the browser's login cookie
+//! contains. So a reader of the zone learns only the link's length, and a reader of the state cannot
+//! have it fetched. The link is checked again when it is opened, like any target; nothing depends on
+//! the seal.
 
 use ring::aead;
 

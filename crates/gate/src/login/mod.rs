@@ -1,11 +1,11 @@
 //! Signing in with authentik: OAuth 2 authorization code flow with PKCE, state and nonce.
 //!
-//! Next to nothing is stored on our side until the browser comes back. What a sign-in needs to know travels
-//! in two halves, and both must return within ten minutes: the *state*, sealed, through authentik
+//! Hardly anything is stored here until the browser returns. What a sign-in needs to know travels in
+//! two halves, both of which must return within ten minutes: the *state*, sealed, through authentik
 //! (return target, age, attempt), and the *binding*, 32 random bytes in a small cookie, which proves
-//! that the browser that comes back is the one that left (RFC 6749 §10.12). Verifier and nonce are
-//! derived from the binding, so the verifier never stands in a URL and neither is kept anywhere.
-//! Each sign-in has a cookie of its own: many tabs may be on their way at once.
+//! that the browser that returns is the one that left (RFC 6749 §10.12). The verifier and nonce are
+//! derived from the binding, so the verifier never appears in a URL and neither is stored. Each sign-in
+//! has its own cookie: many tabs may sign in at the same time.
 //!
 //! A target that is too long for the state waits in the zone: see [`KeptLink`]. The state says so.
 

@@ -1,7 +1,7 @@
 //! The `state` parameter: `<8 hex digits of the provider>.<base64url of nonce and sealed payload>`.
 //!
-//! Sealed, not only signed: the return target may tell what somebody reads, and the state stands in
-//! logs of authentik and of whatever lies between.
+//! It is sealed, not just signed: the return target may reveal what somebody reads, and the state
+//! appears in the logs of authentik and of everything in between.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

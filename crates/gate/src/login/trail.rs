@@ -1,11 +1,11 @@
-//! The loop breaker: how many sign-ins in a row led nowhere.
+//! The loop breaker: how many sign-ins in a row failed.
 //!
-//! A browser that comes back from authentik without a usable session is sent there again, is signed in
-//! silently, comes back … (clock off, wrong issuer or secret, cookies dropped). A cookie counts:
-//! `authentik_signin_trail_<8 hex digits of the provider>` = `<count>.<valid until>`. Per provider,
-//! since a person may well sign in to four applications of one domain within seconds.
+//! A browser that returns from authentik without a usable session is sent there again, is signed in
+//! silently, returns … (clock off, wrong issuer or secret, cookies dropped). A cookie counts this:
+//! `authentik_signin_trail_<8 hex digits of the provider>` = `<count>.<valid until>`. It is per
+//! provider, since a person may well sign in to four applications of a domain within seconds.
 //!
-//! Anybody can write this cookie. All it ever does is to show an error page instead of going on.
+//! Anybody can forge this cookie. All it can do is to cause an error page instead of another sign-in.
 
 use super::hex;
 use crate::cookie;

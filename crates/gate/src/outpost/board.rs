@@ -1,8 +1,8 @@
-//! The board: where the process that talks to authentik puts settings for all workers.
+//! The board: where the process that talks to authentik publishes settings for all workers.
 //!
-//! Two buffers in shared memory, written in turn. Readers copy the newest without a lock and check
-//! afterwards that it stayed what it was, so a writer never waits for a reader, and one that is
-//! killed in the middle leaves the older buffer as it is.
+//! It consists of two buffers in shared memory that are written alternately. Readers copy the newest
+//! without a lock and verify afterwards that it did not change. So a writer never waits for a reader,
+//! and a writer that is killed leaves the older buffer intact.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 

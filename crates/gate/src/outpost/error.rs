@@ -1,4 +1,4 @@
-//! Why a refresh brought nothing.
+//! Why a refresh failed.
 
 use std::fmt;
 

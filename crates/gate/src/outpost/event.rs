@@ -1,5 +1,5 @@
-//! What an outpost reports to authentik when a proxy that asks it does not say which page its visitor
-//! wants (docs/protocol.md §2.6).
+//! What an outpost reports to authentik if a proxy does not say which page its visitor wants
+//! (docs/protocol.md §2.6).
 
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,8 @@
-//! A gap: a time in which ends of sessions were told to nobody.
+//! A gap: a time during which ends of sessions were not received.
 //!
-//! What is known here is then compared with authentik, but not before the settings are fresh: by a
-//! client secret that was replaced meanwhile authentik calls every token inactive
-//! (docs/protocol.md §5.1), and sessions of living users would end.
+//! Afterwards the sessions here are compared with authentik, but not before the settings are fresh: to
+//! a client with a replaced secret, authentik calls every token inactive (docs/protocol.md §5.1), and
+//! live sessions would end.
 
 use std::sync::{Mutex, PoisonError};
 

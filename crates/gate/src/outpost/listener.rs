@@ -1,4 +1,4 @@
-//! The process that has the WebSocket open.
+//! The process that holds the WebSocket.
 
 /// A process, as one word of shared memory: its id, and when it was started. The system gives the id of
 /// a process that has ended to another one, which must not be taken for it: what authentik says would

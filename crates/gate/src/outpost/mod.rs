@@ -1,8 +1,7 @@
-//! The outpost: providers that an administrator manages in authentik instead of in nginx.
+//! The outpost: providers that are managed in authentik instead of in nginx.
 //!
-//! One process of an nginx asks authentik's API ([`Call`]), is told of changes through a
-//! WebSocket ([`Message`]), and every worker makes its providers of what a refresh brought
-//! ([`Snapshot`]).
+//! One process of nginx calls authentik's API ([`Call`]) and is told about changes through a WebSocket
+//! ([`Message`]); every worker creates its providers from what a refresh returned ([`Snapshot`]).
 
 mod backoff;
 mod board;

@@ -1,8 +1,8 @@
-//! Where settings came from: which authentik, by which token.
+//! Where settings came from: which authentik, and which token.
 //!
-//! What workers share, and what is on disk, outlives a reload. It must not outlive the outpost that
-//! it came from: of another authentik, or another outpost, the former providers mean nothing. With
-//! another token of the same authentik it is in doubt until authentik has said whose token that is.
+//! What workers share, and what is on disk, survives a reload. It must not outlive the outpost that it
+//! came from: it means nothing to another authentik or another outpost. With another token of the same
+//! authentik it is in doubt, until authentik has said whose token that is.
 
 use ring::hmac;
 

@@ -1,8 +1,8 @@
-//! Which process of an nginx talks to authentik: one at a time, and never none for long.
+//! Which process of nginx talks to authentik: one at a time, and never none for long.
 //!
-//! Two words in shared memory. The holder renews its heartbeat; when that stops, or the process is
-//! gone, anybody may take over. Processes of a newer configuration take over at once. Two holders
-//! for a moment do no harm: what they do is the same.
+//! It is kept in two words of shared memory. The holder renews its heartbeat; if that stops, or the
+//! process is gone, any other may take over. Processes of a newer configuration take over at once. Two
+//! holders at the same time do no harm: they do the same thing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! What of the settings is not served.
+//! Parts of the settings that are not served.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
-//! Settings on disk: sealed, so that the file alone is of no use to anybody.
+//! Settings on disk: sealed, so that the file alone is of no use.
 //!
-//! ChaCha20-Poly1305 (RFC 8439) under a key derived from the outpost's token (HKDF-SHA256,
-//! RFC 5869): who can read the token file can ask authentik for the same anyway.
+//! ChaCha20-Poly1305 (RFC 8439) with a key derived from the outpost's token (HKDF-SHA256, RFC 5869):
+//! whoever can read the token file can get the same from authentik anyway.
 
 use ring::{aead, hkdf};
 

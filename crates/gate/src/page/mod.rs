@@ -1,7 +1,8 @@
 //! The pages that the module itself answers with: small, self-contained, escaped.
 //!
-//! No script, no image, no font, no request to anywhere: a page must work while everything is down.
-//! One constant style, allowed by its hash; a template change that forgets the hash fails a test.
+//! They have no script, image or font and cause no requests: a page must work while everything is down.
+//! The constant style is allowed by its hash; a test fails if the hash is not updated with the
+//! template.
 
 use std::borrow::Cow;
 

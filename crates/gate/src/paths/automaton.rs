@@ -1,8 +1,8 @@
-//! How a pattern is searched for, with a bound on the work.
+//! Searching for a pattern, with a bound on the work.
 //!
-//! A lazy DFA takes one step per byte once it knows its way. Finding the way costs as much as the NFA
-//! has states at work, for each byte: that is what a pattern like `[ab]*a[ab]{900}X` multiplies. So
-//! both are counted, and [`Effort`] says when it is enough.
+//! A lazy DFA takes one step per byte for transitions that it has made before. For each new transition
+//! it costs as much as the NFA has active states, which is what a pattern like `[ab]*a[ab]{900}X`
+//! multiplies. Both are counted, and [`Effort`] says when it is enough.
 
 use std::sync::Mutex;
 

@@ -1,4 +1,4 @@
-//! The path that nginx would serve, for a request that another proxy was sent.
+//! The path that nginx would serve, for a request that another proxy received.
 
 use super::readings::{Escapes, decoded};
 

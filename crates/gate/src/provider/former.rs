@@ -1,4 +1,4 @@
-//! A login key that was replaced: so that a sign-in outlives a change of the secret.
+//! A login key that was replaced: lets sign-ins survive a change of the secret.
 
 use serde::{Deserialize, Serialize};
 

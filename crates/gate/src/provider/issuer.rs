@@ -1,4 +1,4 @@
-//! The issuer, in either of authentik's modes, and what it tells of the application.
+//! The issuer, in both of authentik's modes, and what it reveals about the application.
 
 use url::Url;
 

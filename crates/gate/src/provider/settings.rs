@@ -1,4 +1,4 @@
-//! A provider as the administrator wrote it, and what is wrong with it.
+//! A provider as written by the administrator, and what is wrong with it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! URLs in the settings: http or https, and nothing that a browser and authentik read differently.
+//! URLs in the settings: http or https, and nothing that browsers and authentik interpret differently.
 
 use url::Url;
 

@@ -1,7 +1,7 @@
-//! Query strings of the endpoints, read as a browser's form decoder reads them.
+//! Query strings of the endpoints, parsed as a browser's form decoder does.
 //!
-//! Works on the raw bytes after the first `?` (WHATWG URL §5.1, `&` only, `+` and `%XX` decoded, what
-//! is not UTF-8 replaced). A name that stands twice is never resolved by taking one of them: two
+//! Works on the raw bytes after the first `?` (WHATWG URL §5.1, `&` only, `+` and `%XX` decoded,
+//! invalid UTF-8 replaced). A repeated name is never resolved by choosing one of its values: two
 //! readers that choose differently are how a checked value gets swapped (S40 in docs/security.md).
 
 mod callback;

@@ -1,4 +1,4 @@
-//! Why authentik gave no answer that we can use, and what can be done about it.
+//! Why authentik gave no usable answer, and what can be done about it.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! Where a browser goes after signing in: never off the hosts that the provider guards.
+//! Where a browser goes after signing in: never away from the hosts that the provider protects.
 //!
-//! A target is read by the rules that the browser will apply to our `Location` (WHATWG URL), checked
-//! by its parts, and written anew: what leaves this module is an absolute ASCII URL of our making.
-//! The string that came in is never echoed (docs/protocol.md §4.2; S24 to S29 in docs/security.md).
+//! A target is parsed by the rules that the browser will apply to our `Location` (WHATWG URL), checked
+//! part by part, and written anew: what leaves this module is an absolute ASCII URL of our own making.
+//! The incoming string is never echoed (docs/protocol.md §4.2; S24 to S29 in docs/security.md).
 
 use std::fmt;
 

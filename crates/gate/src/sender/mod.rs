@@ -1,7 +1,7 @@
-//! Who waits for the answer to a request, by what browsers say of themselves.
+//! Who is waiting for the answer to a request, according to what browsers say about themselves.
 //!
-//! None of this is trusted with more than the form of an answer, and with leaving undone what nobody
-//! asked for: whoever lies gets an answer that he cannot use.
+//! This affects only the form of an answer, and that nothing is done that nobody asked for: a client
+//! that lies gets an answer that it cannot use.
 
 /// Who waits for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

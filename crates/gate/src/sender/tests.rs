@@ -1,4 +1,4 @@
-//! What browsers and programs send, and who we take them for.
+//! What browsers and programs send, and how they are classified.
 
 use super::Sender::{Frame, Navigation, Nobody, Program, Submission};
 use super::*;

@@ -1,7 +1,7 @@
 //! What `authentik_status` shows: a [`Report`] of the module's state, as page, JSON or Prometheus.
 //!
-//! No secrets and no names of users: who may see the page is the administrator's choice, and a
-//! monitoring system keeps what it read for long.
+//! It contains no secrets and no user names: administrators choose who may see the page, and monitoring
+//! systems keep what they read for a long time.
 
 mod count;
 pub mod ending;

@@ -1,4 +1,4 @@
-//! What there is to tell, gathered from shared memory and this worker's settings.
+//! The data for the report, gathered from shared memory and this worker's settings.
 
 use serde::Serialize;
 

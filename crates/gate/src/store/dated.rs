@@ -1,8 +1,8 @@
-//! Answers that count for a while only, by a clock that nobody sets.
+//! Answers that are valid for a limited time, by a clock that nobody sets.
 //!
-//! The time of day may be set back, by hours: a yes that is good for a minute must not be believed for
-//! as long. So such a payload begins with the second of the clock at which it ends, as that of a
-//! [`lease`](super::lease) does; the expiry of its record is for those who sweep.
+//! The time of day may be set back by hours; an acceptance that is valid for a minute must not be
+//! believed for as long. So such a payload begins with the second of the monotonic clock at which it
+//! ends, like that of a [`lease`](super::lease); its record's expiry is for the sweeper.
 
 use super::lease;
 

@@ -1,4 +1,4 @@
-//! What a lookup gives.
+//! The result of a lookup.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,4 +1,4 @@
-//! What a record is. It also says whose share of the zone it takes: see `shares.rs`.
+//! What a record is, and thereby which share of the zone it belongs to: see `shares.rs`.
 
 /// A visitor's session.
 pub const SESSION: u8 = 1;

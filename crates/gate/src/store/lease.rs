@@ -1,8 +1,8 @@
-//! Leases: what one process has for a while, by a clock that nobody sets.
+//! Leases: what one process holds for a limited time, by a clock that nobody sets.
 //!
-//! The time of day may be set back, by hours: a lease that went by it would last as long, and nobody
-//! could ask authentik meanwhile. So a lease says in its payload when it ends, in seconds of a clock
-//! that only goes forward; its expiry is for those who sweep.
+//! The time of day may be set back by hours; a lease that depended on it would last as long, and nobody
+//! could ask authentik meanwhile. So a lease says in its payload when it ends, in seconds of a
+//! monotonic clock; its expiry is for the sweeper.
 
 use super::record::{Key, Record};
 use super::table::{Inserted, Table, Unstored};

@@ -1,9 +1,9 @@
-//! Recovery: everything that can be derived is built anew from the blocks themselves.
+//! Recovery: everything that can be derived is rebuilt from the blocks themselves.
 //!
-//! It does not matter where a writer was killed, nor in which order its writes arrived; nor
-//! where an earlier recovery was killed, as no field that a record is judged by is ever
-//! changed while the record is kept. Time: three passes over the blocks ever used, and the
-//! sorting of the records. No memory besides the zone is needed.
+//! It does not matter where a writer was killed, in which order its writes arrived, or where an earlier
+//! recovery was killed, because no field by which a record is judged is changed while the record is
+//! kept. It takes three passes over the blocks ever used, and sorting the records. It needs no memory
+//! besides the zone.
 
 use super::blocks::Chain;
 use super::index::BY_KEY;

@@ -1,4 +1,4 @@
-//! The keys that tokens are checked with. A key fixes its algorithm; the token's header does not.
+//! The keys that verify tokens. A key determines its algorithm; the token's header does not.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! Logout tokens: authentik says which session is over (OpenID Connect Back-Channel Logout 1.0 §2.4).
+//! Logout tokens: authentik says which session has ended (OpenID Connect Back-Channel Logout 1.0 §2.4).
 
 use serde_json::{Map, Value};
 

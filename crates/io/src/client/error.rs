@@ -1,4 +1,4 @@
-//! What went wrong, in short sentences for the log: without URL, header or body.
+//! What went wrong, in short sentences for the log: without URLs, headers or bodies.
 
 use std::io;
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! The outpost's side of the conversation with authentik: two threads that refresh and listen.
 //!
-//! The refresher asks for the providers, by interval and whenever something calls for it; the
-//! listener holds the WebSocket. Neither waits for the other, apart from the listener's very
-//! first need: the name of the outpost.
+//! The refresher fetches the providers, periodically and whenever there is a reason to; the listener
+//! holds the WebSocket. Neither waits for the other, except that the listener first needs to know the
+//! outpost's name.
 
 mod connection;
 mod key_pair;

@@ -1,5 +1,4 @@
-//! Finding the addresses of a name, within a time: the system's resolver has a clock of its own, and
-//! half a minute is nothing to it.
+//! Resolving a name within a time limit: the system's resolver has its own, which can be half a minute.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};

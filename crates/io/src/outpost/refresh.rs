@@ -1,4 +1,4 @@
-//! One refresh: call after call, and all of it or nothing.
+//! One refresh: call after call, all or nothing.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The thread that asks for the providers.
+//! The thread that fetches the providers.
 
 use authentik_gate::outpost::Certificate;
 

@@ -1,4 +1,4 @@
-//! Whether somebody still waits for a job.
+//! Whether anybody is still waiting for a job.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -1,5 +1,5 @@
-//! The threads of one worker: a bounded queue, fair between providers and between those who cause the
-//! jobs, that never blocks the loop.
+//! The threads of one worker: a bounded queue, fair between providers and between senders, that never
+//! blocks the event loop.
 
 mod cancel;
 mod queue;

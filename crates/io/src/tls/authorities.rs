@@ -1,4 +1,4 @@
-//! The file that `ssl_trusted_certificate` names.
+//! The file named by `ssl_trusted_certificate`.
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;

@@ -1,4 +1,4 @@
-//! Why a TLS connection failed, in a sentence that names the cause and the cure.
+//! Why a TLS connection failed, in a sentence that names the cause and the fix.
 
 use authentik_gate::time::utc;
 use rustls::pki_types::{ServerName, UnixTime};

@@ -1,6 +1,6 @@
-//! When authentik is asked again: reconnecting, refreshing, retrying.
+//! When to ask authentik again: reconnecting, refreshing, retrying.
 //!
-//! Times are durations since a start that the caller chooses, on a clock that only goes forward.
+//! Times are durations since a start chosen by the caller, on a monotonic clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A provider as the API lists it, made ready.
+//! Prepares a provider from the API's list for use.
 
 use std::sync::Arc;
 

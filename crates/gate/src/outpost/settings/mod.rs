@@ -1,4 +1,4 @@
-//! Where authentik is and how it is asked: what `authentik_outpost URL { }` says.
+//! Where authentik is and how to ask it: the contents of `authentik_outpost URL { }`.
 
 use url::Url;
 

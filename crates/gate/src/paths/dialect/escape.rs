@@ -1,4 +1,4 @@
-//! What a backslash makes of the characters behind it, in a class or out of it.
+//! What a backslash does to the characters after it, inside and outside a class.
 
 use std::str::Chars;
 

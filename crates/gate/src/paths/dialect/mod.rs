@@ -1,12 +1,12 @@
-//! Go's regular expressions, written for the `regex` crate.
+//! Go's regular expressions, rewritten for the `regex` crate.
 //!
 //! authentik's outpost compiles patterns with Go's `regexp` (package `regexp/syntax`, flags `Perl`).
-//! The crate's syntax is close to it, and a detail decides who gets in. So the pattern is read as Go's
-//! parser reads it and written anew in the few forms that mean the same to both: literals as
-//! themselves or by number, classes spelled out, flags in one order. What Go refuses is refused in
-//! Go's words, what cannot be said to the crate as well. Nothing is passed through unread.
+//! The crate's syntax is similar, but details decide who gets in. So the pattern is parsed as Go's
+//! parser does, and rewritten in the few forms that mean the same to both: literals as themselves or by
+//! number, classes spelled out, flags in one order. What Go rejects is rejected in Go's words; so is
+//! what the crate cannot express. Nothing is passed through unparsed.
 //!
-//! Groups capture nothing here: only whether a pattern matches is ever asked.
+//! Groups do not capture: the only question is whether a pattern matches.
 
 mod class;
 mod escape;

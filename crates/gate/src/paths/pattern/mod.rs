@@ -1,8 +1,8 @@
 //! One pattern: checked when it is read, compiled when it is first needed.
 //!
-//! Compiling takes a tenth of a millisecond and six kilobytes, reading next to nothing: for the
-//! thousands of patterns of an outpost it is put off, where reading alone proves that it will succeed
-//! and how long it takes at most.
+//! Compiling takes a tenth of a millisecond and six kilobytes; reading costs next to nothing. For the
+//! thousands of patterns of an outpost, compiling is deferred if reading alone proves that it will
+//! succeed and limits how long it takes.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,8 +1,8 @@
-//! The ways in which a path can be read.
+//! The ways in which a path can be interpreted.
 //!
-//! nginx chooses a `location` by the normalised path and may hand on the one that was sent; an upstream
-//! may decode, merge slashes or resolve dots once more. A path that any of them is known to take for
-//! another one has no readings: no pattern covers it. Of the rest every reading must match.
+//! nginx selects a `location` by the normalised path and may pass on the path as sent; an upstream may
+//! decode, merge slashes or resolve dots again. A path that any of them is known to take for another
+//! one has no readings, and no pattern covers it. For the others, every reading must match.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The pieces of the page. Cells are HTML already: who makes one escapes what it was given.
+//! The parts of the page. Cells are HTML already: whoever creates one escapes its contents.
 
 use super::super::moment::age;
 use crate::page::escaped;

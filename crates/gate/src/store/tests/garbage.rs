@@ -1,4 +1,4 @@
-//! Memory that nobody wrote: no panic, no endless loop, nothing mangled.
+//! Memory with arbitrary contents: no panic, no endless loop, nothing corrupted further.
 
 use super::super::layout::{BLOCK, Geometry, block, head, header, mark};
 use super::super::{Foreign, Table};

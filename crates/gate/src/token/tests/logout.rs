@@ -1,4 +1,4 @@
-//! Logout tokens: those that end something, and all the others.
+//! Logout tokens: valid ones, and all the others.
 
 use super::*;
 use crate::testing::{other_provider, provider as wiki};

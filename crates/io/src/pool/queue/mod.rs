@@ -1,7 +1,8 @@
-//! Which job is next: the oldest of whoever has the fewest running, whose key has a place left.
+//! Which job is next: the oldest one of the sender with the fewest running jobs, among keys with a free
+//! place.
 //!
-//! A sender can fill neither the queue nor the threads: a part of both is kept from each. If many
-//! together fill the queue, who has most in it gives way to who has less.
+//! No sender can fill the queue or the threads: a part of both is out of its reach. If many together
+//! fill the queue, the sender with the most jobs in it makes room for one with fewer.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
