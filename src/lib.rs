@@ -2,18 +2,18 @@
 //!
 //! | room | serves |
 //! |---|---|
-//! | [`phases`] | post-read: strip, hand over endpoints; preaccess: cookies; access: ask the gate |
-//! | [`endpoints`] | `/outpost.goauthentik.io/…`: a sign-in and its end; other proxies ask for a verdict |
+//! | [`phases`] | post-read: strip headers, answer endpoints; preaccess: cookies; access: ask the gate |
+//! | [`endpoints`] | `/outpost.goauthentik.io/…`: signing in and out; verdicts for other proxies |
 //! | [`request`] | what a request leaves behind: answers, log line, variables, status |
-//! | [`visitor`] | who it is: sessions, header authentication, which provider |
-//! | [`authentik`] | asking: discovery, keys, leases, worker threads |
-//! | [`outpost`] | the connection to authentik as an outpost: providers and session ends, live |
-//! | [`conf`] | the directives, their inheritance, what `nginx -t` refuses |
-//! | [`ngx`] | nginx in the gate's words: the fence, crates/nginx, with our types filled in |
+//! | [`visitor`] | who the visitor is: sessions, header authentication, which provider |
+//! | [`authentik`] | asking authentik: discovery, keys, leases, worker threads |
+//! | [`outpost`] | the connection to authentik as an outpost: providers and ended sessions |
+//! | [`conf`] | the directives, their inheritance, what `nginx -t` rejects |
+//! | [`ngx`] | the fence, crates/nginx, with our types filled in |
 //!
-//! What is decided is decided in crates/gate; what may block is in crates/io.
+//! Decisions are made in crates/gate; blocking code is in crates/io.
 
-// What `nginx::module!` expands to is of the fence.
+// The expansion of `nginx::module!` belongs to the fence.
 #![forbid(unsafe_code)]
 
 mod authentik;

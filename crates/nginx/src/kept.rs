@@ -1,8 +1,8 @@
 //! Slices of a request's pool that are kept across callbacks, where no lifetime can be written down, and
 //! what many requests share, which is kept by reference count.
 //!
-//! They lie beside the state of the request they came from and are had through that request only: there
-//! is nothing that could be handed to another one.
+//! They lie beside the state of the request that they came from and are accessible through that request
+//! only: nothing can be passed to another one.
 
 use core::any::Any;
 use core::ptr::{self, NonNull};

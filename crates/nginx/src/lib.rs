@@ -1,52 +1,50 @@
-//! nginx, made safe for a module in Rust.
+//! nginx, made safe for modules in Rust.
 //!
-//! The only place that knows nginx's C types and the only home of `unsafe`. A module implements
-//! [`Module`], names its type in [`module!`], and has requests, configurations, shared memory and
-//! timers that are safe to use. `examples/door.rs` is one, in some sixty lines.
+//! This crate is the only place that knows nginx's C types, and the only home of `unsafe`. A module implements
+//! [`Module`], names its type in [`module!`], and gets requests, configurations, shared memory and timers that are
+//! safe to use. `examples/door.rs` is a module in about sixty lines.
 //!
 //! # What nginx promises
 //!
-//! * **One thread.** A worker's event loop makes every callback. Nothing here is `Send`, but for what
-//!   says so: [`wakeup::Sender`], [`bell::Bell`], what [`words::WordZone::get`] gives. What else is a free
-//!   function belongs to that thread, too, unless its documentation says otherwise.
-//! * **A request and its pool live until the request is finalized.** Never during a callback, except as
-//!   its last act. So what is borrowed from a [`Request`] lives as long as the callback, `'r`, and what
-//!   shall be there at the next one is kept in the request's own [state](Module::State) and
-//!   [slots](Module::Kept).
-//! * **A configuration lives as long as its workers**, or until `nginx -t` ends. Threads may live
-//!   longer: what they need is owned by them, never borrowed from a configuration.
-//! * **A zone stays mapped until the process ends**, and a reload finds it as it was. If a worker dies with
-//!   the lock, the master gives back this one, the zone's slab mutex; what it was writing stays
-//!   half-written.
+//! * **One thread.** A worker's event loop makes every callback. Nothing here is `Send`, except where the type says
+//!   so: [`wakeup::Sender`], [`bell::Bell`], the words from [`words::WordZone::get`]. Free functions belong to that
+//!   thread too, unless their documentation says otherwise.
+//! * **A request and its pool live until the request is finalized.** This never happens during a callback, except
+//!   as its last act. So what is borrowed from a [`Request`] lives as long as the callback, `'r`, and what is needed
+//!   in the next one is kept in the request's own [state](Module::State) and [slots](Module::Kept).
+//! * **A configuration lives as long as its workers**, or until `nginx -t` ends. Threads may live longer: they own
+//!   what they need, and never borrow it from a configuration.
+//! * **A zone stays mapped until the process ends**, and a reload finds it unchanged. If a worker dies while holding
+//!   the lock, the master releases it (the zone's slab mutex); what the worker was writing stays half-written.
 //!
-//! # What is leaned on
+//! # What the crate relies on
 //!
-//! That the bindings have each field where the C compiler has it. bindgen guesses at bit-fields, and was
-//! wrong (nginx 1.29.3). So the C compiler is asked, while the crate is built, about each structure, field and
-//! constant that is used here (`build/layout.rs`), and a difference stops the build; bit-fields are
-//! touched by C only (`src/bits.c`). That the nginx that runs is the one that the headers are of is looked
-//! at when a configuration is read and at a worker's first request (`src/self_check.c`).
+//! The bindings have each field where the C compiler has it. bindgen guesses at bit-fields, and was wrong for nginx
+//! 1.29.3. So during the build, the C compiler is asked about each structure, field and constant that is used here
+//! (`build/layout.rs`), and a difference stops the build. Bit-fields are accessed by C only (`src/bits.c`).
+//!
+//! The running nginx is the one that the headers belong to. This is checked when a configuration is read and at a
+//! worker's first request (`src/self_check.c`).
 //!
 //! # One door
 //!
-//! Each callback is one statement through the guard. It catches panics, which never go on into nginx:
-//! a request is then refused by [`Module::refuse`], or answered 500 by nginx; a configuration is refused. There
-//! alone a [`Flow`] becomes one of nginx's return codes. `panic = "abort"` would end the worker
-//! instead.
+//! Each callback is one statement through the guard. It catches panics, so that they never continue into nginx: a
+//! request is then refused by [`Module::refuse`] or answered with 500 by nginx; a configuration is rejected. Only
+//! the guard turns a [`Flow`] into one of nginx's return codes. `panic = "abort"` would end the worker instead.
 //!
 //! # How a request waits
 //!
-//! A handler calls [`Request::suspend`] and returns [`Flow::Suspended`]. nginx then watches the client,
-//! and runs the phases again when
+//! A handler calls [`Request::suspend`] and returns [`Flow::Suspended`]. nginx then watches the client, and runs the
+//! phases again if
 //!
-//! * somebody calls [`suspend::wake`] with the ticket, on the event loop: a callback of
-//!   [`wakeup::Wakeup`], to which threads signal;
+//! * somebody calls [`suspend::wake`] with the ticket, on the event loop: a callback of [`wakeup::Wakeup`], which
+//!   threads signal;
 //! * or the time is up;
-//! * or the client's socket is ready, which means nothing: [`Request::is_suspended`] still says yes then,
-//!   and the handler returns [`Flow::Suspended`] again.
+//! * or the client's socket is ready, which means nothing: [`Request::is_suspended`] is still true then, and the
+//!   handler returns [`Flow::Suspended`] again.
 //!
-//! When the client leaves, nginx takes the request apart, and its ticket with it: to wake it does nothing.
-//! What a waiting handler was about to do is told by the request's state, since it begins from the start.
+//! If the client disconnects, nginx destroys the request and its ticket with it; waking it then does nothing. A
+//! waiting handler starts from the beginning, so the request's state has to say what it was about to do.
 //!
 //! ```text
 //!  event loop                                    a thread of the module
@@ -60,17 +58,17 @@
 //!
 //! | module | has |
 //! |---|---|
-//! | [`mod@module`] | what a module says of itself; its descriptor |
+//! | [`mod@module`] | what a module declares; its descriptor |
 //! | [`conf`], [`directive`] | reading the configuration; the table of directives |
-//! | [`guard`], [`respond`] | how a handler ends; what is sent |
-//! | [`request`], [`header_list`], [`cidr`] | what was asked, and by whom; headers in and out |
-//! | [`body`] | what came with it |
-//! | [`ready_headers`] | headers that many requests get |
-//! | [`kept`] | what is borrowed from a request for longer than a callback |
+//! | [`guard`], [`respond`] | how a handler ends; sending answers |
+//! | [`request`], [`header_list`], [`cidr`] | the request and its client; headers in and out |
+//! | [`body`] | its body |
+//! | [`ready_headers`] | headers shared by many requests |
+//! | [`kept`] | data borrowed from a request for longer than a callback |
 //! | [`suspend`], [`wakeup`], [`ticker`], [`bell`] | waiting and waking |
 //! | [`zone`], [`words`] | shared memory, with a lock and without |
 //! | [`variables`], [`content`] | variables; locations that the module answers |
-//! | [`lifecycle`], [`log`] | the process and the system; the error log |
+//! | [`lifecycle`], [`log`] | start and end of processes; the error log |
 
 mod auth_request;
 pub mod bell;

@@ -1,4 +1,4 @@
-//! What a module says of itself, and what nginx finds in the shared object.
+//! What a module declares, and what nginx finds in the shared object.
 
 use core::ffi::c_void;
 use core::mem::offset_of;

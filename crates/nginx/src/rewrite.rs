@@ -1,4 +1,4 @@
-//! Looks whether a location answers in the rewrite phase, before the access phase is reached.
+//! Finds out whether a location answers in the rewrite phase, before the access phase is reached.
 
 use core::ffi::CStr;
 

@@ -1,13 +1,13 @@
-//! Whether the nginx that runs is laid out as the one that the module was built for.
+//! Whether the running nginx has the layout that the module was built for.
 //!
-//! nginx refuses a module that was built for another version or with other features: its signature says
-//! so. It says nothing of structures that a distribution has patched. So what nginx itself keeps of
-//! its layout is compared with what the module was compiled with (self_check.c): when the block
-//! `http` begins, where a difference is a mistake of the configuration and spoils neither `nginx -t`
-//! nor a reload; and at a worker's first request, for what nothing tells earlier.
+//! nginx rejects a module that was built for another version or with other features, because its signature differs.
+//! But the signature says nothing about structures that a distribution has patched. So what nginx itself records
+//! about its layout is compared with what the module was compiled with (self_check.c): at the beginning of the block
+//! `http`, where a difference is a configuration error and disturbs neither `nginx -t` nor a reload; and at a
+//! worker's first request, for what nothing reveals earlier.
 //!
-//! What cannot be checked: a bit-field that was put between two others and fits into their word, a
-//! field changed for another of the same size.
+//! Not detected: a bit-field added between two others that fits into their word, and a field replaced by another of
+//! the same size.
 
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicBool, Ordering};
