@@ -15,7 +15,7 @@ use nginx::lifecycle::uptime;
 
 use crate::ngx::{Zone, now};
 
-/// How many documents of a kind a worker keeps as it understood them. Beyond, it begins anew.
+/// How many documents of a kind a worker keeps as it understood them. Beyond, it starts again.
 const UNDERSTOOD: usize = 1024;
 
 /// A document that workers remember as they understood it.

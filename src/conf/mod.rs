@@ -103,7 +103,7 @@ impl MainConf {
             let setting = setting.unwrap_or_default();
             self.zone = Some(Zone::add(cf, &setting.name, setting.size)?);
             // With room for the settings of an outpost whether or not there is one: a zone of another
-            // size is a new one, and a reload that adds an outpost would begin all counters anew.
+            // size is a new one, and a reload that adds an outpost would start all counters again.
             let name = format!("{}_live", setting.name);
             self.live = Some(LiveZone::add(cf, &name, live::WORDS + BOARD)?);
         }

@@ -43,7 +43,7 @@ enum Stage {
     Done,
 }
 
-/// How a renewal goes on.
+/// How a renewal continues.
 pub(super) enum Renewed {
     /// The request waits.
     Waiting,
@@ -51,13 +51,13 @@ pub(super) enum Renewed {
     SignedIn(Rendered),
     /// The keys are not known, and will not be soon.
     Unknown(Reason),
-    /// The provider is another one now: the callback begins anew with it.
+    /// The provider is another one now: the callback starts again with it.
     Provider,
     /// The tokens are bad, or nothing has helped.
     Failed(CoreError),
 }
 
-/// The provider that the callback goes on with, if it is newer than the one it began with.
+/// The provider that the callback continues with, if it is newer than the one it began with.
 pub(super) fn newer(r: &Request<'_>) -> Option<Arc<Provider>> {
     r.existing_state()?.renewal.borrow().as_ref()?.newer.clone()
 }

@@ -10,7 +10,7 @@ pub(crate) fn asked<'r>(r: &Request<'r>) -> Authority<'r> {
     Authority::new(r.host(), r.written_authority())
 }
 
-/// `host[:port]`, made anew where it is not written so.
+/// `host[:port]`, made again where it is not written so.
 pub(crate) fn authority<'r>(r: &Request<'r>) -> Result<&'r [u8], Fault> {
     let asked = asked(r);
     match asked.as_written() {

@@ -2,7 +2,7 @@
 //!
 //! | module | has |
 //! |---|---|
-//! | [`host`] | the host and port that were asked for |
+//! | [`host`] | the requested host and port |
 //! | [`sender`] | who waits for the answer |
 //! | [`zone`], [`live`] | the shared memory, as the gate's table of records and its words |
 //! | [`counters`] | what this worker counts |
@@ -32,7 +32,7 @@ pub(crate) struct Authentik;
 pub(crate) type Request<'r> = nginx::Request<'r, Authentik>;
 /// The configuration as it is read.
 pub(crate) type Conf<'c> = nginx::Conf<'c, Authentik>;
-/// How a request goes on.
+/// How a request continues.
 pub(crate) type Flow = nginx::Flow<Response>;
 /// A row of the table of directives.
 pub(crate) type Row = nginx::Row<Authentik>;

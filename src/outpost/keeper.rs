@@ -122,7 +122,7 @@ impl Keeper {
     }
 }
 
-/// When the process was started that has this id now, by [`uptime_millis`]; `None` when there is none.
+/// When the process was started that has this id now, by [`uptime_millis`]; `None` if there is none.
 /// Where there is no /proc all processes are as old as the machine.
 pub(super) fn started(pid: u32) -> Option<u64> {
     let shown = process::started(pid);
@@ -296,7 +296,7 @@ impl Watch {
     }
 
     /// Makes providers of what was published since the last look; `false` if that is of another
-    /// outpost, whose configuration is newer or older: it is none of ours.
+    /// outpost, whose configuration is newer or older: it is not ours.
     fn look_at_board(&mut self, leads: bool) -> bool {
         // They are taken apart here: with many providers that takes too long for the event loop.
         self.retired.retain(|former| Arc::strong_count(former) > 1);

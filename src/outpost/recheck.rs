@@ -122,7 +122,7 @@ impl Recheck {
         }
     }
 
-    /// Begins, or begins anew.
+    /// Begins, or starts again.
     pub(super) fn begin(&mut self) {
         self.stage = Stage::At(0);
         self.waiting.clear();
@@ -185,7 +185,7 @@ impl Recheck {
         self.pool.drain(&mut |question, outcome| arrived.push((question, outcome)));
         let mut ended = Vec::new();
         for (question, outcome) in arrived {
-            // Else of a walk that was begun anew.
+            // Else of a walk that was started again.
             let Some(asked) = self.waiting.remove(&question) else { continue };
             match outcome {
                 Outcome::Done(Said::GoesOn) => drop(self.answered.insert(asked.sid)),

@@ -60,7 +60,7 @@ pub(super) fn write(directory: &Path, document: &Secret, token: &Secret) -> Resu
 }
 
 fn write_draft(draft: &Path, sealed: &[u8]) -> io::Result<()> {
-    // A process of this number may have been killed here. Made anew: a link is never followed.
+    // A process of this number may have been killed here. Made again: a link is never followed.
     match fs::remove_file(draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}

@@ -127,7 +127,7 @@ fn admit<'r>(
     Ok(if permit.is_vote() { Flow::Admit } else { Flow::Next })
 }
 
-/// `X-Forwarded-Host`: the host that was asked for, whatever the client claims of another one
+/// `X-Forwarded-Host`: the requested host, whatever the client claims of another one
 /// (docs/protocol.md §7.5).
 fn say_which_host<'r>(r: &mut Request<'r>, provider: &'r Provider) -> Result<(), Fault> {
     const NAME: HeaderName<'static> = HeaderName::new(b"X-Forwarded-Host", b"x-forwarded-host");

@@ -50,13 +50,13 @@ pub(crate) fn of_location<'r>(r: &Request<'r>) -> Result<Chosen<'r>, Fault> {
     }
 }
 
-/// The outpost's provider for the host that was asked for, whose endpoints are to answer. A server
+/// The outpost's provider for the requested host, whose endpoints are to answer. A server
 /// that other proxies ask gets their visitors under the proxies' hosts.
 pub(crate) fn of_host<'r>(r: &Request<'r>, auto: Auto) -> Result<Chosen<'r>, Fault> {
     look_up(r, auto, !r.server().asked_by_proxies)
 }
 
-/// Only the host that was asked for counts, no header beside it. What a server answers by default, because no `server_name`
+/// Only the requested host counts, no header beside it. What a server answers by default, because no `server_name`
 /// fits, belongs to nobody: else visitors of any provider could have what is behind this one.
 fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>, Fault> {
     let state = r.state()?;

@@ -85,7 +85,7 @@ thread_local! {
     /// Where bytes are laid out that go into a pool once their length is known.
     static DESK: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 * 1024]);
 
-    /// How much room most records need, in bytes: the longest of late.
+    /// How much room most records need, in bytes: the longest recent one.
     static USUAL: Cell<usize> = const { Cell::new(2048) };
 }
 

@@ -1,4 +1,4 @@
-//! Signing in, from the first page to the page that was asked for.
+//! Signing in, from the first page to the requested page.
 
 use std::thread;
 use std::time::Duration;

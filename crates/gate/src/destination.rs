@@ -19,7 +19,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The page that was asked for: see [`RedirectTarget::of_request`].
+    /// The requested page: see [`RedirectTarget::of_request`].
     #[must_use]
     pub fn of_request(provider: &Provider, host: &[u8], raw_request_uri: &[u8]) -> Self {
         Self::of(RedirectTarget::of_request(provider, host, raw_request_uri), provider)
@@ -94,7 +94,7 @@ impl Destination {
         Response::page(200, &page)
     }
 
-    /// Why a sign-in that succeeded does not end on the page that was asked for, for the log.
+    /// Why a sign-in that succeeded does not end on the requested page, for the log.
     #[must_use]
     pub const fn why_not(&self) -> Option<&'static str> {
         match self {

@@ -38,7 +38,7 @@ pub struct HttpRequest {
     pub max_response: usize,
 }
 
-/// The Host that authentik shall believe it was asked under.
+/// The Host under which authentik is to believe that it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedHost {
     /// `host[:port]`, default ports left out.

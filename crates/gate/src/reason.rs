@@ -15,7 +15,7 @@ pub enum Reason {
     NotPermitted,
     /// The user's `backend_override` is no URL that a request can be sent to.
     BackendOverride,
-    /// The outpost has no provider for the host that was asked for.
+    /// The outpost has no provider for the requested host.
     UnknownHost,
     /// Nothing is known of the outpost's providers: authentik was not reached since the start.
     NoSettings,

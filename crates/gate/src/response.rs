@@ -11,7 +11,7 @@ pub struct Response {
     pub status: u16,
     /// Headers in order; `Set-Cookie` may repeat.
     pub headers: Vec<(&'static str, String)>,
-    /// Of the body; `None` when there is none.
+    /// Of the body; `None` if there is none.
     pub content_type: Option<&'static str>,
     /// The body, empty for redirects: nginx writes theirs.
     pub body: String,
@@ -36,7 +36,7 @@ impl Response {
     }
 
     /// To the end of a sign-in. Where the session's cookie goes with no request that another site has
-    /// begun, as this redirect was by authentik, a page of this site goes on by itself.
+    /// begun, as this redirect was by authentik, a page of this site continues by itself.
     #[must_use]
     pub fn signed_in(provider: &Provider, target: &RedirectTarget) -> Self {
         match provider.cookie_samesite {

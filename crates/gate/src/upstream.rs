@@ -62,7 +62,7 @@ fn is_backend(url: &[u8]) -> bool {
         && !rest.iter().any(|byte| b"?#@\\\"<>^`{|}$;".contains(byte))
 }
 
-/// `name`, `name:port`, `[address]`, `[address]:port`. nginx would answer 500 to a port that is none.
+/// `name`, `name:port`, `[address]`, `[address]:port`. nginx would answer 500 to an invalid port.
 fn is_host(host: &[u8]) -> bool {
     let (name, port) = match host.strip_prefix(b"[") {
         Some(rest) => {

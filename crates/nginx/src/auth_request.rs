@@ -13,7 +13,7 @@ impl<M: Module> Conf<'_, M> {
     pub fn has_access_rules(&self) -> bool {
         let Some(index) = self.module_ctx_index(c"ngx_http_access_module") else { return false };
         // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`. The first field of the module's
-        // (private) configuration is the array of rules of IPv4, NULL where there is none; "all" is in it
+        // (private) configuration is the array of rules of IPv4, NULL if there is none; "all" is in it
         // (ngx_http_access_module.c, since it exists).
         unsafe {
             let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();

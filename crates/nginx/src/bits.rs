@@ -143,7 +143,7 @@ pub(super) unsafe fn clear_ready(event: *mut ngx_event_t) {
     unsafe { ngx_http_fence_clear_ready(event) };
 }
 
-/// Says that the event's connection is none of a client: nginx does not count it as open at
+/// Says that the event's connection is not a client's: nginx does not count it as open at
 /// shutdown.
 ///
 /// # Safety

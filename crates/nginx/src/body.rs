@@ -41,7 +41,7 @@ impl<'r, M: Module> Request<'r, M> {
         }
         let mut whole = Vec::new();
         // SAFETY: once the phases run again the body is complete: a chain of buffers in the request's
-        // pool, NULL where there is none (ngx_http_request_body.c).
+        // pool, NULL if there is none (ngx_http_request_body.c).
         unsafe {
             let mut link = (*body).bufs;
             while !link.is_null() {

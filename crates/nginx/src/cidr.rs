@@ -25,7 +25,7 @@ pub enum Remark {
 }
 
 impl Addresses {
-    /// Adds one; `None` when it is none.
+    /// Adds one; `None` if it is not one.
     pub fn add(&mut self, text: &str) -> Option<Remark> {
         // SAFETY: all-zero is a valid entry: no family, no address.
         let mut cidr: ngx_cidr_t = unsafe { core::mem::zeroed() };

@@ -12,7 +12,7 @@ use super::log::{self, Level};
 use super::module::{ContentHandler, Module, PhaseHandler};
 use super::{Request, body, respond, suspend};
 
-/// How a request goes on after one of our phase handlers.
+/// How a request continues after one of our phase handlers.
 #[derive(Debug)]
 pub enum Flow<R> {
     /// We have no opinion: the next handler.

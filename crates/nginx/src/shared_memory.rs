@@ -65,7 +65,7 @@ pub(super) unsafe fn find<H>(
             head
         };
         (*zone).data = head.cast();
-        // Sessions and keys are in it: no core dump of any process shall hold them. If the system
+        // Sessions and keys are in it: no core dump of any process may contain them. If the system
         // does not know how, nothing else depends on it.
         libc::madvise((*zone).shm.addr.cast(), (*zone).shm.size, libc::MADV_DONTDUMP);
         Some(head)

@@ -32,7 +32,7 @@ impl<M: Module> Default for Context<M> {
     }
 }
 
-/// The context of `r`, made when there is none.
+/// The context of `r`, created if there is none.
 ///
 /// # Safety
 /// `r` is live; the context lives as long as its pool and is only borrowed shared.

@@ -79,7 +79,7 @@ impl<M: Module> Request<'_, M> {
     pub fn resume_now(&mut self) {
         if let Some(suspension) = self.existing_context().and_then(|c| c.suspension.get()) {
             // SAFETY: lives in this request's pool; we are inside its phase handler, so it is not
-            // posted but simply goes on.
+            // posted but simply continues.
             unsafe {
                 end_wait(suspension.as_ptr());
                 (*self.raw).read_event_handler = Some(ngx_http_block_reading);

@@ -17,7 +17,7 @@ use super::{Module, Request, bits, bytes, guard, module};
 pub struct Variable<M> {
     /// Its name without `$`.
     pub name: &'static str,
-    /// How its value is found. Asked each time anew.
+    /// How its value is found. Asked each time.
     pub value: for<'r> fn(&Request<'r, M>) -> &'r [u8],
 }
 

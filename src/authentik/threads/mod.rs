@@ -165,7 +165,7 @@ pub(crate) fn come_round() {
 /// On the event loop.
 pub(crate) fn deliver(lost: fn(Ticket, Lost)) {
     let Some(worker) = WORKER.with_borrow(Option::clone) else { return };
-    // Collected first: a request that goes on may ask again.
+    // Collected first: a request that continues may ask again.
     let mut arrived = Vec::new();
     for pool in [&worker.sign_ins, &worker.credentials] {
         pool.drain(&mut |ticket, outcome| arrived.push((Ticket(ticket), outcome)));

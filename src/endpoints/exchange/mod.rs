@@ -66,7 +66,7 @@ pub(crate) enum Progress {
 enum Found {
     /// Nobody asks about this sign-in.
     Nothing,
-    /// Somebody asked, and this request gets the answer now. The other one shall be told.
+    /// Somebody asked, and this request gets the answer now. The other one has to be told.
     TakenOver { share: Share, former: Ticket },
     /// Somebody asks with another code.
     Busy,
@@ -144,7 +144,7 @@ pub(crate) fn deliver() {
     }
 }
 
-/// A thread brings nothing, whatever it was asked: the request that waits goes on. On the event loop.
+/// A thread brings nothing, whatever it was asked: the waiting request continues. On the event loop.
 pub(crate) fn lost(job: Ticket, why: Lost) {
     let exchanged = match why {
         Lost::Overloaded => overloaded(),
@@ -197,7 +197,7 @@ impl Drop for Share {
         let _ = PENDING.try_with(|pending| {
             let mut pending = pending.borrow_mut();
             let exchange = pending.get(&self.job).filter(|exchange| exchange.waiter == self.waiter);
-            // What a thread has begun goes on, and may be taken over: the code is used up.
+            // What a thread has begun continues, and may be taken over: the code is used up.
             if exchange.is_some_and(|exchange| exchange.cancel.cancel()) {
                 pending.remove(&self.job);
             }

@@ -11,7 +11,7 @@ const OWN_PREFIXES: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"au
 /// What is left of a `Cookie` header once the module's own cookies are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stripped {
-    /// There was none of ours; nothing was written.
+    /// There was none of our cookies; nothing was written.
     Unchanged,
     /// The first bytes of the buffer, this many, are the new header.
     Changed(usize),

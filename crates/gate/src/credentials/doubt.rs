@@ -62,7 +62,7 @@ pub fn after_doubt(probed: Option<CoreError>) -> CoreError {
     probed.filter(CoreError::is_about_client).unwrap_or(INACTIVE)
 }
 
-/// What authentik says of a token that is none, and to a client that is none.
+/// What authentik says about a token that is invalid, and to a client that is unknown.
 const INACTIVE: CoreError = CoreError::BadToken(TokenFlaw::Inactive);
 
 /// Whether authentik knows us is not certain.

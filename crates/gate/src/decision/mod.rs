@@ -31,7 +31,7 @@ pub enum Unauthenticated {
     /// for everything else.
     #[default]
     Auto,
-    /// A redirect for whoever asks; 401 for what browsers send unasked.
+    /// A redirect for everybody; 401 for what browsers send unasked.
     Redirect,
     /// Always 401.
     Refuse,

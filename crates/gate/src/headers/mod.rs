@@ -66,7 +66,7 @@ pub struct ProviderHeaders {
 }
 
 impl ProviderHeaders {
-    /// `jwks_uri` and `outpost_name` are empty where there is none.
+    /// `jwks_uri` and `outpost_name` are empty if there is none.
     #[must_use]
     pub fn new(provider_name: &str, application: &str, jwks_uri: &str, outpost_name: &str) -> Self {
         let value = |text: &str| {

@@ -23,7 +23,7 @@ impl OwnedRecord {
         SessionView::over_checked(&self.0)
     }
 
-    /// The record as it stands in the zone.
+    /// The record as it is in the zone.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0

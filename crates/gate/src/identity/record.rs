@@ -250,7 +250,7 @@ impl<'r> SessionView<'r> {
         items(self.slot(Slot::EntitlementList)).any(|entitlement| entitlement == name)
     }
 
-    /// Upstream to use instead of the configured one, empty when there is none.
+    /// Upstream to use instead of the configured one, empty if there is none.
     #[must_use]
     pub fn backend_override(self) -> &'r [u8] {
         self.slot(Slot::BackendOverride)

@@ -76,7 +76,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// Begins a sign-in that shall end at `destination`. `attempt` counts restarts of the same sign-in;
+    /// Begins a sign-in that is to end at `destination`. `attempt` counts restarts of the same sign-in;
     /// `cookies` are the values of the request's `Cookie` headers.
     ///
     /// `None` if sealing fails, which it never does; answer 500.
@@ -156,7 +156,7 @@ pub struct Callback;
 /// A sign-in that came back to the browser that began it, in time.
 #[derive(Debug)]
 pub struct Opened {
-    /// Where to go, checked anew against the provider's present settings.
+    /// Where to go, checked again with the provider's current settings.
     pub destination: Destination,
     /// Under which key the zone has that link; it is not needed after the sign-in.
     pub link: Option<Key>,
@@ -202,7 +202,7 @@ impl From<&StateFlaw> for Reason {
     }
 }
 
-/// What a genuine state still says when its sign-in cannot go on: enough to begin anew. Only the
+/// What a genuine state still says when its sign-in cannot go on: enough to start again. Only the
 /// caller's count of attempts keeps that from going on for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
@@ -213,10 +213,10 @@ pub struct Restart {
 }
 
 impl Restart {
-    /// A sign-in whose cookie is missing is begun anew this often before the visitor is told.
+    /// A sign-in whose cookie is missing is started again this often before the visitor is told.
     const MOST: u8 = 2;
 
-    /// Whether the sign-in is begun anew without asking. A frame begins none of its own accord.
+    /// Whether the sign-in is started again without asking. A frame begins none of its own accord.
     #[must_use]
     pub fn is_begun_anew(&self, sender: Sender) -> bool {
         self.attempt < Self::MOST && sender != Sender::Frame

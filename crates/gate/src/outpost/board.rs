@@ -75,7 +75,7 @@ impl<'m> Board<'m> {
         Ok(number)
     }
 
-    /// The newest document with its number. `None` when there is none, or it is being replaced
+    /// The newest document with its number. `None` if there is none, or it is being replaced
     /// right now: look again later.
     #[must_use]
     pub fn read(&self) -> Option<(u64, Vec<u8>)> {

@@ -13,7 +13,7 @@ pub enum RefreshError {
     Unreachable(TransportError),
     /// 401 or 403: a wrong token is 403 as well (docs/protocol.md §2.1).
     Denied {
-        /// What was asked for.
+        /// What was requested.
         about: &'static str,
         /// The status.
         status: u16,
@@ -22,7 +22,7 @@ pub enum RefreshError {
     },
     /// The token is fine and no outpost belongs to it.
     NoOutpost,
-    /// The token sees more than one outpost, so it is none of an outpost.
+    /// The token sees more than one outpost, so it is not an outpost's.
     SeveralOutposts(usize),
     /// The outpost is for another protocol.
     NotProxy {
@@ -33,23 +33,23 @@ pub enum RefreshError {
     },
     /// authentik is there and cannot answer now (5xx, 429).
     Unavailable {
-        /// What was asked for.
+        /// What was requested.
         about: &'static str,
         /// The status.
         status: u16,
     },
     /// Any other status.
     Unexpected {
-        /// What was asked for.
+        /// What was requested.
         about: &'static str,
         /// The status.
         status: u16,
         /// authentik's own words, cut; may be empty.
         detail: String,
     },
-    /// Not the JSON that was asked for.
+    /// Not the requested JSON.
     Garbled {
-        /// What was asked for.
+        /// What was requested.
         about: &'static str,
     },
     /// More providers or bytes than we take.

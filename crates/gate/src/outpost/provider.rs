@@ -112,7 +112,7 @@ impl Fields<'_> {
         if text.is_empty() { Err(missing(&self.named(name))) } else { Ok(text) }
     }
 
-    /// A text, empty where there is none.
+    /// A text, empty if there is none.
     fn text(&self, name: &str) -> Result<String, String> {
         self.text_up_to(name, MAX_TEXT)
     }

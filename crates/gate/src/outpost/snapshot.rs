@@ -218,7 +218,7 @@ impl Snapshot {
     /// What [`Snapshot::to_json`] wrote.
     ///
     /// # Errors
-    /// It is none of ours, or of another version.
+    /// It is not ours, or of another version.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }
@@ -308,7 +308,7 @@ mod tests {
         let oidc_configuration = OidcConfiguration { issuer, ..OidcConfiguration::default() };
         let moved = ProviderConfig { oidc_configuration, ..same() };
         assert_eq!(after(&changed, moved, NOW), None);
-        // Deleted, and made anew.
+        // Deleted, and made again.
         assert_eq!(after(&Snapshot::default(), same(), NOW), None);
     }
 

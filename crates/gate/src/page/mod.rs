@@ -103,7 +103,7 @@ impl Page<'_> {
     }
 }
 
-/// A page from which the browser goes on to `url`, of http or https, by itself.
+/// A page from which the browser continues to `url`, of http or https, by itself.
 pub(crate) fn going_on(url: &str) -> String {
     let page = Page {
         title: "You are signed in",

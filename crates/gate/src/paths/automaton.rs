@@ -18,7 +18,7 @@ use Place::{Edge, Within};
 /// Most memory that one compiled pattern may take, in bytes.
 pub(super) const MAX_COMPILED: usize = 1024 * 1024;
 
-/// Most memory for the ways that a pattern has found, in bytes; beyond it begins anew.
+/// Most memory for the ways that a pattern has found, in bytes; beyond it starts again.
 const MAX_WAYS: usize = 256 * 1024;
 
 /// A compiled pattern.

@@ -188,7 +188,7 @@ fn client_secret(given: Option<Secret>) -> Result<Secret, SettingsError> {
     })
 }
 
-/// Without final slash; empty when there is none, which proxy mode does not accept.
+/// Without final slash; empty if there is none, which proxy mode does not accept.
 fn internal_host(typed: Option<&str>, mode: Mode) -> Result<String, SettingsError> {
     const KEY: &str = "internal_host";
     match (mode, typed) {

@@ -26,7 +26,7 @@ pub struct Settings {
     pub mode: Mode,
     /// `cookie_domain`, with or without a leading dot.
     pub cookie_domain: Option<String>,
-    /// Key material for login states; the client secret is used when there is none.
+    /// Key material for login states; the client secret is used if there is none.
     pub cookie_secret: Option<Secret>,
     /// What passes without a session.
     pub unauth_paths: UnauthPaths,
@@ -125,7 +125,7 @@ impl SameSite {
         }
     }
 
-    /// `None` is for https only; what is said of many providers shall not refuse the others.
+    /// `None` is for https only; a default for many providers must not reject the others.
     pub(crate) fn or_lax(self, external_host: &str) -> Self {
         let is_secure = web_url("", external_host, "").is_ok_and(|url| url.scheme() == "https");
         if self == Self::None && !is_secure { Self::Lax } else { self }

@@ -16,7 +16,7 @@ const KEPT: u64 = 24 * 3600;
 /// A document that could not be had is not asked for again for this long, in seconds: between one and two.
 pub const FAILURE_KEPT: u64 = 2;
 
-/// Keys that do not fit are fetched anew once in this time, in seconds (advisory S42).
+/// Keys that do not fit are fetched again at most once in this time, in seconds (advisory S42).
 pub const REFETCH: u64 = 60;
 
 /// Which document.
@@ -120,7 +120,7 @@ pub enum Entry {
     Failure,
     /// Somebody is fetching it.
     Lease,
-    /// Keys that did not fit were fetched anew lately.
+    /// Keys that did not fit were fetched again recently.
     Outdated(Cause),
 }
 

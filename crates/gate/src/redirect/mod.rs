@@ -82,7 +82,7 @@ impl RedirectTarget {
         Ok(Self(url.into()))
     }
 
-    /// The page that was asked for, from the raw request URI (path and query as sent) and, in
+    /// The requested page, from the raw request URI (path and query as sent) and, in
     /// `forward_domain` alone, the request's host with its port.
     ///
     /// # Errors

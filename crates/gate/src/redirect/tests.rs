@@ -223,7 +223,7 @@ fn no_payload_leaves_the_host_as_part_of_something_else() {
     assert!(accepted > 1000, "{accepted}");
 }
 
-/// The page that was asked for, or the root.
+/// The requested page, or the root.
 fn of_request(provider: &Provider, host: &[u8], uri: &[u8]) -> RedirectTarget {
     let target = RedirectTarget::of_request(provider, host, uri);
     target.unwrap_or_else(|_| RedirectTarget::external_root(provider))

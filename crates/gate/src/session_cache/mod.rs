@@ -191,7 +191,7 @@ impl<V: Clone> SessionCache<V> {
     }
 
     /// Looks at a few sessions, those that were not looked at for longest, and drops what does not count
-    /// any more or is not used: its token shall not stay in memory for nothing. To be called when the
+    /// any more or is not used: its token must not stay in memory for nothing. To be called when the
     /// zone was asked.
     pub fn tidy(&mut self, now: UnixTime, epoch_of: impl Fn(&Key) -> Option<Epoch>) {
         let is_idle = |entry: &Entry<V>| now.since(entry.confirmed) > IDLE;

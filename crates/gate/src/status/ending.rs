@@ -16,7 +16,7 @@ pub const LONGEST_WISH: usize = 4096;
 /// Longest user name that is looked for, in bytes: all of it is in the first block of a record.
 const LONGEST_NAME: usize = 200;
 
-/// Whose sessions shall end.
+/// Whose sessions to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// Of every user of this name.

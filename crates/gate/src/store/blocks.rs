@@ -14,7 +14,7 @@ impl Memory<'_> {
         let free = self.u32_at(header::FIRST_FREE)?;
         if free == NONE {
             let fresh = self.u32_at(header::HIGH_WATER)?.checked_add(1).ok_or(Damaged)?;
-            // A block of an earlier life of this memory shall not look like anything.
+            // A block of an earlier life of this memory must not look like anything.
             self.set_u32(fresh, block::MARK, mark::FREE)?;
             self.set_u32_at(header::HIGH_WATER, fresh)?;
             return Ok(fresh);

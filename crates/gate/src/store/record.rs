@@ -19,7 +19,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Of a record that no sign-out shall end.
+    /// Of a record that no sign-out may end.
     pub const NOBODY: Self = Self { subject: [0; 16], sid: [0; 16] };
 }
 

@@ -31,7 +31,7 @@ pub(super) fn verified_payload(
     decode(parts.payload, "payload")
 }
 
-/// What a token of this kind says, whoever has written it.
+/// What a token of this kind says, whoever wrote it.
 pub(super) fn claimed_payload(token: &[u8], kind: Kind) -> Result<Vec<u8>, TokenFlaw> {
     let parts = Parts::of(token)?;
     Header::parse(&decode(parts.header, "header")?, kind)?;

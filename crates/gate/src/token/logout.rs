@@ -37,7 +37,7 @@ pub enum Ended {
     User(String),
 }
 
-/// What a logout token claims, whoever has written it: enough to find the provider whose key it must be
+/// What a logout token claims, whoever wrote it: enough to find the provider whose key it must be
 /// signed with, and to refuse most of what is wrong before anybody is asked for that key.
 pub struct LogoutClaims(Map<String, Value>);
 

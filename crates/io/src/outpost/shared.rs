@@ -58,7 +58,7 @@ impl Shared {
     }
 
     /// The body of a thread. A panic (in what the shell does with an event, say) must not leave
-    /// the outpost deaf until the next reload: after a while, the body begins anew.
+    /// the outpost deaf until the next reload: after a while, the body starts again.
     pub(super) fn keep_running(&self, body: fn(&Self)) {
         while !self.is_stopped() {
             if catch_unwind(AssertUnwindSafe(|| body(self))).is_err() {

@@ -47,7 +47,7 @@ fn builder(provider: &Arc<CryptoProvider>) -> Result<Builder, Error> {
     ClientConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions()
 }
 
-/// What the operating system trusts. A certificate in there that cannot be read is none.
+/// What the operating system trusts. A certificate in there that cannot be read is ignored.
 fn system() -> Result<Vec<CertificateDer<'static>>, String> {
     let found = rustls_native_certs::load_native_certs().certs;
     if found.is_empty() {

@@ -1,4 +1,4 @@
-//! What an outpost asks authentik, and what it does when the answer is none.
+//! What an outpost asks authentik, and what it does when there is no usable answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

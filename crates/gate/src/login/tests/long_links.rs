@@ -57,7 +57,7 @@ fn a_link_that_is_not_there_any_more_is_lost_and_leads_nowhere_else() {
     let late = open(&start, &header, NOW.plus(601)).unwrap_err();
     assert_eq!(late, StateFlaw::Expired(restart(Destination::Lost)));
 
-    // What could not be told stays untold, however often a sign-in begins anew.
+    // What could not be told stays untold, however often a sign-in starts again.
     for destination in [Destination::TooLong, Destination::Lost] {
         let entropy = Entropy::new(&[3; 48]).unwrap();
         let start = Start::new(&provider(), &destination, entropy, NOW, 1, &[]).unwrap();
