@@ -9,6 +9,7 @@
 #   functions that are tests                 names in docs/security.md and docs/living-together.md
 #                                            (this direction only)
 #   sections that sources refer to           headings in docs/protocol.md (this direction only)
+#   links of the documents                   files and headings (this direction only)
 #   attacks S01 to S50                       rows of the tables in docs/security.md, each with a test
 #   nginx's structures in crates/nginx/src   rows in its build/layout.rs; of their fields see ci/fence
 #
@@ -53,6 +54,11 @@ main() {
     [ -s "$lists/sections" ] || lost section "the sources"
     comm -23 "$lists/sections" "$lists/sections.md" |
         sed 's,.*,drift: docs/protocol.md has no section & (the sources refer to it),' >"$lists/drift"
+    report
+
+    for page in ./*.md docs/*.md; do links "$page"; done >"$lists/links"
+    [ -s "$lists/links" ] || lost link "the documents"
+    dead "$lists/links" >"$lists/drift"
     report
 
     seq -f 'S%02.0f' 1 50 >"$lists/attacks"
@@ -112,6 +118,36 @@ tests() {
 sections() {
     grep -rhoE --include='*.rs' 'docs/protocol\.md §[0-9.]+(,? (and )?§[0-9.]+)*' crates src tests |
         grep -oE '§[0-9]+(\.[0-9]+)*' | tr -d '§' | sort -u
+}
+
+# A document without its blocks of code.
+prose() {
+    awk '/^```/ { code = !code; next } !code' "$1"
+}
+
+# Page, file and anchor of each link of a document to a place here; the page itself where no file is named.
+links() {
+    prose "$1" | grep -oE '\]\([^) ]+\)' | sed 's/^](//; s/)$//' | grep -vE '^[a-z]+:' | sort -u |
+        while IFS='#' read -r file anchor; do
+            if [ -n "$file" ]; then file=$(dirname "$1")/$file; else file=$1; fi
+            echo "$1 $file $anchor"
+        done
+}
+
+# The links of such a list that lead nowhere.
+dead() {
+    while read -r page file anchor; do
+        if [ ! -e "$file" ]; then
+            echo "drift: $page links to $file, which does not exist"
+        elif [ -n "$anchor" ] && ! anchors "$file" | grep -qxF -- "$anchor"; then
+            echo "drift: $page links to $file#$anchor, but there is no such heading"
+        fi
+    done <"$1"
+}
+
+# The headings of a document as they are linked to.
+anchors() {
+    prose "$1" | sed -n 's/^##* //p' | tr -d '`' | tr 'A-Z' 'a-z' | LC_ALL=C sed 's/[^a-z0-9 _-]//g; s/ /-/g'
 }
 
 # $1: a page that names tests; $2: what their names have after the first word.
