@@ -1,5 +1,5 @@
-# Every action of this repository; the steps themselves are in ci/, a script each. Each target installs
-# what it needs and is not there.
+# Every action of this repository; the steps themselves are in ci/, one script each. Each target installs
+# the packages that it needs and that are missing.
 .DEFAULT_GOAL := help
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
@@ -9,24 +9,24 @@ export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-deps: ## install the Debian packages that are missing (and Rust, if Debian has a recent one)
+deps: ## install missing Debian packages (and Rust, if Debian has a recent one)
 	ci/install.sh test check
 
 nginx: ## prepare Debian's nginx sources, for editors and plain cargo commands
 	ci/install.sh demo
 	ci/nginx.sh debian
 
-build: ## the module for Debian's nginx, or NGINX_VERSION=…, or NGINX_SOURCE=…; the last line is its path
+build: ## build the module for Debian's nginx, NGINX_VERSION=… or NGINX_SOURCE=…; the last line is its path
 	ci/install.sh demo
 	ci/build.sh
 
-build-all: build ## the module for each nginx that is tested
+build-all: build ## build the module for each tested nginx
 	ci/module.sh 1.28 release
 
-install: ## put what `make build` has made where Debian's nginx finds it (DESTDIR is honoured)
+install: ## install what `make build` built into Debian's nginx (DESTDIR is honoured)
 	@ci/install-module.sh install
 
-uninstall: ## take it away again
+uninstall: ## remove it
 	@ci/install-module.sh uninstall
 
 unit: ## unit tests: gate, io and the stand-in authentik; no nginx needed
@@ -49,11 +49,11 @@ matrix: ## integration tests in roots of other Debian releases, built there with
 	ci/install.sh matrix
 	ci/matrix.sh $(TEST)
 
-fresh: ## the README's two commands from a clone, in Debian 12 and 13 with git and make only
+fresh: ## the README's two commands from a clone, in Debian 12 and 13 with only git and make
 	ci/install.sh fresh
 	ci/fresh.sh
 
-deb: ## the packages of Debian 12 and 13 in target/deb, built and tried in roots of their own
+deb: ## build and test the packages for Debian 12 and 13, each in its own root; see target/deb
 	ci/install.sh deb
 	ci/deb.sh
 
@@ -65,7 +65,7 @@ demo: ## nginx, a stand-in authentik and an application; prints the URL (DEMO_DE
 	ci/install.sh demo
 	ci/demo.sh start
 
-demo-stop: ## end a demo that runs in the background
+demo-stop: ## stop a demo that runs in the background
 	ci/demo.sh stop
 
 bench: ## the table of speed and size; figures in target/bench.json
@@ -84,11 +84,11 @@ asan: ## integration tests under AddressSanitizer: memory errors and leaks (TEST
 	ci/install.sh test
 	ci/asan.sh $(TEST)
 
-soak: ## a minute without authentik under load: no request of a known session may fail
+soak: ## a minute under load without authentik: no request with a known session may fail
 	ci/install.sh bench
 	ci/soak.sh
 
-browser: ## a sign-in and its error pages in Chromium; pictures in target/browser/
+browser: ## a sign-in and its error pages in Chromium; screenshots in target/browser/
 	ci/install.sh browser
 	ci/browser.sh
 

@@ -16,8 +16,8 @@ cd "$(dirname "$0")/.."
 source=${NGINX_SOURCE-} objs=${NGINX_BUILD-} version=${NGINX_VERSION-} profile=${PROFILE:-release}
 
 main() {
-    [ -z "$source" ] || [ -z "$version" ] || fail "build: NGINX_SOURCE says which version; leave NGINX_VERSION out"
-    [ -n "$source" ] || [ -z "$objs" ] || fail "build: NGINX_BUILD needs the sources, too: NGINX_SOURCE"
+    [ -z "$source" ] || [ -z "$version" ] || fail "build: NGINX_SOURCE determines the version; leave out NGINX_VERSION"
+    [ -n "$source" ] || [ -z "$objs" ] || fail "build: NGINX_BUILD also needs the sources: NGINX_SOURCE"
     if [ -n "$source" ]; then
         from_sources
     elif [ -n "$version" ]; then
@@ -34,8 +34,8 @@ at_hand() {
     case $version in
         "$debian") ci/module.sh debian "$profile" ;;
         "$crate") ci/module.sh 1.28 "$profile" ;;
-        *) fail "build: the sources of nginx $version are not at hand, only those of ${debian:-} $crate;" \
-            "unpack them and say where: make build NGINX_SOURCE=DIR" ;;
+        *) fail "build: the sources of nginx $version are not here, only those of ${debian:-} $crate;" \
+            "unpack them and run: make build NGINX_SOURCE=DIR" ;;
     esac
 }
 
@@ -49,7 +49,7 @@ from_sources() {
         configure
     fi
     [ -f "$objs/ngx_auto_config.h" ] && [ -f "$objs/Makefile" ] ||
-        fail "build: $objs is not what configure makes of nginx's sources"
+        fail "build: $objs is not the output of nginx's configure"
     NGINX_SOURCE_DIR=$(realpath "$source") NGINX_BUILD_DIR=$(realpath "$objs")
     export NGINX_SOURCE_DIR NGINX_BUILD_DIR
     cargo build --locked --package nginx-authentik --profile "$profile" --target-dir "$target/any" >&2
@@ -76,7 +76,7 @@ configure() {
     echo "configuring nginx $version" >&2
     (cd "$copy" && configure_with "$@") >"$home/log" 2>&1 || {
         tail -n 20 "$home/log" >&2
-        fail "build: nginx is not configured, see $home/log"
+        fail "build: nginx cannot be configured, see $home/log"
     }
 }
 

@@ -22,10 +22,10 @@ case ${1-} in
         install -D -m 644 "$built" "$module"
         mkdir -p "$(dirname "$enabled")"
         echo 'load_module modules/ngx_http_authentik_module.so;' >"$enabled"
-        echo "installed; nginx uses it after a restart (a reload keeps the module it has loaded)" ;;
+        echo "installed; restart nginx to use it (a reload keeps the module that is already loaded)" ;;
     uninstall)
         rm -f "$module" "$enabled"
-        echo "removed; a running nginx keeps what it has loaded. Before the next reload no configuration may" \
-            "have directives of the module: nginx -t" ;;
+        echo "removed; a running nginx keeps the loaded module. Before the next reload, remove the module's" \
+            "directives from the configuration: nginx -t" ;;
     *) fail "usage: ci/install-module.sh install|uninstall" ;;
 esac
