@@ -35,7 +35,9 @@ use nginx::{Module, Parts};
 use crate::authentik::{lease, threads};
 use crate::conf::{LocationConf, MainConf, ServerConf, directives, in_use, location, needs};
 use crate::endpoints::exchange;
-use crate::ngx::{Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, counters, kept};
+use crate::ngx::{
+    Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, counters, kept, keyring,
+};
 use crate::phases::state::RequestState;
 use crate::request::{answers, status, variables};
 use crate::visitor::{header_auth, known, sweep};
@@ -82,6 +84,7 @@ impl Module for Authentik {
     }
 
     fn begin(main: Option<&MainConf>) {
+        keyring::make();
         in_use::replace(main);
     }
 

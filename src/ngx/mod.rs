@@ -6,12 +6,14 @@
 //! | [`sender`] | who waits for the answer |
 //! | [`zone`], [`live`] | the shared memory, as the gate's table of records and its words |
 //! | [`counters`] | what this worker counts |
+//! | [`keyring`] | the keys of this nginx's processes |
 //! | [`kept`] | what of a request's memory is kept for the next callback |
 //! | [`log`] | the error log |
 
 pub(crate) mod counters;
 pub(crate) mod host;
 pub(crate) mod kept;
+pub(crate) mod keyring;
 pub(crate) mod live;
 pub(crate) mod log;
 pub(crate) mod sender;

@@ -26,6 +26,7 @@ use self::mailbox::{Mail, Mailbox};
 use self::recheck::{Recheck, Rhythm};
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::Zone;
+use crate::ngx::keyring::keyring;
 use crate::ngx::log::{self, Level};
 
 struct Post {
@@ -153,7 +154,8 @@ impl Post {
                 exchange(None, self.live);
             }
             Mail::SessionEnded(session_id) => {
-                end_session(&sid_of(session_id.as_bytes()), self.live, "now");
+                let Some(keyring) = keyring() else { return };
+                end_session(&sid_of(session_id.as_bytes(), keyring), self.live, "now");
             }
             Mail::Recheck => {
                 self.recheck.begin();

@@ -12,16 +12,17 @@ use std::time::{Duration, Instant};
 
 use authentik_io::client::Client;
 use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
-use gate::identity::SessionView;
+use gate::identity::{OwnedRecord, open_unasked};
 use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Introspect};
 use gate::secret::Secret;
-use gate::store::kind;
+use gate::store::{Key, kind};
 use gate::token::TokenFlaw;
 use nginx::wakeup::Sender;
 
 use crate::authentik::asking::Caller;
 use crate::authentik::threads;
+use crate::ngx::keyring::keyring;
 use crate::ngx::{Zone, now};
 use crate::outpost;
 
@@ -166,7 +167,7 @@ impl Recheck {
         let wanted = |sid: &Sid| !self.answered.contains(sid) && !asked.contains(sid);
         let (found, next) = survey(zone, place, wanted);
         for (sid, record) in found {
-            let Some(view) = SessionView::over(record.expose()) else { continue };
+            let view = record.view();
             // Of a provider that is written by hand there may be another authentik.
             let Some(provider) = directory.by_key(view.provider()) else { continue };
             self.questions += 1;
@@ -244,22 +245,26 @@ fn ask(pool: &Pool<Said>, question: u64, provider: &Arc<Provider>, token: &[u8])
 fn survey(
     zone: Zone,
     from: u32,
-    mut wanted: impl FnMut(&[u8; 16]) -> bool,
-) -> (Vec<([u8; 16], Secret)>, Option<u32>) {
+    mut wanted: impl FnMut(&Sid) -> bool,
+) -> (Vec<(Sid, OwnedRecord)>, Option<u32>) {
     const PLACES: u32 = 2048;
     const FEW: usize = 16;
     let time = now();
-    let mut found = Vec::with_capacity(FEW);
+    let mut found: Vec<(Sid, Key, Vec<u8>)> = Vec::with_capacity(FEW);
     let next = zone.with(|table| {
-        table.survey(from, PLACES, time, |sid, record| {
+        table.survey(from, PLACES, time, |key, sid, record| {
             if record.kind() == kind::SESSION && *sid != [0; 16] && wanted(sid) {
-                let mut bytes = vec![0; record.len()];
-                if record.copy_into(&mut bytes) {
-                    found.push((*sid, Secret::new(bytes)));
+                let mut sealed = vec![0; record.len()];
+                if record.copy_into(&mut sealed) {
+                    found.push((*sid, *key, sealed));
                 }
             }
             found.len() < FEW
         })
     });
-    (found, next.flatten())
+    // After the lock was given back.
+    let opened = found
+        .into_iter()
+        .filter_map(|(sid, key, sealed)| Some((sid, open_unasked(&sealed, &key, keyring()?)?)));
+    (opened.collect(), next.flatten())
 }

@@ -11,6 +11,7 @@ use nginx::lifecycle;
 use crate::conf::MainConf;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Conf, Mistake, Row, now};
+use crate::visitor::sessions::{self, Sealed};
 
 /// `authentik_bench_seed N;` fills the zone with N sessions of the first provider.
 pub(crate) const fn row() -> Row {
@@ -35,12 +36,15 @@ pub(crate) fn seed(conf: &MainConf) {
     if conf.bench_sessions == 0 || lifecycle::worker_number() != 0 {
         return;
     }
-    let Some(record) = payload(&defined.provider) else { return };
+    let Some(payload) = payload(&defined.provider) else { return };
     let time = now();
     let before = zone.with(|table| table.fill().blocks_used).unwrap_or_default();
     for number in 0..=conf.bench_sessions {
         let number = conf.bench_sessions - number;
-        let key: Key = id(number).zone_key(&defined.provider.key);
+        let id = id(number);
+        let key: Key = id.zone_key(&defined.provider.key);
+        let sealed = sessions::seal(&payload, &key, Some(id.as_sent()));
+        let Some(Sealed { bytes: record, .. }) = sealed else { return };
         let mut owner = Owner { subject: [1; 16], sid: [2; 16] };
         owner.subject.iter_mut().zip(key).for_each(|(to, from)| *to = from);
         owner.sid.iter_mut().zip(key).for_each(|(to, from)| *to = !from);

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gate::cookie::{SentId, TagSecret};
-use gate::identity::{HeaderEncoding, OwnedRecord, SessionView};
+use gate::identity::{self, HeaderEncoding, OwnedRecord, SessionView};
 use gate::provider::Provider;
 use gate::session_cache::{Recalled, Seen, SessionCache};
-use gate::store::{Epoch, Key};
+use gate::store::Key;
 use gate::time::UnixTime;
 use nginx::ready_headers::ReadyHeaders;
 
@@ -119,9 +119,11 @@ fn look_up(
 ) -> Option<Rc<Known>> {
     counters::count_lookup();
     let key = id.zone_key(&provider.key);
-    let Copy { bytes, epoch, expires } = copy(zone, &key, time)?;
+    let opened = sessions::read(zone, &key, time, |sealed, epoch, expires| {
+        Some((identity::open(sealed, &key, id)?, epoch, expires))
+    });
+    let (record, epoch, expires) = opened?;
     // Bound to the provider twice: by the key, and by what the record says.
-    let record = OwnedRecord::new(bytes)?;
     if record.view().provider() != provider.key {
         return None;
     }
@@ -138,43 +140,4 @@ fn look_up(
         cache.tidy(time, |key| zone.epoch_of(key));
     });
     Some(known)
-}
-
-/// A record that was copied out.
-struct Copy {
-    bytes: Vec<u8>,
-    epoch: Epoch,
-    expires: UnixTime,
-}
-
-/// Copies a record to the desk, under the lock, and from there to memory of its own: nothing is
-/// allocated under the lock.
-fn copy(zone: Zone, key: &Key, time: UnixTime) -> Option<Copy> {
-    let mut room = 0;
-    zone.warm(key);
-    for _ in 0..3 {
-        let copied = sessions::with_desk(room, |desk| {
-            let found = zone.with(|table| {
-                let epoch = table.epoch(key);
-                let found = table.find(key, time)?;
-                let (length, expires) = (found.len(), found.expires());
-                let out = desk.get_mut(..length);
-                let copied = out.map_or(Some(false), |out| found.copy_into(out).then_some(true))?;
-                Some((length, copied, epoch, expires))
-            });
-            let (length, copied, epoch, expires) = found.flatten()?;
-            let bytes = desk.get_mut(..length).filter(|_| copied).map(|desk| {
-                let bytes = desk.to_vec();
-                desk.fill(0); // there is a token in it
-                bytes
-            });
-            Some((length, bytes, epoch, expires))
-        });
-        let (length, bytes, epoch, expires) = copied?;
-        if let Some(bytes) = bytes {
-            return Some(Copy { bytes, epoch, expires });
-        }
-        room = length;
-    }
-    None
 }

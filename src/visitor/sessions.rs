@@ -1,20 +1,21 @@
 //! Joins the gate's table of sessions to the mapped zone.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use gate::cookie::{self, MAX_CANDIDATES, SessionId};
+use gate::cookie::{self, MAX_CANDIDATES, SentId, SessionId};
 use gate::identity::{
-    Rendered, SessionView, is_of_user, owner_of, provider_of, sid_of, subject_of,
+    self, Rendered, SessionView, is_of_user, name_of, owner_of, provider_of, sid_of, subject_of,
 };
 use gate::provider::{Provider, ProviderKey};
 use gate::reason::Reason;
-use gate::store::{Key, Record, kind};
+use gate::store::{Epoch, Key, Owner, Record, kind};
 use gate::time::UnixTime;
 use gate::token::Ended;
 
 use super::known;
 use super::random::random;
+use crate::ngx::keyring::keyring;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, kept, now};
 
@@ -82,15 +83,9 @@ pub(crate) fn find<'r>(r: &Request<'r>, provider: &Arc<Provider>) -> Result<Stan
 }
 
 thread_local! {
-    /// Where bytes are laid out that go into a pool once their length is known.
+    /// Where bytes are laid out whose length is not known before: no secrets.
     static DESK: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 * 1024]);
-
-    /// How much room most records need, in bytes: the longest recent one.
-    static USUAL: Cell<usize> = const { Cell::new(2048) };
 }
-
-/// So much room is made on suspicion, at most.
-const MOST_USUAL: usize = 16 * 1024;
 
 /// Lends the desk, at least `length` bytes of it.
 pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
@@ -102,34 +97,34 @@ pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> 
     })
 }
 
-/// Copies a record into the request's pool.
-///
-/// Room is made before the zone is locked, when its length is not known yet: nothing is allocated
-/// under the lock, and nothing copied twice.
-pub(crate) fn copy<'r>(r: &Request<'r>, key: &Key) -> Result<Option<&'r [u8]>, Fault> {
-    let Some(zone) = r.main_conf().zone() else { return Ok(None) };
-    let time = now();
-    let mut room = r.room(USUAL.get())?;
+/// Copies a record to the desk, under the lock, and then has it read: nothing is allocated, and nothing
+/// opened, under the lock. `read` gets its epoch and when it ends as well.
+pub(super) fn read<T>(
+    zone: Zone,
+    key: &Key,
+    time: UnixTime,
+    read: impl FnOnce(&[u8], Epoch, UnixTime) -> Option<T>,
+) -> Option<T> {
+    let mut room = 0;
+    zone.warm(key);
     for _ in 0..3 {
-        let length = zone.with(|table| {
-            let found = table.find(key, time)?;
-            let fits = found.len() <= room.size();
-            (!fits || found.parts(|part| room.push(part))).then_some(found.len())
+        let found = with_desk(room, |desk| {
+            zone.with(|table| {
+                let epoch = table.epoch(key);
+                let found = table.find(key, time)?;
+                let (length, expires) = (found.len(), found.expires());
+                let out = desk.get_mut(..length);
+                let copied = out.map_or(Some(false), |out| found.copy_into(out).then_some(true))?;
+                Some((length, copied, epoch, expires))
+            })
         });
-        let Some(length) = length.flatten() else { return Ok(None) };
-        note_usual(length);
-        if room.filled() == length {
-            return Ok(Some(room.into_slice()));
+        let (length, copied, epoch, expires) = found.flatten()?;
+        if copied {
+            return with_desk(length, |desk| read(desk.get(..length)?, epoch, expires));
         }
-        room = r.room(length)?;
+        room = length;
     }
-    Ok(None)
-}
-
-/// Follows what records need: upwards at once, downwards slowly.
-fn note_usual(length: usize) {
-    let usual = USUAL.get();
-    USUAL.set(length.max(usual - usual.saturating_sub(length) / 16).min(MOST_USUAL));
+    None
 }
 
 /// Stores the session of a completed sign-in in place of those the browser had, under a new id.
@@ -140,9 +135,10 @@ pub(crate) fn open(
 ) -> Result<SessionId, Reason> {
     let zone = r.main_conf().zone().ok_or(Reason::Internal)?;
     let id = SessionId::from_entropy(random().ok_or(Reason::Internal)?);
-    let owner = owner_of(rendered.record.expose());
     let key = id.zone_key(&provider.key);
-    let record = Record::new(key, owner, kind::SESSION, rendered.expires, rendered.record.expose())
+    let Sealed { owner, bytes } =
+        seal(rendered.record.expose(), &key, Some(id.as_sent())).ok_or(Reason::Internal)?;
+    let record = Record::new(key, owner, kind::SESSION, rendered.expires, &bytes)
         .map_err(|_| Reason::ZoneFull)?;
     let cookies = cookies(r).map_err(|_| Reason::Internal)?;
     let old: Vec<Key> =
@@ -162,24 +158,39 @@ pub(crate) fn open(
     Ok(id)
 }
 
+/// A record as it goes into the zone.
+pub(crate) struct Sealed {
+    pub(crate) owner: Owner,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Seals a record that is to stand under this key, for who has the id, if any, and for this nginx.
+/// `None` where there is no randomness.
+pub(crate) fn seal(record: &[u8], key: &Key, id: Option<SentId<'_>>) -> Option<Sealed> {
+    let keyring = keyring()?;
+    let bytes = identity::seal(record, key, id, keyring, random()?)?;
+    Some(Sealed { owner: owner_of(record, keyring), bytes })
+}
+
 /// Ends every session of the user, at all providers. Says how many there were.
 pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
-    let Some(zone) = r.main_conf().zone() else { return 0 };
-    let subject = subject_of(uid);
+    let (Some(zone), Some(keyring)) = (r.main_conf().zone(), keyring()) else { return 0 };
+    let subject = subject_of(uid, keyring);
     zone.with(|table| table.remove_by_subject(&subject)).and_then(Result::ok).unwrap_or(0)
 }
 
 /// Ends what is over of the sessions of the providers that are meant: says how many there were. Others
 /// may call a session or a user the same.
 pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -> bool) -> u32 {
+    let Some(keyring) = keyring() else { return 0 };
     let wanted = |beginning: &[u8]| provider_of(beginning).is_some_and(&is_meant);
     let removed = match ended {
         Ended::Session(name) => {
-            let sid = sid_of(name.as_bytes());
+            let sid = sid_of(name.as_bytes(), keyring);
             zone.with(|table| table.remove_wanted_by_sid(&sid, wanted))
         }
         Ended::User(uid) => {
-            let subject = subject_of(uid.as_bytes());
+            let subject = subject_of(uid.as_bytes(), keyring);
             zone.with(|table| table.remove_wanted_by_subject(&subject, wanted))
         }
     };
@@ -190,7 +201,9 @@ pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -
 /// says how many there were, and where to go on. Names are in no index: this is for administrators.
 pub(crate) fn end_some_of_name(zone: Zone, name: &[u8], from: u32) -> (u32, Option<u32>) {
     const PLACES: u32 = 2048;
-    let wanted = |beginning: &[u8]| is_of_user(beginning, name);
+    let Some(keyring) = keyring() else { return (0, None) };
+    let name = name_of(name, keyring);
+    let wanted = |beginning: &[u8]| is_of_user(beginning, &name);
     let removed = zone.with(|table| table.remove_wanted_from(from, PLACES, wanted));
     removed.and_then(Result::ok).unwrap_or((0, None))
 }

@@ -16,7 +16,7 @@
 //! what is exchanged   cookie endpoint redirect request token
 //! whose it is         provider
 //! what comes and goes forward headers
-//! forms               http paths query store
+//! forms               http keyring paths query store
 //! words               hash json network page reason secret sender server_names text time
 //! ```
 
@@ -37,6 +37,7 @@ pub mod http;
 pub mod identity;
 pub mod invitation;
 mod json;
+pub mod keyring;
 pub mod live;
 pub mod login;
 pub mod logout;

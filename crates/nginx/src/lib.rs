@@ -67,6 +67,7 @@
 //! | [`kept`] | data borrowed from a request for longer than a callback |
 //! | [`suspend`], [`wakeup`], [`ticker`], [`bell`] | waiting and waking |
 //! | [`zone`], [`words`] | shared memory, with a lock and without |
+//! | [`hidden`] | memory of keys |
 //! | [`variables`], [`content`] | variables; locations that the module answers |
 //! | [`lifecycle`], [`log`] | start and end of processes; the error log |
 
@@ -83,6 +84,7 @@ pub mod directive;
 mod elements;
 pub mod guard;
 pub mod header_list;
+pub mod hidden;
 mod host;
 pub mod kept;
 mod known_headers;

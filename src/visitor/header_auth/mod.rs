@@ -7,15 +7,15 @@ mod again;
 mod judge;
 mod offer;
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gate::credentials::{Credentials, Round, no_counts_for, reason_of, yes_counts_for, zone_key};
 use gate::decision::Visitor;
-use gate::identity::{Rendered, SessionView, owner_of};
+use gate::identity::{Rendered, is_sealed, open_unasked};
 use gate::provider::Provider;
 use gate::reason::Reason;
-use gate::secret::Secret;
 use gate::store::{Key, Record, TooBig, dated, kind};
 use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
@@ -24,10 +24,11 @@ use self::judge::{Judged, Subject};
 use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease::{self, LEASE};
+use crate::ngx::keyring::keyring;
 use crate::ngx::log;
 use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
 use crate::visitor::providers;
-use crate::visitor::sessions::{self, Standing};
+use crate::visitor::sessions::{self, Sealed, Standing};
 
 /// The credentials of a request, and where the zone has what became of them.
 struct Presented {
@@ -101,21 +102,28 @@ fn known<'r>(
     answer: &Key,
     credentials: Option<&Credentials>,
 ) -> Result<Option<Visitor<'r>>, Fault> {
-    let kept = sessions::copy(r, answer)?;
-    let Some(bytes) = kept.and_then(|kept| dated::content(kept, uptime())) else {
-        return Ok(None);
+    let Some(zone) = r.main_conf().zone() else { return Ok(None) };
+    let kept = sessions::read(zone, answer, now(), |payload, _, _| {
+        let content = dated::content(payload, uptime())?;
+        if is_sealed(content) {
+            return open_unasked(content, answer, keyring()?).map(Ok);
+        }
+        Some(Err(reason_of(content)))
+    });
+    let record = match kept {
+        Some(Ok(record)) => r.hold(Rc::new(record))?,
+        Some(Err(reason)) => return Ok(Some(Visitor::Stranger(reason))),
+        None => return Ok(None),
     };
-    let Some(view) = SessionView::over(bytes) else {
-        return Ok(Some(Visitor::Stranger(reason_of(bytes))));
-    };
+    let view = record.view();
     if view.provider() != provider.key {
         return Ok(None);
     }
-    r.remember(kept::RECORD, bytes)?;
+    r.remember(kept::RECORD, record.bytes())?;
     r.state()?.consumed.set(Some(*answer));
     let is_fresh = r.state()?.asked_credentials.replace(false);
     if let Some(credentials) = credentials {
-        let answer = offer::Answer { credentials, key: answer, bytes, is_fresh };
+        let answer = offer::Answer { credentials, key: answer, bytes: record.bytes(), is_fresh };
         offer::session(r, provider, &answer, view.expires())?;
     }
     // Consumed: the application must not see it, fresh or not (docs/protocol.md §5.3).
@@ -194,11 +202,12 @@ fn put(zone: Zone, judged: Judged) {
     };
     match result {
         Ok(Rendered { record, expires }) => {
-            let (life, record) = (yes_counts_for(expires, time), record.expose());
-            let owner = owner_of(record);
-            let payload = Secret::new(dated::payload(clock, life, record));
-            let (expires, payload) = (time.plus(life), payload.expose());
-            keep(Record::new(answer, owner, kind::CREDENTIALS, expires, payload));
+            let life = yes_counts_for(expires, time);
+            if let Some(Sealed { owner, bytes }) = sessions::seal(record.expose(), &answer, None) {
+                let payload = dated::payload(clock, life, &bytes);
+                let expires = time.plus(life);
+                keep(Record::new(answer, owner, kind::CREDENTIALS, expires, &payload));
+            }
         }
         Err(error) => {
             // The next one asks with the keys of today.

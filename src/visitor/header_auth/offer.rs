@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use gate::cookie::{self, SessionId};
 use gate::credentials::{Credentials, Salt, session_id, zone_key};
-use gate::identity::owner_of;
 use gate::provider::Provider;
 use gate::sender::Sender;
 use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
@@ -16,8 +15,9 @@ use gate::time::UnixTime;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, now, sender};
 use crate::visitor::random::random;
+use crate::visitor::sessions::{self, Sealed};
 
-/// What authentik said, as the zone has it.
+/// What authentik said.
 pub(super) struct Answer<'a> {
     pub(super) credentials: &'a Credentials,
     pub(super) key: &'a Key,
@@ -65,8 +65,8 @@ fn id_of(
     if known.is_some() && !answer.is_fresh && is_there() == Some(true) {
         return Some(id);
     }
-    let owner = owner_of(answer.bytes);
-    let session = Record::new(key, owner, kind::SESSION, expires, answer.bytes).ok()?;
+    let Sealed { owner, bytes } = sessions::seal(answer.bytes, &key, Some(id.as_sent()))?;
+    let session = Record::new(key, owner, kind::SESSION, expires, &bytes).ok()?;
     let salt = Record::new(name, owner, kind::CREDENTIALS, expires, &salt).ok()?;
     let begin = |table: &mut Table<'_>| -> Result<Option<Inserted>, Unstored> {
         // Who was signed out meanwhile has no answer any more, and must not get a session.

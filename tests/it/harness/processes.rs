@@ -36,6 +36,33 @@ impl SharedMemory {
         let starts = (0..self.bytes.len()).filter(|at| self.bytes[*at] == *first);
         starts.into_iter().any(|at| self.bytes[at..].starts_with(wanted))
     }
+
+    /// What is in it and was not before, in pieces: no numbers, which are mostly zeros.
+    pub(crate) fn pieces_since(&self, before: &Self) -> Vec<Vec<u8>> {
+        const PIECE: usize = 24;
+        let is_text = |piece: &[u8]| piece.iter().filter(|byte| **byte == 0).count() < 3;
+        let then = before.bytes.chunks_exact(PIECE).map(Some).chain(std::iter::repeat(None));
+        let pairs = self.bytes.chunks_exact(PIECE).zip(then);
+        let fresh = pairs.filter(|(now, then)| Some(*now) != *then && is_text(now));
+        fresh.map(|(now, _)| now.to_vec()).collect()
+    }
+}
+
+/// Whether a process has memory of its own that core dumps leave out.
+pub(crate) fn has_hidden_memory(pid: u32) -> bool {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).expect("smaps");
+    let mut is_own = false;
+    smaps.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("VmFlags:") => is_own && words.any(|flag| flag == "dd"),
+            Some(range) if range.contains('-') => {
+                is_own = words.next() == Some("rw-p");
+                false
+            }
+            _ => false,
+        }
+    })
 }
 
 /// What a process shares with others, as it is now (proc_pid_smaps(5), proc_pid_mem(5)).
@@ -54,6 +81,9 @@ pub(super) fn shared_memory(pid: u32) -> Vec<SharedMemory> {
                 let mut bytes = vec![0; usize::try_from(to - from).expect("a size")];
                 memory.seek(SeekFrom::Start(from)).expect("a place in memory");
                 memory.read_exact(&mut bytes).expect("readable memory");
+                // Most of it was never used, and is searched again and again.
+                let used = bytes.rchunks(4096).position(|page| page.iter().any(|byte| *byte != 0));
+                bytes.truncate(bytes.len() - 4096 * used.unwrap_or(bytes.len() / 4096));
                 found.push(SharedMemory { bytes, is_dumped: true });
                 is_shared = true;
             }

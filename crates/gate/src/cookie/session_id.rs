@@ -124,6 +124,12 @@ impl SessionId {
         id
     }
 
+    /// The same as the browser will send it.
+    #[must_use]
+    pub fn as_sent(&self) -> SentId<'_> {
+        SentId(&self.0)
+    }
+
     /// The value for `Set-Cookie`.
     #[must_use]
     pub fn to_cookie_value(&self) -> Zeroizing<String> {

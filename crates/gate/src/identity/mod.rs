@@ -1,13 +1,15 @@
 //! Who is signed in: the record that a session is, and the headers that tell applications.
 //!
-//! A record is written once, at login ([`render`]), with every header value ready. A request
-//! reads it where it lies ([`SessionView`]): no allocation, no formatting.
+//! A record is written once, at login ([`render`]), with every header value ready, and stands in shared
+//! memory sealed ([`seal`]). A worker that sees the session for the first time opens it; a request reads
+//! it where it then lies ([`SessionView`]): no allocation, no formatting.
 
 mod extra;
 mod owned;
 mod owner;
 mod record;
 mod render;
+mod sealed;
 
 pub use crate::headers::{
     HEADERS, HeaderEncoding, PROVIDER_HEADERS, ProviderHeaders, USER_HEADERS, folds_to,
@@ -15,9 +17,10 @@ pub use crate::headers::{
 };
 pub use extra::BasicAttributes;
 pub use owned::OwnedRecord;
-pub use owner::{owner_of, sid_of, subject_of};
-pub use record::{ExtraHeader, SessionView, is_of_user, provider_of};
+pub use owner::{name_of, owner_of, sid_of, subject_of};
+pub use record::{ExtraHeader, SessionView};
 pub use render::{Rendered, render};
+pub use sealed::{ENTROPY, is_of_user, is_sealed, open, open_unasked, provider_of, seal};
 
 #[cfg(test)]
 mod tests;

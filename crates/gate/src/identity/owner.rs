@@ -1,53 +1,59 @@
 //! Whose record it is: what sign-outs and session ends match.
+//!
+//! Shared memory has keyed hashes of what tokens say, nothing else: see [`Keyring`].
 
 use super::SessionView;
-use crate::hash;
+use crate::keyring::Keyring;
 use crate::store::Owner;
 
 /// The owner of a session's record.
 #[must_use]
-pub fn owner_of(record: &[u8]) -> Owner {
+pub fn owner_of(record: &[u8], keyring: Keyring<'_>) -> Owner {
     match SessionView::over(record) {
-        Some(view) => Owner { subject: subject_of(view.uid()), sid: sid_of(view.sid()) },
+        Some(view) => {
+            Owner { subject: subject_of(view.uid(), keyring), sid: sid_of(view.sid(), keyring) }
+        }
         None => Owner::NOBODY,
     }
 }
 
-/// What a user is called in the zone.
+/// What a user is called in the zone, by `sub`. All zeros, which nothing matches, for an empty one.
 #[must_use]
-pub fn subject_of(uid: &[u8]) -> [u8; 16] {
-    owner_hash(b"sub", uid)
+pub fn subject_of(uid: &[u8], keyring: Keyring<'_>) -> [u8; 16] {
+    keyring.name(b"sub", uid)
 }
 
-/// What a session at authentik is called in the zone.
+/// What a session at authentik is called in the zone, by `sid`.
 #[must_use]
-pub fn sid_of(sid: &[u8]) -> [u8; 16] {
-    owner_hash(b"sid", sid)
+pub fn sid_of(sid: &[u8], keyring: Keyring<'_>) -> [u8; 16] {
+    keyring.name(b"sid", sid)
 }
 
-/// All zeros, which nothing matches, for an empty value: two users without one have nothing in
-/// common (docs/protocol.md §3.2).
-fn owner_hash(label: &[u8], value: &[u8]) -> [u8; 16] {
-    match value {
-        [] => [0; 16],
-        _ => hash::first(&hash::sha256(&[label, value])),
-    }
+/// What a user is called in the zone, by user name.
+#[must_use]
+pub fn name_of(username: &[u8], keyring: Keyring<'_>) -> [u8; 16] {
+    keyring.name(b"username", username)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KEYRING: Keyring<'_> = Keyring::new(&[7; Keyring::SIZE]);
+
     #[test]
     fn what_has_no_name_belongs_to_nobody() {
-        assert_eq!((subject_of(b""), sid_of(b"")), (Owner::NOBODY.subject, Owner::NOBODY.sid));
-        assert_eq!(owner_of(b"no record"), Owner::NOBODY);
+        let nameless = (subject_of(b"", KEYRING), sid_of(b"", KEYRING));
+        assert_eq!(nameless, (Owner::NOBODY.subject, Owner::NOBODY.sid));
+        assert_eq!(owner_of(b"no record", KEYRING), Owner::NOBODY);
     }
 
     #[test]
     fn a_user_and_a_session_of_the_same_name_are_two() {
-        assert_ne!(subject_of(b"a"), sid_of(b"a"));
-        assert_ne!(subject_of(b"a"), subject_of(b"b"));
-        assert_eq!(subject_of(b"a"), subject_of(b"a"));
+        let subject = |uid: &[u8]| subject_of(uid, KEYRING);
+        assert_ne!(subject(b"a"), sid_of(b"a", KEYRING));
+        assert_ne!(subject(b"a"), name_of(b"a", KEYRING));
+        assert_ne!(subject(b"a"), subject(b"b"));
+        assert_eq!(subject(b"a"), subject(b"a"));
     }
 }

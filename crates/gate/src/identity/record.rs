@@ -280,27 +280,6 @@ impl<'r> SessionView<'r> {
     }
 }
 
-/// The provider of the session whose record begins so; `None` where that is no beginning of one.
-#[must_use]
-pub fn provider_of(beginning: &[u8]) -> Option<ProviderKey> {
-    let record = beginning.starts_with(&MAGIC).then_some(beginning)?;
-    record.get(16..)?.first_chunk().copied().map(ProviderKey)
-}
-
-/// Whether the session whose record begins so is of the user of this name. Of a name that is longer than
-/// the beginning nothing is known: `false`.
-#[must_use]
-pub fn is_of_user(beginning: &[u8], username: &[u8]) -> bool {
-    let name = || {
-        let record = beginning.starts_with(&MAGIC).then_some(beginning)?;
-        let at = SLOTS_AT + 8 * Slot::Username as usize;
-        let offset = usize::try_from(u32_at(record, at)?).ok()?;
-        let length = usize::try_from(u32_at(record, at + 4)?).ok()?;
-        record.get(offset..offset.checked_add(length)?)
-    };
-    name() == Some(username)
-}
-
 /// Tokens and attributes are secret; the rest is personal.
 impl std::fmt::Debug for SessionView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -13,7 +13,7 @@ use crate::response::Response;
 
 /// Longest body that is read, in bytes.
 pub const LONGEST_WISH: usize = 4096;
-/// Longest user name that is looked for, in bytes: all of it is in the first block of a record.
+/// Longest user name that is looked for, in bytes.
 const LONGEST_NAME: usize = 200;
 
 /// Whose sessions to end.

@@ -1,21 +1,21 @@
 //! Answers that are valid for a limited time, by a clock that nobody sets.
 //!
 //! The time of day may be set back by hours; an acceptance that is valid for a minute must not be
-//! believed for as long. So such a payload begins with the second of the monotonic clock at which it
-//! ends, like that of a [`lease`](super::lease); its record's expiry is for the sweeper.
+//! believed for as long. So such a payload ends with the second of the monotonic clock at which it
+//! is over, like that of a [`lease`](super::lease); its record's expiry is for the sweeper.
 
 use super::lease;
 
 /// The payload of what counts for `life` seconds from this second of the clock on.
 #[must_use]
 pub fn payload(clock: u64, life: u64, content: &[u8]) -> Vec<u8> {
-    [&lease::payload(clock, life), content].concat()
+    [content, &lease::payload(clock, life)].concat()
 }
 
 /// The content, unless it counts no longer.
 #[must_use]
 pub fn content(payload: &[u8], clock: u64) -> Option<&[u8]> {
-    let (end, content) = payload.split_first_chunk()?;
+    let (content, end) = payload.split_last_chunk()?;
     (u64::from_le_bytes(*end) > clock).then_some(content)
 }
 

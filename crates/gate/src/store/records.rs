@@ -173,7 +173,7 @@ impl Memory<'_> {
         from: u32,
         budget: u32,
         now: UnixTime,
-        mut visit: impl FnMut(&Self, u32, &[u8; 16]) -> Result<bool, Damaged>,
+        mut visit: impl FnMut(&Self, u32) -> Result<bool, Damaged>,
     ) -> Result<Option<u32>, Damaged> {
         let high_water = self.u32_at(header::HIGH_WATER)?;
         let end = from.saturating_add(budget).min(high_water);
@@ -181,7 +181,7 @@ impl Memory<'_> {
             let record = block + 1; // blocks are counted from 1
             let is_live = self.u32_of(record, block::MARK)? == mark::HEAD
                 && !self.has_expired(record, now)?;
-            if is_live && !visit(self, record, &self.array_of(record, head::SID)?)? {
+            if is_live && !visit(self, record)? {
                 return Ok((record < high_water).then_some(record));
             }
         }

@@ -271,8 +271,8 @@ impl<'m> Table<'m> {
         self.change(|memory| memory.sweep(now, budget))
     }
 
-    /// Shows the records that have not expired, with the session at authentik each belongs to, in
-    /// the order of their places: at most `budget` places from `from`, the first being 0, until
+    /// Shows the records that have not expired, with their keys and the session at authentik that each
+    /// belongs to, in the order of their places: at most `budget` places from `from`, the first being 0, until
     /// `visit` says no. Where to go on, `None` at the end.
     ///
     /// Shows no use: what is looked at is not kept for longer. A record that is added meanwhile may
@@ -282,11 +282,13 @@ impl<'m> Table<'m> {
         from: u32,
         budget: u32,
         now: UnixTime,
-        mut visit: impl FnMut(&[u8; 16], Found<'_>) -> bool,
+        mut visit: impl FnMut(&Key, &[u8; 16], Found<'_>) -> bool,
     ) -> Option<u32> {
-        let seen = self.memory.survey(from, budget, now, |memory, record, sid| {
+        let seen = self.memory.survey(from, budget, now, |memory, record| {
+            let (key, sid) =
+                (memory.array_of(record, head::KEY)?, memory.array_of(record, head::SID)?);
             let found = Found::over(memory, self.dirty, record)?;
-            Ok(visit(sid, found))
+            Ok(visit(&key, &sid, found))
         });
         seen.unwrap_or_else(|Damaged| {
             self.dirty.store(1, Ordering::Release); // the next change recovers it

@@ -229,7 +229,7 @@ fn a_survey_shows_each_live_record_once_in_steps() {
     let (mut from, mut seen, mut steps) = (Some(0), Vec::new(), 0);
     while let Some(place) = from {
         let mut few = 0;
-        from = table.survey(place, 50, UnixTime(2_000), |sid, found| {
+        from = table.survey(place, 50, UnixTime(2_000), |_, sid, found| {
             seen.push((*sid, found.len()));
             few += 1;
             few < 7
@@ -239,5 +239,5 @@ fn a_survey_shows_each_live_record_once_in_steps() {
     }
     assert_eq!(seen.len(), 50, "expired ones are not shown");
     assert!(steps > 7 && seen.iter().all(|(_, length)| *length == 600), "{steps}");
-    assert_eq!(table.survey(u32::MAX, 50, NOW, |_, _| true), None);
+    assert_eq!(table.survey(u32::MAX, 50, NOW, |_, _, _| true), None);
 }
