@@ -8,6 +8,7 @@ N sessions of the first provider, each with a token of 1.5 KB and all 12 identit
 
 import base64
 import hashlib
+import hmac
 import re
 
 from server import Server
@@ -17,13 +18,21 @@ CLIENT_ID = "bench-client"
 # As many bytes as `authentik_bench_seed` puts into a session's token.
 TOKEN_BYTES = 1536
 
-_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _NAME = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}"
+# What proves ids in a module that was built with the feature.
+_SECRET = bytes(32)
+
+
+def _id(number):
+    """The id of the session with this number: 24 bits of it, zeros, and the proof, in base64url."""
+    random = number.to_bytes(3, "big") + bytes(17)
+    proof = hmac.new(_SECRET, random, hashlib.sha256).digest()[:12]
+    return base64.urlsafe_b64encode(random + proof).decode().rstrip("=")
 
 
 def cookie(number):
-    """The cookie of the session with this number: 24 bits of it, then zeros, in base64url."""
-    return f"{_NAME}={''.join(_DIGITS[number >> shift & 63] for shift in (18, 12, 6, 0))}{'A' * 39}"
+    """The cookie of the session with this number."""
+    return f"{_NAME}={_id(number)}"
 
 
 COOKIE = cookie(0)
@@ -31,12 +40,12 @@ COOKIE = cookie(0)
 
 def in_turn(sessions):
     """A script for wrk: each request is of the next session, of so many, from number 1."""
+    ids = [_id(number) for number in range(1, sessions + 1)]
     return f"""
-local digits, requests, at = "{_DIGITS}", {{}}, 0
-local function digit(number, of) local n = math.floor(number / of) % 64 + 1 return digits:sub(n, n) end
+local ids, length, requests, at = "{''.join(ids)}", {len(ids[0])}, {{}}, 0
 function init()
   for n = 1, {sessions} do
-    local id = digit(n, 262144) .. digit(n, 4096) .. digit(n, 64) .. digit(n, 1) .. ("A"):rep(39)
+    local id = ids:sub((n - 1) * length + 1, n * length)
     requests[n] = wrk.format(nil, nil, {{ Cookie = "{_NAME}=" .. id, Host = wrk.headers["Host"] }})
   end
 end

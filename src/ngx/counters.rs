@@ -30,3 +30,8 @@ pub(crate) fn count(status: Status, reason: Option<Reason>) {
 pub(crate) fn count_lookup() {
     status::count_lookup(COUNTERS.get());
 }
+
+/// Counts a session cookie that this nginx has not made.
+pub(crate) fn count_foreign_cookie() {
+    status::count_foreign_cookie(COUNTERS.get());
+}

@@ -2,6 +2,7 @@
 
 use gate::cookie::SessionId;
 use gate::identity::render;
+use gate::keyring::Keyring;
 use gate::provider::Provider;
 use gate::store::{Key, Owner, Record, kind};
 use gate::token::from_introspection;
@@ -9,6 +10,7 @@ use nginx::directive::{HTTP, ONE};
 use nginx::lifecycle;
 
 use crate::conf::MainConf;
+use crate::ngx::keyring::keyring;
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Conf, Mistake, Row, now};
 use crate::visitor::sessions::{self, Sealed};
@@ -30,18 +32,18 @@ const LIFE: u64 = 24 * 3600;
 /// Length of each token, in bytes.
 const TOKEN: usize = 1536;
 
-/// Seeds from the first worker; the session with the number 0 comes last: its cookie value is 43 times `A`.
+/// Seeds from the first worker; the session with the number 0 comes last.
 pub(crate) fn seed(conf: &MainConf) {
     let (Some(zone), Some(defined)) = (conf.zone(), conf.providers.first()) else { return };
     if conf.bench_sessions == 0 || lifecycle::worker_number() != 0 {
         return;
     }
-    let Some(payload) = payload(&defined.provider) else { return };
+    let (Some(payload), Some(keyring)) = (payload(&defined.provider), keyring()) else { return };
     let time = now();
     let before = zone.with(|table| table.fill().blocks_used).unwrap_or_default();
     for number in 0..=conf.bench_sessions {
         let number = conf.bench_sessions - number;
-        let id = id(number);
+        let id = id(number, keyring);
         let key: Key = id.zone_key(&defined.provider.key);
         let sealed = sessions::seal(&payload, &key, Some(id.as_sent()));
         let Some(Sealed { bytes: record, .. }) = sealed else { return };
@@ -72,12 +74,12 @@ fn payload(provider: &Provider) -> Option<Vec<u8>> {
     Some(render(&claims, provider, &[b't'; TOKEN], None).record.expose().to_vec())
 }
 
-/// The id of the session with this number: its lower 24 bits, then zeros. So its cookie begins with four
-/// characters that ci/bench/seed.py knows to make.
-fn id(number: usize) -> SessionId {
-    let mut entropy = [0; 32];
+/// The id of the session with this number: its lower 24 bits, then zeros, and the proof of a keyring of
+/// zeros (see `keyring::make`). So ci/bench/seed.py can make its cookie.
+fn id(number: usize, keyring: Keyring<'_>) -> SessionId {
+    let mut random = [0; SessionId::RANDOM];
     let bytes = number.to_be_bytes();
     let lowest = bytes.iter().skip(size_of::<usize>() - 3);
-    entropy.iter_mut().zip(lowest).for_each(|(to, from)| *to = *from);
-    SessionId::from_entropy(entropy)
+    random.iter_mut().zip(lowest).for_each(|(to, from)| *to = *from);
+    SessionId::new(random, keyring)
 }

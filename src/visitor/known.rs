@@ -14,6 +14,7 @@ use nginx::ready_headers::ReadyHeaders;
 
 use super::random::random;
 use super::sessions;
+use crate::ngx::keyring::keyring;
 use crate::ngx::live::LiveZone;
 use crate::ngx::{Fault, Request, Zone, counters, now};
 use crate::visitor::told::the_twelve;
@@ -58,8 +59,15 @@ pub(super) fn find<'r>(
 ) -> Result<Option<&'r Known>, Fault> {
     let Some(zone) = r.main_conf().zone() else { return Ok(None) };
     let time = now();
-    let known = recall(zone, provider, id, time).or_else(|| look_up(zone, provider, id, time));
-    known.map(|known| r.hold(known)).transpose()
+    if let Some(known) = recall(zone, provider, id, time) {
+        return r.hold(known).map(Some);
+    }
+    if !keyring().is_some_and(|keyring| id.is_proven(keyring)) {
+        // Nobody has such a session, and nobody is asked.
+        counters::count_foreign_cookie();
+        return Ok(None);
+    }
+    look_up(zone, provider, id, time).map(|known| r.hold(known)).transpose()
 }
 
 /// Forgets all sessions, when the worker exits.

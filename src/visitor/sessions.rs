@@ -134,15 +134,18 @@ pub(crate) fn open(
     rendered: &Rendered,
 ) -> Result<SessionId, Reason> {
     let zone = r.main_conf().zone().ok_or(Reason::Internal)?;
-    let id = SessionId::from_entropy(random().ok_or(Reason::Internal)?);
+    let keyring = keyring().ok_or(Reason::Internal)?;
+    let id = SessionId::new(random().ok_or(Reason::Internal)?, keyring);
     let key = id.zone_key(&provider.key);
     let Sealed { owner, bytes } =
         seal(rendered.record.expose(), &key, Some(id.as_sent())).ok_or(Reason::Internal)?;
     let record = Record::new(key, owner, kind::SESSION, rendered.expires, &bytes)
         .map_err(|_| Reason::ZoneFull)?;
     let cookies = cookies(r).map_err(|_| Reason::Internal)?;
-    let old: Vec<Key> =
-        cookie::session_ids(cookies, provider).map(|id| id.zone_key(&provider.key)).collect();
+    let old: Vec<Key> = cookie::session_ids(cookies, provider)
+        .filter(|id| id.is_proven(keyring))
+        .map(|id| id.zone_key(&provider.key))
+        .collect();
 
     let time = now();
     let inserted = zone

@@ -27,6 +27,33 @@ fn lookups(site: &Site) -> u64 {
 }
 
 #[test]
+fn a_cookie_that_nobody_made_is_not_looked_up() {
+    const INVENTED: usize = 2_000;
+    let site = site(1);
+    let alice = site.signed_in();
+    let genuine = alice.session_cookies().remove(0);
+    let foreign = || status(&site)["zone"]["foreign_cookies"].as_u64().expect("a number");
+    let mut connection = Connection::open(site.address());
+    assert_eq!(connection.request(&alice.get("/")).status(), 200);
+    let (looked_up, hits) = (lookups(&site), site.app.hits());
+
+    for number in 0..INVENTED {
+        // The one half of a genuine id, and what anybody can write.
+        let value = match number % 2 {
+            0 => format!("{}{number:023}", &genuine.value[..20]),
+            _ => format!("{number:020}{}", &genuine.value[20..]),
+        };
+        let cookie = format!("{}={value}", genuine.name);
+        let answer = connection.request(&site.get("/").header("Cookie", cookie));
+        assert_eq!(answer.status(), 401);
+    }
+
+    assert_eq!(site.app.hits(), hits);
+    assert_eq!((lookups(&site), foreign()), (looked_up, INVENTED as u64));
+    assert_eq!(connection.request(&alice.get("/")).status(), 200);
+}
+
+#[test]
 fn a_session_in_use_is_looked_up_once_in_five_seconds() {
     let site = site(1);
     let alice = site.signed_in();

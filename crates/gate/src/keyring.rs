@@ -14,7 +14,7 @@ const KEY: usize = 32;
 
 impl<'k> Keyring<'k> {
     /// Random bytes that it is made of.
-    pub const SIZE: usize = 2 * KEY;
+    pub const SIZE: usize = 3 * KEY;
 
     /// Of these bytes, which must be random.
     #[must_use]
@@ -24,7 +24,7 @@ impl<'k> Keyring<'k> {
 
     /// What session records are sealed with, besides the id of the session.
     pub(crate) fn of_records(self) -> &'k [u8] {
-        self.0.get(..KEY).unwrap_or_default()
+        self.key(0)
     }
 
     /// What a user, or a session at authentik, is called in shared memory. Without the key nobody can
@@ -36,12 +36,21 @@ impl<'k> Keyring<'k> {
         if value.is_empty() {
             return [0; 16];
         }
-        let key = self.0.get(KEY..).unwrap_or_default();
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.key(1)));
         context.update(&(label.len() as u64).to_le_bytes());
         context.update(label);
         context.update(value);
         hash::first(context.sign().as_ref())
+    }
+
+    /// What shows that somebody who has the key has made this session id.
+    pub(crate) fn proof<const N: usize>(self, id: &[u8]) -> [u8; N] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.key(2));
+        hash::first(hmac::sign(&key, id).as_ref())
+    }
+
+    fn key(self, number: usize) -> &'k [u8] {
+        self.0.chunks_exact(KEY).nth(number).unwrap_or_default()
     }
 }
 
@@ -71,6 +80,15 @@ mod tests {
             assert_ne!(name(&one, b"sub", b"a"), another);
         }
         assert_eq!(name(&one, b"sub", b""), [0; 16]);
+    }
+
+    #[test]
+    fn each_use_has_a_key_of_its_own() {
+        let bytes = std::array::from_fn(|at| at as u8);
+        let keyring = Keyring::new(&bytes);
+        let keys = [0, 1, 2].map(|number| keyring.key(number));
+        assert_eq!(keys.concat(), bytes);
+        assert_eq!(keyring.of_records(), keys[0]);
     }
 
     #[test]

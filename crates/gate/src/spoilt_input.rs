@@ -5,6 +5,7 @@ use crate::cookie::{self, SentId, SessionId};
 use crate::destination::Destination;
 use crate::fixtures::{self, member, recorded};
 use crate::identity::{SessionView, render};
+use crate::keyring::Keyring;
 use crate::login::{Callback, Entropy, Start};
 use crate::paths::{Effort, PathFacts, Subject, UnauthPaths};
 use crate::query::CallbackQuery;
@@ -99,9 +100,12 @@ fn s49_what_a_browser_sends_may_be_anything() {
         let _ = opens(state.as_bytes(), bytes);
         let _ = cookie::without_own(bytes, &mut vec![0; bytes.len()]);
     });
-    let id = SessionId::from_entropy([9; 32]);
+    let keyring = Keyring::new(&[5; Keyring::SIZE]);
+    let id = SessionId::new([9; SessionId::RANDOM], keyring);
     let (value, whose) = (id.to_cookie_value(), crate::provider::ProviderKey([1; 16]));
     each_spoilt(value.as_bytes(), |bytes| {
+        let is_proven = SentId::parse(bytes).is_some_and(|read| read.is_proven(keyring));
+        assert_eq!(is_proven, bytes == value.as_bytes());
         let read = SentId::parse(bytes).map(|read| read.zone_key(&whose));
         assert_eq!(read == Some(id.zone_key(&whose)), bytes == value.as_bytes(), "one spelling");
     });

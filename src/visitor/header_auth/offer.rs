@@ -12,6 +12,7 @@ use gate::sender::Sender;
 use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
 use gate::time::UnixTime;
 
+use crate::ngx::keyring::keyring;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, now, sender};
 use crate::visitor::random::random;
@@ -59,7 +60,7 @@ fn id_of(
     let name = zone_key(provider, b"session", answer.credentials);
     let known = zone.with(|table| salt_of(table, &name, time))?;
     let salt = known.or_else(random)?;
-    let id = session_id(provider, answer.credentials, &salt);
+    let id = session_id(provider, answer.credentials, &salt, keyring()?);
     let key = id.zone_key(&provider.key);
     let is_there = || zone.with(|table| table.find(&key, time).is_some());
     if known.is_some() && !answer.is_fresh && is_there() == Some(true) {

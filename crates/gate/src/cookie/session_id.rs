@@ -1,4 +1,7 @@
 //! The secret that a browser holds for a session.
+//!
+//! 20 random bytes, and 12 that prove that nginx has made them: an id that somebody made up is refused
+//! before anybody is asked for its session.
 
 use std::hint::black_box;
 
@@ -7,20 +10,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::hash::sha256;
+use crate::keyring::Keyring;
 use crate::provider::ProviderKey;
 
-/// Length of the cookie's value: 256 bits in base64url without padding.
+/// Length of the cookie's value: 32 bytes in base64url without padding.
 const ENCODED: usize = 43;
+/// Random bytes of an id.
+const RANDOM: usize = 20;
+/// Bytes of its proof: nobody guesses one among 2^96, and each guess is a request.
+const PROOF: usize = 12;
 /// Separates this hash from every other use of SHA-256.
 const ZONE_KEY_LABEL: u8 = b's';
 /// Bytes of the provider's key in it, so that with label and id it is 55 bytes: what SHA-256 hashes
 /// as one block.
 const OF_PROVIDER: usize = 11;
 
-/// 256 random bits that name a session, as the cookie has them. Cannot be printed; overwritten when
-/// dropped.
-///
-/// Never decoded: it is only ever hashed or compared.
+/// What names a session, as the cookie has it. Cannot be printed; overwritten when dropped.
 #[derive(Clone)]
 pub struct SessionId([u8; ENCODED]);
 
@@ -86,6 +91,21 @@ impl<'r> SentId<'r> {
         self.0
     }
 
+    /// Whether it was made with this keyring. Takes as long wherever a proof is wrong.
+    #[must_use]
+    pub fn is_proven(self, keyring: Keyring<'_>) -> bool {
+        // As much room as the decoder asks for.
+        let mut decoded = Zeroizing::new([0; RANDOM + PROOF + 4]);
+        let length = URL_SAFE_NO_PAD.decode_slice(self.0, decoded.as_mut_slice());
+        if length != Ok(RANDOM + PROOF) {
+            return false;
+        }
+        let (random, proof) = decoded.split_at(RANDOM);
+        let expected = keyring.proof::<PROOF>(random);
+        let differences = proof.iter().zip(expected).fold(0, |all, (a, b)| all | (a ^ b));
+        black_box(differences) == 0
+    }
+
     /// Under which key the session stands in the zone, see [`SessionId::zone_key`].
     #[must_use]
     pub fn zone_key(self, provider: &ProviderKey) -> [u8; 32] {
@@ -93,8 +113,8 @@ impl<'r> SentId<'r> {
     }
 
     /// A tag by which one process knows the id again: of two ids it is the same once in 2^128 secrets,
-    /// whoever has chosen them. It leaves half of the id's 256 random bits open even to somebody who
-    /// has the secret too: nobody can make a cookie of it.
+    /// whoever has chosen them. It leaves half of the id's 256 bits open even to somebody who has the
+    /// secret too: nobody can make a cookie of it.
     ///
     /// Two multilinear hashes over words of 64 bits, of each the upper half (D. Lemire and O. Kaser,
     /// "Strongly universal string hashing is fast", section 2).
@@ -114,13 +134,29 @@ impl<'r> SentId<'r> {
 }
 
 impl SessionId {
-    /// Takes 32 random bytes as a new id.
+    /// Random bytes of an id.
+    pub const RANDOM: usize = RANDOM;
+
+    /// Makes a new id of random bytes.
     #[must_use]
-    pub fn from_entropy(entropy: [u8; 32]) -> Self {
-        let entropy = Zeroizing::new(entropy);
+    pub fn new(random: [u8; RANDOM], keyring: Keyring<'_>) -> Self {
+        let mut bytes = [0; RANDOM + PROOF];
+        let proof = keyring.proof::<PROOF>(&random);
+        bytes.iter_mut().zip(random.into_iter().chain(proof)).for_each(|(to, from)| *to = from);
+        Self::encode(bytes)
+    }
+
+    /// One that nobody has proven.
+    #[cfg(test)]
+    pub(crate) fn from_entropy(entropy: [u8; 32]) -> Self {
+        Self::encode(entropy)
+    }
+
+    fn encode(bytes: [u8; RANDOM + PROOF]) -> Self {
+        let bytes = Zeroizing::new(bytes);
         let mut id = Self([0; ENCODED]);
         // 32 bytes are 43 characters.
-        let _ = URL_SAFE_NO_PAD.encode_slice(entropy.as_slice(), &mut id.0);
+        let _ = URL_SAFE_NO_PAD.encode_slice(bytes.as_slice(), &mut id.0);
         id
     }
 
@@ -175,6 +211,28 @@ mod tests {
             let read = SentId::parse(value.as_bytes()).unwrap();
             assert_eq!(read.zone_key(&ProviderKey([1; 16])), id.zone_key(&ProviderKey([1; 16])));
         }
+    }
+
+    #[test]
+    fn an_id_that_nobody_made_proves_nothing() {
+        let (here, elsewhere) = ([1; Keyring::SIZE], [2; Keyring::SIZE]);
+        let (here, elsewhere) = (Keyring::new(&here), Keyring::new(&elsewhere));
+        let id = SessionId::new([7; SessionId::RANDOM], here);
+        let value = id.to_cookie_value();
+        let is_proven = |value: &[u8]| SentId::parse(value).unwrap().is_proven(here);
+
+        assert!(id.as_sent().is_proven(here) && is_proven(value.as_bytes()));
+        assert!(!id.as_sent().is_proven(elsewhere), "another nginx");
+        for at in 0..ENCODED {
+            for byte in *b"AZaz09-_=.\0\xff" {
+                let mut other = value.as_bytes().to_vec();
+                if std::mem::replace(&mut other[at], byte) != byte {
+                    assert!(!is_proven(&other), "{byte} at {at}");
+                }
+            }
+        }
+        assert!(!SessionId::from_entropy([0; 32]).as_sent().is_proven(here));
+        assert!(SessionId::new([8; SessionId::RANDOM], here).as_sent().is_proven(here));
     }
 
     #[test]

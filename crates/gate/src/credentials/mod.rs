@@ -22,6 +22,7 @@ use ring::hmac;
 
 use crate::cookie::SessionId;
 use crate::hash;
+use crate::keyring::Keyring;
 use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::store::Key;
@@ -79,8 +80,14 @@ pub fn zone_key(provider: &Provider, label: &[u8], credentials: &Credentials) ->
 /// The session that these credentials have with the provider. The salt is all that the zone holds of
 /// it: without the credentials nobody can tell the id.
 #[must_use]
-pub fn session_id(provider: &Provider, credentials: &Credentials, salt: &Salt) -> SessionId {
-    SessionId::from_entropy(keyed_hash(provider, b"session id", credentials, salt))
+pub fn session_id(
+    provider: &Provider,
+    credentials: &Credentials,
+    salt: &Salt,
+    keyring: Keyring<'_>,
+) -> SessionId {
+    let random = keyed_hash(provider, b"session id", credentials, salt);
+    SessionId::new(hash::first(&random), keyring)
 }
 
 /// Makes the session of one time another one than that of the next: an id that ended stays dead.
@@ -194,7 +201,8 @@ mod tests {
         let [abc, abd] =
             ["Bearer abc", "Bearer abd"].map(|h| Credentials::parse(h.as_bytes()).unwrap());
         let value = |provider, credentials, salt| {
-            session_id(provider, credentials, &[salt; 32]).to_cookie_value().to_string()
+            let keyring = Keyring::new(&[1; Keyring::SIZE]);
+            session_id(provider, credentials, &[salt; 32], keyring).to_cookie_value().to_string()
         };
         let id = value(&one, &abc, 1);
         assert_eq!(id, value(&one, &abc, 1));

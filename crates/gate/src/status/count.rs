@@ -84,6 +84,8 @@ pub enum Counter {
     Reason(Reason),
     /// Lookups of sessions in the zone.
     Lookup,
+    /// Session cookies that this nginx has not made.
+    ForeignCookie,
 }
 
 impl Counter {
@@ -94,6 +96,7 @@ impl Counter {
             Self::Status(status) => status as usize,
             Self::Reason(reason) => FIRST_REASON + reason as usize,
             Self::Lookup => LOOKUP,
+            Self::ForeignCookie => FOREIGN_COOKIE,
         }
     }
 }
@@ -102,8 +105,9 @@ impl Counter {
 const FIRST_REASON: usize = 16;
 
 const LOOKUP: usize = FIRST_REASON - 1;
+const FOREIGN_COOKIE: usize = FIRST_REASON - 2;
 
-const _: () = assert!(Status::ALL.len() <= LOOKUP);
+const _: () = assert!(Status::ALL.len() <= FOREIGN_COOKIE);
 const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= COUNTERS);
 
 /// Counts a decision; `counters` are those of the worker that made it.
@@ -118,6 +122,11 @@ pub fn count(counters: &[AtomicU64], status: Status, reason: Option<Reason>) {
 /// Counts a lookup of a session in the zone.
 pub fn count_lookup(counters: &[AtomicU64]) {
     add(counters, Counter::Lookup);
+}
+
+/// Counts a session cookie that this nginx has not made.
+pub fn count_foreign_cookie(counters: &[AtomicU64]) {
+    add(counters, Counter::ForeignCookie);
 }
 
 #[inline]

@@ -13,7 +13,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use self::count::{Counter, Status, count, count_lookup};
+pub use self::count::{Counter, Status, count, count_foreign_cookie, count_lookup};
 pub use self::report::{
     EventLoopReport, OutpostReport, ProviderReport, Report, Source, Tally, ZoneReport,
 };

@@ -94,6 +94,8 @@ fn of_zone(metrics: &mut Metrics, zone: &ZoneReport) {
     metrics.gauge("authentik_zone_size_bytes", "What they may take.", &[], zone.size_bytes);
     let help = "How often workers asked for a session of a visitor.";
     metrics.counter("authentik_zone_lookups_total", help, zone.lookups);
+    let help = "Session cookies that this nginx did not make, refused without a lookup.";
+    metrics.counter("authentik_zone_foreign_cookies_total", help, zone.foreign_cookies);
     let help = "Live records evicted to make room, by kind.";
     metrics.tallies("authentik_zone_evicted_total", help, "kind", &zone.evicted_by_kind);
 }

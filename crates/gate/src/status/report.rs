@@ -125,6 +125,8 @@ pub struct ZoneReport {
     pub fill_percent: u32,
     /// How often workers asked for a session of a visitor.
     pub lookups: u64,
+    /// Session cookies that this nginx has not made: nobody was asked for them.
+    pub foreign_cookies: u64,
     /// Records in use that had to go for new ones.
     pub evicted: u64,
     /// The same by what they were, all kinds, also those at 0.
@@ -204,13 +206,15 @@ impl Source<'_> {
     fn of_zone(&self, fill: &Fill) -> ZoneReport {
         let Evicted { sessions, credentials, documents, strangers } = fill.evicted;
         let tally = |word, count| Tally { word, count };
+        let total = |counter: Counter| self.live.map_or(0, |live| live.total(counter.slot()));
         ZoneReport {
             sessions: fill.sessions,
             records: fill.records,
             used_bytes: fill.bytes_used(),
             size_bytes: fill.bytes_total(),
             fill_percent: fill.percent(),
-            lookups: self.live.map_or(0, |live| live.total(Counter::Lookup.slot())),
+            lookups: total(Counter::Lookup),
+            foreign_cookies: total(Counter::ForeignCookie),
             evicted: fill.evicted.total(),
             evicted_by_kind: vec![
                 tally("sessions", sessions),

@@ -71,6 +71,7 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
     count(live.counters(0), Status::Known, None);
     count(live.counters(1), Status::Known, None);
     count_lookup(live.counters(1));
+    (0..2).for_each(|worker| count_foreign_cookie(live.counters(worker)));
     count(live.counters(1), Status::Refused, Some(Reason::NotPermitted));
     let directory = directory(name, name);
     let mut report = Report::gather(&source(Some(live), Some(&directory)));
@@ -170,6 +171,7 @@ fn json_says_everything_under_stable_keys() {
             "size_bytes": 12288,
             "fill_percent": 25,
             "lookups": 1,
+            "foreign_cookies": 2,
             "evicted": 10,
             "evicted_by_kind": { "sessions": 4, "credentials": 3, "documents": 2, "strangers": 1 },
         },
@@ -206,6 +208,7 @@ fn prometheus_gets_upstreams_names_and_our_own() {
         "authentik_zone_used_bytes 3072",
         "authentik_zone_size_bytes 12288",
         "authentik_zone_lookups_total 1",
+        "authentik_zone_foreign_cookies_total 2",
         "authentik_zone_evicted_total{kind=\"sessions\"} 4",
         "authentik_zone_evicted_total{kind=\"strangers\"} 1",
         "authentik_sessions_ended_total 5",
