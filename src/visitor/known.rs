@@ -104,6 +104,7 @@ fn recall(
         Recalled::Unknown => None,
         Recalled::Due(known, key, epoch) => {
             counters::count_lookup();
+            zone.warm_head(&key);
             let is_there = zone.with(|table| {
                 // Found at all, it is found as it was: the epoch is read under the same lock.
                 table.find(&key, time).is_some() && table.epoch(&key) == epoch

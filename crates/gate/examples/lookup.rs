@@ -4,10 +4,11 @@
 //! - `hot_ns`: the same 100 sessions are copied out again and again, whatever N is: few enough to stay
 //!   in the caches. What differs from table to table is what the table itself costs.
 //! - `cold_ns`: any of the N sessions. A large table is not in the processor's caches.
-//! - `confirm_ns`: whether a session that a worker remembers is still there, one of the same 100.
 //! - `first_ns`: any of the N sessions, and that it is used is noted; only what comes between taking the
 //!   lock and giving it back. The session was read ahead of the lock, as a worker does.
 //! - `unread_ns`: the same without reading ahead.
+//! - `confirm_ns`: as `first_ns`, but nothing is copied out: the worker remembers the session, and asks
+//!   whether it is still there.
 //! - `memory_ns`: as many bytes copied from as many random places of the same memory, without a
 //!   table: what caches and page tables cost anybody who does that.
 
@@ -23,7 +24,7 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use authentik_gate::store::{Epochs, Key, Owner, Record, Region, Table, warm};
+use authentik_gate::store::{Epochs, Key, Owner, Record, Region, Table, warm, warm_head};
 use authentik_gate::time::UnixTime;
 
 /// Payload of a session with a token of 1.5 KB: token, the other eleven headers, id token.
@@ -55,10 +56,20 @@ fn main() {
     let few = HOT.min(sessions);
     let hot = time(&mut random, few, |index| look_up(&mut zone, &keys[index], NOW));
     let cold = time(&mut random, sessions, |index| look_up(&mut zone, &keys[index], NOW));
-    let confirm = time(&mut random, few, |index| confirm(&mut zone, &keys[index]));
     let mut clock = NOW;
-    let first = held(&mut random, &mut zone, &keys, &mut clock, true);
-    let unread = held(&mut random, &mut zone, &keys, &mut clock, false);
+    let mut held = |ahead: fn(&Zone<'_>, &Key), work: fn(&mut Zone<'_>, &Key, UnixTime)| {
+        held(LOOKUPS, || {
+            let key = &keys[random.below(sessions)];
+            clock = clock.plus(60);
+            ahead(&zone, key);
+            let start = Instant::now();
+            work(&mut zone, key, clock);
+            start.elapsed()
+        })
+    };
+    let first = held(|zone, key| zone.read_ahead(key), look_up);
+    let unread = held(|_, _| (), look_up);
+    let confirm = held(|zone, key| zone.read_head_ahead(key), confirm);
     let memory = time(&mut random, sessions, |index| copy(&bytes, index));
 
     println!(
@@ -81,6 +92,18 @@ impl Zone<'_> {
     fn open(&mut self) -> Table<'_> {
         Table::open(self.region()).expect("a table")
     }
+
+    fn read_ahead(&self, key: &Key) {
+        warm(self.bytes.len(), key, |at| self.glance(at));
+    }
+
+    fn read_head_ahead(&self, key: &Key) {
+        warm_head(self.bytes.len(), key, |at| self.glance(at));
+    }
+
+    fn glance(&self, at: usize) -> Option<[u8; 8]> {
+        black_box(self.bytes.get(at..)?.first_chunk().copied())
+    }
 }
 
 /// What a request does of a session that its worker does not know: find, copy out.
@@ -94,36 +117,26 @@ fn look_up(zone: &mut Zone<'_>, key: &Key, now: UnixTime) {
 }
 
 /// What it does once in five seconds of one that its worker knows.
-fn confirm(zone: &mut Zone<'_>, key: &Key) {
+fn confirm(zone: &mut Zone<'_>, key: &Key, now: UnixTime) {
     let mut table = zone.open();
-    assert!(table.find(key, NOW).is_some(), "every key was inserted");
+    assert!(table.find(key, now).is_some(), "every key was inserted");
     black_box(table.epoch(key));
 }
 
-/// Nanoseconds of a lookup of any session that nobody used lately.
-fn held(
-    random: &mut Random,
-    zone: &mut Zone<'_>,
-    keys: &[Key],
-    clock: &mut UnixTime,
-    ahead: bool,
-) -> f64 {
-    let (mut held, mut of_clock) = (Duration::ZERO, Duration::ZERO);
-    for _ in 0..LOOKUPS {
-        let key = &keys[random.below(keys.len())];
-        *clock = clock.plus(60);
-        if ahead {
-            warm(zone.bytes.len(), key, |at| {
-                black_box(zone.bytes.get(at..)?.first_chunk().copied())
-            });
-        }
+/// Nanoseconds that `one` says it took, less what reading the clock takes: medians, as the machine may
+/// do something else in between.
+fn held(times: usize, mut one: impl FnMut() -> Duration) -> f64 {
+    let (mut held, mut of_clock) = (Vec::new(), Vec::new());
+    for _ in 0..times {
+        held.push(one());
         let start = Instant::now();
-        look_up(zone, key, *clock);
-        held += start.elapsed();
-        let start = Instant::now();
-        of_clock += start.elapsed();
+        of_clock.push(start.elapsed());
     }
-    held.saturating_sub(of_clock).as_nanos() as f64 / LOOKUPS as f64
+    let [held, of_clock] = [held, of_clock].map(|mut durations| {
+        durations.sort_unstable();
+        durations[times / 2]
+    });
+    held.saturating_sub(of_clock).as_nanos() as f64
 }
 
 /// A session's bytes from a random place, in blocks of 512, each somewhere else.

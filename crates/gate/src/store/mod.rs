@@ -50,7 +50,7 @@ pub use recover::Recovery;
 pub use shares::Evicted;
 pub use table::{BEGINNING, Fill, Foreign, Inserted, Region, Table, Unstored};
 pub use turn::Turn;
-pub use warm::warm;
+pub use warm::{warm, warm_head};
 
 #[cfg(test)]
 mod tests;

@@ -18,8 +18,14 @@ const BLOCKS: usize = 16;
 /// Reads what a lookup of this key will read. `glance(at)` gives the eight bytes at a multiple of eight as
 /// they are at this moment, `None` beyond the zone's `length`.
 pub fn warm(length: usize, key: &Key, glance: impl Fn(usize) -> Option<[u8; 8]>) {
+    let glances = Glances { geometry: Geometry::of(length).ok(), glance };
     // None: there is no such record, or it is being changed.
-    let _ = Glances { geometry: Geometry::of(length).ok(), glance }.along(key);
+    let _ = glances.head(key).and_then(|record| glances.payload(record));
+}
+
+/// The same for a lookup that copies nothing out.
+pub fn warm_head(length: usize, key: &Key, glance: impl Fn(usize) -> Option<[u8; 8]>) {
+    let _ = Glances { geometry: Geometry::of(length).ok(), glance }.head(key);
 }
 
 struct Glances<F> {
@@ -28,13 +34,18 @@ struct Glances<F> {
 }
 
 impl<F: Fn(usize) -> Option<[u8; 8]>> Glances<F> {
-    fn along(&self, key: &Key) -> Option<()> {
+    fn head(&self, key: &Key) -> Option<u32> {
         let record = self.find(key)?;
         // A use that is noted takes the record out of the order of use, from between these two.
         let (older, newer) = self.pair(record, head::OLDER)?;
         for neighbour in [older, newer] {
             self.pair(neighbour, head::OLDER);
         }
+        self.pair(record, head::LENGTH)?;
+        Some(record)
+    }
+
+    fn payload(&self, record: u32) -> Option<()> {
         let (length, _) = self.pair(record, head::LENGTH)?;
         let mut left = length as usize;
         let (mut block, mut room, mut start) = (record, HEAD_ROOM, head::PAYLOAD);
