@@ -92,7 +92,7 @@ impl Module for Authentik {
         if !main.uses_module() && !cfg!(feature = "suspend-all") {
             return;
         }
-        counters::start(main.live());
+        counters::start(main.shared_words());
         Zone::start(main.zone());
         if let Some(wakeup) = threads::start(deliver) {
             sweep::start();

@@ -16,15 +16,15 @@ mod zone;
 
 use std::sync::Arc;
 
-use gate::live;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 use gate::server_names::ServerNames;
+use gate::shared_words;
 
 pub(crate) use self::location::LocationConf;
 pub(crate) use self::outpost::OutpostConf;
 pub(crate) use self::protection::{Auto, Protection};
-use crate::ngx::live::LiveZone;
+use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::zone::Zone;
 use crate::ngx::{Conf, Mistake, Place};
 
@@ -40,7 +40,7 @@ pub(crate) struct MainConf {
     pub(crate) bench_sessions: usize,
     zone_setting: Option<zone::Setting>,
     zone: Option<Zone>,
-    live: Option<LiveZone>,
+    shared_words: Option<SharedWordsZone>,
     /// Some location is protected by the outpost's provider for the host.
     uses_outpost: bool,
     /// `auth_request` of `http`.
@@ -90,8 +90,8 @@ impl MainConf {
     }
 
     /// What workers share beside sessions; there is one whenever there is a zone of sessions.
-    pub(crate) fn live(&self) -> Option<LiveZone> {
-        self.live
+    pub(crate) fn shared_words(&self) -> Option<SharedWordsZone> {
+        self.shared_words
     }
 
     /// After the whole `http` block was read, before locations are merged.
@@ -105,7 +105,7 @@ impl MainConf {
             // With room for the settings of an outpost whether or not there is one: a zone of another
             // size is a new one, and a reload that adds an outpost would start all counters again.
             let name = format!("{}_live", setting.name);
-            self.live = Some(LiveZone::add(cf, &name, live::WORDS + BOARD)?);
+            self.shared_words = Some(SharedWordsZone::add(cf, &name, shared_words::WORDS + BOARD)?);
         }
         Ok(())
     }

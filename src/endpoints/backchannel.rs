@@ -8,11 +8,11 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use gate::live::Fact;
 use gate::provider::Provider;
 use gate::query::{Param, param};
 use gate::reason::Reason;
 use gate::response::Response;
+use gate::shared_words::Word;
 use gate::status::Status;
 use gate::time::UnixTime;
 use gate::token::{Ended, Logout, LogoutClaims};
@@ -105,8 +105,8 @@ fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fa
         return Ok(refuse(r, 400, "the token was used before"));
     }
     let ended = sessions::end_at(zone, &logout.ended, |key| key == provider.key);
-    if let Some(live) = r.main_conf().live().and_then(|zone| zone.get()) {
-        live.add(Fact::EndedByCore, u64::from(ended));
+    if let Some(words) = r.main_conf().shared_words().and_then(|zone| zone.get()) {
+        words.add(Word::EndedByCore, u64::from(ended));
     }
     let what = match logout.ended {
         Ended::Session(_) => "a session",

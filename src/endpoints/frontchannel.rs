@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use gate::live::Fact;
 use gate::logout::FrontchannelLogout;
 use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::response::Response;
+use gate::shared_words::Word;
 use gate::status::Status;
 use gate::token::Ended;
 
@@ -50,8 +50,8 @@ fn note(r: &Request<'_>, provider: &Provider, ended: u32) {
     if ended == 0 {
         return; // as anybody can bring about
     }
-    if let Some(live) = r.main_conf().live().and_then(|zone| zone.get()) {
-        live.add(Fact::EndedByCore, u64::from(ended));
+    if let Some(words) = r.main_conf().shared_words().and_then(|zone| zone.get()) {
+        words.add(Word::EndedByCore, u64::from(ended));
     }
     let name = &provider.name;
     r.log(

@@ -7,7 +7,7 @@ use gate::reason::Reason;
 use gate::status::{self, Status};
 use nginx::lifecycle::worker_number;
 
-use super::live::LiveZone;
+use super::shared_words::SharedWordsZone;
 
 thread_local! {
     // Used on the event-loop thread only.
@@ -15,9 +15,9 @@ thread_local! {
 }
 
 /// Called once per worker process.
-pub(crate) fn start(zone: Option<LiveZone>) {
-    if let Some(live) = zone.and_then(|zone| zone.get()) {
-        COUNTERS.set(live.counters(worker_number()));
+pub(crate) fn start(zone: Option<SharedWordsZone>) {
+    if let Some(words) = zone.and_then(|zone| zone.get()) {
+        COUNTERS.set(words.counters(worker_number()));
     }
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`host`] | the requested host and port |
 //! | [`sender`] | who waits for the answer |
-//! | [`zone`], [`live`] | the shared memory, as the gate's table of records and its words |
+//! | [`zone`], [`shared_words`] | the shared memory, as the gate's table of records and its words |
 //! | [`counters`] | what this worker counts |
 //! | [`keyring`] | the keys of this nginx's processes |
 //! | [`kept`] | what of a request's memory is kept for the next callback |
@@ -14,9 +14,9 @@ pub(crate) mod counters;
 pub(crate) mod host;
 pub(crate) mod kept;
 pub(crate) mod keyring;
-pub(crate) mod live;
 pub(crate) mod log;
 pub(crate) mod sender;
+pub(crate) mod shared_words;
 pub(crate) mod zone;
 
 use gate::response::Response;

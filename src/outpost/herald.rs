@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use authentik_io::outpost::Events;
-use gate::live::{Fact, Live};
 use gate::outpost::{
     Candidate, Directory, Gap, Listener, Origin, Outpost, OutpostSettings, RefreshError, Snapshot,
     TooLarge, Unusable,
 };
 use gate::secret::Secret;
+use gate::shared_words::{SharedWords, Word};
 use gate::time::UnixTime;
 use nginx::bell::Bell;
 
@@ -23,7 +23,7 @@ use crate::conf::OutpostConf;
 use crate::ngx::log::{Level, printable};
 
 pub(super) struct Herald {
-    live: Live<'static>,
+    words: SharedWords<'static>,
     /// Calls the keepers of all workers.
     bell: Bell<'static>,
     me: Candidate,
@@ -59,13 +59,13 @@ const NAMED_AT_MOST: usize = 20;
 impl Herald {
     pub(super) fn new(
         conf: &OutpostConf,
-        live: Live<'static>,
+        words: SharedWords<'static>,
         bell: Bell<'static>,
         me: Candidate,
         mailbox: Arc<Mailbox>,
     ) -> Self {
         Self {
-            live,
+            words,
             bell,
             me,
             listener: Listener::new(me.pid, keeper::started(me.pid).unwrap_or(0)),
@@ -140,7 +140,7 @@ impl Herald {
 
     /// What is served now: published, or after a restart from the disk.
     fn previous(&self) -> Option<Snapshot> {
-        match keeper::published(self.live, &self.origin) {
+        match keeper::published(self.words, &self.origin) {
             Some((_, Published::Own(snapshot))) => Some(snapshot),
             Some((_, Published::Nothing | Published::Doubted(_) | Published::Foreign)) | None => {
                 state_file::read(self.state.as_deref(), &self.settings).ok().flatten()
@@ -153,7 +153,7 @@ impl Herald {
         if self.previous().is_some() {
             return "the previous ones stay in use";
         }
-        match keeper::published(self.live, &self.origin) {
+        match keeper::published(self.words, &self.origin) {
             Some((_, Published::Doubted(_))) => {
                 "those of the previous token serve signed-in visitors only"
             }
@@ -166,7 +166,7 @@ impl Herald {
     /// What another token has brought is ours, if this one is of the same outpost: `outpost` is what
     /// authentik says. Else it means nothing any more.
     fn resolve_doubt(&self, outpost: Option<&Outpost>) {
-        let published = keeper::published(self.live, &self.origin);
+        let published = keeper::published(self.words, &self.origin);
         let Some((_, Published::Doubted(snapshot))) = published.filter(|_| self.is_holder()) else {
             return;
         };
@@ -186,7 +186,7 @@ impl Herald {
 
     /// The number under which the board has the document now.
     fn post(&self, document: &Secret) -> Option<u64> {
-        let board = self.live.board()?;
+        let board = self.words.board()?;
         if let Some((number, known)) = board.read() {
             if known == document.expose() {
                 return Some(number);
@@ -226,7 +226,7 @@ impl Herald {
 
     /// Who called for settings before they were asked for need not wait any more.
     fn answer_calls(&self) {
-        self.live.raise(Fact::SettingsAnswered, self.calls.load(Ordering::Relaxed));
+        self.words.raise(Word::SettingsAnswered, self.calls.load(Ordering::Relaxed));
     }
 
     /// Whether sessions are to be compared with authentik now, by the settings on the board.
@@ -237,19 +237,19 @@ impl Herald {
     /// Unless another process still listens, something may have been said to nobody. What its
     /// predecessors missed is left to the process that is connected now.
     fn may_have_missed_something(&self) -> bool {
-        let before = Listener::of(self.live.get(Fact::ConnectedBy));
+        let before = Listener::of(self.words.get(Word::ConnectedBy));
         let listens = before.is_some_and(|before| before.is_there(keeper::started));
-        !listens || self.live.get(Fact::Unchecked) != 0
+        !listens || self.words.get(Word::Unchecked) != 0
     }
 
     fn is_holder(&self) -> bool {
-        self.live.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
+        self.words.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
     }
 }
 
 impl Events for Herald {
     fn refresh_begins(&self) {
-        self.calls.store(self.live.get(Fact::SettingsAsked), Ordering::Relaxed);
+        self.calls.store(self.words.get(Word::SettingsAsked), Ordering::Relaxed);
         self.gap.refresh_begins();
     }
 
@@ -268,14 +268,14 @@ impl Events for Herald {
         self.publish(&snapshot);
         if !self.is_holder() {
             // Slept in between, for seconds: what is there now may be older than what was there.
-            self.live.set(Fact::Overwritten, 1);
+            self.words.set(Word::Overwritten, 1);
             self.bell.ring();
             return;
         }
         self.gap.refreshed();
         self.bell.ring();
         self.answer_calls();
-        self.live.set(Fact::LastRefresh, now());
+        self.words.set(Word::LastRefresh, now());
         if self.relieved(Trouble::Refresh) {
             self.log(Level::Notice, "outpost: authentik answers again".to_owned());
         }
@@ -286,8 +286,8 @@ impl Events for Herald {
             self.resolve_doubt(None);
         }
         self.answer_calls();
-        self.live.set(Fact::LastFailure, now());
-        self.live.add(Fact::RefreshFailures, 1);
+        self.words.set(Word::LastFailure, now());
+        self.words.add(Word::RefreshFailures, 1);
         let rest = self.what_serves();
         let text = format!("outpost: settings were not read: {error}; {rest}");
         self.complain(Trouble::Refresh, Level::Error, text);
@@ -296,11 +296,11 @@ impl Events for Herald {
     fn connected(&self, _attempt: u32) {
         if self.is_holder() {
             if self.may_have_missed_something() {
-                self.live.set(Fact::Unchecked, 1);
+                self.words.set(Word::Unchecked, 1);
                 self.gap.noticed();
             }
-            self.live.set(Fact::ConnectedBy, self.listener.word());
-            self.live.set(Fact::ConnectedSince, now());
+            self.words.set(Word::ConnectedBy, self.listener.word());
+            self.words.set(Word::ConnectedSince, now());
             self.bell.ring(); // for who hands the connection over
         }
         self.relieved(Trouble::Socket);
@@ -308,10 +308,10 @@ impl Events for Herald {
     }
 
     fn disconnected(&self, why: &str, _again_in: Duration) {
-        if self.live.get(Fact::ConnectedBy) == self.listener.word() {
-            self.live.clear(Fact::ConnectedBy, self.listener.word());
-            self.live.set(Fact::ConnectedSince, now());
-            self.live.add(Fact::Disconnects, 1);
+        if self.words.get(Word::ConnectedBy) == self.listener.word() {
+            self.words.clear(Word::ConnectedBy, self.listener.word());
+            self.words.set(Word::ConnectedSince, now());
+            self.words.add(Word::Disconnects, 1);
         }
         let why = printable(why.as_bytes());
         let text = format!(

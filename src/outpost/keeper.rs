@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use authentik_io::outpost::{Agent, Identity};
 use authentik_io::process;
-use gate::live::{Fact, Live};
 use gate::outpost::{Candidate, Directory, Found, Listener, Origin, OutpostSettings, Snapshot};
+use gate::shared_words::{SharedWords, Word};
 use nginx::bell::Bell;
 use nginx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -20,8 +20,8 @@ use super::mailbox::{Mail, Mailbox};
 use super::recheck::Rhythm;
 use crate::authentik::threads::spawn;
 use crate::conf::OutpostConf;
-use crate::ngx::live::LiveZone;
 use crate::ngx::log::Level;
+use crate::ngx::shared_words::SharedWordsZone;
 
 /// How often the thread looks around without having been called: whether the holder of the tenure is
 /// silent, whether this worker is leaving. A few times within [`LOST_AFTER`](gate::outpost::LOST_AFTER).
@@ -42,7 +42,7 @@ const SUCCESSION: Duration = Duration::from_secs(1);
 pub(super) struct Keeper {
     stopped: Arc<AtomicBool>,
     bell: Bell<'static>,
-    live: Live<'static>,
+    words: SharedWords<'static>,
     me: Candidate,
 }
 
@@ -52,7 +52,7 @@ struct Watch {
     origin: Origin,
     herald: Arc<Herald>,
     mailbox: Arc<Mailbox>,
-    live: Live<'static>,
+    words: SharedWords<'static>,
     me: Candidate,
     stopped: Arc<AtomicBool>,
     /// Rung by whoever has something to look at, in whichever process.
@@ -72,21 +72,22 @@ impl Keeper {
     /// Starts the thread. `seen` is what `directory` was made of.
     pub(super) fn start(
         conf: &OutpostConf,
-        live: Live<'static>,
+        words: SharedWords<'static>,
         mailbox: Arc<Mailbox>,
         rechecking: Arc<Rhythm>,
         (seen, directory): (u64, Option<Arc<Directory>>),
     ) -> io::Result<Self> {
-        let me = Candidate { epoch: LiveZone::epoch(), pid: process_id() };
+        let me = Candidate { epoch: SharedWordsZone::epoch(), pid: process_id() };
         let stopped = Arc::<AtomicBool>::default();
-        let bell = live.bell().map(Bell::over).ok_or_else(|| io::Error::other("no live zone"))?;
-        let herald = Arc::new(Herald::new(conf, live, bell, me, Arc::clone(&mailbox)));
+        let bell =
+            words.bell().map(Bell::over).ok_or_else(|| io::Error::other("no shared words"))?;
+        let herald = Arc::new(Herald::new(conf, words, bell, me, Arc::clone(&mailbox)));
         let watch = Watch {
             settings: conf.settings.clone(),
             origin: Origin::of(&conf.settings),
             herald,
             mailbox,
-            live,
+            words,
             me,
             stopped: Arc::clone(&stopped),
             bell,
@@ -98,12 +99,12 @@ impl Keeper {
         };
         let builder = Builder::new().name("authentik-watch".to_owned());
         spawn(builder, Box::new(move || watch.run()))?;
-        Ok(Self { stopped, bell, live, me })
+        Ok(Self { stopped, bell, words, me })
     }
 
     /// Whether this process has the tenure.
     pub(super) fn leads(&self) -> bool {
-        self.live.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
+        self.words.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
     }
 
     /// Makes the thread look around.
@@ -114,10 +115,10 @@ impl Keeper {
     /// Ends the thread soon, and the tenure now: another worker need not wait for it to time out.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        if let Some(tenure) = self.live.tenure() {
+        if let Some(tenure) = self.words.tenure() {
             tenure.resign(self.me);
         }
-        no_longer_listens(self.live, self.me.pid);
+        no_longer_listens(self.words, self.me.pid);
         self.bell.ring();
     }
 }
@@ -142,8 +143,8 @@ pub(super) enum Published {
 }
 
 /// The number of what is on the board, and what it is to this `origin`.
-pub(super) fn published(live: Live<'static>, origin: &Origin) -> Option<(u64, Published)> {
-    let (number, document) = live.board()?.read()?;
+pub(super) fn published(words: SharedWords<'static>, origin: &Origin) -> Option<(u64, Published)> {
+    let (number, document) = words.board()?.read()?;
     let published = match origin.unmark(&document) {
         Found::Own([]) => Published::Nothing,
         Found::Own(own) => Snapshot::from_json(own).map_or(Published::Foreign, Published::Own),
@@ -156,10 +157,10 @@ pub(super) fn published(live: Live<'static>, origin: &Origin) -> Option<(u64, Pu
 }
 
 /// Nobody takes this process for the one that hears what authentik says any more.
-fn no_longer_listens(live: Live<'static>, pid: u32) {
-    let word = live.get(Fact::ConnectedBy);
+fn no_longer_listens(words: SharedWords<'static>, pid: u32) {
+    let word = words.get(Word::ConnectedBy);
     if Listener::of(word).is_some_and(|listener| listener.pid() == pid) {
-        live.clear(Fact::ConnectedBy, word);
+        words.clear(Word::ConnectedBy, word);
     }
 }
 
@@ -208,7 +209,7 @@ impl Watch {
                 running.stop();
                 course.agent = None;
                 course.lost_at = None;
-                no_longer_listens(self.live, self.me.pid);
+                no_longer_listens(self.words, self.me.pid);
             }
             Some(_) | None => {}
         }
@@ -217,7 +218,7 @@ impl Watch {
         let is_ours = self.look_at_board(leads);
         if let Some(agent) = course.agent.as_ref().filter(|_| leads) {
             // What we have to say was replaced, so it is said again.
-            if self.live.take(Fact::Overwritten) != 0 || !is_ours || self.is_called() {
+            if self.words.take(Word::Overwritten) != 0 || !is_ours || self.is_called() {
                 agent.refresh_now();
             }
         }
@@ -236,8 +237,8 @@ impl Watch {
 
     /// Whether a worker has called for the settings; says it once for each call.
     fn is_called(&mut self) -> bool {
-        let asked = self.live.get(Fact::SettingsAsked);
-        let is_new = asked > self.live.get(Fact::SettingsAnswered) && asked != self.called;
+        let asked = self.words.get(Word::SettingsAsked);
+        let is_new = asked > self.words.get(Word::SettingsAnswered) && asked != self.called;
         self.called = asked;
         is_new
     }
@@ -245,7 +246,7 @@ impl Watch {
     /// A worker that is leaving gives the tenure up: it would wait for ever for the end of a
     /// connection that goes through this very nginx (authentik behind it) and lives as long as it.
     fn claim(&self) -> bool {
-        let Some(tenure) = self.live.tenure() else { return false };
+        let Some(tenure) = self.words.tenure() else { return false };
         let holder = tenure.holder();
         if is_leaving() {
             tenure.resign(self.me);
@@ -264,7 +265,7 @@ impl Watch {
         // Taken from one of the same configuration, which therefore was silent: it may be there
         // still, but nobody knows whether it listens.
         if let Some(former) = former.filter(|former| former.epoch == self.me.epoch) {
-            no_longer_listens(self.live, former.pid);
+            no_longer_listens(self.words, former.pid);
         }
         true
     }
@@ -272,7 +273,7 @@ impl Watch {
     fn connect(&self) -> Option<Agent> {
         let mut fresh = [0; 16];
         SystemRandom::new().fill(&mut fresh).ok()?;
-        let identity = Identity { instance: self.live.instance(fresh), hostname: hostname() };
+        let identity = Identity { instance: self.words.instance(fresh), hostname: hostname() };
         let events = Arc::clone(&self.herald);
         match Agent::start(self.settings.clone(), identity, events, spawn) {
             Ok(agent) => Some(agent),
@@ -287,8 +288,8 @@ impl Watch {
     /// Whether nothing is lost by closing the connection now.
     fn may_leave(&self, lost_at: &mut Option<Instant>) -> bool {
         let lost_at = lost_at.get_or_insert_with(Instant::now);
-        let successor = self.live.tenure().and_then(|tenure| tenure.holder());
-        let connected = Listener::of(self.live.get(Fact::ConnectedBy)).map(Listener::pid);
+        let successor = self.words.tenure().and_then(|tenure| tenure.holder());
+        let connected = Listener::of(self.words.get(Word::ConnectedBy)).map(Listener::pid);
         match successor {
             Some(next) => Some(next.pid) == connected || lost_at.elapsed() >= HANDOVER,
             None => lost_at.elapsed() >= SUCCESSION,
@@ -300,10 +301,10 @@ impl Watch {
     fn look_at_board(&mut self, leads: bool) -> bool {
         // They are taken apart here: with many providers that takes too long for the event loop.
         self.retired.retain(|former| Arc::strong_count(former) > 1);
-        if self.live.board().is_none_or(|board| board.newest() == self.seen) {
+        if self.words.board().is_none_or(|board| board.newest() == self.seen) {
             return true;
         }
-        let Some((number, published)) = published(self.live, &self.origin) else { return true };
+        let Some((number, published)) = published(self.words, &self.origin) else { return true };
         // Before they are made: what makes us stumble is not tried again and again.
         self.seen = number;
         let snapshot = match published {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gate::identity::sid_of;
-use gate::live::{Fact, Live};
 use gate::outpost::{Directory, Origin, OutpostSettings};
+use gate::shared_words::{SharedWords, Word};
 use nginx::wakeup::Sender;
 
 pub(crate) use self::calls::{called_for, newest};
@@ -33,7 +33,7 @@ struct Post {
     mailbox: Arc<Mailbox>,
     keeper: Keeper,
     recheck: Recheck,
-    live: Live<'static>,
+    words: SharedWords<'static>,
 }
 
 thread_local! {
@@ -56,8 +56,8 @@ pub(crate) fn directory() -> Option<Arc<Directory>> {
 /// Calls for the settings, whichever process holds the connection. `None` without an outpost.
 pub(crate) fn call() -> Option<Called> {
     POST.with_borrow(|post| {
-        let Post { live, keeper, .. } = post.as_ref()?;
-        let call = live.count(Fact::SettingsAsked);
+        let Post { words, keeper, .. } = post.as_ref()?;
+        let call = words.count(Word::SettingsAsked);
         keeper.call();
         Some(Called(call))
     })
@@ -65,33 +65,34 @@ pub(crate) fn call() -> Option<Called> {
 
 /// The last call, by whichever worker.
 pub(crate) fn last_call() -> Option<Called> {
-    let live = POST.with_borrow(|post| post.as_ref().map(|post| post.live))?;
-    Some(Called(live.get(Fact::SettingsAsked)))
+    let words = POST.with_borrow(|post| post.as_ref().map(|post| post.words))?;
+    Some(Called(words.get(Word::SettingsAsked)))
 }
 
 /// Whether the call was answered, perhaps in vain, and [`directory`] has what it brought.
 pub(crate) fn has_answered(Called(call): Called) -> bool {
     POST.with_borrow(|post| {
-        let Some(Post { live, .. }) = post else { return true };
-        let newest = live.board().map_or(0, |board| board.newest());
-        live.get(Fact::SettingsAnswered) >= call && newest == NUMBER.get()
+        let Some(Post { words, .. }) = post else { return true };
+        let newest = words.board().map_or(0, |board| board.newest());
+        words.get(Word::SettingsAnswered) >= call && newest == NUMBER.get()
     })
 }
 
 /// Called once per worker process. Settings that are at hand are ready before the first request.
 pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
-    let (Some(outpost), Some(live)) = (&conf.outpost, conf.live().and_then(|zone| zone.get()))
+    let (Some(outpost), Some(words)) =
+        (&conf.outpost, conf.shared_words().and_then(|zone| zone.get()))
     else {
         return;
     };
-    let (published, directory) = at_hand(outpost, live);
+    let (published, directory) = at_hand(outpost, words);
     DIRECTORY.set(directory.clone());
     NUMBER.set(published);
     let mailbox = Arc::new(Mailbox::new(wakeup.clone()));
     let rechecking = Arc::<Rhythm>::default();
     let recheck = Recheck::new(wakeup, Arc::clone(&rechecking));
-    match Keeper::start(outpost, live, Arc::clone(&mailbox), rechecking, (published, directory)) {
-        Ok(keeper) => POST.set(Some(Post { mailbox, keeper, recheck, live })),
+    match Keeper::start(outpost, words, Arc::clone(&mailbox), rechecking, (published, directory)) {
+        Ok(keeper) => POST.set(Some(Post { mailbox, keeper, recheck, words })),
         Err(error) => log::cycle(
             Level::Alert,
             format_args!("no thread for the outpost: {error}; its settings stay as they are"),
@@ -100,11 +101,11 @@ pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
 }
 
 /// What was published before this worker was started, else what the disk has.
-fn at_hand(outpost: &OutpostConf, live: Live<'static>) -> (u64, Option<Arc<Directory>>) {
+fn at_hand(outpost: &OutpostConf, words: SharedWords<'static>) -> (u64, Option<Arc<Directory>>) {
     let OutpostSettings { trust, cookie_samesite, .. } = &outpost.settings;
     let build = |snapshot| Directory::build(snapshot, trust, *cookie_samesite, None);
     let ready = |snapshot| Some(Arc::new(build(snapshot)));
-    let number = match keeper::published(live, &Origin::of(&outpost.settings)) {
+    let number = match keeper::published(words, &Origin::of(&outpost.settings)) {
         Some((number, Published::Own(snapshot))) => return (number, ready(snapshot)),
         Some((number, Published::Doubted(snapshot))) => {
             return (number, Some(Arc::new(build(snapshot).in_doubt())));
@@ -137,7 +138,7 @@ pub(crate) fn deliver() {
             post.handle(mail);
         }
         for sid in post.recheck.ended() {
-            end_session(&sid, post.live, "while it was not connected");
+            end_session(&sid, post.words, "while it was not connected");
         }
     });
 }
@@ -147,15 +148,15 @@ impl Post {
         match mail {
             Mail::Directory(number, directory) => {
                 NUMBER.set(number);
-                exchange(Some(directory), self.live);
+                exchange(Some(directory), self.words);
             }
             Mail::Nothing(number) => {
                 NUMBER.set(number);
-                exchange(None, self.live);
+                exchange(None, self.words);
             }
             Mail::SessionEnded(session_id) => {
                 let Some(keyring) = keyring() else { return };
-                end_session(&sid_of(session_id.as_bytes(), keyring), self.live, "now");
+                end_session(&sid_of(session_id.as_bytes(), keyring), self.words, "now");
             }
             Mail::Recheck => {
                 self.recheck.begin();
@@ -164,28 +165,28 @@ impl Post {
             Mail::RecheckNext => {
                 let is_done = Zone::of_worker().is_some_and(|zone| self.recheck.step(zone));
                 if is_done && self.keeper.leads() {
-                    self.live.set(Fact::Unchecked, 0);
+                    self.words.set(Word::Unchecked, 0);
                 }
             }
             Mail::Log(level, text) => log::cycle(level, format_args!("{text}")),
-            Mail::Pulse(sent) => self.live.raise(Fact::LongestPause, micros(sent)),
+            Mail::Pulse(sent) => self.words.raise(Word::LongestPause, micros(sent)),
         }
     }
 }
 
 /// From here on every new request sees these providers. The keeper has the old ones too, so that
 /// it is not this thread that takes them apart.
-fn exchange(directory: Option<Arc<Directory>>, live: Live<'static>) {
+fn exchange(directory: Option<Arc<Directory>>, words: SharedWords<'static>) {
     let begun = Instant::now();
     DIRECTORY.set(directory);
-    live.raise(Fact::LongestExchange, micros(begun));
+    words.raise(Word::LongestExchange, micros(begun));
 }
 
 /// authentik ended a session: so do all that came of it here, at every provider.
-fn end_session(sid: &[u8; 16], live: Live<'static>, when: &str) {
+fn end_session(sid: &[u8; 16], words: SharedWords<'static>, when: &str) {
     let Some(zone) = Zone::of_worker() else { return };
     let ended = zone.with(|table| table.remove_by_sid(sid)).and_then(Result::ok).unwrap_or(0);
-    live.add(Fact::EndedByCore, u64::from(ended));
+    words.add(Word::EndedByCore, u64::from(ended));
     if ended > 0 {
         log::cycle(
             Level::Info,

@@ -32,7 +32,7 @@ fn report(conf: &MainConf) -> Report {
         now: now(),
         module_version: env!("CARGO_PKG_VERSION"),
         nginx_version: NGINX_VERSION,
-        live: conf.live().and_then(|zone| zone.get()),
+        words: conf.shared_words().and_then(|zone| zone.get()),
         fill: conf.zone().and_then(|zone| zone.with(|table| table.fill())),
         outpost: conf.outpost.as_ref().map(|outpost| outpost.settings.url.as_str()),
         directory: directory.as_deref(),

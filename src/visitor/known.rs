@@ -15,7 +15,7 @@ use nginx::ready_headers::ReadyHeaders;
 use super::random::random;
 use super::sessions;
 use crate::ngx::keyring::keyring;
-use crate::ngx::live::LiveZone;
+use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::{Fault, Request, Zone, counters, now};
 use crate::visitor::told::the_twelve;
 
@@ -78,7 +78,7 @@ pub(crate) fn forget() {
 
 fn with_cache<T>(use_it: impl FnOnce(&mut SessionCache<Rc<Known>>) -> T) -> Option<T> {
     MEMORY.with_borrow_mut(|memory| {
-        let configuration = LiveZone::epoch();
+        let configuration = SharedWordsZone::epoch();
         let memory = match memory {
             Some(memory) if memory.configuration == configuration => memory,
             // The zone may be another one.

@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! what is shown       status
-//! what is done        challenge decision invitation live login
+//! what is done        challenge decision invitation login shared_words
 //! what it takes       credentials destination logout outpost require upstream
 //! who, and answers    identity question response session_cache
 //! what is exchanged   cookie endpoint redirect request token
@@ -38,7 +38,6 @@ pub mod identity;
 pub mod invitation;
 mod json;
 pub mod keyring;
-pub mod live;
 pub mod login;
 pub mod logout;
 pub mod network;
@@ -57,6 +56,7 @@ pub mod secret;
 pub mod sender;
 pub mod server_names;
 pub mod session_cache;
+pub mod shared_words;
 #[cfg(test)]
 mod spoilt_input;
 pub mod status;

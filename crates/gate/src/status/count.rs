@@ -1,9 +1,9 @@
-//! What is counted, and in which slot of a worker's counters ([`crate::live`]).
+//! What is counted, and in which slot of a worker's counters ([`crate::shared_words`]).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::live::COUNTERS;
 use crate::reason::Reason;
+use crate::shared_words::COUNTERS;
 
 /// How a request was decided, `$authentik_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::count::{Counter, Status};
-use crate::live::{Fact, Live};
 use crate::outpost::{Directory, Listener, Unusable};
 use crate::provider::{Mode, Provider};
 use crate::reason::Reason;
+use crate::shared_words::{SharedWords, Word};
 use crate::store::{Evicted, Fill};
 use crate::time::UnixTime;
 
@@ -19,7 +19,7 @@ pub struct Source<'s> {
     /// Version of nginx.
     pub nginx_version: &'s str,
     /// What the workers share; `None` when nothing is protected.
-    pub live: Option<Live<'s>>,
+    pub words: Option<SharedWords<'s>>,
     /// How full the zone of sessions is.
     pub fill: Option<Fill>,
     /// URL of `authentik_outpost`, if there is one.
@@ -157,7 +157,7 @@ impl Report {
     /// Looks at everything once.
     #[must_use]
     pub fn gather(source: &Source<'_>) -> Self {
-        let total = |counter: Counter| source.live.map_or(0, |live| live.total(counter.slot()));
+        let total = |counter: Counter| source.words.map_or(0, |words| words.total(counter.slot()));
         let tally = |word, counter| Tally { word, count: total(counter) };
         let of_status = |status: Status| tally(status.word(), Counter::Status(status));
         let of_reason = |reason: Reason| tally(reason.code(), Counter::Reason(reason));
@@ -167,13 +167,13 @@ impl Report {
             nginx_version: source.nginx_version.to_owned(),
             outpost: source.outpost.map(|url| source.of_outpost(url)),
             providers: source.written.iter().copied().map(written).collect(),
-            sessions_ended: source.fact(Fact::EndedByCore),
+            sessions_ended: source.fact(Word::EndedByCore),
             zone: source.fill.map(|fill| source.of_zone(&fill)),
             requests: Status::ALL.map(of_status).into(),
             reasons: Reason::ALL.map(of_reason).into(),
             event_loop: EventLoopReport {
-                longest_pause_us: source.fact(Fact::LongestPause),
-                longest_exchange_us: source.fact(Fact::LongestExchange),
+                longest_pause_us: source.fact(Word::LongestPause),
+                longest_exchange_us: source.fact(Word::LongestExchange),
             },
         }
     }
@@ -183,21 +183,21 @@ impl Source<'_> {
     fn of_outpost(&self, url: &str) -> OutpostReport {
         let known = self.directory.map(Directory::outpost);
         // A worker that was killed could not say that its connection is gone.
-        let pid = Listener::of(self.fact(Fact::ConnectedBy)).map(Listener::pid);
+        let pid = Listener::of(self.fact(Word::ConnectedBy)).map(Listener::pid);
         let pid = pid.filter(|pid| (self.is_alive)(*pid));
         OutpostReport {
             url: url.to_owned(),
             name: known.map(|outpost| outpost.name.clone()).unwrap_or_default(),
             pk: known.map(|outpost| outpost.pk.clone()).unwrap_or_default(),
-            instance: self.live.and_then(|live| live.known_instance()),
+            instance: self.words.and_then(|words| words.known_instance()),
             connected: pid.is_some(),
             pid,
-            since: self.time(Fact::ConnectedSince),
-            disconnects: self.fact(Fact::Disconnects),
-            last_refresh: self.time(Fact::LastRefresh),
-            last_failure: self.time(Fact::LastFailure),
-            refresh_failures: self.fact(Fact::RefreshFailures),
-            sessions_ended: self.fact(Fact::EndedByCore),
+            since: self.time(Word::ConnectedSince),
+            disconnects: self.fact(Word::Disconnects),
+            last_refresh: self.time(Word::LastRefresh),
+            last_failure: self.time(Word::LastFailure),
+            refresh_failures: self.fact(Word::RefreshFailures),
+            sessions_ended: self.fact(Word::EndedByCore),
             providers: self.directory.map(|d| d.providers().map(|p| provider(p)).collect()),
             skipped: self.directory.map(Directory::skipped).unwrap_or_default(),
         }
@@ -206,7 +206,7 @@ impl Source<'_> {
     fn of_zone(&self, fill: &Fill) -> ZoneReport {
         let Evicted { sessions, credentials, documents, strangers } = fill.evicted;
         let tally = |word, count| Tally { word, count };
-        let total = |counter: Counter| self.live.map_or(0, |live| live.total(counter.slot()));
+        let total = |counter: Counter| self.words.map_or(0, |words| words.total(counter.slot()));
         ZoneReport {
             sessions: fill.sessions,
             records: fill.records,
@@ -225,11 +225,11 @@ impl Source<'_> {
         }
     }
 
-    fn fact(&self, fact: Fact) -> u64 {
-        self.live.map_or(0, |live| live.get(fact))
+    fn fact(&self, fact: Word) -> u64 {
+        self.words.map_or(0, |words| words.get(fact))
     }
 
-    fn time(&self, fact: Fact) -> Option<u64> {
+    fn time(&self, fact: Word) -> Option<u64> {
         Some(self.fact(fact)).filter(|time| *time != 0)
     }
 }

@@ -7,10 +7,10 @@ use ring::digest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::live::{COUNTERS, Fact, Live, WORDS};
 use crate::outpost::{Directory, Outpost, Snapshot, Unusable};
 use crate::provider::{SameSite, Trust};
 use crate::reason::Reason;
+use crate::shared_words::{COUNTERS, SharedWords, WORDS, Word};
 use crate::store::{Evicted, Fill};
 use crate::time::UnixTime;
 
@@ -20,12 +20,12 @@ fn words() -> Vec<AtomicU64> {
     (0..WORDS).map(|_| AtomicU64::new(0)).collect()
 }
 
-fn source<'s>(live: Option<Live<'s>>, directory: Option<&'s Directory>) -> Source<'s> {
+fn source<'s>(words: Option<SharedWords<'s>>, directory: Option<&'s Directory>) -> Source<'s> {
     Source {
         now: UnixTime(NOW),
         module_version: "0.1.0",
         nginx_version: "1.28.0",
-        live,
+        words,
         fill: Some(Fill {
             records: 3,
             sessions: 2,
@@ -53,28 +53,28 @@ fn directory(name: &str, skipped: &str) -> Directory {
 
 /// All that can be told, with a name of the administrator's choice.
 fn full(memory: &[AtomicU64], name: &str) -> Report {
-    let live = Live::new(memory).unwrap();
-    let _ = live.instance([0xab; 16]);
+    let words = SharedWords::new(memory).unwrap();
+    let _ = words.instance([0xab; 16]);
     for (fact, value) in [
-        (Fact::ConnectedBy, 4711),
-        (Fact::ConnectedSince, NOW - 300),
-        (Fact::LastRefresh, NOW - 7),
-        (Fact::LastFailure, NOW - 7200),
-        (Fact::RefreshFailures, 2),
-        (Fact::Disconnects, 1),
-        (Fact::EndedByCore, 5),
-        (Fact::LongestPause, 1_234_567),
-        (Fact::LongestExchange, 42),
+        (Word::ConnectedBy, 4711),
+        (Word::ConnectedSince, NOW - 300),
+        (Word::LastRefresh, NOW - 7),
+        (Word::LastFailure, NOW - 7200),
+        (Word::RefreshFailures, 2),
+        (Word::Disconnects, 1),
+        (Word::EndedByCore, 5),
+        (Word::LongestPause, 1_234_567),
+        (Word::LongestExchange, 42),
     ] {
-        live.set(fact, value);
+        words.set(fact, value);
     }
-    count(live.counters(0), Status::Known, None);
-    count(live.counters(1), Status::Known, None);
-    count_lookup(live.counters(1));
-    (0..2).for_each(|worker| count_foreign_cookie(live.counters(worker)));
-    count(live.counters(1), Status::Refused, Some(Reason::NotPermitted));
+    count(words.counters(0), Status::Known, None);
+    count(words.counters(1), Status::Known, None);
+    count_lookup(words.counters(1));
+    (0..2).for_each(|worker| count_foreign_cookie(words.counters(worker)));
+    count(words.counters(1), Status::Refused, Some(Reason::NotPermitted));
     let directory = directory(name, name);
-    let mut report = Report::gather(&source(Some(live), Some(&directory)));
+    let mut report = Report::gather(&source(Some(words), Some(&directory)));
     let provider = || ProviderReport {
         name: name.to_owned(),
         mode: "proxy",
@@ -101,10 +101,10 @@ fn every_counter_has_a_slot_of_its_own() {
 #[test]
 fn a_decision_is_counted_once_by_status_and_reason() {
     let memory = words();
-    let live = Live::new(&memory).unwrap();
-    count(live.counters(3), Status::SignIn, Some(Reason::NoSession));
-    count(live.counters(4), Status::SignIn, Some(Reason::NoSession));
-    let report = Report::gather(&source(Some(live), None));
+    let words = SharedWords::new(&memory).unwrap();
+    count(words.counters(3), Status::SignIn, Some(Reason::NoSession));
+    count(words.counters(4), Status::SignIn, Some(Reason::NoSession));
+    let report = Report::gather(&source(Some(words), None));
     let told = |tallies: &[Tally]| -> Vec<(&str, u64)> {
         let counted = tallies.iter().filter(|tally| tally.count > 0);
         counted.map(|tally| (tally.word, tally.count)).collect()
@@ -117,11 +117,11 @@ fn a_decision_is_counted_once_by_status_and_reason() {
 #[test]
 fn a_connection_whose_worker_was_killed_is_closed() {
     let memory = words();
-    let live = Live::new(&memory).unwrap();
+    let words = SharedWords::new(&memory).unwrap();
     let known = directory("outpost", "skipped");
     for (pid, connected) in [(0, false), (4711, true), (4712, false), (u64::MAX, false)] {
-        live.set(Fact::ConnectedBy, pid);
-        let outpost = Report::gather(&source(Some(live), Some(&known))).outpost.unwrap();
+        words.set(Word::ConnectedBy, pid);
+        let outpost = Report::gather(&source(Some(words), Some(&known))).outpost.unwrap();
         assert_eq!(outpost.connected, connected, "{pid}");
         assert_eq!(outpost.pid.is_some(), connected, "{pid}");
     }
@@ -310,10 +310,10 @@ fn nothing_is_invented_where_nothing_is_known() {
 #[test]
 fn a_written_providers_logout_uris_are_shown() {
     let memory = words();
-    let live = Live::new(&memory).unwrap();
+    let words = SharedWords::new(&memory).unwrap();
     let below = crate::testing::provider_at("https://ext.example/app/");
     let written = crate::testing::provider();
-    let known = Source { written: vec![&written, &below], ..source(Some(live), None) };
+    let known = Source { written: vec![&written, &below], ..source(Some(words), None) };
     let report = Report::gather(&known);
     let told: Value = serde_json::from_str(&answer(&report, Format::Json, false).body).unwrap();
     let page = answer(&report, Format::Html, false).body;

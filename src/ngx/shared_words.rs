@@ -1,8 +1,8 @@
-//! The second shared zone: words that are read and written without a lock ([`gate::live`]).
+//! The second shared zone: words that are read and written without a lock ([`gate::shared_words`]).
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use gate::live::Live;
+use gate::shared_words::SharedWords;
 use nginx::words::{WordZone, Words};
 
 use super::{Conf, Mistake};
@@ -12,19 +12,19 @@ static EPOCH: AtomicU32 = AtomicU32::new(0);
 
 /// The zone, as the configuration asked for it.
 #[derive(Clone, Copy)]
-pub(crate) struct LiveZone(WordZone<LiveWords>);
+pub(crate) struct SharedWordsZone(WordZone<Contents>);
 
-struct LiveWords;
+struct Contents;
 
-impl LiveZone {
+impl SharedWordsZone {
     /// Asks nginx for room for `words` words. Pages that are never written cost nothing.
     pub(crate) fn add(cf: &Conf<'_>, name: &str, words: usize) -> Result<Self, Mistake> {
         WordZone::add(cf, name, words).map(Self)
     }
 
     /// The words. They stay mapped until the worker ends.
-    pub(crate) fn get(&self) -> Option<Live<'static>> {
-        Live::new(self.0.get()?)
+    pub(crate) fn get(&self) -> Option<SharedWords<'static>> {
+        SharedWords::new(self.0.get()?)
     }
 
     /// Number of the configuration that this process runs.
@@ -33,10 +33,10 @@ impl LiveZone {
     }
 }
 
-impl Words for LiveWords {
+impl Words for Contents {
     fn map(words: &[AtomicU64], fresh: bool) -> Option<()> {
-        let live = if fresh { Live::fresh(words) } else { Live::new(words) }?;
-        EPOCH.store(live.next_epoch(), Ordering::Relaxed);
+        let words = if fresh { SharedWords::fresh(words) } else { SharedWords::new(words) }?;
+        EPOCH.store(words.next_epoch(), Ordering::Relaxed);
         Some(())
     }
 }

@@ -1,7 +1,7 @@
 //! Shared memory for everything but sessions: who talks to authentik, published settings, counters.
 //!
-//! It consists of words that are read and written without a lock. [`Live::fresh`] initialises an area;
-//! a reload of nginx finds it unchanged. Only [`Live`] knows which word means what.
+//! It consists of words that are read and written without a lock. [`SharedWords::fresh`] initialises an area;
+//! a reload of nginx finds it unchanged. Only [`SharedWords`] knows which word means what.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,13 +9,13 @@ use crate::outpost::{BOARD_HEADER, Board, Tenure};
 
 /// The area, of [`WORDS`] words at least; what is beyond them is the board.
 #[derive(Clone, Copy)]
-pub struct Live<'m> {
+pub struct SharedWords<'m> {
     words: &'m [AtomicU64],
 }
 
-/// A fact that one process writes and all may read.
+/// A word that one process writes and all may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum Word {
     /// The WebSocket: who has it open (a [`crate::outpost::Listener`]), 0 = closed.
     ConnectedBy,
     /// When it was opened or closed last, in seconds since 1970.
@@ -44,7 +44,7 @@ pub enum Fact {
     SettingsAnswered,
 }
 
-impl Fact {
+impl Word {
     /// How many there can be.
     const ROOM: usize = 24;
 }
@@ -60,13 +60,13 @@ const HOLDER: usize = 1;
 const BEAT: usize = 2;
 const INSTANCE: usize = 3;
 const BELL: usize = 5;
-const FACTS: usize = 8;
-const COUNTS: usize = FACTS + Fact::ROOM;
+const NAMED: usize = 8;
+const COUNTS: usize = NAMED + Word::ROOM;
 
 /// Words without a board.
 pub const WORDS: usize = COUNTS + COUNTING_WORKERS * COUNTERS;
 
-impl<'m> Live<'m> {
+impl<'m> SharedWords<'m> {
     /// Over these words. `None` when they are fewer than [`WORDS`].
     #[must_use]
     pub fn new(words: &'m [AtomicU64]) -> Option<Self> {
@@ -77,12 +77,12 @@ impl<'m> Live<'m> {
     /// fills it with rubbish when it is built with `NGX_DEBUG_MALLOC` (`ngx_slab_init`).
     #[must_use]
     pub fn fresh(words: &'m [AtomicU64]) -> Option<Self> {
-        let live = Self::new(words)?;
+        let shared = Self::new(words)?;
         // What is behind costs memory as soon as it is written, and nobody reads it before.
         for word in words.iter().take(WORDS + BOARD_HEADER) {
             word.store(0, Ordering::Relaxed);
         }
-        Some(live)
+        Some(shared)
     }
 
     /// Counts a configuration; gives its number, which is larger than all before.
@@ -129,7 +129,7 @@ impl<'m> Live<'m> {
         uuid(agreed)
     }
 
-    /// What [`Live::instance`] agreed on, if anybody has asked it.
+    /// What [`SharedWords::instance`] agreed on, if anybody has asked it.
     #[must_use]
     pub fn known_instance(&self) -> Option<String> {
         let mut agreed = [0_u8; 16];
@@ -143,22 +143,22 @@ impl<'m> Live<'m> {
     }
 
     /// Says it.
-    pub fn set(&self, fact: Fact, value: u64) {
-        if let Some(word) = self.fact(fact) {
+    pub fn set(&self, word: Word, value: u64) {
+        if let Some(word) = self.at(word) {
             word.store(value, Ordering::Relaxed);
         }
     }
 
     /// Says it, if nothing larger was said.
-    pub fn raise(&self, fact: Fact, value: u64) {
-        if let Some(word) = self.fact(fact) {
+    pub fn raise(&self, word: Word, value: u64) {
+        if let Some(word) = self.at(word) {
             word.fetch_max(value, Ordering::Relaxed);
         }
     }
 
     /// Says 0, if `value` is what was said last.
-    pub fn clear(&self, fact: Fact, value: u64) {
-        if let Some(word) = self.fact(fact) {
+    pub fn clear(&self, word: Word, value: u64) {
+        if let Some(word) = self.at(word) {
             // Fails when something else was said, which is right.
             let _ = word.compare_exchange(value, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
@@ -166,27 +166,27 @@ impl<'m> Live<'m> {
 
     /// What was said last; from now on 0.
     #[must_use]
-    pub fn take(&self, fact: Fact) -> u64 {
-        self.fact(fact).map_or(0, |word| word.swap(0, Ordering::AcqRel))
+    pub fn take(&self, word: Word) -> u64 {
+        self.at(word).map_or(0, |word| word.swap(0, Ordering::AcqRel))
     }
 
     /// Adds to it.
-    pub fn add(&self, fact: Fact, value: u64) {
-        if let Some(word) = self.fact(fact) {
+    pub fn add(&self, word: Word, value: u64) {
+        if let Some(word) = self.at(word) {
             word.fetch_add(value, Ordering::Relaxed);
         }
     }
 
     /// Counts one more; gives their number.
     #[must_use]
-    pub fn count(&self, fact: Fact) -> u64 {
-        self.fact(fact).map_or(0, |word| word.fetch_add(1, Ordering::AcqRel) + 1)
+    pub fn count(&self, word: Word) -> u64 {
+        self.at(word).map_or(0, |word| word.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
     /// What was said last, 0 at first.
     #[must_use]
-    pub fn get(&self, fact: Fact) -> u64 {
-        self.fact(fact).map_or(0, |word| word.load(Ordering::Relaxed))
+    pub fn get(&self, word: Word) -> u64 {
+        self.at(word).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     /// Counters of a worker, by its number.
@@ -204,8 +204,8 @@ impl<'m> Live<'m> {
         counts.map(|count| count.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 
-    fn fact(&self, fact: Fact) -> Option<&'m AtomicU64> {
-        self.words.get(FACTS + fact as usize)
+    fn at(&self, word: Word) -> Option<&'m AtomicU64> {
+        self.words.get(NAMED + word as usize)
     }
 }
 
@@ -234,61 +234,61 @@ mod tests {
     #[test]
     fn all_processes_agree_on_one_instance() {
         let memory = words(WORDS);
-        let live = Live::new(&memory).unwrap();
-        assert_eq!(live.known_instance(), None);
-        let first = live.instance([0xab; 16]);
+        let words = SharedWords::new(&memory).unwrap();
+        assert_eq!(words.known_instance(), None);
+        let first = words.instance([0xab; 16]);
         assert_eq!(first, "abababab-abab-4bab-abab-abababababab");
-        assert_eq!(live.instance([0xcd; 16]), first);
-        assert_eq!(live.known_instance(), Some(first));
-        assert!(Live::new(&memory[1..]).is_none());
+        assert_eq!(words.instance([0xcd; 16]), first);
+        assert_eq!(words.known_instance(), Some(first));
+        assert!(SharedWords::new(&memory[1..]).is_none());
     }
 
     #[test]
     fn a_fresh_area_holds_nothing_whatever_was_there_before() {
         let memory = words(WORDS + 24);
         memory.iter().for_each(|word| word.store(0xa5a5_a5a5_a5a5_a5a5, Ordering::Relaxed));
-        let live = Live::fresh(&memory).unwrap();
-        assert_eq!(live.known_instance(), None);
-        assert_eq!((live.get(Fact::ConnectedBy), live.get(Fact::Unchecked)), (0, 0));
-        assert!((0..COUNTERS).all(|counter| live.total(counter) == 0));
-        let board = live.board().unwrap();
+        let words = SharedWords::fresh(&memory).unwrap();
+        assert_eq!(words.known_instance(), None);
+        assert_eq!((words.get(Word::ConnectedBy), words.get(Word::Unchecked)), (0, 0));
+        assert!((0..COUNTERS).all(|counter| words.total(counter) == 0));
+        let board = words.board().unwrap();
         assert_eq!((board.newest(), board.read()), (0, None));
         assert_eq!(board.publish(b"document"), Ok(1));
         assert_eq!(board.read(), Some((1, b"document".to_vec())));
         let candidate = crate::outpost::Candidate { epoch: 1, pid: 2 };
-        assert!(live.tenure().unwrap().claim(candidate, 3, |_| Some(0)), "nobody holds it");
-        assert_eq!(live.next_epoch(), 1);
-        assert!(Live::fresh(&memory[..WORDS - 1]).is_none());
+        assert!(words.tenure().unwrap().claim(candidate, 3, |_| Some(0)), "nobody holds it");
+        assert_eq!(words.next_epoch(), 1);
+        assert!(SharedWords::fresh(&memory[..WORDS - 1]).is_none());
     }
 
     #[test]
     fn nothing_overlaps() {
         let memory = words(WORDS + 24);
-        let live = Live::new(&memory).unwrap();
-        let (board, tenure) = (live.board().unwrap(), live.tenure().unwrap());
+        let words = SharedWords::new(&memory).unwrap();
+        let (board, tenure) = (words.board().unwrap(), words.tenure().unwrap());
         board.publish(b"document").unwrap();
         assert!(tenure.claim(crate::outpost::Candidate { epoch: 1, pid: 2 }, 3, |_| Some(0)));
-        assert_eq!((live.next_epoch(), live.next_epoch()), (1, 2));
-        live.set(Fact::ConnectedBy, 7);
-        live.add(Fact::EndedByCore, 8);
+        assert_eq!((words.next_epoch(), words.next_epoch()), (1, 2));
+        words.set(Word::ConnectedBy, 7);
+        words.add(Word::EndedByCore, 8);
         for worker in [0, COUNTING_WORKERS - 1, COUNTING_WORKERS] {
-            for count in live.counters(worker) {
+            for count in words.counters(worker) {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         }
         assert_eq!(board.read().unwrap().1, b"document");
-        assert_eq!((live.get(Fact::ConnectedBy), live.get(Fact::EndedByCore)), (7, 8));
-        assert_eq!(live.total(0), 3, "the workers beyond share");
-        live.bell().unwrap().fetch_add(1, Ordering::Relaxed);
-        assert_eq!(live.instance([1; 16]), live.instance([2; 16]));
-        assert_eq!(live.bell().unwrap().load(Ordering::Relaxed), 1);
-        live.raise(Fact::ConnectedBy, 6);
-        live.clear(Fact::ConnectedBy, 6);
-        assert_eq!(live.get(Fact::ConnectedBy), 7);
-        live.clear(Fact::ConnectedBy, 7);
-        assert_eq!(live.get(Fact::ConnectedBy), 0);
-        assert_eq!((live.take(Fact::EndedByCore), live.take(Fact::EndedByCore)), (8, 0));
-        assert_eq!((live.count(Fact::SettingsAsked), live.count(Fact::SettingsAsked)), (1, 2));
-        assert_eq!((live.get(Fact::SettingsAsked), live.get(Fact::SettingsAnswered)), (2, 0));
+        assert_eq!((words.get(Word::ConnectedBy), words.get(Word::EndedByCore)), (7, 8));
+        assert_eq!(words.total(0), 3, "the workers beyond share");
+        words.bell().unwrap().fetch_add(1, Ordering::Relaxed);
+        assert_eq!(words.instance([1; 16]), words.instance([2; 16]));
+        assert_eq!(words.bell().unwrap().load(Ordering::Relaxed), 1);
+        words.raise(Word::ConnectedBy, 6);
+        words.clear(Word::ConnectedBy, 6);
+        assert_eq!(words.get(Word::ConnectedBy), 7);
+        words.clear(Word::ConnectedBy, 7);
+        assert_eq!(words.get(Word::ConnectedBy), 0);
+        assert_eq!((words.take(Word::EndedByCore), words.take(Word::EndedByCore)), (8, 0));
+        assert_eq!((words.count(Word::SettingsAsked), words.count(Word::SettingsAsked)), (1, 2));
+        assert_eq!((words.get(Word::SettingsAsked), words.get(Word::SettingsAnswered)), (2, 0));
     }
 }
