@@ -14,7 +14,7 @@ use gate::secret::Secret;
 use gate::store::Key;
 
 use super::exchange::{self, Exchange, Exchanged, Progress};
-use super::renewal::{self, Renewed};
+use super::second_look::{self, Looked};
 use super::sign_in;
 use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server;
@@ -50,7 +50,7 @@ pub(super) fn callback<'r>(
     super::works_for(r, provider)?;
     // Once at most: what is newer than that makes no difference to this sign-in.
     for _ in 0..2 {
-        let newer = renewal::newer(r);
+        let newer = second_look::newer(r);
         let provider = newer.as_ref().unwrap_or(provider);
         let cookies = sessions::cookies(r)?;
         let kept = |key: &Key| kept_link(r, key);
@@ -128,7 +128,7 @@ fn come_back(
         return no_code(r, provider, query, opened);
     };
     match exchange::progress(r)? {
-        Progress::NotAsked if renewal::is_under_way(r) => renew(r, provider, opened),
+        Progress::NotAsked if second_look::is_under_way(r) => look_again(r, provider, opened),
         Progress::NotAsked => put_question(r, provider, query, code, opened),
         Progress::TimedOut => failed_sign_in(r, provider, Reason::CoreTimeout, "", opened),
         Progress::Done(Exchanged::Judged(proof)) => judged(r, provider, proof, opened),
@@ -152,14 +152,14 @@ fn judged(
     match proof {
         Proof::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
         Proof::OtherKeys(tokens, flaw) => {
-            renewal::of_keys(r, provider, tokens, flaw.into())?;
-            renew(r, provider, opened)
+            second_look::of_keys(r, provider, tokens, flaw.into())?;
+            look_again(r, provider, opened)
         }
-        Proof::Nothing(error) if renewal::of_client(r, provider, &error)? => {
-            renew(r, provider, opened)
+        Proof::Nothing(error) if second_look::of_client(r, provider, &error)? => {
+            look_again(r, provider, opened)
         }
         Proof::Nothing(error) => {
-            renewal::of_issuer(r, provider, &error);
+            second_look::of_issuer(r, provider, &error);
             let reason = Reason::from(&error);
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }
@@ -221,16 +221,20 @@ fn put_question(
 }
 
 /// authentik has changed, it seems: its keys, or the client's secret.
-fn renew(r: &mut Request<'_>, provider: &Arc<Provider>, opened: &Opened) -> Result<Step, Fault> {
-    match renewal::go_on(r, provider, &opened.nonce)? {
-        Renewed::Waiting => Ok(Step::Waiting),
-        Renewed::Provider => Ok(Step::Anew),
-        Renewed::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
-        Renewed::Failed(error) => {
+fn look_again(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    match second_look::go_on(r, provider, &opened.nonce)? {
+        Looked::Waiting => Ok(Step::Waiting),
+        Looked::Provider => Ok(Step::Anew),
+        Looked::SignedIn(rendered) => signed_in(r, provider, &rendered, opened),
+        Looked::Failed(error) => {
             let reason = Reason::from(&error);
             failed_sign_in(r, provider, reason, &error.to_string(), opened)
         }
-        Renewed::Unknown(reason) => {
+        Looked::Unknown(reason) => {
             failed_sign_in(r, provider, reason, "the token's key is not known", opened)
         }
     }

@@ -5,7 +5,7 @@ mod callback;
 pub(crate) mod exchange;
 pub(crate) mod forward;
 mod frontchannel;
-pub(crate) mod renewal;
+pub(crate) mod second_look;
 pub(crate) mod sign_in;
 mod sign_out;
 mod start;

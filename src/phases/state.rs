@@ -7,7 +7,7 @@ use gate::store::Key;
 
 use crate::authentik::lease::Scout;
 use crate::endpoints::exchange::{Exchanged, Share};
-use crate::endpoints::renewal::Renewal;
+use crate::endpoints::second_look::SecondLook;
 use crate::request::answers::Decided;
 use crate::visitor::providers::{OfForwarded, OfHost};
 
@@ -23,7 +23,7 @@ pub(crate) struct RequestState {
     /// What came of this request's exchange.
     pub(crate) exchanged: RefCell<Option<Box<Exchanged>>>,
     /// authentik has changed since this sign-in began, it seems.
-    pub(crate) renewal: RefCell<Option<Box<Renewal>>>,
+    pub(crate) second_look: RefCell<Option<Box<SecondLook>>>,
     /// The provider whose visitor was signed out.
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
     /// How far the zone was looked through for the sessions that an administrator ends, and how many

@@ -23,8 +23,8 @@ use crate::ngx::{Fault, Request, now};
 use crate::outpost::{self, Called};
 use crate::visitor::providers;
 
-/// What was found to be outdated by one sign-in.
-pub(crate) struct Renewal {
+/// The second look of one sign-in.
+pub(crate) struct SecondLook {
     stage: Stage,
     /// What could not be verified. Without them the code is good still.
     tokens: Option<Tokens>,
@@ -35,7 +35,7 @@ pub(crate) struct Renewal {
 }
 
 enum Stage {
-    /// The keys were outdated.
+    /// The keys were look.
     Keys,
     /// The settings were called for; until when they are waited for, by the clock of leases.
     Settings(Called, u64),
@@ -43,8 +43,8 @@ enum Stage {
     Done,
 }
 
-/// How a renewal continues.
-pub(super) enum Renewed {
+/// How the second look continues.
+pub(super) enum Looked {
     /// The request waits.
     Waiting,
     /// The tokens are good: the session to store.
@@ -59,15 +59,15 @@ pub(super) enum Renewed {
 
 /// The provider that the callback continues with, if it is newer than the one it began with.
 pub(super) fn newer(r: &Request<'_>) -> Option<Arc<Provider>> {
-    r.existing_state()?.renewal.borrow().as_ref()?.newer.clone()
+    r.existing_state()?.second_look.borrow().as_ref()?.newer.clone()
 }
 
 /// Whether this sign-in is at something that was outdated. With the newer provider and the code it is
 /// exchanged as any other.
 pub(super) fn is_under_way(r: &Request<'_>) -> bool {
     let Some(state) = r.existing_state() else { return false };
-    let renewal = state.renewal.borrow();
-    renewal.as_ref().is_some_and(|renewal| renewal.tokens.is_some() || renewal.newer.is_none())
+    let look = state.second_look.borrow();
+    look.as_ref().is_some_and(|look| look.tokens.is_some() || look.newer.is_none())
 }
 
 /// Tokens came that are not signed with what is known of the provider's keys.
@@ -90,7 +90,7 @@ pub(super) fn of_client(
     provider: &Arc<Provider>,
     error: &CoreError,
 ) -> Result<bool, Fault> {
-    if !error.is_about_client() || r.state()?.renewal.borrow().is_some() {
+    if !error.is_about_client() || r.state()?.second_look.borrow().is_some() {
         return Ok(false);
     }
     let stage = settings(r, provider);
@@ -116,7 +116,7 @@ fn begin(
     error: CoreError,
 ) -> Result<(), Fault> {
     let newer = newer(r);
-    r.state()?.renewal.replace(Some(Box::new(Renewal { stage, tokens, error, newer })));
+    r.state()?.second_look.replace(Some(Box::new(SecondLook { stage, tokens, error, newer })));
     Ok(())
 }
 
@@ -125,62 +125,62 @@ pub(super) fn go_on(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     nonce: &Secret,
-) -> Result<Renewed, Fault> {
-    let Some(mut renewal) = r.state()?.renewal.take() else {
-        return Err(Fault::Nginx("to renew what is outdated"));
+) -> Result<Looked, Fault> {
+    let Some(mut look) = r.state()?.second_look.take() else {
+        return Err(Fault::Nginx("what to look at once more"));
     };
-    let renewed = step(r, provider, nonce, &mut renewal)?;
-    r.state()?.renewal.replace(Some(renewal));
-    Ok(renewed)
+    let looked = step(r, provider, nonce, &mut look)?;
+    r.state()?.second_look.replace(Some(look));
+    Ok(looked)
 }
 
 fn step(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     nonce: &Secret,
-    renewal: &mut Renewal,
-) -> Result<Renewed, Fault> {
-    if let Stage::Keys | Stage::Done = renewal.stage {
-        if let Some(tokens) = renewal.tokens.take() {
+    look: &mut SecondLook,
+) -> Result<Looked, Fault> {
+    if let Stage::Keys | Stage::Done = look.stage {
+        if let Some(tokens) = look.tokens.take() {
             match core_server::endpoints_and_keys(r, provider)? {
                 Learnt::Known((_, keys)) => {
                     match Proof::of(tokens, nonce, provider, &keys, now()) {
                         Proof::OtherKeys(tokens, flaw) => {
-                            renewal.error = flaw.into();
-                            renewal.tokens = Some(tokens);
+                            look.error = flaw.into();
+                            look.tokens = Some(tokens);
                         }
-                        Proof::SignedIn(rendered) => return Ok(Renewed::SignedIn(rendered)),
-                        Proof::Nothing(error) => return Ok(Renewed::Failed(error)),
+                        Proof::SignedIn(rendered) => return Ok(Looked::SignedIn(rendered)),
+                        Proof::Nothing(error) => return Ok(Looked::Failed(error)),
                     }
                 }
                 Learnt::Waiting => {
-                    renewal.tokens = Some(tokens);
-                    return Ok(Renewed::Waiting);
+                    look.tokens = Some(tokens);
+                    return Ok(Looked::Waiting);
                 }
                 Learnt::Failed(reason) => {
-                    renewal.tokens = Some(tokens);
-                    return Ok(Renewed::Unknown(reason));
+                    look.tokens = Some(tokens);
+                    return Ok(Looked::Unknown(reason));
                 }
             }
         }
     }
-    if let Stage::Keys = renewal.stage {
-        renewal.stage = settings(r, provider);
+    if let Stage::Keys = look.stage {
+        look.stage = settings(r, provider);
     }
-    if let Stage::Settings(called, until) = renewal.stage {
+    if let Stage::Settings(called, until) = look.stage {
         let key = SettingsCall::key(provider, Cause::SignIn);
         if !outpost::has_answered(called) && uptime() < until {
             lease::wait(r, key)?;
-            return Ok(Renewed::Waiting);
+            return Ok(Looked::Waiting);
         }
         lease::found(r, || key);
-        renewal.stage = Stage::Done;
+        look.stage = Stage::Done;
     }
-    if let (None, Some(newer)) = (&renewal.newer, is_replaced(r, provider)) {
-        renewal.newer = Some(newer);
-        return Ok(Renewed::Provider);
+    if let (None, Some(newer)) = (&look.newer, is_replaced(r, provider)) {
+        look.newer = Some(newer);
+        return Ok(Looked::Provider);
     }
-    Ok(Renewed::Failed(renewal.error.clone()))
+    Ok(Looked::Failed(look.error.clone()))
 }
 
 /// Calls for the settings, or waits for those that another sign-in has called for.
