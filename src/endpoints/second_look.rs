@@ -35,7 +35,7 @@ pub(crate) struct SecondLook {
 }
 
 enum Stage {
-    /// The keys were look.
+    /// The keys were outdated.
     Keys,
     /// The settings were called for; until when they are waited for, by the clock of leases.
     Settings(Called, u64),

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use authentik_io::outpost::{Agent, Identity};
 use authentik_io::process;
-use gate::outpost::{Candidate, Directory, Found, Listener, Origin, OutpostSettings, Snapshot};
+use gate::outpost::{
+    Candidate, Directory, Listener, Origin, OutpostSettings, Provenance, Snapshot,
+};
 use gate::shared_words::{SharedWords, Word};
 use nginx::bell::Bell;
 use nginx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
@@ -146,12 +148,12 @@ pub(super) enum Published {
 pub(super) fn published(words: SharedWords<'static>, origin: &Origin) -> Option<(u64, Published)> {
     let (number, document) = words.board()?.read()?;
     let published = match origin.unmark(&document) {
-        Found::Own([]) => Published::Nothing,
-        Found::Own(own) => Snapshot::from_json(own).map_or(Published::Foreign, Published::Own),
-        Found::ByOtherToken(other) => {
+        Provenance::Own([]) => Published::Nothing,
+        Provenance::Own(own) => Snapshot::from_json(own).map_or(Published::Foreign, Published::Own),
+        Provenance::ByOtherToken(other) => {
             Snapshot::from_json(other).map_or(Published::Foreign, Published::Doubted)
         }
-        Found::Foreign => Published::Foreign,
+        Provenance::Foreign => Published::Foreign,
     };
     Some((number, published))
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use gate::outpost::Directory;
-use nginx::wakeup::Sender;
+use nginx::wakeup::Waker;
 
 use crate::ngx::log::Level;
 
@@ -29,11 +29,11 @@ pub(super) enum Mail {
 /// Threads put mail in, the event loop takes it out.
 pub(super) struct Mailbox {
     mails: Mutex<Vec<Mail>>,
-    wakeup: Sender,
+    wakeup: Waker,
 }
 
 impl Mailbox {
-    pub(super) fn new(wakeup: Sender) -> Self {
+    pub(super) fn new(wakeup: Waker) -> Self {
         Self { mails: Mutex::default(), wakeup }
     }
 

@@ -18,7 +18,7 @@ use std::time::Instant;
 use gate::identity::sid_of;
 use gate::outpost::{Directory, Origin, OutpostSettings};
 use gate::shared_words::{SharedWords, Word};
-use nginx::wakeup::Sender;
+use nginx::wakeup::Waker;
 
 pub(crate) use self::calls::{called_for, newest};
 use self::keeper::{Keeper, Published};
@@ -79,7 +79,7 @@ pub(crate) fn has_answered(Called(call): Called) -> bool {
 }
 
 /// Called once per worker process. Settings that are at hand are ready before the first request.
-pub(crate) fn start(conf: &MainConf, wakeup: Sender) {
+pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
     let (Some(outpost), Some(words)) =
         (&conf.outpost, conf.shared_words().and_then(|zone| zone.get()))
     else {

@@ -18,7 +18,7 @@ use gate::question::{CoreError, Endpoints, Introspect};
 use gate::secret::Secret;
 use gate::store::{Key, kind};
 use gate::token::TokenFlaw;
-use nginx::wakeup::Sender;
+use nginx::wakeup::Waker;
 
 use crate::authentik::asking::Caller;
 use crate::authentik::threads;
@@ -102,7 +102,7 @@ enum Said {
 
 impl Recheck {
     /// Nothing to do yet. Threads are started when there is.
-    pub(super) fn new(wakeup: Sender, under_way: Arc<Rhythm>) -> Self {
+    pub(super) fn new(wakeup: Waker, under_way: Arc<Rhythm>) -> Self {
         let settings = PoolSettings {
             threads: 2,
             per_key: 2,

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use gate::outpost::{Found, Origin, OutpostSettings, Snapshot, vault};
+use gate::outpost::{Origin, OutpostSettings, Provenance, Snapshot, vault};
 use gate::secret::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -32,7 +32,7 @@ pub(super) fn read(
     }
     let opened = vault::open(&sealed, &settings.token)
         .ok_or_else(|| wrong("was not written with this token, or is damaged; it is not used"))?;
-    let Found::Own(document) = Origin::of(settings).unmark(opened.expose()) else {
+    let Provenance::Own(document) = Origin::of(settings).unmark(opened.expose()) else {
         return Err(wrong("belongs to another authentik; it is not used"));
     };
     Snapshot::from_json(document)

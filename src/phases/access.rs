@@ -50,7 +50,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     };
     let policy = policy(location, provider);
     let verdict = verdict(r, provider, |r, visitor, effort| {
-        decide(&policy, Facts { request: &Judged { r, provider }, visitor, effort })
+        decide(&policy, Facts { request: &SiteRequest { r, provider }, visitor, effort })
     })?;
     let Some(verdict) = verdict else { return Ok(Flow::Suspended) };
     match verdict {
@@ -75,12 +75,12 @@ fn policy<'p>(location: &'p LocationConf, provider: &'p Provider) -> Policy<'p> 
 }
 
 /// The request as the gate sees it: read only where the decision needs it.
-struct Judged<'a, 'r> {
+struct SiteRequest<'a, 'r> {
     r: &'a Request<'r>,
     provider: &'a Provider,
 }
 
-impl RequestFacts for Judged<'_, '_> {
+impl RequestFacts for SiteRequest<'_, '_> {
     fn sender(&self) -> Sender {
         sender::of(self.r)
     }

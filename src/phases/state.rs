@@ -6,7 +6,7 @@ use gate::provider::ProviderKey;
 use gate::store::Key;
 
 use crate::authentik::lease::Scout;
-use crate::endpoints::exchange::{Exchanged, Share};
+use crate::endpoints::exchange::{Exchanged, Interest};
 use crate::endpoints::second_look::SecondLook;
 use crate::request::answers::Decided;
 use crate::visitor::providers::{OfForwarded, OfHost};
@@ -45,7 +45,7 @@ pub(crate) struct RequestState {
     /// Set while it looks for all that wait for the same.
     pub(crate) scout: Cell<Option<Box<Scout>>>,
     /// Set while its exchange is under way.
-    pub(crate) exchange: RefCell<Option<Share>>,
+    pub(crate) exchange: RefCell<Option<Interest>>,
     /// It has been through thread and wake-up.
     #[cfg(feature = "suspend-all")]
     pub(crate) was_suspended: Cell<bool>,

@@ -7,7 +7,7 @@
 //! # What nginx promises
 //!
 //! * **One thread.** A worker's event loop makes every callback. Nothing here is `Send`, except where the type says
-//!   so: [`wakeup::Sender`], [`bell::Bell`], the words from [`words::WordZone::get`]. Free functions belong to that
+//!   so: [`wakeup::Waker`], [`bell::Bell`], the words from [`words::WordZone::get`]. Free functions belong to that
 //!   thread too, unless their documentation says otherwise.
 //! * **A request and its pool live until the request is finalized.** This never happens during a callback, except
 //!   as its last act. So what is borrowed from a [`Request`] lives as long as the callback, `'r`, and what is needed
@@ -49,7 +49,7 @@
 //! ```text
 //!  event loop                                    a thread of the module
 //!  handler: suspend, hand over a job ──────────▶ works, never sees anything of nginx's
-//!  Wakeup calls ◀──────────── Sender::signal ─── puts the result where the loop finds it
+//!  Wakeup calls ◀──────────── Waker::signal ──── puts the result where the loop finds it
 //!  wake(ticket): state gets the result
 //!  handler again, from the start: answers
 //! ```

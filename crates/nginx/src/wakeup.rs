@@ -17,14 +17,14 @@ use super::{Module, bits, guard};
 /// The loop's end. Dropped in `stop_worker`.
 pub struct Wakeup {
     connection: *mut ngx_connection_t,
-    sender: Sender,
+    waker: Waker,
 }
 
 /// The threads' end: a descriptor of its own, so that closing the loop's end harms nobody.
 #[derive(Clone)]
-pub struct Sender(Arc<OwnedFd>);
+pub struct Waker(Arc<OwnedFd>);
 
-impl Sender {
+impl Waker {
     /// Makes the loop call back soon. Never blocks; one signal may stand for many calls.
     pub fn signal(&self) {
         let one = 1_u64.to_ne_bytes();
@@ -75,12 +75,12 @@ impl Wakeup {
             }
             connection
         };
-        Ok(Self { connection, sender: Sender(Arc::new(write_end)) })
+        Ok(Self { connection, waker: Waker(Arc::new(write_end)) })
     }
 
     /// A handle for threads.
-    pub fn sender(&self) -> Sender {
-        self.sender.clone()
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 }
 

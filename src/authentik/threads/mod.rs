@@ -14,7 +14,7 @@ use authentik_io::pool::{Cancel, Job, Outcome, Pool, spawn_plainly};
 use gate::provider::ProviderKey;
 use nginx::lifecycle::{give_way, with_signals_blocked};
 use nginx::suspend::Ticket;
-use nginx::wakeup::{Sender, Wakeup};
+use nginx::wakeup::{Waker, Wakeup};
 
 use crate::ngx::Authentik;
 use crate::ngx::log::{self, Level};
@@ -78,16 +78,16 @@ thread_local! {
 
 /// Called once per worker process, after the fork: threads do not survive one. `deliver` is called on
 /// the event loop when there is something to deliver. What wakes the loop, or `None` where nothing does.
-pub(crate) fn start(deliver: fn()) -> Option<Sender> {
+pub(crate) fn start(deliver: fn()) -> Option<Waker> {
     match Wakeup::open::<Authentik>(deliver) {
         Ok(wakeup) => {
-            let sender = wakeup.sender();
+            let waker = wakeup.waker();
             WORKER.set(Some(Rc::new(Worker {
                 sign_ins: Pool::start(SIGN_INS, signal(&wakeup)),
                 credentials: Pool::start(CREDENTIALS, signal(&wakeup)),
                 wakeup,
             })));
-            Some(sender)
+            Some(waker)
         }
         Err(error) => {
             let hint = "known sessions work, nobody can sign in";
@@ -98,8 +98,8 @@ pub(crate) fn start(deliver: fn()) -> Option<Sender> {
 }
 
 fn signal(wakeup: &Wakeup) -> impl Fn() + Send + Sync + 'static {
-    let sender = wakeup.sender();
-    move || sender.signal()
+    let waker = wakeup.waker();
+    move || waker.signal()
 }
 
 /// Starts a thread of the module: it takes no signals, and the event loop goes first.
@@ -156,7 +156,7 @@ pub(crate) fn come_round() {
     // Fails at the end of the process only.
     let _ = WORKER.try_with(|worker| {
         if let Some(worker) = worker.borrow().as_ref() {
-            worker.wakeup.sender().signal();
+            worker.wakeup.waker().signal();
         }
     });
 }

@@ -34,7 +34,7 @@ struct Pending {
 
 /// The part of a request in a question. Dropped with the request: if nobody else waits, the question
 /// is not put any more.
-pub(crate) struct Share {
+pub(crate) struct Interest {
     job: Ticket,
     waiter: Ticket,
 }
@@ -63,11 +63,11 @@ pub(crate) enum Progress {
 }
 
 /// What a callback finds.
-enum Found {
+enum Claim {
     /// Nobody asks about this sign-in.
     Nothing,
     /// Somebody asked, and this request gets the answer now. The other one has to be told.
-    TakenOver { share: Share, former: Ticket },
+    TakenOver { interest: Interest, former: Ticket },
     /// Somebody asks with another code.
     Busy,
 }
@@ -91,15 +91,15 @@ pub(super) fn ask(
     state.exchanged.take();
     let ticket = r.suspend(PATIENCE)?;
     match take_over(id, ticket) {
-        Found::Nothing => {}
-        Found::TakenOver { share, former } => {
-            state.exchange.replace(Some(share));
+        Claim::Nothing => {}
+        Claim::TakenOver { interest, former } => {
+            state.exchange.replace(Some(interest));
             // Told on the next turn of the loop: the phases of this request are running.
             DISPLACED.with_borrow_mut(|displaced| displaced.push(former));
             threads::come_round();
             return Ok(Put::Waiting);
         }
-        Found::Busy => {
+        Claim::Busy => {
             r.resume_now();
             return Ok(Put::Refused(Reason::Superseded));
         }
@@ -164,25 +164,25 @@ fn overloaded() -> Exchanged {
 }
 
 /// Lets a waiting request take over what was asked about its sign-in.
-fn take_over(id: CallbackId, waiter: Ticket) -> Found {
+fn take_over(id: CallbackId, waiter: Ticket) -> Claim {
     PENDING.with_borrow_mut(|pending| {
         let mut pending = pending.iter_mut();
         let Some((job, exchange)) = pending.find(|(_, one)| one.id.is_of_same_sign_in(&id)) else {
-            return Found::Nothing;
+            return Claim::Nothing;
         };
         if exchange.id != id {
-            return Found::Busy;
+            return Claim::Busy;
         }
         let former = std::mem::replace(&mut exchange.waiter, waiter);
-        Found::TakenOver { share: Share { job: *job, waiter }, former }
+        Claim::TakenOver { interest: Interest { job: *job, waiter }, former }
     })
 }
 
 /// A thread has been given the question of this request.
-fn begin(id: CallbackId, waiter: Ticket, cancel: Cancel) -> Share {
+fn begin(id: CallbackId, waiter: Ticket, cancel: Cancel) -> Interest {
     let exchange = Pending { id, waiter, cancel };
     PENDING.with_borrow_mut(|pending| pending.insert(waiter, exchange));
-    Share { job: waiter, waiter }
+    Interest { job: waiter, waiter }
 }
 
 /// A question has come back: the request that gets the answer.
@@ -191,7 +191,7 @@ fn waiter_of(job: Ticket) -> Ticket {
     exchange.map_or(job, |exchange| exchange.waiter)
 }
 
-impl Drop for Share {
+impl Drop for Interest {
     fn drop(&mut self) {
         // Fails at the end of the process only.
         let _ = PENDING.try_with(|pending| {

@@ -10,7 +10,7 @@ use gate::question::CoreError;
 use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
 
-use super::judge::{self, Judged, Subject};
+use super::judge::{self, Case, Judged};
 use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease;
 use crate::ngx::Zone;
@@ -44,9 +44,9 @@ thread_local! {
 /// Takes what came back. Gives what stays as it is, and whose it is.
 pub(super) fn sift(zone: Zone, ticket: Ticket, judged: Judged) -> Vec<(Ticket, Judged)> {
     let mut came = Vec::new();
-    let ended = (judged.round == Round::Client).then(|| Doubt::Open.key(&judged.subject.provider));
+    let ended = (judged.round == Round::Client).then(|| Doubt::Open.key(&judged.case.provider));
     if ended.is_some() {
-        came = those_in_doubt(judged.subject.provider.key, &judged.result);
+        came = those_in_doubt(judged.case.provider.key, &judged.result);
     }
     came.push((ticket, judged));
     let stays = |(ticket, judged)| put_off(zone, ticket, judged);
@@ -64,7 +64,7 @@ pub(super) fn due(zone: Zone) -> Vec<(Ticket, Judged)> {
     let due = take(|waiting| match waiting.what {
         What::Settings(called) => outpost::has_answered(called) || waiting.until <= time,
         What::Client => {
-            let doubt = Doubt::Open.key(&waiting.judged.subject.provider);
+            let doubt = Doubt::Open.key(&waiting.judged.case.provider);
             waiting.until <= time || !lease::is_taken(zone, &doubt)
         }
     });
@@ -82,8 +82,8 @@ fn put_off(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged
     let Some(recourse) = error.and_then(|error| recourse(judged.round, error)) else {
         return Some((ticket, judged));
     };
-    let provider = Arc::clone(&judged.subject.provider);
-    if judged.subject.is_of_outpost {
+    let provider = Arc::clone(&judged.case.provider);
+    if judged.case.is_of_outpost {
         if outpost::newest(&provider).is_some() {
             return ask_again(zone, ticket, judged);
         }
@@ -106,7 +106,7 @@ fn put_off(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged
 
 /// Asks whether authentik knows us, unless that was done lately.
 fn doubt(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)> {
-    let provider = &judged.subject.provider;
+    let provider = &judged.case.provider;
     let lately = Doubt::Lately;
     let is_due = |_: &_| lease::take(zone, lately.key(provider), lately.life());
     let Some(known) = core_server::at_hand(zone, provider).filter(is_due) else {
@@ -114,7 +114,7 @@ fn doubt(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)>
     };
     let open = Doubt::Open.key(provider);
     lease::take(zone, open, Doubt::Open.life());
-    if judge::submit(ticket, judged.subject.clone(), Round::Client, known) {
+    if judge::submit(ticket, judged.case.clone(), Round::Client, known) {
         return None;
     }
     zone.with(|table| table.remove(&open));
@@ -127,7 +127,7 @@ fn those_in_doubt(
     result: &Result<Rendered, CoreError>,
 ) -> Vec<(Ticket, Judged)> {
     let waited = take(|waiting| {
-        matches!(waiting.what, What::Client) && waiting.judged.subject.provider.key == provider
+        matches!(waiting.what, What::Client) && waiting.judged.case.provider.key == provider
     });
     let told = |Waiting { ticket, mut judged, .. }: Waiting| {
         judged.round = Round::Client;
@@ -157,9 +157,9 @@ fn take(is_wanted: impl FnMut(&Waiting) -> bool) -> Vec<Waiting> {
 
 /// With the settings of now, if they are newer.
 fn ask_again(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)> {
-    let newer = outpost::newest(&judged.subject.provider).filter(|_| judged.subject.is_of_outpost);
+    let newer = outpost::newest(&judged.case.provider).filter(|_| judged.case.is_of_outpost);
     let Some(provider) = newer else { return Some((ticket, judged)) };
     let Some(known) = core_server::at_hand(zone, &provider) else { return Some((ticket, judged)) };
-    let subject = Subject { provider, ..judged.subject.clone() };
-    if judge::submit(ticket, subject, Round::Last, known) { None } else { Some((ticket, judged)) }
+    let case = Case { provider, ..judged.case.clone() };
+    if judge::submit(ticket, case, Round::Last, known) { None } else { Some((ticket, judged)) }
 }

@@ -17,7 +17,7 @@ use crate::ngx::now;
 
 /// What is asked about, and where the zone gets the answer.
 #[derive(Clone)]
-pub(super) struct Subject {
+pub(super) struct Case {
     pub(super) credentials: Credentials,
     pub(super) provider: Arc<Provider>,
     pub(super) is_of_outpost: bool,
@@ -28,7 +28,7 @@ pub(super) struct Subject {
 
 /// What a thread brings back.
 pub(super) struct Judged {
-    pub(super) subject: Subject,
+    pub(super) case: Case,
     pub(super) round: Round,
     pub(super) result: Result<Rendered, CoreError>,
 }
@@ -36,26 +36,26 @@ pub(super) struct Judged {
 /// Hands the question to a thread; `ticket` is that of the request that asks. Says whether it was taken.
 pub(super) fn submit(
     ticket: Ticket,
-    subject: Subject,
+    case: Case,
     round: Round,
     (endpoints, keys): (Endpoints, Keys),
 ) -> bool {
-    let (key, time) = (subject.provider.key, now());
+    let (key, time) = (case.provider.key, now());
     let errand = Errand {
         line: Line::Credentials,
         provider: Some(&key),
-        sender: subject.sender,
+        sender: case.sender,
         ticket: Some(ticket),
         cancel: Cancel::default(),
     };
     errand.hand_over(move |client, deadline| {
-        let Subject { provider, credentials, .. } = &subject;
+        let Case { provider, credentials, .. } = &case;
         let caller = Caller { client, provider, endpoints: &endpoints, time, deadline };
         let result = match round {
             Round::First | Round::Last => ask(caller, credentials, &keys),
             Round::Client => Err(after_doubt(caller.ask(&probe()).err())),
         };
-        let judged = Judged { subject, round, result };
+        let judged = Judged { case, round, result };
         Box::new(move || super::publish(ticket, judged))
     })
 }

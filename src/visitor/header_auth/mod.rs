@@ -20,7 +20,7 @@ use gate::store::{Key, Record, TooBig, dated, kind};
 use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
 
-use self::judge::{Judged, Subject};
+use self::judge::{Case, Judged};
 use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease::{self, LEASE};
@@ -123,8 +123,9 @@ fn known<'r>(
     r.state()?.consumed.set(Some(*answer));
     let is_fresh = r.state()?.asked_credentials.replace(false);
     if let Some(credentials) = credentials {
-        let answer = offer::Answer { credentials, key: answer, bytes: record.bytes(), is_fresh };
-        offer::session(r, provider, &answer, view.expires())?;
+        let accepted =
+            offer::Accepted { credentials, key: answer, bytes: record.bytes(), is_fresh };
+        offer::session(r, provider, &accepted, view.expires())?;
     }
     // Consumed: the application must not see it, fresh or not (docs/protocol.md §5.3).
     r.remove_headers(|name, _| name == b"authorization")?;
@@ -148,7 +149,7 @@ fn put_question(
         Learnt::Failed(reason) => return give_up(Put::Refused(reason)),
     };
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
-    let subject = Subject {
+    let case = Case {
         credentials,
         provider: Arc::clone(provider),
         is_of_outpost: providers::is_of_outpost(r, provider),
@@ -156,7 +157,7 @@ fn put_question(
         answer,
         lease,
     };
-    let taken = judge::submit(ticket, subject, Round::First, (endpoints, keys));
+    let taken = judge::submit(ticket, case, Round::First, (endpoints, keys));
     if taken {
         lease::lead(r, lease)?;
         r.state()?.asked_credentials.set(true);
@@ -189,11 +190,8 @@ fn settle(zone: Zone, judged: Vec<(Ticket, Judged)>) {
 
 /// Puts what authentik said where every worker finds it.
 fn put(zone: Zone, judged: Judged) {
-    let Judged {
-        subject: Subject { credentials, provider, sender, answer, lease, .. },
-        result,
-        ..
-    } = judged;
+    let Judged { case: Case { credentials, provider, sender, answer, lease, .. }, result, .. } =
+        judged;
     let (time, clock) = (now(), uptime());
     let keep = |record: Result<Record<'_>, TooBig>| {
         if let Ok(record) = record {

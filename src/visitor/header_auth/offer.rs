@@ -18,8 +18,8 @@ use crate::ngx::{Fault, Request, Zone, now, sender};
 use crate::visitor::random::random;
 use crate::visitor::sessions::{self, Sealed};
 
-/// What authentik said.
-pub(super) struct Answer<'a> {
+/// The yes of authentik.
+pub(super) struct Accepted<'a> {
     pub(super) credentials: &'a Credentials,
     pub(super) key: &'a Key,
     pub(super) bytes: &'a [u8],
@@ -31,7 +31,7 @@ pub(super) struct Answer<'a> {
 pub(super) fn session(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
-    answer: &Answer<'_>,
+    accepted: &Accepted<'_>,
     expires: UnixTime,
 ) -> Result<(), Fault> {
     if sender::of(r) == Sender::Nobody {
@@ -39,7 +39,7 @@ pub(super) fn session(
     }
     let Some(zone) = r.main_conf().zone() else { return Ok(()) };
     // Again where another worker has begun it meanwhile.
-    let id = (0..2).find_map(|_| id_of(zone, provider, answer, expires));
+    let id = (0..2).find_map(|_| id_of(zone, provider, accepted, expires));
     if let Some(id) = id {
         let life = expires.since(now());
         r.add_response_header("Set-Cookie", &cookie::set_session(provider, &id, life))?;
@@ -53,25 +53,25 @@ pub(super) fn session(
 fn id_of(
     zone: Zone,
     provider: &Provider,
-    answer: &Answer<'_>,
+    accepted: &Accepted<'_>,
     expires: UnixTime,
 ) -> Option<SessionId> {
     let time = now();
-    let name = zone_key(provider, b"session", answer.credentials);
+    let name = zone_key(provider, b"session", accepted.credentials);
     let known = zone.with(|table| salt_of(table, &name, time))?;
     let salt = known.or_else(random)?;
-    let id = session_id(provider, answer.credentials, &salt, keyring()?);
+    let id = session_id(provider, accepted.credentials, &salt, keyring()?);
     let key = id.zone_key(&provider.key);
     let is_there = || zone.with(|table| table.find(&key, time).is_some());
-    if known.is_some() && !answer.is_fresh && is_there() == Some(true) {
+    if known.is_some() && !accepted.is_fresh && is_there() == Some(true) {
         return Some(id);
     }
-    let Sealed { owner, bytes } = sessions::seal(answer.bytes, &key, Some(id.as_sent()))?;
+    let Sealed { owner, bytes } = sessions::seal(accepted.bytes, &key, Some(id.as_sent()))?;
     let session = Record::new(key, owner, kind::SESSION, expires, &bytes).ok()?;
     let salt = Record::new(name, owner, kind::CREDENTIALS, expires, &salt).ok()?;
     let begin = |table: &mut Table<'_>| -> Result<Option<Inserted>, Unstored> {
         // Who was signed out meanwhile has no answer any more, and must not get a session.
-        if table.find(answer.key, time).is_none() || salt_of(table, &name, time) != known {
+        if table.find(accepted.key, time).is_none() || salt_of(table, &name, time) != known {
             return Ok(None);
         }
         table.insert(&salt, time)?;

@@ -30,7 +30,7 @@ pub use event::Misconfiguration;
 pub use gap::Gap;
 pub use listener::Listener;
 pub use message::{Message, hello, read_message};
-pub use origin::{Found, Origin};
+pub use origin::{Origin, Provenance};
 pub use rest::{ProviderPage, read_fingerprint, read_instances, read_pem, read_providers};
 pub use settings::{Call, OutpostSettings};
 pub use settings_call::SettingsCall;

@@ -24,7 +24,7 @@ pub struct Origin {
 
 /// Whose settings these are, as seen from an [`Origin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found<'d> {
+pub enum Provenance<'d> {
     /// They came by this very connection.
     Own(&'d [u8]),
     /// They came from this authentik, by another token: perhaps of the same outpost, perhaps not.
@@ -64,14 +64,14 @@ impl Origin {
 
     /// The document, and whose it is.
     #[must_use]
-    pub fn unmark<'d>(&self, marked: &'d [u8]) -> Found<'d> {
+    pub fn unmark<'d>(&self, marked: &'d [u8]) -> Provenance<'d> {
         match marked.split_first_chunk::<MARK>() {
             Some((own, rest)) => match rest.strip_prefix(&self.authentik) {
-                Some(document) if *own == self.own => Found::Own(document),
-                Some(document) => Found::ByOtherToken(document),
-                None => Found::Foreign,
+                Some(document) if *own == self.own => Provenance::Own(document),
+                Some(document) => Provenance::ByOtherToken(document),
+                None => Provenance::Foreign,
             },
-            None => Found::Foreign,
+            None => Provenance::Foreign,
         }
     }
 }
@@ -99,10 +99,10 @@ mod tests {
             Trust::System,
         );
         for same in [own, settings(url, "token", renewed), browsers.unwrap()] {
-            assert_eq!(seen_by(&same), Found::Own(document.expose()));
+            assert_eq!(seen_by(&same), Provenance::Own(document.expose()));
         }
         let another = settings(url, "another", Trust::System);
-        assert_eq!(seen_by(&another), Found::ByOtherToken(document.expose()));
+        assert_eq!(seen_by(&another), Provenance::ByOtherToken(document.expose()));
         for (url, token, trust) in [
             (url, "another", Trust::Anything),
             (url, "token", Trust::Anything),
@@ -110,10 +110,10 @@ mod tests {
             ("http://sso.example.com", "token", Trust::System),
             ("https://sso.example.com/path/", "token", Trust::System),
         ] {
-            assert_eq!(seen_by(&settings(url, token, trust)), Found::Foreign, "{url} {token}");
+            assert_eq!(seen_by(&settings(url, token, trust)), Provenance::Foreign, "{url} {token}");
         }
         for other in [b"settings".as_slice(), &marked.expose()[..63], b""] {
-            assert_eq!(Origin::of(&another).unmark(other), Found::Foreign);
+            assert_eq!(Origin::of(&another).unmark(other), Provenance::Foreign);
         }
     }
 }
