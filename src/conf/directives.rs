@@ -1,6 +1,7 @@
 //! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
 
-use super::{location, outpost, outpost_endpoint, protection, provider, status, zone};
+use super::location::values;
+use super::{outpost, outpost_endpoint, protection, provider, status, zone};
 use crate::ngx::Row;
 use nginx::directive::{
     FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_TO_TWO, ONE, ONE_OR_MORE, ONE_OR_TWO,
@@ -18,38 +19,38 @@ pub(crate) static TABLE: &[Row] = &[
         c"authentik_unauth_paths",
         HTTP | SERVER | LOCATION,
         ONE_OR_MORE,
-        location::set_unauth_paths,
+        values::set_unauth_paths,
     ),
     Row::location(
         c"authentik_unauthenticated",
         HTTP | SERVER | LOCATION,
         ONE,
-        location::set_unauthenticated,
+        values::set_unauthenticated,
     ),
-    Row::location(c"authentik_require", SERVER | LOCATION, ONE_OR_MORE, location::set_require),
+    Row::location(c"authentik_require", SERVER | LOCATION, ONE_OR_MORE, values::set_require),
     Row::location(
         c"authentik_identity_headers",
         HTTP | SERVER | LOCATION,
         ONE_OR_MORE,
-        location::set_identity_headers,
+        values::set_identity_headers,
     ),
     Row::location(
         c"authentik_header_encoding",
         HTTP | SERVER | LOCATION,
         ONE,
-        location::set_header_encoding,
+        values::set_header_encoding,
     ),
     Row::location(
         c"authentik_strip_cookie",
         HTTP | SERVER | LOCATION,
         FLAG,
-        location::set_strip_cookie,
+        values::set_strip_cookie,
     ),
     Row::location(
         c"authentik_header_auth",
         HTTP | SERVER | LOCATION,
         FLAG,
-        location::set_header_auth,
+        values::set_header_auth,
     ),
     Row::location(
         c"authentik_outpost_endpoint",

@@ -1,28 +1,29 @@
 //! What a location asks of its visitors, and what it inherits.
 
+pub(super) mod values;
+
 use std::sync::Arc;
 
 use gate::decision::Unauthenticated;
 use gate::identity::HeaderEncoding;
 use gate::paths::UnauthPaths;
-use gate::require::{Requirements, Rule};
+use gate::require::Requirements;
 use gate::status::Format;
 use nginx::cidr::Addresses;
 
-use super::needs::{self, Needs};
+use super::needs::Needs;
 use super::outpost_endpoint::{self, AskedBy};
 use super::protection::{
     Choice, Protection, protect, warn_of_answer, warn_of_pass, warn_of_recipe,
     warn_of_rules_that_strangers_pass,
 };
 use super::status::StatusPage;
-use super::{duplicate, duplicate_list, unauth_paths};
 use crate::ngx::{Conf, Mistake, Place};
 
 /// Configuration of a location; of `http` and `server` too, whose settings locations inherit.
 #[derive(Default)]
 pub(crate) struct LocationConf {
-    pub(super) provider: Option<Choice>,
+    pub(in crate::conf) provider: Option<Choice>,
     unauth_paths: Option<Arc<UnauthPaths>>,
     unauthenticated: Option<Unauthenticated>,
     identity_headers: Option<Arc<[Box<[u8]>]>>,
@@ -34,8 +35,8 @@ pub(crate) struct LocationConf {
     require_place: Option<Place>,
     needs: Needs,
     /// Not inherited, as no directive that answers is.
-    pub(super) status: Option<StatusPage>,
-    pub(super) asked_by: Option<AskedBy>,
+    pub(in crate::conf) status: Option<StatusPage>,
+    pub(in crate::conf) asked_by: Option<AskedBy>,
     /// What `provider` comes to.
     protection: Protection,
     /// `auth_request`, which is nginx's.
@@ -205,145 +206,4 @@ fn inherit<T: Clone>(own: &mut Option<T>, parent: &Option<T>) {
     if own.is_none() {
         own.clone_from(parent);
     }
-}
-
-pub(super) fn set_unauth_paths(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    if conf.unauth_paths.is_some() {
-        return Err(duplicate_list("authentik_unauth_paths"));
-    }
-    const DIRECTIVE: &str = "authentik_unauth_paths";
-    let paths = unauth_paths(DIRECTIVE, cf)?;
-    if paths.open_everything() {
-        cf.warn(&format!(
-            "{DIRECTIVE}: opens every path, since patterns match anywhere in it; anchor them, e.g. \
-             ^/public/"
-        ));
-    }
-    conf.unauth_paths = Some(Arc::new(paths));
-    conf.needs.say(needs::Directive::UnauthPaths, cf);
-    Ok(())
-}
-
-pub(super) fn set_unauthenticated(
-    conf: &mut LocationConf,
-    cf: &mut Conf<'_>,
-) -> Result<(), Mistake> {
-    if conf.unauthenticated.is_some() {
-        return Err(duplicate("authentik_unauthenticated"));
-    }
-    let value = cf.argument();
-    conf.unauthenticated = Some(match value.as_str() {
-        "auto" => Unauthenticated::Auto,
-        "redirect" => Unauthenticated::Redirect,
-        "401" => Unauthenticated::Refuse,
-        "pass" => Unauthenticated::Pass,
-        _ => {
-            return Err(Mistake::Said(format!(
-                "authentik_unauthenticated: \"{value}\" is not one of auto, redirect, 401, pass"
-            )));
-        }
-    });
-    conf.needs.say(needs::Directive::Unauthenticated, cf);
-    Ok(())
-}
-
-/// May be given several times: all must hold. Those of a location replace those it would inherit.
-pub(super) fn set_require(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    let mut words = cf.arguments().into_iter();
-    let kind = words.next().unwrap_or_default();
-    let values: Vec<String> = words.collect();
-    let rule =
-        Rule::parse(&kind, &values).map_err(|error| format!("authentik_require: {error}"))?;
-    conf.require.get_or_insert_default().add(rule);
-    conf.require_place.get_or_insert_with(|| cf.place());
-    Ok(())
-}
-
-/// Headers that carry the request itself: to remove them would change its meaning.
-const NEEDED: [&str; 9] = [
-    "host",
-    "connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "upgrade",
-    "cookie",
-    "expect",
-    "te",
-];
-
-pub(super) fn set_identity_headers(
-    conf: &mut LocationConf,
-    cf: &mut Conf<'_>,
-) -> Result<(), Mistake> {
-    if conf.identity_headers.is_some() {
-        return Err(duplicate_list("authentik_identity_headers"));
-    }
-    let names = cf.arguments().into_iter().map(|name| identity_header(&name));
-    conf.identity_headers = Some(names.collect::<Result<_, _>>()?);
-    conf.needs.say(needs::Directive::IdentityHeaders, cf);
-    Ok(())
-}
-
-fn identity_header(name: &str) -> Result<Box<[u8]>, Mistake> {
-    let wrong =
-        |what: &str| Mistake::Said(format!("authentik_identity_headers: \"{name}\" {what}"));
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
-        return Err(wrong("is not a header name; use letters, digits, - and _"));
-    }
-    let lower = name.to_ascii_lowercase();
-    if NEEDED.contains(&lower.as_str()) {
-        return Err(wrong("carries the request itself and cannot be removed from it"));
-    }
-    Ok(lower.into_bytes().into())
-}
-
-pub(super) fn set_header_encoding(
-    conf: &mut LocationConf,
-    cf: &mut Conf<'_>,
-) -> Result<(), Mistake> {
-    if conf.header_encoding.is_some() {
-        return Err(duplicate("authentik_header_encoding"));
-    }
-    let value = cf.argument();
-    let encoding = HeaderEncoding::parse(&value).ok_or_else(|| {
-        format!("authentik_header_encoding: \"{value}\" is not one of utf8, percent, latin1")
-    })?;
-    conf.header_encoding = Some(encoding);
-    conf.needs.say(needs::Directive::HeaderEncoding, cf);
-    Ok(())
-}
-
-pub(super) fn set_strip_cookie(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    set_flag("authentik_strip_cookie", &mut conf.strip_cookie, cf)?;
-    conf.needs.say(needs::Directive::StripCookie, cf);
-    Ok(())
-}
-
-pub(super) fn set_header_auth(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
-    set_flag("authentik_header_auth", &mut conf.header_auth, cf)?;
-    let directive = match conf.header_auth {
-        Some(false) => needs::Directive::HeaderAuthOff,
-        Some(true) | None => needs::Directive::HeaderAuthOn,
-    };
-    conf.needs.say(directive, cf);
-    Ok(())
-}
-
-fn set_flag(
-    directive: &'static str,
-    flag: &mut Option<bool>,
-    cf: &mut Conf<'_>,
-) -> Result<(), Mistake> {
-    if flag.is_some() {
-        return Err(duplicate(directive));
-    }
-    *flag = Some(match cf.argument().as_str() {
-        "on" => true,
-        "off" => false,
-        other => {
-            return Err(Mistake::Said(format!("{directive}: \"{other}\" is neither on nor off")));
-        }
-    });
-    Ok(())
 }
