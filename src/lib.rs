@@ -6,10 +6,13 @@
 //! | [`endpoints`] | `/outpost.goauthentik.io/…`: signing in and out; verdicts for other proxies |
 //! | [`request`] | what a request leaves behind: answers, log line, variables, status |
 //! | [`visitor`] | who the visitor is: sessions, header authentication, which provider |
-//! | [`authentik`] | asking authentik: discovery, keys, leases, worker threads |
 //! | [`outpost`] | the connection to authentik as an outpost: providers and ended sessions |
+//! | [`authentik`] | asking authentik: discovery, keys, leases, worker threads |
 //! | [`conf`] | the directives, their inheritance, what `nginx -t` rejects |
 //! | [`ngx`] | the fence, crates/nginx, with our types filled in |
+//!
+//! A room knows only the rooms below it in this table; `crates/gate/tests/layers.rs` checks that. The state of a
+//! request (`phases/state.rs`) is reached from all rooms through the request.
 //!
 //! Decisions are made in crates/gate; blocking code is in crates/io.
 

@@ -1,4 +1,4 @@
-//! The picture of layers in lib.rs, held against the sources.
+//! The pictures of layers, the gate's in its lib.rs and the shell's in src/lib.rs, held against the sources.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a surprise shall fail the test, loudly")]
 
@@ -9,13 +9,29 @@ use std::path::{Path, PathBuf};
 /// What is compiled for tests only may know everything.
 const OF_TESTS: [&str; 3] = ["fixtures", "spoilt_input", "testing"];
 
+/// The line of each module, counted from the top.
+type Layers = HashMap<String, usize>;
+
 #[test]
 fn a_module_knows_those_of_the_layers_below_it_only() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let layers = layers(&fs::read_to_string(source.join("lib.rs")).unwrap());
+    let arrows = downward_arrows(&source, picture);
+    assert!(arrows > 100, "the sources were not read");
+}
+
+#[test]
+fn a_room_of_the_shell_knows_those_below_it_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
+    let arrows = downward_arrows(&source, table);
+    assert!(arrows > 100, "the sources were not read");
+}
+
+/// How many there are. Fails at any other.
+fn downward_arrows(source: &Path, read: fn(&str) -> Layers) -> usize {
+    let layers = read(&fs::read_to_string(source.join("lib.rs")).unwrap());
     let mut arrows = 0;
-    for file in files(&source) {
-        let module = module_of(&source, &file);
+    for file in files(source) {
+        let module = module_of(source, &file);
         if module == "lib" || OF_TESTS.contains(&module.as_str()) {
             continue;
         }
@@ -30,11 +46,11 @@ fn a_module_knows_those_of_the_layers_below_it_only() {
             arrows += 1;
         }
     }
-    assert!(arrows > 100, "the sources were not read");
+    arrows
 }
 
-/// The line of each module, counted from the top.
-fn layers(lib: &str) -> HashMap<String, usize> {
+/// The gate's picture: names in lines.
+fn picture(lib: &str) -> Layers {
     const NAMES_BEGIN: usize = "//! what comes and goes ".len();
     let picture = lib.lines().skip_while(|line| *line != "//! ```text").skip(1);
     let lines = picture.take_while(|line| *line != "//! ```");
@@ -45,6 +61,12 @@ fn layers(lib: &str) -> HashMap<String, usize> {
             .map(move |name| (name.to_owned(), at))
     });
     names.collect()
+}
+
+/// The shell's: a table, with one room to a row.
+fn table(lib: &str) -> Layers {
+    let rows = lib.lines().filter_map(|line| line.strip_prefix("//! | [`"));
+    rows.enumerate().map(|(at, row)| (row.split('`').next().unwrap().to_owned(), at)).collect()
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
