@@ -1,23 +1,23 @@
 //! What the connection to authentik reports: to all workers through the board, to the administrator
-//! through the log, each problem once.
+//! by the [`Journal`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use authentik_io::outpost::Events;
 use gate::outpost::{
-    Candidate, Directory, Gap, Listener, Origin, Outpost, OutpostSettings, RefreshError, Snapshot,
-    TooLarge, Unusable,
+    Candidate, Gap, Listener, Origin, Outpost, OutpostSettings, RefreshError, Snapshot, TooLarge,
 };
 use gate::secret::Secret;
 use gate::shared_words::{SharedWords, Word};
 use gate::time::UnixTime;
 use nginx::bell::Bell;
 
-use super::keeper::Published;
+use super::journal::{Journal, Trouble};
 use super::mailbox::{Mail, Mailbox};
+use super::published::{Published, published};
 use super::{keeper, state_file};
 use crate::conf::OutpostConf;
 use crate::ngx::log::{Level, printable};
@@ -30,6 +30,7 @@ pub(super) struct Herald {
     /// What says that it is this process that listens.
     listener: Listener,
     mailbox: Arc<Mailbox>,
+    journal: Journal,
     state: Option<PathBuf>,
     settings: OutpostSettings,
     origin: Origin,
@@ -38,23 +39,7 @@ pub(super) struct Herald {
     gap: Gap,
     /// The calls for settings that the refresh under way answers.
     calls: AtomicU64,
-    /// What was said last of each kind of trouble, so that it is not said again and again.
-    troubles: Mutex<Vec<(Trouble, String)>>,
-    /// The remarks that came with the last settings, for the same reason.
-    told: Mutex<Vec<Unusable>>,
 }
-
-/// Things that can be wrong for a while.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    Refresh,
-    Socket,
-    Board,
-    State,
-}
-
-/// Skipped providers that are named in the log, at most; the status page has all.
-const NAMED_AT_MOST: usize = 20;
 
 impl Herald {
     pub(super) fn new(
@@ -69,6 +54,7 @@ impl Herald {
             bell,
             me,
             listener: Listener::new(me.pid, keeper::started(me.pid).unwrap_or(0)),
+            journal: Journal::new(Arc::clone(&mailbox)),
             mailbox,
             state: conf.state.clone(),
             settings: conf.settings.clone(),
@@ -76,57 +62,12 @@ impl Herald {
             stored: AtomicU64::new(0),
             gap: Gap::default(),
             calls: AtomicU64::new(0),
-            troubles: Mutex::default(),
-            told: Mutex::default(),
         }
     }
 
-    /// Tells the administrator what providers there are now.
-    pub(super) fn tell_of(&self, directory: &Directory) {
-        let skipped = directory.skipped();
-        let name = printable(directory.outpost().name.as_bytes());
-        let (count, remarks) = (directory.len(), skipped.len());
-        self.log(
-            Level::Notice,
-            format!("outpost \"{name}\": {count} providers are live, {remarks} remarks"),
-        );
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = skipped.iter().filter(|remark| !told.contains(remark));
-        for remark in fresh.take(NAMED_AT_MOST) {
-            let name = printable(remark.name.as_bytes());
-            let what = match remark.is_certificate() {
-                true => name,
-                false => format!("provider \"{name}\""),
-            };
-            // It quotes what was typed in authentik.
-            let why = remark.why.replace(char::is_control, "?");
-            self.log(Level::Warn, format!("outpost: {what}: {why}"));
-        }
-        *told = skipped;
-    }
-
-    fn log(&self, level: Level, text: String) {
-        self.mailbox.put(Mail::Log(level, text));
-    }
-
-    /// Logs a trouble unless it is the one that was logged last.
-    fn complain(&self, trouble: Trouble, level: Level, text: String) {
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        if troubles.iter().any(|(known, said)| *known == trouble && *said == text) {
-            return;
-        }
-        troubles.retain(|(known, _)| *known != trouble);
-        troubles.push((trouble, text.clone()));
-        drop(troubles);
-        self.log(level, text);
-    }
-
-    /// The trouble is over. Says whether there was one.
-    fn relieved(&self, trouble: Trouble) -> bool {
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = troubles.len();
-        troubles.retain(|(known, _)| *known != trouble);
-        troubles.len() < before
+    /// What the administrator is told.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Puts settings on the board and the disk, where they are not there yet.
@@ -140,7 +81,7 @@ impl Herald {
 
     /// What is served now: published, or after a restart from the disk.
     fn previous(&self) -> Option<Snapshot> {
-        match keeper::published(self.words, &self.origin) {
+        match published(self.words, &self.origin) {
             Some((_, Published::Own(snapshot))) => Some(snapshot),
             Some((_, Published::Nothing | Published::Doubted(_) | Published::Foreign)) | None => {
                 state_file::read(self.state.as_deref(), &self.settings).ok().flatten()
@@ -153,7 +94,7 @@ impl Herald {
         if self.previous().is_some() {
             return "the previous ones stay in use";
         }
-        match keeper::published(self.words, &self.origin) {
+        match published(self.words, &self.origin) {
             Some((_, Published::Doubted(_))) => {
                 "those of the previous token serve signed-in visitors only"
             }
@@ -166,20 +107,20 @@ impl Herald {
     /// What another token has brought is ours, if this one is of the same outpost: `outpost` is what
     /// authentik says. Else it means nothing any more.
     fn resolve_doubt(&self, outpost: Option<&Outpost>) {
-        let published = keeper::published(self.words, &self.origin);
-        let Some((_, Published::Doubted(snapshot))) = published.filter(|_| self.is_holder()) else {
+        let board = published(self.words, &self.origin);
+        let Some((_, Published::Doubted(snapshot))) = board.filter(|_| self.is_holder()) else {
             return;
         };
         if outpost.is_some_and(|outpost| outpost.pk == snapshot.outpost.pk) {
             self.publish(&snapshot);
             let text = "outpost: the new token belongs to the same outpost; its settings stay";
-            self.log(Level::Notice, text.to_owned());
+            self.journal.log(Level::Notice, text.to_owned());
         } else {
             let _ = self.post(&self.origin.mark(&Secret::default()));
             let text = "outpost: the new token belongs to another outpost; those of the previous \
                         one \
                         are no longer served";
-            self.log(Level::Notice, text.to_owned());
+            self.journal.log(Level::Notice, text.to_owned());
         }
         self.bell.ring();
     }
@@ -194,7 +135,7 @@ impl Herald {
         }
         match board.publish(document.expose()) {
             Ok(number) => {
-                self.relieved(Trouble::Board);
+                self.journal.relieved(Trouble::Board);
                 Some(number)
             }
             Err(TooLarge { length, room }) => {
@@ -202,7 +143,7 @@ impl Herald {
                     "outpost: the settings are too large: {length} bytes, {room} are possible; \
                      the previous ones stay in use"
                 );
-                self.complain(Trouble::Board, Level::Crit, text);
+                self.journal.complain(Trouble::Board, Level::Crit, text);
                 None
             }
         }
@@ -218,9 +159,11 @@ impl Herald {
         match state_file::write(directory, document, &self.settings.token) {
             Ok(()) => {
                 self.stored.store(number, Ordering::Relaxed);
-                self.relieved(Trouble::State);
+                self.journal.relieved(Trouble::State);
             }
-            Err(why) => self.complain(Trouble::State, Level::Error, format!("state_path: {why}")),
+            Err(why) => {
+                self.journal.complain(Trouble::State, Level::Error, format!("state_path: {why}"))
+            }
         }
     }
 
@@ -276,8 +219,8 @@ impl Events for Herald {
         self.bell.ring();
         self.answer_calls();
         self.words.set(Word::LastRefresh, now());
-        if self.relieved(Trouble::Refresh) {
-            self.log(Level::Notice, "outpost: authentik answers again".to_owned());
+        if self.journal.relieved(Trouble::Refresh) {
+            self.journal.log(Level::Notice, "outpost: authentik answers again".to_owned());
         }
     }
 
@@ -290,7 +233,7 @@ impl Events for Herald {
         self.words.add(Word::RefreshFailures, 1);
         let rest = self.what_serves();
         let text = format!("outpost: settings were not read: {error}; {rest}");
-        self.complain(Trouble::Refresh, Level::Error, text);
+        self.journal.complain(Trouble::Refresh, Level::Error, text);
     }
 
     fn connected(&self, _attempt: u32) {
@@ -303,8 +246,8 @@ impl Events for Herald {
             self.words.set(Word::ConnectedSince, now());
             self.bell.ring(); // for who hands the connection over
         }
-        self.relieved(Trouble::Socket);
-        self.log(Level::Notice, "outpost: connected to authentik".to_owned());
+        self.journal.relieved(Trouble::Socket);
+        self.journal.log(Level::Notice, "outpost: connected to authentik".to_owned());
     }
 
     fn disconnected(&self, why: &str, _again_in: Duration) {
@@ -318,7 +261,7 @@ impl Events for Herald {
             "outpost: no connection to authentik: {why}; settings are refreshed by time only, and \
              ended sessions are not reported"
         );
-        self.complain(Trouble::Socket, Level::Warn, text);
+        self.journal.complain(Trouble::Socket, Level::Warn, text);
     }
 
     fn session_ended(&self, session_id: &str) {

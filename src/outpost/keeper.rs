@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use authentik_io::outpost::{Agent, Identity};
 use authentik_io::process;
-use gate::outpost::{
-    Candidate, Directory, Listener, Origin, OutpostSettings, Provenance, Snapshot,
-};
+use gate::outpost::{Candidate, Directory, Listener, Origin, OutpostSettings};
 use gate::shared_words::{SharedWords, Word};
 use nginx::bell::Bell;
 use nginx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
@@ -19,6 +17,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::herald::Herald;
 use super::mailbox::{Mail, Mailbox};
+use super::published::{Published, published};
 use super::recheck::Rhythm;
 use crate::authentik::threads::spawn;
 use crate::conf::OutpostConf;
@@ -130,32 +129,6 @@ impl Keeper {
 pub(super) fn started(pid: u32) -> Option<u64> {
     let shown = process::started(pid);
     shown.or_else(|| (process::started(process_id()).is_none() && is_alive(pid)).then_some(0))
-}
-
-/// What is on the board.
-pub(super) enum Published {
-    /// Settings that came by this very connection.
-    Own(Snapshot),
-    /// Nothing is known, says this very connection.
-    Nothing,
-    /// Settings that came from this authentik by another token.
-    Doubted(Snapshot),
-    /// What means nothing to this connection.
-    Foreign,
-}
-
-/// The number of what is on the board, and what it is to this `origin`.
-pub(super) fn published(words: SharedWords<'static>, origin: &Origin) -> Option<(u64, Published)> {
-    let (number, document) = words.board()?.read()?;
-    let published = match origin.unmark(&document) {
-        Provenance::Own([]) => Published::Nothing,
-        Provenance::Own(own) => Snapshot::from_json(own).map_or(Published::Foreign, Published::Own),
-        Provenance::ByOtherToken(other) => {
-            Snapshot::from_json(other).map_or(Published::Foreign, Published::Doubted)
-        }
-        Provenance::Foreign => Published::Foreign,
-    };
-    Some((number, published))
 }
 
 /// Nobody takes this process for the one that hears what authentik says any more.
@@ -322,7 +295,7 @@ impl Watch {
         let former = self.directory.as_deref();
         let next = Arc::new(Directory::build(snapshot, trust, *cookie_samesite, former));
         if leads {
-            self.herald.tell_of(&next);
+            self.herald.journal().tell_of(&next);
         }
         let former = self.directory.replace(Arc::clone(&next));
         self.retired.extend(former);

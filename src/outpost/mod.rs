@@ -6,8 +6,10 @@
 
 mod calls;
 mod herald;
+mod journal;
 mod keeper;
 mod mailbox;
+mod published;
 mod recheck;
 mod state_file;
 
@@ -21,8 +23,9 @@ use gate::shared_words::{SharedWords, Word};
 use nginx::wakeup::Waker;
 
 pub(crate) use self::calls::{called_for, newest};
-use self::keeper::{Keeper, Published};
+use self::keeper::Keeper;
 use self::mailbox::{Mail, Mailbox};
+use self::published::Published;
 use self::recheck::{Recheck, Rhythm};
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::Zone;
@@ -105,7 +108,7 @@ fn at_hand(outpost: &OutpostConf, words: SharedWords<'static>) -> (u64, Option<A
     let OutpostSettings { trust, cookie_samesite, .. } = &outpost.settings;
     let build = |snapshot| Directory::build(snapshot, trust, *cookie_samesite, None);
     let ready = |snapshot| Some(Arc::new(build(snapshot)));
-    let number = match keeper::published(words, &Origin::of(&outpost.settings)) {
+    let number = match published::published(words, &Origin::of(&outpost.settings)) {
         Some((number, Published::Own(snapshot))) => return (number, ready(snapshot)),
         Some((number, Published::Doubted(snapshot))) => {
             return (number, Some(Arc::new(build(snapshot).in_doubt())));
