@@ -20,7 +20,7 @@ use gate::token::Keys;
 use nginx::lifecycle::uptime;
 
 use super::asking::Learnt;
-use super::documents::{self, Kept, Understood};
+use super::documents::{self, Stored, Understood};
 use super::lease::{self, LEASE};
 use super::threads::{Errand, Line};
 use crate::ngx::log::{self, Level};
@@ -65,21 +65,21 @@ pub(crate) fn endpoints_and_keys(
 pub(crate) fn at_hand(zone: Zone, provider: &Provider) -> Option<(Endpoints, Keys)> {
     let endpoints = match Endpoints::given(provider) {
         Some(given) => given,
-        None => kept(zone, provider)?,
+        None => at_hand_of(zone, provider)?,
     };
     let keys = match endpoints.signing {
         Signing::ClientSecret => Keys::shared(provider),
-        Signing::PublishedKeys => Keys::published(kept(zone, provider)?, provider),
+        Signing::PublishedKeys => Keys::published(at_hand_of(zone, provider)?, provider),
     };
     Some((endpoints, keys))
 }
 
 /// A document that is at hand, however old.
-fn kept<D: Understood>(zone: Zone, provider: &Provider) -> Option<D> {
+fn at_hand_of<D: Understood>(zone: Zone, provider: &Provider) -> Option<D> {
     let head = documents::head(zone, D::DOCUMENT, provider)?;
-    match documents::kept(zone, provider, &head) {
-        Kept::Understood(document) => Some(document),
-        Kept::Unusable(_) | Kept::Gone => None,
+    match documents::stored(zone, provider, &head) {
+        Stored::Understood(document) => Some(document),
+        Stored::Unusable(_) | Stored::Gone => None,
     }
 }
 
@@ -105,10 +105,10 @@ fn document<D: Understood>(
     let key = || Entry::Lease.key(D::DOCUMENT, provider);
     let head = documents::head(zone, D::DOCUMENT, provider);
     if let Some(head) = head.filter(|head| head.is_usable(uptime(), failure.is_some())) {
-        let learnt = match documents::kept(zone, provider, &head) {
-            Kept::Understood(document) => Some(Learnt::Known(document)),
-            Kept::Unusable(reason) => Some(Learnt::Failed(reason)),
-            Kept::Gone => None,
+        let learnt = match documents::stored(zone, provider, &head) {
+            Stored::Understood(document) => Some(Learnt::Known(document)),
+            Stored::Unusable(reason) => Some(Learnt::Failed(reason)),
+            Stored::Gone => None,
         };
         if let Some(learnt) = learnt {
             lease::found(r, key);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::thread::LocalKey;
 
 use gate::provider::Provider;
-use gate::question::{Document, Endpoints, Entry, FAILURE_KEPT, Head, Mark, Published};
+use gate::question::{Document, Endpoints, Entry, FAILURE_KEPT, Head, Mark, ServedDocument};
 use gate::reason::Reason;
 use gate::secret::Secret;
 use gate::store::{Key, Owner, Record, dated, kind};
@@ -19,7 +19,7 @@ use crate::ngx::{Zone, now};
 const UNDERSTOOD: usize = 1024;
 
 /// A document that workers remember as they understood it.
-pub(super) trait Understood: Published + Clone + Send + 'static {
+pub(super) trait Understood: ServedDocument + Clone + Send + 'static {
     /// Where this worker has those of its kind.
     fn memory() -> &'static LocalKey<Memory<Self>>;
 }
@@ -46,7 +46,7 @@ impl Understood for KeySet {
 }
 
 /// What the zone has of a document.
-pub(super) enum Kept<D> {
+pub(super) enum Stored<D> {
     /// It says this.
     Understood(D),
     /// It cannot be used, and this is why.
@@ -69,22 +69,22 @@ pub(super) fn head(zone: Zone, document: Document, provider: &Provider) -> Optio
 }
 
 /// What the document with this head says.
-pub(super) fn kept<D: Understood>(zone: Zone, provider: &Provider, head: &Head) -> Kept<D> {
+pub(super) fn stored<D: Understood>(zone: Zone, provider: &Provider, head: &Head) -> Stored<D> {
     let key = Entry::Body.key(D::DOCUMENT, provider);
     let known = D::memory().with_borrow(|documents| {
         let known = documents.get(&key).filter(|(mark, _)| *mark == head.mark());
         known.map(|(_, document)| document.clone())
     });
     if let Some(known) = known {
-        return Kept::Understood(known);
+        return Stored::Understood(known);
     }
-    let Some((head, body)) = read(zone, key) else { return Kept::Gone };
+    let Some((head, body)) = read(zone, key) else { return Stored::Gone };
     match D::understand(body.expose(), provider) {
         Ok(document) => {
             remember(key, head.mark(), document.clone());
-            Kept::Understood(document)
+            Stored::Understood(document)
         }
-        Err(error) => Kept::Unusable(Reason::from(&error)),
+        Err(error) => Stored::Unusable(Reason::from(&error)),
     }
 }
 

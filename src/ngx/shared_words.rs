@@ -12,9 +12,9 @@ static EPOCH: AtomicU32 = AtomicU32::new(0);
 
 /// The zone, as the configuration asked for it.
 #[derive(Clone, Copy)]
-pub(crate) struct SharedWordsZone(WordZone<Contents>);
+pub(crate) struct SharedWordsZone(WordZone<Mapped>);
 
-struct Contents;
+struct Mapped;
 
 impl SharedWordsZone {
     /// Asks nginx for room for `words` words. Pages that are never written cost nothing.
@@ -33,7 +33,7 @@ impl SharedWordsZone {
     }
 }
 
-impl Words for Contents {
+impl Words for Mapped {
     fn map(words: &[AtomicU64], fresh: bool) -> Option<()> {
         let words = if fresh { SharedWords::fresh(words) } else { SharedWords::new(words) }?;
         EPOCH.store(words.next_epoch(), Ordering::Relaxed);

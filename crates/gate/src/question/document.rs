@@ -29,7 +29,7 @@ pub enum Document {
 }
 
 /// A document as it is understood.
-pub trait Published: Sized {
+pub trait ServedDocument: Sized {
     /// Which one it is.
     const DOCUMENT: Document;
 
@@ -41,7 +41,7 @@ pub trait Published: Sized {
 }
 
 /// Where is everything? (OpenID Connect Discovery 1.0 §4)
-impl Published for Endpoints {
+impl ServedDocument for Endpoints {
     const DOCUMENT: Document = Document::Discovery;
 
     fn understand(body: &[u8], provider: &Provider) -> Result<Self, CoreError> {
@@ -50,7 +50,7 @@ impl Published for Endpoints {
 }
 
 /// Which keys sign tokens? (RFC 7517)
-impl Published for KeySet {
+impl ServedDocument for KeySet {
     const DOCUMENT: Document = Document::Keys;
 
     fn understand(body: &[u8], _: &Provider) -> Result<Self, CoreError> {
@@ -81,7 +81,7 @@ pub fn keys_request(provider: &Provider, endpoints: &Endpoints) -> Result<HttpRe
 ///
 /// # Errors
 /// Everything that is not the document; [`CoreError::cure`] says what can be done.
-pub fn read_document<D: Published>(
+pub fn read_document<D: ServedDocument>(
     provider: &Provider,
     response: Result<&HttpResponse, &TransportError>,
 ) -> Result<D, CoreError> {

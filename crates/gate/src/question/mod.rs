@@ -1,7 +1,7 @@
 //! Questions to authentik, as values: what to send, and what the answer means.
 //!
 //! Nothing here sends anything. The I/O side carries [`Question::to_http`] to authentik and what
-//! came back to [`Question::read`]; a [`Published`] document is asked for and read the same way.
+//! came back to [`Question::read`]; a [`ServedDocument`] is asked for and read the same way.
 
 mod discovery;
 mod document;
@@ -12,7 +12,7 @@ mod response;
 
 pub use discovery::{Endpoints, Signing};
 pub use document::{
-    Cause, Document, Entry, FAILURE_KEPT, Head, Mark, Published, REFETCH, discovery_request,
+    Cause, Document, Entry, FAILURE_KEPT, Head, Mark, REFETCH, ServedDocument, discovery_request,
     keys_request, read_document,
 };
 pub use error::{CoreError, Cure};

@@ -27,7 +27,7 @@ fn read<Q: Question>(question: &Q, status: u16, body: &str) -> Result<Q::Answer,
     question.read(&provider("p-proxy"), Ok(&response), NOW)
 }
 
-fn document<D: Published>(status: u16, body: &str) -> Result<D, CoreError> {
+fn document<D: ServedDocument>(status: u16, body: &str) -> Result<D, CoreError> {
     let response = HttpResponse { status, body: Secret::new(body) };
     read_document(&provider("p-proxy"), Ok(&response))
 }
