@@ -45,6 +45,7 @@ pub(super) fn backchannel<'r>(
         Body::Unannounced => return Ok(refuse(r, 411, "it has no Content-Length")),
         Body::TooLong => return Ok(refuse(r, 413, "the form is too long")),
         Body::InFile => return Ok(refuse(r, 413, IN_FILE)),
+        Body::Gone => return Ok(refuse(r, 400, "the form did not come")),
         Body::Unread => return Ok(Flow::ReadBody),
         Body::Whole(form) => form,
     };

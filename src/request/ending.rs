@@ -25,12 +25,15 @@ pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let origins = Origins::gather(r.headers());
     let back = String::from_utf8_lossy(r.path()).into_owned();
     let unheeded = |why: Unheeded| Ok(Flow::Answer(why.answer(origins.reader(), &back)));
-    if is_let_in_as_nobody(r) {
+    // Nobody has judged a sub-request (`mirror`): nginx leaves out their access phase.
+    if !r.is_main() || is_let_in_as_nobody(r) {
         return unheeded(Unheeded::Forged);
     }
     let body = match r.body(LONGEST_WISH)? {
         Body::Unannounced => return Ok(Flow::Answer(Response::empty(411))),
-        Body::TooLong | Body::InFile => return Ok(Flow::Answer(Response::empty(413))),
+        Body::TooLong => return Ok(Flow::Answer(Response::empty(413))),
+        Body::InFile => return unheeded(Unheeded::InFile),
+        Body::Gone => return unheeded(Unheeded::Unclear),
         Body::Unread => return Ok(Flow::ReadBody),
         Body::Whole(body) => body,
     };

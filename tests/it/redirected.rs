@@ -1,6 +1,6 @@
 //! Requests that nginx sends on internally: no claim, and no identity, comes along.
 
-use crate::harness::{Connection, Site};
+use crate::harness::{Connection, Site, eventually};
 
 #[test]
 fn a_request_that_nginx_cannot_read_brings_no_claims_to_its_error_page() {
@@ -66,6 +66,7 @@ fn a_first_request_that_nginx_cannot_read_is_no_fault_of_the_build() {
     for first in [
         "GET /\r\n",
         "GET /open/\r\n",
+        "GET http://wiki.test/\r\n",
         "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET / HTTP/1.x\r\nHost: x\r\n\r\n",
         "GET / HTTP/7.0\r\nHost: x\r\n\r\n",
@@ -133,4 +134,25 @@ fn a_refusal_in_an_error_page_location_has_its_own_status() {
     assert_eq!(site.get("/nowhere").status(), 401);
     assert_eq!(site.app.hits(), 0);
     assert_eq!(site.signed_in().get("/nowhere").status(), 200);
+}
+
+/// nginx clears what modules remember of a request that one of its filters answers: 412.
+#[test]
+fn the_log_names_who_asked_under_a_condition_that_does_not_hold() {
+    let site = Site::builder()
+        .file("html/page.txt", "a page")
+        .http("log_format whose '$status $authentik_status $authentik_username';")
+        .server(
+            "access_log access.log whose;
+             authentik_provider wiki;
+             location / { proxy_pass http://app; }
+             location = /page.txt { root html; }",
+        )
+        .start();
+    let alice = site.signed_in();
+
+    let asked = alice.get("/page.txt").header("If-Match", "\"another\"");
+    assert_eq!(asked.status(), 412);
+
+    eventually("the line of the log", || site.file("access.log").contains("412 known alice"));
 }

@@ -146,6 +146,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
             "http_version",
             "host_start",
             "host_end",
+            "request_end",
         ],
     ),
 ];

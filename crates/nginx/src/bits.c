@@ -58,12 +58,36 @@ ngx_http_fence_buffer_length(const ngx_buf_t *b)
 }
 
 
-/* A connection that is not TLS, or whose handshake is over, says 0. */
+/*
+ * Whether the modules' contexts were cleared, see ngx_http_internal_redirect() and
+ * ngx_http_filter_finalize_request().
+ */
 ngx_uint_t
-ngx_http_fence_shakes_hands(const ngx_connection_t *c)
+ngx_http_fence_lost_contexts(const ngx_http_request_t *r)
+{
+    return r->internal || r->filter_finalize;
+}
+
+
+/* Whether nginx reads the body no more, or never has for this request: what there is came elsewhere. */
+ngx_uint_t
+ngx_http_fence_reads_no_body(const ngx_http_request_t *r)
+{
+    return r != r->main || r->discard_body;
+}
+
+
+/*
+ * A connection that is not TLS, or whose handshake is over, says 0. So does every request of a client: over
+ * QUIC one may come before the handshake is over (0-RTT), and only nginx's own, which is made for the
+ * variables of certificates, is never logged.
+ */
+ngx_uint_t
+ngx_http_fence_shakes_hands(const ngx_http_request_t *r)
 {
 #if (NGX_HTTP_SSL)
-    return c->ssl != NULL && !c->ssl->handshaked;
+    return r->logged && r->connection->ssl != NULL
+           && !r->connection->ssl->handshaked;
 #else
     return 0;
 #endif

@@ -4,7 +4,7 @@
 //! some versions of nginx; `make check` refuses them.
 
 use ngx::ffi::{
-    ngx_buf_t, ngx_connection_t, ngx_event_t, ngx_http_request_t, ngx_http_script_regex_code_t,
+    ngx_buf_t, ngx_event_t, ngx_http_request_t, ngx_http_script_regex_code_t,
     ngx_http_variable_value_t, ngx_int_t, ngx_msec_t, ngx_uint_t,
 };
 
@@ -14,7 +14,9 @@ unsafe extern "C" {
     fn ngx_http_fence_set_expect_tested(r: *mut ngx_http_request_t);
     fn ngx_http_fence_hold(r: *mut ngx_http_request_t);
     fn ngx_http_fence_buffer_length(b: *const ngx_buf_t) -> isize;
-    fn ngx_http_fence_shakes_hands(c: *const ngx_connection_t) -> ngx_uint_t;
+    fn ngx_http_fence_lost_contexts(r: *const ngx_http_request_t) -> ngx_uint_t;
+    fn ngx_http_fence_reads_no_body(r: *const ngx_http_request_t) -> ngx_uint_t;
+    fn ngx_http_fence_shakes_hands(r: *const ngx_http_request_t) -> ngx_uint_t;
     fn ngx_http_fence_value_length(v: *const ngx_http_variable_value_t) -> ngx_int_t;
     fn ngx_http_fence_set_value(v: *mut ngx_http_variable_value_t, data: *mut u8, len: usize);
     fn ngx_http_fence_keep_value(
@@ -77,13 +79,33 @@ pub(super) unsafe fn buffer_length(b: *const ngx_buf_t) -> Option<usize> {
     usize::try_from(unsafe { ngx_http_fence_buffer_length(b) }).ok()
 }
 
-/// Whether a TLS handshake is under way.
+/// Whether nginx has cleared the modules' contexts.
 ///
 /// # Safety
-/// `c` is live.
-pub(super) unsafe fn shakes_hands(c: *const ngx_connection_t) -> bool {
-    // SAFETY: by this function's contract; `ssl` is NULL or lives as long as the connection.
-    unsafe { ngx_http_fence_shakes_hands(c) != 0 }
+/// `r` is live.
+pub(super) unsafe fn lost_contexts(r: *const ngx_http_request_t) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_fence_lost_contexts(r) != 0 }
+}
+
+/// Whether nginx reads no body for the request, whoever asks: it throws it away, or it is that of the
+/// request that this one belongs to.
+///
+/// # Safety
+/// `r` is live.
+pub(super) unsafe fn reads_no_body(r: *const ngx_http_request_t) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { ngx_http_fence_reads_no_body(r) != 0 }
+}
+
+/// Whether the request is the one that nginx makes for a TLS handshake that is under way.
+///
+/// # Safety
+/// `r` is live.
+pub(super) unsafe fn shakes_hands(r: *const ngx_http_request_t) -> bool {
+    // SAFETY: by this function's contract; a request has a connection, whose `ssl` is NULL or lives as
+    // long as it.
+    unsafe { ngx_http_fence_shakes_hands(r) != 0 }
 }
 
 /// Length of a variable's value; `None` when it has none.

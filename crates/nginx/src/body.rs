@@ -21,6 +21,9 @@ pub enum Body<'r> {
     TooLong,
     /// Nobody has asked nginx for it yet: [`Flow::ReadBody`](super::Flow::ReadBody) does.
     Unread,
+    /// It cannot be had any more: nginx has thrown it away, or ended with an error while it read it; or it
+    /// is that of the request that this one belongs to, and nobody has read it.
+    Gone,
     /// All of it.
     Whole(&'r [u8]),
     /// nginx has written it to a file: it did not fit into `client_body_buffer_size`.
@@ -30,14 +33,17 @@ pub enum Body<'r> {
 impl<'r, M: Module> Request<'r, M> {
     /// The body, if the client has announced `most` bytes of it or fewer: it is copied.
     pub fn body(&self, most: usize) -> Result<Body<'r>, Fault> {
-        match usize::try_from(self.fields().headers_in.content_length_n) {
+        let announced = match usize::try_from(self.fields().headers_in.content_length_n) {
             Err(_) => return Ok(Body::Unannounced),
             Ok(length) if length > most => return Ok(Body::TooLong),
-            Ok(_) => {}
-        }
+            Ok(length) => length,
+        };
         let body = self.fields().request_body;
         if body.is_null() {
-            return Ok(Body::Unread);
+            // SAFETY: the request is live. Asked to read such a one nginx calls back at once, without a
+            // body, and we would ask again.
+            let is_gone = unsafe { bits::reads_no_body(self.raw) };
+            return Ok(if is_gone { Body::Gone } else { Body::Unread });
         }
         let mut whole = Vec::new();
         // SAFETY: once the phases run again the body is complete: a chain of buffers in the request's
@@ -56,6 +62,9 @@ impl<'r, M: Module> Request<'r, M> {
                 }
                 link = (*link).next;
             }
+        }
+        if whole.len() != announced {
+            return Ok(Body::Gone);
         }
         self.keep(&whole).map(Body::Whole)
     }

@@ -21,7 +21,7 @@ impl<'r, M: Module> Request<'r, M> {
             return self.host_header();
         }
         // SAFETY: both point into the request line or the value of `:authority`, which live as long
-        // as the request, and nginx has validated what is between them.
+        // as the request.
         unsafe {
             let length = usize::try_from(fields.host_end.offset_from(fields.host_start));
             let length = length.unwrap_or_default() + self.port_in_request_line();
@@ -29,7 +29,8 @@ impl<'r, M: Module> Request<'r, M> {
         }
     }
 
-    /// HTTP/1 ends `host_end` before the port: the length of colon and digits behind it.
+    /// HTTP/1 ends `host_end` before the port, until nginx 1.29.3: the length of colon and digits behind it.
+    /// 0 in a line that nginx did not read to its end, where there may be nothing behind them.
     ///
     /// # Safety
     /// `host_end` is not NULL.
@@ -37,10 +38,10 @@ impl<'r, M: Module> Request<'r, M> {
         let fields = self.fields();
         let mut length = 0;
         // SAFETY: `sw_port` of ngx_http_parse.c has read digits up to a "/", "?" or space, which are
-        // still there.
+        // still there if the line has an end.
         unsafe {
             let is_http_1 = fields.http_version < NGX_HTTP_VERSION_20 as ngx_uint_t;
-            if !is_http_1 || *fields.host_end != b':' {
+            if !is_http_1 || fields.request_end.is_null() || *fields.host_end != b':' {
                 return 0;
             }
             length += 1;

@@ -77,10 +77,9 @@ impl<'r, M: Module> Request<'r, M> {
     /// The server name of a TLS handshake that is under way, as the client wrote it. `None` when
     /// it is over, so for every request that a client can send, and when no name was given.
     pub fn handshake_name(&self) -> Option<&'r [u8]> {
-        // SAFETY: a request has a live connection. In a handshake the request is one that nginx
-        // made for the variables of certificates only (`ngx_http_ssl_certificate`,
-        // ngx_http_request.c).
-        let shakes_hands = unsafe { bits::shakes_hands(self.fields().connection) };
+        // SAFETY: the request is live. In a handshake it is one that nginx made for the variables of
+        // certificates only (`ngx_http_ssl_certificate`, ngx_http_request.c).
+        let shakes_hands = unsafe { bits::shakes_hands(self.raw) };
         shakes_hands.then(|| self.variable(b"ssl_server_name")).flatten()
     }
 

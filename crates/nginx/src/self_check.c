@@ -230,7 +230,8 @@ ngx_http_fence_check_conf(ngx_conf_t *cf)
  *
  * 0: something lies elsewhere. 1: nothing does. 2: nothing does that such a request tells: an internal one,
  * as nginx may not have been able to read it, and then it has neither version nor headers; or one of
- * HTTP/0.9, for which nginx makes no list of headers.
+ * HTTP/0.9, for which nginx makes no list of headers; header_list.rs may have made one, when there was a
+ * host in the line.
  */
 
 ngx_uint_t
@@ -271,7 +272,8 @@ ngx_http_fence_check_request(const ngx_http_request_t *r)
     }
 
     if (r->http_version == NGX_HTTP_VERSION_9) {
-        return r->headers_in.headers.size == 0 ? 2 : 0;
+        return r->headers_in.headers.size == 0
+               || r->headers_in.headers.size == sizeof(ngx_table_elt_t) ? 2 : 0;
     }
 
     return r->headers_in.headers.size == sizeof(ngx_table_elt_t);

@@ -52,8 +52,9 @@ pub(super) unsafe fn of<'r, M: Module>(
 
 /// The context of `r` if there is one.
 ///
-/// An internal redirect clears `r->ctx` (`ngx_http_internal_redirect`); the context is then found by
-/// its pool cleanup, as `ngx_http_realip_get_module_ctx` does.
+/// An internal redirect clears `r->ctx` (`ngx_http_internal_redirect`), as does a filter that answers itself
+/// (`ngx_http_filter_finalize_request`: 412 for `If-Match`); the context is then found by its pool cleanup,
+/// as `ngx_http_realip_get_module_ctx` does.
 ///
 /// # Safety
 /// As [`of`].
@@ -65,7 +66,7 @@ pub(super) unsafe fn existing<'r, M: Module>(r: *mut ngx_http_request_t) -> Opti
         if !context.is_null() {
             return Some(&*context);
         }
-        if !bits::is_internal(r) {
+        if !bits::lost_contexts(r) {
             return None;
         }
         let ours = M::fixed().drop_state;

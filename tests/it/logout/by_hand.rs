@@ -188,6 +188,66 @@ fn who_is_let_in_as_nobody_ends_nothing() {
     assert_eq!(alice.get("/").status(), 200);
 }
 
+/// nginx leaves out the access phase of a sub-request, and reads no body for it.
+#[test]
+fn a_mirrored_request_ends_nothing_and_stops_no_worker() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { proxy_pass http://app; }
+         location = /ending { authentik_require user bob; authentik_status end_sessions=on; }
+         location /mirrored/ {
+             authentik_provider off; mirror /ending; proxy_pass http://app;
+         }
+         location /bodiless/ {
+             authentik_provider off; mirror /ending; mirror_request_body off; proxy_pass http://app;
+         }
+         location /after/ { authentik_provider off; post_action /ending; root html; }",
+    );
+    let alice = site.signed_in();
+    let bob = site.signed_in_as("bob");
+    let workers = site.worker_pids();
+    for target in ["/mirrored/", "/bodiless/", "/after/"] {
+        for sender in [site.request("POST", target), bob.get(target).method("POST")] {
+            let request = sender
+                .header("X-Requested-With", "x")
+                .header("Content-Type", "application/json")
+                .body(r#"{"username":"alice"}"#);
+            // Large enough to be thrown away in more than one piece.
+            assert_ne!(request.status(), 500, "{target}");
+            let _ = request.body(vec![b' '; 4_000]).try_send();
+        }
+        assert_eq!(site.worker_pids(), workers, "{target}");
+        assert_eq!(alice.get("/").status(), 200, "{target}");
+    }
+}
+
+#[test]
+fn a_wish_that_nginx_has_put_into_a_file_is_answered_with_the_cure() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         client_body_in_file_only clean;
+         location / { proxy_pass http://app; }
+         location = /local {
+             authentik_provider off; allow 127.0.0.1; deny all;
+             authentik_status format=json end_sessions=on;
+         }
+         location = /cured {
+             authentik_provider off; allow 127.0.0.1; deny all; client_body_in_file_only off;
+             authentik_status format=json end_sessions=on;
+         }",
+    );
+    let alice = site.signed_in();
+    let wish = told(&site, &json!({"username": "alice"}));
+
+    let answer = wish.send();
+    assert_eq!(answer.status(), 413);
+    assert!(answer.text().contains("client_body_in_file_only"), "{}", answer.text());
+    assert_eq!(alice.get("/").status(), 200);
+
+    assert_eq!(ended(&wish.target("/cured")), 1);
+    assert_eq!(alice.get("/").status(), 401);
+}
+
 #[test]
 fn a_full_zone_is_looked_through_in_several_turns() {
     let site = site()

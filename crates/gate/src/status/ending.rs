@@ -43,6 +43,8 @@ pub enum Unheeded {
     Forged,
     /// It does not say whose sessions.
     Unclear,
+    /// nginx has put the body into a file.
+    InFile,
 }
 
 /// What a request says of where it comes from.
@@ -124,6 +126,9 @@ impl<'a> Origins<'a> {
     }
 }
 
+const IN_FILE: &str = "nginx has put what was sent into a file, where it is not read: leave \
+    client_body_in_file_only and client_body_buffer_size at their defaults in this location.";
+
 fn whose(by: &str, value: &str) -> Result<Whose, Unheeded> {
     let value = value.to_owned();
     match by {
@@ -146,6 +151,7 @@ impl Unheeded {
             Self::Unclear => {
                 (400, "unclear", "Say whose sessions to end: one username, sub or sid.")
             }
+            Self::InFile => (413, "in-file", IN_FILE),
         };
         match reader {
             Some(Reader::Person) => page(status, "No session was ended", sentence, code, back),
