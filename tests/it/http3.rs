@@ -157,6 +157,32 @@ fn what_a_client_of_http3_claims_is_removed() {
     assert!(IDENTITY_HEADERS.iter().all(|name| seen.header(name).is_none()), "{seen:#?}");
 }
 
+/// Of such a request nginx has made no list of headers.
+#[test]
+fn a_request_of_http3_that_nginx_refuses_may_lead_to_an_open_page() {
+    let site = site(
+        "mode proxy; internal_host http://%%APP%%/;",
+        &format!(
+            "error_page 400 /pass/400;
+             location /pass/ {{ authentik_unauthenticated pass; proxy_pass http://app; }}
+             {APPLICATION}"
+        ),
+    );
+    let workers = site.worker_pids();
+    let client = Http3::to(site.other_address());
+    let stranger = Browser::new(&home(&site));
+    for pseudo in [":authority", ":path", ":method", ":scheme", ":unknown"] {
+        site.app.forget();
+        let refused = client.send(&stranger.get("/page").header(pseudo, "/page"));
+        assert_eq!(refused.status(), 400, "{pseudo}");
+        let seen = site.app.last();
+        assert_eq!((seen.target.as_str(), site.app.hits()), ("/pass/400", 1), "{pseudo}");
+        assert_eq!(seen.identity_headers(), [], "{pseudo}");
+        assert_eq!(seen.all("X-Forwarded-Host").len(), 1, "{pseudo}");
+    }
+    assert_eq!(site.worker_pids(), workers);
+}
+
 #[test]
 fn a_megabyte_arrives_whole_and_a_strangers_does_not() {
     let site = site("", APPLICATION);

@@ -2,6 +2,7 @@
 
 mod frames;
 mod http2;
+mod odd;
 mod requests;
 
 use crate::harness::{Connection, Site};
