@@ -117,7 +117,7 @@ def admission():
 
 
 def auth_request(outpost, more=""):
-    """authentik's recipe for nginx, line by line (authentik-outpost.md §13): as documented, it opens a
+    """authentik's recipe for nginx, line by line (docs/migrating.md): as documented, it opens a
     connection to the outpost for each question."""
     copied = "".join(
         f"auth_request_set $authentik_{name} $upstream_http_x_authentik_{name};"
