@@ -59,13 +59,20 @@ fn id_of(
     let time = now();
     let name = zone_key(provider, b"session", accepted.credentials);
     let known = zone.with(|table| salt_of(table, &name, time))?;
-    let salt = known.or_else(random)?;
-    let id = session_id(provider, accepted.credentials, &salt, keyring()?);
-    let key = id.zone_key(&provider.key);
-    let is_there = || zone.with(|table| table.find(&key, time).is_some());
-    if known.is_some() && !accepted.is_fresh && is_there() == Some(true) {
+    let keyring = keyring()?;
+    let id_with = |salt: &Salt| session_id(provider, accepted.credentials, salt, keyring);
+    // A session that ended leaves its salt behind where only sessions are ended. It is not used again:
+    // an id that ended stays dead.
+    let lasting = known.filter(|salt| {
+        let key = id_with(salt).zone_key(&provider.key);
+        zone.with(|table| table.find(&key, time).is_some()) == Some(true)
+    });
+    let salt = lasting.or_else(random)?;
+    let id = id_with(&salt);
+    if lasting.is_some() && !accepted.is_fresh {
         return Some(id);
     }
+    let key = id.zone_key(&provider.key);
     let Sealed { owner, bytes } = sessions::seal(accepted.bytes, &key, Some(id.as_sent()))?;
     let session = Record::new(key, owner, kind::SESSION, expires, &bytes).ok()?;
     let salt = Record::new(name, owner, kind::CREDENTIALS, expires, &salt).ok()?;

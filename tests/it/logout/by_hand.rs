@@ -1,10 +1,11 @@
 //! An administrator ends sessions.
 
-use authentik_standin::User;
+use authentik_standin::{User, WIKI_CLIENT_ID};
 use serde_json::{Value, json};
 
 use super::only_session;
-use crate::harness::{Builder, Request, Site};
+use crate::harness::{Builder, Request, Response, Site};
+use crate::header_auth::token;
 use crate::outpost::all_workers_say;
 
 const SERVER: &str = "authentik_provider wiki;
@@ -68,6 +69,37 @@ fn all_sessions_of_a_user_or_of_a_sid_end_in_all_workers() {
     let said = site.error_log().lines_with("sessions ended by hand: 2, of user \"alice\"");
     assert_eq!(said.len(), 1);
     assert!(said[0].contains("[notice]"), "{said:?}");
+}
+
+#[test]
+fn what_is_remembered_of_credentials_ends_too_and_their_cookie_stays_dead() {
+    let site = site().start();
+    let bearer = format!("Bearer {}", token(&site, WIKI_CLIENT_ID));
+    let call = || site.get("/").header("Authorization", &bearer).send();
+    let offered = |answer: &Response| {
+        let cookie = answer.header("Set-Cookie").expect("a session is offered").to_owned();
+        cookie.split(';').next().expect("a cookie").to_owned()
+    };
+    for by in ["username", "sub"] {
+        let cookie = offered(&call());
+        let with_cookie = || site.get("/").header("Cookie", &cookie);
+        assert_eq!(with_cookie().status(), 200, "{by}");
+        let uid = site.app.last().header("X-authentik-uid").expect("a uid").to_owned();
+        let asked = site.sso.count("/application/o/introspect/");
+
+        let value = if by == "sub" { uid } else { "bob".to_owned() };
+        assert!(ended(&told(&site, &json!({by: value}))) >= 1, "{by}");
+
+        let hits = site.app.hits();
+        assert!(all_workers_say(&site, &with_cookie(), 401), "{by}");
+        assert_eq!(site.app.hits(), hits);
+        // authentik takes the token still: it is asked again, and the session is another one.
+        let again = call();
+        assert_eq!(again.status(), 200);
+        assert_eq!(site.sso.count("/application/o/introspect/"), asked + 1, "{by}");
+        assert_ne!(offered(&again), cookie, "{by}");
+        assert_eq!(with_cookie().status(), 401, "{by}");
+    }
 }
 
 #[test]
