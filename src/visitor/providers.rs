@@ -4,38 +4,14 @@ use std::sync::Arc;
 
 use gate::forward::ForwardUrl;
 use gate::outpost::Directory;
+pub(crate) use gate::outpost::{Chosen, OfHost};
 use gate::provider::{Provider, ProviderKey};
 
 use crate::conf::{Auto, Protection};
 use crate::ngx::{Fault, Request, host};
 use crate::outpost;
 
-/// What protects a request.
-pub(crate) enum Chosen<'r> {
-    /// Nothing does: `authentik_provider off`.
-    Off,
-    /// This provider.
-    Provider(&'r Arc<Provider>),
-    /// This provider, if the outpost's new token is of the same outpost, which is not known yet: who is
-    /// signed in goes on, nothing else.
-    InDoubt(&'r Arc<Provider>),
-    /// The outpost has none for the host.
-    Nobody,
-    /// authentik was not reached since nginx was started, so nothing is known of its providers.
-    NotYet,
-}
-
-/// The outpost's answer for the host of a request. Looked up once, so that a request that waits sees
-/// one state of the settings from beginning to end.
-pub(crate) struct OfHost {
-    found: Option<Arc<Provider>>,
-    only: Option<Arc<Provider>>,
-    /// The server is named for the host, and does not answer by default.
-    is_named: bool,
-    is_doubted: bool,
-}
-
-/// The outpost's answer for a host that another proxy asks about, looked up once too.
+/// The outpost's answer for a host that another proxy asks about, looked up once.
 pub(crate) struct OfForwarded {
     of_url: OfHost,
     asked_at: Option<ProviderKey>,
@@ -56,18 +32,17 @@ pub(crate) fn of_host<'r>(r: &Request<'r>, auto: Auto) -> Result<Chosen<'r>, Fau
     look_up(r, auto, !r.server().asked_by_proxies)
 }
 
-/// Only the requested host counts, no header beside it. What a server answers by default, because no `server_name`
-/// fits, belongs to nobody: else visitors of any provider could have what is behind this one.
+/// Only the requested host counts, no header beside it. Looked up once, so that a request that waits sees one
+/// state of the settings from beginning to end.
 fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>, Fault> {
     let state = r.state()?;
     if state.of_host.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
         let asked = host::asked(r);
         let name = asked.host();
-        let found = directory.find(name, asked.port(), || r.local_port()).cloned();
+        let found = directory.find(name, asked.port(), || r.local_port());
         let is_named = r.server().names.cover(name);
-        let (only, is_doubted) = (directory.only().cloned(), directory.is_doubted());
-        let _ = state.of_host.set(OfHost { found, only, is_named, is_doubted });
+        let _ = state.of_host.set(OfHost::new(&directory, found, is_named));
     }
     Ok(chosen(state.of_host.get(), auto, by_name))
 }
@@ -82,9 +57,8 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
     let of_forwarded = &r.state()?.of_forwarded;
     if of_forwarded.get().is_none() {
         let Some(directory) = outpost::directory() else { return Ok(Chosen::NotYet) };
-        let found = directory.find_told(url.host(), url.port()).cloned();
-        let (only, is_doubted) = (directory.only().cloned(), directory.is_doubted());
-        let of_url = OfHost { found, only, is_named: true, is_doubted };
+        let found = directory.find_told(url.host(), url.port());
+        let of_url = OfHost::new(&directory, found, true);
         // `Host $host` has no port.
         let asked = host::asked(r);
         let asked_at = directory.find_told(asked.host(), asked.port().or(url.port()));
@@ -106,18 +80,7 @@ pub(crate) fn asked_at(r: &Request<'_>) -> Option<ProviderKey> {
 }
 
 fn chosen(of_host: Option<&OfHost>, auto: Auto, by_name: bool) -> Chosen<'_> {
-    let Some(OfHost { found, only, is_named, is_doubted }) = of_host else {
-        return Chosen::NotYet;
-    };
-    let found = found.as_ref().filter(|_| *is_named || !by_name);
-    let single = only.as_ref().filter(|_| auto.or_single);
-    match (found.or(single), is_doubted) {
-        (Some(provider), false) => Chosen::Provider(provider),
-        (Some(provider), true) => Chosen::InDoubt(provider),
-        (None, false) => Chosen::Nobody,
-        // It may be one that the outpost has got since.
-        (None, true) => Chosen::NotYet,
-    }
+    of_host.map_or(Chosen::NotYet, |of_host| of_host.choose(by_name, auto.or_single))
 }
 
 /// Whether the provider is one of the outpost's, rather than written in this server's configuration.
@@ -133,7 +96,7 @@ pub(crate) fn known<'r>(r: &Request<'r>) -> Option<&'r Arc<Provider>> {
     if let Some(key) = state.and_then(|state| state.endpoint_of.get()) {
         let of_forwarded = state.and_then(|state| state.of_forwarded.get());
         let found = of_host.into_iter().chain(of_forwarded.map(|found| &found.of_url));
-        let found = found.flat_map(|of_host| of_host.found.iter().chain(&of_host.only));
+        let found = found.flat_map(OfHost::candidates);
         return r.server().providers.iter().chain(found).find(|provider| provider.key == key);
     }
     match (r.location().protection(), of_host) {

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod board;
+mod choice;
 mod directory;
 mod error;
 mod event;
@@ -24,6 +25,7 @@ pub mod vault;
 pub use backoff::{Reconnect, Schedule, refresh_interval};
 pub(crate) use board::HEADER as BOARD_HEADER;
 pub use board::{Board, TooLarge};
+pub use choice::{Chosen, OfHost};
 pub use directory::Directory;
 pub use error::RefreshError;
 pub use event::Misconfiguration;
