@@ -22,7 +22,7 @@ const SPOILT: [(&str, &str, Spoil); 23] = [
     }),
     ("no audience", "no provider of this server", |_, claims| drop(claims.remove("aud"))),
     ("an empty audience", "no provider of this server", |_, claims| put(claims, "aud", json!([]))),
-    ("old", "was made", |_, claims| earlier(claims, "iat", 700)),
+    ("old", "was issued", |_, claims| earlier(claims, "iat", 700)),
     ("from the future", "ahead", |_, claims| later(claims, "iat", 400)),
     ("no time", "no iat", |_, claims| drop(claims.remove("iat"))),
     ("expired", "expired", |_, claims| earlier(claims, "exp", 3700)),
