@@ -9,13 +9,11 @@ cd "$(dirname "$0")/../.."
 paths=$(ci/nginx.sh debian)
 eval "$paths"
 BENCH_MODULE=$(ci/module.sh debian release)
-BENCH_MODULE_SEED=$(ci/module.sh debian release bench-seed)
-cargo build --locked --release --package authentik-gate --example lookup --example directory \
-    --example session_key
+# With names, so that instructions can be told apart. It is not what is shipped.
+BENCH_MODULE_SEED=$(CARGO_PROFILE_RELEASE_STRIP=none ci/module.sh debian release bench-seed)
+cargo build --locked --release --package authentik-gate --example lookup --example directory
 BENCH_LOOKUP=$target/release/examples/lookup
 BENCH_DIRECTORY=$target/release/examples/directory
-BENCH_SESSION_KEY=$target/release/examples/session_key
 BENCH_TARGET=$target
-export AUTHENTIK_NGINX BENCH_MODULE BENCH_MODULE_SEED BENCH_LOOKUP BENCH_DIRECTORY \
-    BENCH_SESSION_KEY BENCH_TARGET
+export AUTHENTIK_NGINX BENCH_MODULE BENCH_MODULE_SEED BENCH_LOOKUP BENCH_DIRECTORY BENCH_TARGET
 exec python3 -B ci/bench "$@"

@@ -23,10 +23,9 @@ class _Settings:
     module = _built("BENCH_MODULE")
     # The same with the feature `bench-seed`.
     module_seed = _built("BENCH_MODULE_SEED")
-    # The examples `lookup`, `directory` and `session_key` of the gate.
+    # The examples `lookup` and `directory` of the gate.
     lookup = _built("BENCH_LOOKUP")
     directory = _built("BENCH_DIRECTORY")
-    session_key = _built("BENCH_SESSION_KEY")
     # The stand-in authentik.
     standin = _built("BENCH_STANDIN")
     target = _built("BENCH_TARGET")
