@@ -42,10 +42,10 @@ type Sid = [u8; 16];
 
 /// Walks over the zone, in steps.
 pub(super) struct Recheck {
-    pool: Pool<Said>,
+    pool: Pool<Fate>,
     stage: Stage,
     /// What was asked for and is not answered yet, by the number of the question.
-    waiting: HashMap<u64, Asked>,
+    waiting: HashMap<u64, Unanswered>,
     /// What was answered, so that it is not asked for again.
     answered: HashSet<Sid>,
     questions: u64,
@@ -75,7 +75,7 @@ impl Rhythm {
 }
 
 /// What was asked for, and with whose secret.
-struct Asked {
+struct Unanswered {
     sid: Sid,
     provider: Arc<Provider>,
 }
@@ -92,12 +92,12 @@ enum Stage {
     Again(Instant),
 }
 
-/// What authentik says of a session.
-enum Said {
+/// What has become of a session, by what authentik says.
+enum Fate {
     GoesOn,
     Ended,
     /// Nothing that can be relied on.
-    Nothing,
+    Unknown,
 }
 
 impl Recheck {
@@ -175,7 +175,7 @@ impl Recheck {
                 return; // too many at once: from here again at the next step
             }
             let provider = Arc::clone(provider);
-            self.waiting.insert(self.questions, Asked { sid, provider });
+            self.waiting.insert(self.questions, Unanswered { sid, provider });
         }
         self.stage = next.map_or(Stage::Waits, Stage::At);
     }
@@ -189,12 +189,12 @@ impl Recheck {
             // Else of a walk that was started again.
             let Some(asked) = self.waiting.remove(&question) else { continue };
             match outcome {
-                Outcome::Done(Said::GoesOn) => drop(self.answered.insert(asked.sid)),
-                Outcome::Done(Said::Ended) if is_still(&asked.provider) => {
+                Outcome::Done(Fate::GoesOn) => drop(self.answered.insert(asked.sid)),
+                Outcome::Done(Fate::Ended) if is_still(&asked.provider) => {
                     self.answered.insert(asked.sid);
                     ended.push(asked.sid);
                 }
-                Outcome::Done(Said::Ended | Said::Nothing)
+                Outcome::Done(Fate::Ended | Fate::Unknown)
                 | Outcome::Expired
                 | Outcome::Displaced
                 | Outcome::Panicked => self.is_open = true,
@@ -217,16 +217,16 @@ fn is_still(provider: &Arc<Provider>) -> bool {
 }
 
 /// Whether a thread will ask.
-fn ask(pool: &Pool<Said>, question: u64, provider: &Arc<Provider>, token: &[u8]) -> bool {
+fn ask(pool: &Pool<Fate>, question: u64, provider: &Arc<Provider>, token: &[u8]) -> bool {
     let introspect = Introspect { token: Secret::new(token) };
     let (provider, time) = (Arc::clone(provider), now());
     let work = move |client: &Client, deadline: Instant| {
-        let Some(endpoints) = Endpoints::given(&provider) else { return Said::Nothing };
+        let Some(endpoints) = Endpoints::given(&provider) else { return Fate::Unknown };
         let caller = Caller { client, provider: &provider, endpoints: &endpoints, time, deadline };
         match caller.ask(&introspect) {
-            Ok(_) => Said::GoesOn,
-            Err(CoreError::BadToken(TokenFlaw::Inactive)) => Said::Ended,
-            Err(_) => Said::Nothing,
+            Ok(_) => Fate::GoesOn,
+            Err(CoreError::BadToken(TokenFlaw::Inactive)) => Fate::Ended,
+            Err(_) => Fate::Unknown,
         }
     };
     let job = Job {
