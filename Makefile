@@ -31,7 +31,7 @@ uninstall: ## remove it
 
 unit: ## unit tests: gate, io and the stand-in authentik; no nginx needed
 	ci/install.sh unit
-	cargo test --locked -p authentik-gate -p authentik-io -p authentik-standin
+	cargo test --locked -p authentik-gate -p authentik-io -p authentik-store -p authentik-standin
 
 test: unit ## all tests: unit, then integration under this machine's nginx and 1.28
 	ci/install.sh test

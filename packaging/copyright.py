@@ -33,6 +33,7 @@ TEXTS = {
     "BSD-3-Clause": "subtle/LICENSE",
     "Unicode-3.0": "icu_locale_core/LICENSE",
     "Unlicense": "memchr/UNLICENSE",
+    "Zlib": "foldhash/LICENSE",
 }
 
 MIT_0 = """\

@@ -1,0 +1,307 @@
+//! A store in a file, which several processes may use at once.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+
+use crate::fault::Fault;
+use crate::row::{Changes, Ended, Hash, Key, Row, Stats};
+use crate::secret::{self, Secret};
+use crate::{place, schema};
+
+/// The file, opened by this process. For one thread at a time.
+pub struct FileStore {
+    connection: Connection,
+    secret: Secret,
+}
+
+/// A store, and what was found in its place.
+pub struct Opened {
+    /// It.
+    pub store: FileStore,
+    /// The file that was there was damaged or foreign. It was renamed: why, and what it is called now.
+    pub aside: Option<(String, PathBuf)>,
+}
+
+impl FileStore {
+    /// Opens the store at this absolute path. Directory, file and secret are made where there are none.
+    ///
+    /// # Errors
+    /// If it cannot be used as it is set up, or not now. A damaged or foreign file is no error.
+    pub fn open(path: &Path) -> Result<Opened, Fault> {
+        place::prepare(path)?;
+        let secret = secret::read_or_make(path)?;
+        let (connection, aside) = match schema::open(path) {
+            Ok(connection) => (connection, None),
+            Err(Fault::Damaged(why)) => {
+                let aside = place::move_aside(path)?;
+                (schema::open(path)?, Some((why, aside)))
+            }
+            Err(other) => return Err(other),
+        };
+        Ok(Opened { store: Self { connection, secret }, aside })
+    }
+
+    /// What its hashes are keyed with.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Keeps a session, in place of what was there under its key. `false` if it has ended in the meantime
+    /// or has expired: then it is not kept.
+    ///
+    /// # Errors
+    /// It is not kept.
+    pub fn put(&mut self, row: &Row, now: u64) -> Result<bool, Fault> {
+        if row.expires <= now {
+            return Ok(false);
+        }
+        self.set_synchronous("NORMAL")?;
+        let transaction = self.change()?;
+        if has_ended(&transaction, row)? {
+            return Ok(false);
+        }
+        let change = next_change(&transaction)?;
+        let Row { key, provider, subject, sid, opened, expires, record } = row;
+        let (subject, sid) = (known(subject), known(sid));
+        transaction
+            .prepare_cached(
+                "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (key) DO UPDATE SET provider = ?2, subject = ?3, sid = ?4,
+                    opened = ?5, expires = ?6, change = ?7, record = ?8",
+            )?
+            .execute(params![
+                key,
+                provider,
+                subject,
+                sid,
+                signed(*opened),
+                signed(*expires),
+                change,
+                record
+            ])?;
+        transaction.commit()?;
+        Ok(true)
+    }
+
+    /// The session with this key, unless it has ended or expired. A row that is not as it was written is
+    /// no session.
+    ///
+    /// # Errors
+    /// Nothing is known of it.
+    pub fn get(&mut self, key: &Key, now: u64) -> Result<Option<Row>, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT provider, subject, sid, opened, expires, record FROM sessions
+             WHERE key = ?1 AND expires > ?2 AND record IS NOT NULL",
+        )?;
+        let row = statement.query_row(params![key, signed(now)], |row| {
+            let blob = |at| row.get::<_, Option<Vec<u8>>>(at);
+            let (provider, subject, sid) = (blob(0)?, blob(1)?, blob(2)?);
+            let (opened, expires) = (row.get::<_, i64>(3)?, row.get::<_, i64>(4)?);
+            let of = |blob: Option<Vec<u8>>| match blob {
+                None => Some([0; 16]),
+                Some(blob) => Hash::try_from(blob).ok(),
+            };
+            let read = || {
+                Some((
+                    of(provider)?,
+                    of(subject)?,
+                    of(sid)?,
+                    u64::try_from(opened).ok()?,
+                    u64::try_from(expires).ok()?,
+                ))
+            };
+            Ok((read(), row.get::<_, Vec<u8>>(5)?))
+        });
+        let found = row.optional()?.and_then(|(fields, record)| {
+            let (provider, subject, sid, opened, expires) = fields?;
+            Some(Row { key: *key, provider, subject, sid, opened, expires, record })
+        });
+        Ok(found)
+    }
+
+    /// Ends sessions: how many were there. It is on the disk when this returns. What was opened before is
+    /// not kept any more either, whoever still tries; a single session is remembered as ended `until` it
+    /// would have expired.
+    ///
+    /// # Errors
+    /// They have not ended: try again.
+    pub fn end(&mut self, ended: &Ended, now: u64, until: u64) -> Result<usize, Fault> {
+        self.set_synchronous("FULL")?;
+        let transaction = self.change()?;
+        let change = next_change(&transaction)?;
+        let count = match ended {
+            Ended::Session(key) => {
+                let was_there = end_rows(&transaction, "key = ?2", params![change, key])?;
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO sessions VALUES (?1, NULL, NULL, NULL, 0, ?2, ?3, NULL)
+                         ON CONFLICT (key) DO NOTHING",
+                    )?
+                    .execute(params![key, signed(until), change])?;
+                was_there
+            }
+            Ended::Subject(whose, provider) | Ended::Sid(whose, provider) => {
+                if *whose == [0; 16] {
+                    return Ok(0);
+                }
+                let kind = kind(ended);
+                let of_all = if kind == SUBJECT { "subject = ?2" } else { "sid = ?2" };
+                let count = match provider {
+                    None => end_rows(&transaction, of_all, params![change, whose])?,
+                    Some(provider) => {
+                        let of_one = format!("{of_all} AND provider = ?3");
+                        end_rows(&transaction, &of_one, params![change, whose, provider])?
+                    }
+                };
+                let provider = provider.map_or_else(Vec::new, |provider| provider.to_vec());
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO ends VALUES (?1, ?2, ?3, ?4, ?5)
+                         ON CONFLICT DO UPDATE SET at = max(at, ?4), change = ?5",
+                    )?
+                    .execute(params![kind, whose, provider, signed(now), change])?;
+                count
+            }
+        };
+        transaction.commit()?;
+        Ok(count)
+    }
+
+    /// What has ended since the mark of an earlier answer; 0 is the beginning. A mark that the file has not
+    /// reached is that of another file: then it is all that has ended in this one.
+    ///
+    /// # Errors
+    /// Nothing is known.
+    pub fn changes_since(&mut self, mark: u64) -> Result<Changes, Fault> {
+        // Both questions see the same state of the file.
+        let transaction = self.connection.transaction()?;
+        let last = transaction.query_row("SELECT last FROM changes", [], |row| row.get(0))?;
+        let mark = if signed(mark) > last { 0 } else { signed(mark) };
+        let mut ended: Vec<(i64, Ended)> = Vec::new();
+        {
+            let mut keys = transaction.prepare_cached(
+                "SELECT change, key FROM sessions WHERE change > ?1 AND record IS NULL",
+            )?;
+            let rows = keys.query_map([mark], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for row in rows {
+                let (change, key) = row?;
+                ended.push((change, Ended::Session(key)));
+            }
+            let mut all: CachedStatement<'_> = transaction.prepare_cached(
+                "SELECT change, kind, whose, provider FROM ends WHERE change > ?1",
+            )?;
+            let rows = all.query_map([mark], |row| {
+                let whose: (i64, i64, Hash, Vec<u8>) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok(whose)
+            })?;
+            for row in rows {
+                let (change, kind, whose, provider) = row?;
+                let provider = Hash::try_from(provider).ok();
+                let those = if kind == SUBJECT { Ended::Subject } else { Ended::Sid };
+                ended.push((change, those(whose, provider)));
+            }
+        }
+        ended.sort_by_key(|(change, _)| *change);
+        let ended = ended.into_iter().map(|(_, ended)| ended).collect();
+        Ok(Changes { ended, mark: u64::try_from(last).unwrap_or(0) })
+    }
+
+    /// Removes what has expired, `at_most` so many, and gives the room back: how many there were.
+    ///
+    /// # Errors
+    /// They stay until the next time.
+    pub fn expire(&mut self, now: u64, at_most: u32) -> Result<usize, Fault> {
+        self.set_synchronous("NORMAL")?;
+        let transaction = self.change()?;
+        let removed = transaction
+            .prepare_cached(
+                "DELETE FROM sessions WHERE rowid IN
+                    (SELECT rowid FROM sessions WHERE expires <= ?1 ORDER BY expires LIMIT ?2)",
+            )?
+            .execute(params![signed(now), at_most])?;
+        transaction
+            .prepare_cached("DELETE FROM ends WHERE at < ?1")?
+            .execute([signed(now.saturating_sub(ENDS_KEPT))])?;
+        transaction.commit()?;
+        self.connection.pragma(None, "incremental_vacuum", 1024, |_| Ok(()))?;
+        Ok(removed)
+    }
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// Nothing is known.
+    pub fn stats(&mut self) -> Result<Stats, Fault> {
+        let number = |query| self.connection.query_row(query, [], |row| row.get::<_, i64>(0));
+        let sessions = number("SELECT count(*) FROM sessions WHERE record IS NOT NULL")?;
+        let bytes = number("PRAGMA page_count")? * number("PRAGMA page_size")?;
+        let unsigned = |number| u64::try_from(number).unwrap_or(0);
+        Ok(Stats { sessions: unsigned(sessions), bytes: unsigned(bytes) })
+    }
+
+    fn change(&mut self) -> Result<Transaction<'_>, Fault> {
+        Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+
+    /// `FULL`: a change is on the disk when it is made. `NORMAL`: only the power may fail, no process.
+    fn set_synchronous(&mut self, how: &str) -> Result<(), Fault> {
+        Ok(self.connection.pragma_update(None, "synchronous", how)?)
+    }
+}
+
+/// How long an end of all sessions of a user is remembered for those who write late, in seconds.
+const ENDS_KEPT: u64 = 24 * 3600;
+
+const SUBJECT: i64 = 1;
+const SID: i64 = 2;
+
+fn kind(ended: &Ended) -> i64 {
+    if matches!(ended, Ended::Subject(..)) { SUBJECT } else { SID }
+}
+
+fn has_ended(transaction: &Transaction<'_>, row: &Row) -> Result<bool, Fault> {
+    let mut of_key =
+        transaction.prepare_cached("SELECT 1 FROM sessions WHERE key = ?1 AND record IS NULL")?;
+    let mut of_all = transaction.prepare_cached(
+        "SELECT 1 FROM ends WHERE kind = ?1 AND whose = ?2 AND provider IN (x'', ?3) AND at >= ?4",
+    )?;
+    let opened = signed(row.opened);
+    Ok(of_key.exists([row.key])?
+        || of_all.exists(params![SUBJECT, row.subject, row.provider, opened])?
+        || of_all.exists(params![SID, row.sid, row.provider, opened])?)
+}
+
+/// Ends the rows that are meant; the first parameter is the number of the change.
+fn end_rows(
+    transaction: &Transaction<'_>,
+    which: &str,
+    values: &[&dyn rusqlite::ToSql],
+) -> Result<usize, Fault> {
+    let update = format!(
+        "UPDATE sessions SET record = NULL, change = ?1 WHERE record IS NOT NULL AND {which}"
+    );
+    Ok(transaction.prepare_cached(&update)?.execute(values)?)
+}
+
+fn next_change(transaction: &Transaction<'_>) -> Result<i64, Fault> {
+    let next = "UPDATE changes SET last = last + 1 RETURNING last";
+    Ok(transaction.prepare_cached(next)?.query_row([], |row| row.get(0))?)
+}
+
+/// What matches nothing is not stored.
+fn known(hash: &Hash) -> Option<&Hash> {
+    (*hash != [0; 16]).then_some(hash)
+}
+
+/// As SQLite has numbers.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! What is made where there is nothing, and what becomes of files that are no store.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::super::*;
+use super::{NOW, Place, row};
+
+#[test]
+fn what_is_no_store_is_moved_aside_whole() {
+    let place = Place::new("aside");
+    let spoil: [(&str, &dyn Fn()); 5] = [
+        ("not a database", &|| fs::write(place.file(), [b'x'; 9000]).unwrap()),
+        ("a database of others", &|| {
+            let others = Connection::open(place.file()).unwrap();
+            others.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
+        }),
+        ("a later version", &|| {
+            drop(place.open());
+            let later = Connection::open(place.file()).unwrap();
+            later.pragma_update(None, "user_version", 2).unwrap();
+        }),
+        ("cut off", &|| {
+            drop(place.open());
+            let whole = fs::read(place.file()).unwrap();
+            fs::write(place.file(), &whole[..whole.len() / 2]).unwrap();
+        }),
+        ("overwritten", &|| {
+            drop(place.open());
+            let mut bytes = fs::read(place.file()).unwrap();
+            bytes[100..4096].fill(0xa5);
+            fs::write(place.file(), bytes).unwrap();
+        }),
+    ];
+    for (what, spoil) in spoil {
+        drop(place.open());
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(place::beside(&place.file(), suffix));
+        }
+        spoil();
+        let spoilt = fs::read(place.file()).unwrap();
+        let Opened { mut store, aside } = FileStore::open(&place.file()).unwrap();
+        let (_, aside) = aside.expect(what);
+        assert_eq!(fs::read(&aside).unwrap(), spoilt, "{what}");
+        assert!(store.put(&row(1), NOW).unwrap(), "{what}");
+        assert_eq!(store.get(&[1; 32], NOW).unwrap(), Some(row(1)), "{what}");
+    }
+}
+
+#[test]
+fn directory_file_and_secret_are_for_their_owner_alone() {
+    let place = Place::new("owner");
+    let secret = {
+        let mut store = place.open();
+        store.put(&row(1), NOW).unwrap();
+        for name in place.files() {
+            let mode = fs::metadata(place.0.join(&name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        **store.secret()
+    };
+    assert_eq!(fs::metadata(&place.0).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_ne!(secret, [0; 32]);
+    assert_eq!(**place.open().secret(), secret, "it stays");
+
+    let file = secret::path_of(&place.file());
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    assert!(place.setup_fault().contains("chmod 600"), "{}", place.setup_fault());
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    fs::write(&file, "short").unwrap();
+    assert!(place.setup_fault().contains("is not 32 bytes long"), "{}", place.setup_fault());
+    fs::remove_file(&file).unwrap();
+    assert_ne!(**place.open().secret(), secret, "a new one");
+
+    fs::set_permissions(&place.0, Permissions::from_mode(0o750)).unwrap();
+    assert!(place.setup_fault().contains("chmod 700"), "{}", place.setup_fault());
+    let relative = FileStore::open(Path::new("sessions"));
+    assert!(matches!(relative, Err(Fault::Setup(what)) if what.contains("absolute")));
+    let nowhere = FileStore::open(&place.0.join("no/such/directory"));
+    assert!(matches!(nowhere, Err(Fault::Setup(what)) if what.contains("cannot be made")));
+}
+
+#[test]
+fn of_several_that_open_a_new_store_at_once_one_makes_the_secret() {
+    let place = Place::new("race");
+    let path = place.file();
+    fs::create_dir(&place.0).unwrap();
+    fs::set_permissions(&place.0, Permissions::from_mode(0o700)).unwrap();
+    let open = || **FileStore::open(&path).unwrap().store.secret();
+    let secrets: Vec<[u8; 32]> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+    let drafts = place.files().into_iter().filter(|name| name.starts_with("sessions.secret."));
+    assert_eq!(drafts.count(), 0);
+}

@@ -1,0 +1,74 @@
+//! The secret of a store: what its hashes of users are keyed with, and what session ids are proven by.
+//!
+//! It lies beside the file, in one of its own, for its owner alone: a copy or a backup of the store
+//! without it does not tell whose the sessions are.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+use crate::fault::Fault;
+use crate::place::{beside, random_number};
+
+/// Bytes of a secret.
+pub const SIZE: usize = 32;
+
+/// Overwritten when dropped.
+pub type Secret = Zeroizing<[u8; SIZE]>;
+
+/// Where the secret of this store is.
+#[must_use]
+pub fn path_of(store: &Path) -> PathBuf {
+    beside(store, ".secret")
+}
+
+/// Reads the secret of the store, and makes one first where there is none. Of several processes that do
+/// so at once, one makes it.
+///
+/// # Errors
+/// If it is not there, cannot be made, or is readable by others.
+pub fn read_or_make(store: &Path) -> Result<Secret, Fault> {
+    let path = path_of(store);
+    if !path.try_exists()? {
+        make(&path)?;
+    }
+    let shown = path.display();
+    let metadata = fs::metadata(&path)?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let cure = format!("chmod 600 \"{shown}\"");
+        return Err(Fault::Setup(format!("\"{shown}\" is readable by other users; {cure}")));
+    }
+    let bytes = Zeroizing::new(fs::read(&path)?);
+    let Some(secret) = bytes.first_chunk::<SIZE>().filter(|_| bytes.len() == SIZE) else {
+        let cure = "restore it, or remove it: sessions then begin anew";
+        return Err(Fault::Setup(format!("\"{shown}\" is not {SIZE} bytes long; {cure}")));
+    };
+    Ok(Zeroizing::new(*secret))
+}
+
+fn make(path: &Path) -> Result<(), Fault> {
+    let mut secret = Zeroizing::new([0; SIZE]);
+    let filled = SystemRandom::new().fill(secret.as_mut_slice());
+    filled.map_err(|_| Fault::Away("the system gives no random bytes".to_owned()))?;
+    // Written whole, then given its name: nobody reads the half of it.
+    let draft = beside(path, &format!(".{:016x}", random_number()?));
+    let written = write(&draft, secret.as_slice()).and_then(|()| fs::hard_link(&draft, path));
+    let _ = fs::remove_file(&draft);
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            let shown = path.display();
+            Err(Fault::Setup(format!("\"{shown}\" cannot be made: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
