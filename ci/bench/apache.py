@@ -1,5 +1,7 @@
 """Debian's Apache with mod_auth_openidc, as its package's documentation sets it up."""
 
+import signal
+
 from server import Server
 
 _MODULES = ("mpm_event", "authn_core", "authz_core", "authz_user", "auth_openidc")
@@ -8,6 +10,9 @@ _MODULES = ("mpm_event", "authn_core", "authz_core", "authz_user", "auth_openidc
 class Apache(Server):
     """A running Apache. With a `provider` it admits who has signed in there; `provider` is its issuer,
     client id and secret."""
+
+    # SIGQUIT would end the parent alone, and leave its children.
+    _end = signal.SIGTERM
 
     def __init__(self, name, provider=None):
         self._provider = provider

@@ -23,6 +23,9 @@ class Server:
     one worker each has its share of the connections, and they run on all processors.
     """
 
+    # What asks it to finish.
+    _end = signal.SIGQUIT
+
     def __init__(
         self,
         name,
@@ -122,7 +125,7 @@ http {{
     def stop(self):
         """Asks it to finish, and waits."""
         if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGQUIT)
+            self._process.send_signal(self._end)
             try:
                 self._process.wait(60)
             except subprocess.TimeoutExpired:
