@@ -181,7 +181,11 @@ fn publish<D: Understood>(fetched: Fetched<D>) {
     let reason = match kept {
         Ok(true) => None,
         Ok(false) => {
-            log_failure(D::DOCUMENT, &provider, &"the answer does not fit into the zone");
+            log_failure(
+                D::DOCUMENT,
+                &provider,
+                &"the answer does not fit into the zone; enlarge authentik_shared_zone",
+            );
             Some(Reason::ZoneFull)
         }
         Err(error) => {

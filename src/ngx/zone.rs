@@ -54,7 +54,9 @@ impl Zone {
             log::cycle(
                 Level::Warn,
                 format_args!(
-                    "a worker died while it wrote to the zone; repaired, {} records kept, {} lost",
+                    "a worker died while it wrote to the zone, which was repaired: {} records kept, {} lost; \
+                     visitors whose session is lost sign in again, nothing else is to be done here. Why the \
+                     worker died: see the line \"worker process … exited on signal\" before this one",
                     recovery.kept, recovery.lost
                 ),
             );

@@ -39,9 +39,15 @@ impl Journal {
         let skipped = directory.skipped();
         let name = printable(directory.outpost().name.as_bytes());
         let (count, remarks) = (directory.len(), skipped.len());
+        let where_they_are = match remarks {
+            0 => "",
+            _ => ": each was logged as a warning when it came up, authentik_status lists them all",
+        };
         self.log(
             Level::Notice,
-            format!("outpost \"{name}\": {count} providers are live, {remarks} remarks"),
+            format!(
+                "outpost \"{name}\": {count} providers are live, {remarks} remarks{where_they_are}"
+            ),
         );
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = skipped.iter().filter(|remark| !told.contains(remark));

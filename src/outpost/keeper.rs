@@ -19,7 +19,7 @@ use super::herald::Herald;
 use super::mailbox::{Mail, Mailbox};
 use super::published::{Published, published};
 use super::recheck::Rhythm;
-use crate::authentik::threads::spawn;
+use crate::authentik::threads::{CURE, spawn};
 use crate::conf::OutpostConf;
 use crate::ngx::log::Level;
 use crate::ngx::shared_words::SharedWordsZone;
@@ -158,7 +158,8 @@ impl Watch {
             let heard = self.bell.heard();
             let turn = panic::catch_unwind(AssertUnwindSafe(|| self.turn(&mut course)));
             if turn.is_err() {
-                let text = "outpost: a bug in this module; the settings stay as they are";
+                let text = "outpost: a bug in this module; the settings stay as they are, and it is tried \
+                            again in 5 seconds. Please report it, with the lines before this one";
                 self.mailbox.put(Mail::Log(Level::Alert, text.to_owned()));
                 thread::sleep(AFTER_DEFECT);
             }
@@ -253,7 +254,9 @@ impl Watch {
         match Agent::start(self.settings.clone(), identity, events, spawn) {
             Ok(agent) => Some(agent),
             Err(error) => {
-                let text = format!("outpost: no thread for the connection: {error}");
+                let text = format!(
+                    "outpost: no thread for the connection: {error}; it is tried again every second: {CURE}"
+                );
                 self.mailbox.put(Mail::Log(Level::Alert, text));
                 None
             }

@@ -27,6 +27,7 @@ use self::keeper::Keeper;
 use self::mailbox::{Mail, Mailbox};
 use self::published::Published;
 use self::recheck::{Recheck, Rhythm};
+use crate::authentik::threads::CURE;
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::Zone;
 use crate::ngx::keyring::keyring;
@@ -98,7 +99,10 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
         Ok(keeper) => POST.set(Some(Post { mailbox, keeper, recheck, words })),
         Err(error) => log::cycle(
             Level::Alert,
-            format_args!("no thread for the outpost: {error}; its settings stay as they are"),
+            format_args!(
+                "no thread for the outpost: {error}; its settings stay as they are in this worker: {}",
+                CURE
+            ),
         ),
     }
 }

@@ -47,6 +47,9 @@ impl fmt::Display for Fault {
     }
 }
 
+/// What to do about a panic.
+const REPORT: &str = "a bug in this module: please report it, with the lines before this one";
+
 /// nginx's own answer, where ours cannot be made.
 pub(super) const SERVER_ERROR: ngx_int_t = 500;
 
@@ -71,7 +74,10 @@ pub(super) unsafe fn phase<M: Module>(
         }
     }));
     ran.unwrap_or_else(|_| {
-        log::cycle::<M>(Level::Alert, format_args!("panicked, the request is answered 500"));
+        log::cycle::<M>(
+            Level::Alert,
+            format_args!("panicked, the request is answered 500; {REPORT}"),
+        );
         SERVER_ERROR
     })
 }
@@ -107,7 +113,7 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fault(fault) => fault.fmt(f),
-            Self::Panicked => f.write_str("panicked"),
+            Self::Panicked => write!(f, "panicked ({REPORT})"),
         }
     }
 }
@@ -142,7 +148,10 @@ pub(super) unsafe fn content<M: Module>(
         })
     }));
     ran.unwrap_or_else(|_| {
-        log::cycle::<M>(Level::Alert, format_args!("panicked, the request is answered 500"));
+        log::cycle::<M>(
+            Level::Alert,
+            format_args!("panicked, the request is answered 500; {REPORT}"),
+        );
         SERVER_ERROR
     })
 }
@@ -150,7 +159,7 @@ pub(super) unsafe fn content<M: Module>(
 /// Runs a callback that has nothing to answer; a panic is logged and goes no further.
 pub(super) fn event<M: Module>(name: &str, callback: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(callback)).is_err() {
-        log::cycle::<M>(Level::Alert, format_args!("panicked in {name}"));
+        log::cycle::<M>(Level::Alert, format_args!("panicked in {name}; {REPORT}"));
     }
 }
 
@@ -163,7 +172,7 @@ pub(super) fn status<M: Module>(
         Ok(Ok(())) => NGX_OK as ngx_int_t,
         Ok(Err(())) => NGX_ERROR as ngx_int_t,
         Err(_) => {
-            log::cycle::<M>(Level::Alert, format_args!("panicked in {name}"));
+            log::cycle::<M>(Level::Alert, format_args!("panicked in {name}; {REPORT}"));
             NGX_ERROR as ngx_int_t
         }
     }

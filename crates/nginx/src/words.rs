@@ -92,7 +92,10 @@ unsafe extern "C" fn init<M: Module, W: Words>(
             found.and_then(|head| W::map(words(head), fresh))
         };
         mapped.ok_or_else(|| {
-            log::cycle::<M>(log::Level::Crit, format_args!("a shared zone has no room"));
+            log::cycle::<M>(
+                log::Level::Crit,
+                format_args!("a shared zone is too small for what it has to hold; enlarge it"),
+            );
         })
     })
 }

@@ -231,7 +231,10 @@ unsafe extern "C" fn init<M: Module, C: Contents>(
             })
         };
         found.map(drop).ok_or_else(|| {
-            log::cycle::<M>(Level::Crit, format_args!("a shared zone has no room"));
+            log::cycle::<M>(
+                Level::Crit,
+                format_args!("a shared zone is too small for what it has to hold; enlarge it"),
+            );
         })
     })
 }

@@ -20,6 +20,10 @@ use crate::ngx::Authentik;
 use crate::ngx::log::{self, Level};
 use limits::{CREDENTIALS, SIGN_INS};
 
+/// What to do where a thread cannot be started.
+pub(crate) const CURE: &str = "raise what the system allows nginx of threads and memory (TasksMax, ulimit -u), \
+    then reload";
+
 /// How long authentik may take for an answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -90,7 +94,8 @@ pub(crate) fn start(deliver: fn()) -> Option<Waker> {
             Some(waker)
         }
         Err(error) => {
-            let hint = "known sessions work, nobody can sign in";
+            let hint = "known sessions work, nobody can sign in: raise worker_connections and the limit of \
+                        open files (worker_rlimit_nofile), then reload";
             log::cycle(Level::Alert, format_args!("no wake-up of the event loop: {error}; {hint}"));
             None
         }
