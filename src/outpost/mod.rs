@@ -22,7 +22,7 @@ use gate::outpost::{Directory, Origin, OutpostSettings};
 use gate::shared_words::{SharedWords, Word};
 use nginx::wakeup::Waker;
 
-pub(crate) use self::calls::{called_for, newest};
+pub(crate) use self::calls::{called_for, newest, of_these_settings};
 use self::keeper::Keeper;
 use self::mailbox::{Mail, Mailbox};
 use self::published::Published;

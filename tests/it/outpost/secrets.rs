@@ -46,6 +46,27 @@ fn a_client_secret_that_is_new_in_authentik_is_noticed_by_nobody() {
 }
 
 #[test]
+fn a_client_secret_that_changes_again_within_a_minute_is_noticed_by_nobody() {
+    let site = started(connected().workers(1));
+    site.sso.await_connections(1, Duration::from_secs(10));
+    site.signed_in();
+    for secret in ["x", "y", "z"] {
+        let bearer = format!("Bearer {}", token(&site, WIKI_CLIENT_ID));
+        site.sso.change(|settings| settings.providers[0].client_secret = secret.repeat(64));
+        let trail = site.browser().open("/page");
+        assert_eq!(trail.status(), 200, "{secret}: {trail:#?}");
+        assert_eq!(site.get("/page").header("Authorization", bearer).status(), 200, "{secret}");
+    }
+    for secret in ["u", "v", "w"] {
+        let bearer = format!("Bearer {}", token(&site, WIKI_CLIENT_ID));
+        site.sso.change(|settings| settings.providers[0].client_secret = secret.repeat(64));
+        let answer = site.get("/page").header("Authorization", bearer).send();
+        assert_eq!(answer.status(), 200, "{secret}: {}", answer.text());
+    }
+    assert!(site.error_log().lines_with("client-rejected").is_empty());
+}
+
+#[test]
 fn a_signing_key_that_is_new_or_gone_in_authentik_is_noticed_by_nobody() {
     for (before, after) in [(Signing::Hs256, Signing::Rs256), (Signing::Rs256, Signing::Hs256)] {
         let builder = connected().settings(move |settings, _| {
