@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use authentik_io::outpost::{Agent, Identity};
 use authentik_io::process;
-use gate::outpost::{Candidate, Directory, Listener, Origin, OutpostSettings};
+use gate::outpost::{Candidate, Directory, Listener, Origin, OutpostSettings, may_leave};
 use gate::shared_words::{SharedWords, Word};
 use nginx::bell::Bell;
 use nginx::lifecycle::{hostname, is_alive, is_leaving, process_id, uptime_millis};
@@ -33,11 +33,6 @@ const LOOK: Duration = Duration::from_millis(100);
 const PULSE: Duration = Duration::from_secs(1);
 /// How long a defect stops the thread.
 const AFTER_DEFECT: Duration = Duration::from_secs(5);
-/// A connection is kept this long after the tenure was lost, unless the successor is connected
-/// before: what authentik says in between is not lost.
-const HANDOVER: Duration = Duration::from_secs(10);
-/// When nobody has taken the tenure by then, nobody will: the whole nginx is leaving.
-const SUCCESSION: Duration = Duration::from_secs(1);
 
 /// The event loop's end of the thread.
 pub(super) struct Keeper {
@@ -268,10 +263,7 @@ impl Watch {
         let lost_at = lost_at.get_or_insert_with(Instant::now);
         let successor = self.words.tenure().and_then(|tenure| tenure.holder());
         let connected = Listener::of(self.words.get(Word::ConnectedBy)).map(Listener::pid);
-        match successor {
-            Some(next) => Some(next.pid) == connected || lost_at.elapsed() >= HANDOVER,
-            None => lost_at.elapsed() >= SUCCESSION,
-        }
+        may_leave(successor, connected, lost_at.elapsed())
     }
 
     /// Makes providers of what was published since the last look; `false` if that is of another

@@ -37,5 +37,5 @@ pub use rest::{ProviderPage, read_fingerprint, read_instances, read_pem, read_pr
 pub use settings::{Call, OutpostSettings};
 pub use settings_call::SettingsCall;
 pub use snapshot::{Certificate, OidcConfiguration, Outpost, ProviderConfig, Snapshot};
-pub use tenure::{Candidate, LOST_AFTER, Tenure};
+pub use tenure::{Candidate, LOST_AFTER, Tenure, may_leave};
 pub use unusable::Unusable;

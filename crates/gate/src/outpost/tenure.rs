@@ -5,9 +5,26 @@
 //! holders at the same time do no harm: they do the same thing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A holder whose last heartbeat is this old has lost it, in milliseconds.
 pub const LOST_AFTER: u64 = 3_000;
+
+/// A connection is kept this long after the tenure was lost, unless the successor is connected before: what
+/// authentik says in between is not lost.
+const HANDOVER: Duration = Duration::from_secs(10);
+/// When nobody has taken the tenure by then, nobody will: the whole nginx is leaving.
+const SUCCESSION: Duration = Duration::from_secs(1);
+
+/// Whether nothing is lost if who had the tenure closes its connection now, so long after that. `connected` is
+/// the process that hears what authentik says.
+#[must_use]
+pub fn may_leave(successor: Option<Candidate>, connected: Option<u32>, after: Duration) -> bool {
+    match successor {
+        Some(next) => Some(next.pid) == connected || after >= HANDOVER,
+        None => after >= SUCCESSION,
+    }
+}
 
 /// The two words: all zeros means that nobody holds it.
 #[derive(Clone, Copy)]
@@ -101,6 +118,22 @@ mod tests {
     const A: Candidate = Candidate { epoch: 1, pid: 10 };
     const B: Candidate = Candidate { epoch: 1, pid: 11 };
     const NEWER: Candidate = Candidate { epoch: 2, pid: 12 };
+
+    #[test]
+    fn a_connection_is_kept_until_the_successor_has_one_or_there_will_be_none() {
+        let next = Some(Candidate { epoch: 2, pid: 8 });
+        for (successor, connected, millis, expected) in [
+            (next, Some(7), 0, false),
+            (next, None, 9_999, false),
+            (next, Some(8), 0, true),
+            (next, Some(7), 10_000, true),
+            (None, Some(7), 999, false),
+            (None, Some(7), 1_000, true),
+        ] {
+            let found = may_leave(successor, connected, Duration::from_millis(millis));
+            assert_eq!(found, expected, "{successor:?} {connected:?} {millis}");
+        }
+    }
 
     #[test]
     fn one_holds_it_until_it_is_silent_dead_or_outdated() {
