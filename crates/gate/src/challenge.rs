@@ -1,5 +1,5 @@
 //! `WWW-Authenticate` of a 401 (RFC 9110 §15.5.2): which credentials are accepted. Git, CalDAV and
-//! other clients send their password only if they are asked for it.
+//! other clients send their password only when challenged.
 
 use url::Position;
 
@@ -8,13 +8,13 @@ use crate::provider::Provider;
 use crate::reason::Reason;
 use crate::sender::SenderHints;
 
-/// The name of the header.
+/// Header name.
 pub const NAME: &str = "WWW-Authenticate";
 
-/// Values of the header, one line each. `Basic` comes first, since some clients look at the first
-/// only, and never to a browser: it would ask its user for a password that he does not have.
+/// Header values, one line each. `Basic` comes first, since some clients look at the first one
+/// only. It is never sent to a browser, which would prompt for a password the user does not have.
 ///
-/// `authorization` is what the request brought.
+/// `authorization` is the request's `Authorization` header.
 #[must_use]
 pub fn challenges(
     provider: &Provider,
@@ -37,7 +37,7 @@ pub fn challenges(
 const INVALID_TOKEN: &str = "error=\"invalid_token\", \
     error_description=\"authentik does not accept this token for this application\"";
 
-/// The application's host, which the client knows: the name of the provider is nobody's business.
+/// The application's host, which the client already knows. The provider's name is not disclosed.
 fn realm(provider: &Provider) -> String {
     let url = &provider.external.url;
     let host = &url[Position::BeforeHost..Position::AfterPort];
@@ -90,7 +90,7 @@ mod tests {
         assert!(error(Reason::CredentialsRejected, Some("Bearer x")));
         assert!(error(Reason::CredentialsRejected, Some("bearer x")));
         assert!(!error(Reason::CredentialsRejected, Some("Basic eDp5")));
-        // It was not looked at: RFC 6750 section 3.1 wants no error then.
+        // The token was not checked: RFC 6750 section 3.1 wants no error then.
         assert!(!error(Reason::UnknownSession, Some("Bearer x")));
         assert!(!error(Reason::NoSession, None));
     }

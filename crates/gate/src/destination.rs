@@ -10,11 +10,11 @@ use crate::response::Response;
 /// Where a sign-in ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// On this page.
+    /// At this page.
     Page(RedirectTarget),
-    /// The link that was followed is longer than [`crate::redirect::MAX_TARGET`].
+    /// The link is longer than [`crate::redirect::MAX_TARGET`].
     TooLong,
-    /// The link was kept in the zone ([`crate::login::KeptLink`]) and is there no more.
+    /// The link was kept in the zone ([`crate::login::KeptLink`]) but is gone.
     Lost,
 }
 
@@ -25,7 +25,7 @@ impl Destination {
         Self::of(RedirectTarget::of_request(provider, host, raw_request_uri), provider)
     }
 
-    /// What the query of `start` says.
+    /// The target in the query of `start`.
     #[must_use]
     pub fn of_start(provider: &Provider, query: &[u8]) -> Self {
         match param(query, "rd") {
@@ -40,8 +40,8 @@ impl Destination {
         Self::Page(RedirectTarget::external_root(provider))
     }
 
-    /// What is refused for its length is told to the visitor. The rest leads nowhere that anybody
-    /// should go (docs/protocol.md §4.2), and ends at `external_host`.
+    /// A link refused for its length is reported to the visitor. Other refused targets are unsafe
+    /// (docs/protocol.md §4.2) and become `external_host`.
     pub(crate) fn of(target: Result<RedirectTarget, RedirectFlaw>, provider: &Provider) -> Self {
         match target {
             Ok(target) => Self::Page(target),
@@ -57,7 +57,7 @@ impl Destination {
         }
     }
 
-    /// The page, or the one from which a visitor can go on.
+    /// The page, or `external_host` if there is none.
     #[must_use]
     pub fn page_or_root(&self, provider: &Provider) -> RedirectTarget {
         match self {
@@ -66,7 +66,7 @@ impl Destination {
         }
     }
 
-    /// What the page of a failed sign-in says of it; may be empty.
+    /// The hint for the page of a failed sign-in; may be empty.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Destination {
         }
     }
 
-    /// The answer to a sign-in that succeeded: there, or why not there.
+    /// The response to a successful sign-in: a redirect to the page, or why that is not possible.
     #[must_use]
     pub fn arrive(&self, provider: &Provider) -> Response {
         let root = match self {
@@ -94,7 +94,7 @@ impl Destination {
         Response::page(200, &page)
     }
 
-    /// Why a sign-in that succeeded does not end on the requested page, for the log.
+    /// Why a successful sign-in does not end at the requested page, for the log.
     #[must_use]
     pub const fn why_not(&self) -> Option<&'static str> {
         match self {

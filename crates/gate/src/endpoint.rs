@@ -4,33 +4,34 @@ use crate::provider::ENDPOINTS_PATH;
 use crate::query::{Signature, signature};
 use crate::sender::Sender;
 
-/// A request that is answered by the module, on every server that uses it.
+/// A request that the module answers itself, on every server that uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Begin a sign-in.
+    /// Begins a sign-in.
     Start,
-    /// authentik sends the browser back.
+    /// Where authentik sends the browser back.
     Callback,
-    /// End every session of the user.
+    /// Ends all sessions of the user.
     SignOut,
-    /// Health of this nginx, 204.
+    /// Health check of this nginx, 204.
     Ping,
-    /// authentik says, by itself, that a session is over.
+    /// authentik reports, server to server, that a session has ended.
     BackchannelLogout,
-    /// The browser says, in a frame of a page of authentik, that its session there is over.
+    /// The browser reports, from a frame in an authentik page, that its session there has ended.
     FrontchannelLogout,
 }
 
 impl Endpoint {
-    /// Whether it does what it is for when this one asks. Browsers load pages and their parts that
-    /// nobody has opened: a link to sign out that is prefetched must not end all sessions.
+    /// Whether the endpoint acts on a request from this sender. Browsers fetch pages that nobody
+    /// opened: prefetching a sign-out link must not end all sessions.
     #[must_use]
     pub const fn acts_for(self, sender: Sender) -> bool {
         match (self, sender) {
-            // A logout is proven by what is sent, whoever sends it.
+            // A logout is proven by its contents, whoever sends it.
             (Self::Ping | Self::BackchannelLogout | Self::FrontchannelLogout, _)
             | (_, Sender::Navigation | Sender::Submission | Sender::Program)
-            // The end of a sign-in that was begun in the frame by hand, as its cookie proves.
+            // The end of a sign-in that the user started from within the frame, as its cookie
+            // proves.
             | (Self::Callback, Sender::Frame) => true,
             (Self::Start | Self::SignOut, Sender::Frame)
             | (Self::Start | Self::Callback | Self::SignOut, Sender::Nobody) => false,
@@ -38,7 +39,7 @@ impl Endpoint {
     }
 }
 
-/// Whether a request can be for an endpoint of some provider, whatever its prefix.
+/// Whether a request may be for an endpoint of some provider, whatever its prefix.
 #[must_use]
 pub fn may_be_endpoint(path: &[u8], query: &[u8]) -> bool {
     signature(query).is_some() || memchr::memmem::find(path, ENDPOINTS_PATH.as_bytes()).is_some()
@@ -47,11 +48,11 @@ pub fn may_be_endpoint(path: &[u8], query: &[u8]) -> bool {
 /// Finds the endpoint of a request.
 ///
 /// `path` is nginx's normalised URI, `query` the raw query, `prefix` the provider's
-/// [`crate::provider::External::endpoints_path`]. All methods are accepted, paths are
-/// case-sensitive and exact (docs/protocol.md §4.1).
+/// [`crate::provider::External::endpoints_path`]. All methods are accepted; paths are
+/// case-sensitive and must match exactly (docs/protocol.md §4.1).
 #[must_use]
 pub fn endpoint(path: &[u8], query: &[u8], prefix: &str) -> Option<Endpoint> {
-    // The signature queries come first: they match any path (docs/protocol.md §4.1).
+    // Signature queries come first: they match on any path (docs/protocol.md §4.1).
     match signature(query) {
         Some(Signature::Callback) => return Some(Endpoint::Callback),
         Some(Signature::Logout) => return Some(Endpoint::SignOut),

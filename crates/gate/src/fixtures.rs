@@ -54,7 +54,7 @@ pub(crate) fn member(file: &str, name: &str) -> String {
     object[name].as_str().unwrap().to_owned()
 }
 
-/// The settings of a recorded provider, `p-proxy` say.
+/// The settings of a recorded provider, e.g. `p-proxy`.
 pub(crate) fn settings(name: &str) -> Settings {
     let clients: Value = serde_json::from_str(recorded("clients.json")).unwrap();
     let text = |key: &str| clients[name][key].as_str().unwrap().to_owned();

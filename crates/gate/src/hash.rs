@@ -1,9 +1,9 @@
-//! Hashes as arrays of a length that the compiler knows.
+//! Hashes as arrays of a fixed length.
 
 use ring::digest;
 
-/// SHA-256 of these parts, one behind the other. Where a part may have any length, its length must stand
-/// before it: else two lists of parts have one hash.
+/// SHA-256 of the concatenated parts. A part of variable length must be preceded by its length, or
+/// two different lists of parts have the same hash.
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
@@ -13,7 +13,7 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     first(context.finish().as_ref())
 }
 
-/// The first bytes of a hash.
+/// The first `N` bytes of a hash.
 #[must_use]
 pub(crate) fn first<const N: usize>(hash: &[u8]) -> [u8; N] {
     let mut bytes = [0; N];

@@ -1,4 +1,4 @@
-//! Pages that lead a person to authentik if a redirect would not help.
+//! Pages that lead a person to authentik where a redirect would not help.
 
 use url::form_urlencoded;
 
@@ -9,11 +9,10 @@ use crate::reason::Reason;
 use crate::redirect::RedirectTarget;
 use crate::response::Response;
 
-/// Answers a form that was sent without a session: a redirect would lose what it holds, and nobody
-/// would know.
+/// Answers a form submitted without a session: a redirect would silently lose its contents.
 ///
-/// `referer` is the page that holds the form, as far as the browser tells: where the sign-in ends, if
-/// it is a page of this provider's.
+/// `referer` is the page with the form, if the browser says so. The sign-in ends there if it is one
+/// of this provider's pages.
 #[must_use]
 pub fn to_send_again(provider: &Provider, reason: Reason, referer: Option<&[u8]>) -> Response {
     let referer = referer.and_then(|referer| std::str::from_utf8(referer).ok());
@@ -32,8 +31,8 @@ pub fn to_send_again(provider: &Provider, reason: Reason, referer: Option<&[u8]>
     Response::page(reply.status, &page)
 }
 
-/// Answers a frame without a session: browsers load frames unasked, and authentik's own pages are
-/// shown in none.
+/// Answers a frame without a session: browsers load frames unasked, and authentik's own pages
+/// refuse to be framed.
 #[must_use]
 pub fn to_leave_the_frame(provider: &Provider, reason: Reason, framed: &Destination) -> Response {
     let reply = reason.reply();
@@ -51,14 +50,14 @@ pub fn to_leave_the_frame(provider: &Provider, reason: Reason, framed: &Destinat
     Response::page(reply.status, &page)
 }
 
-/// Answers a frame that asks for a sign-in.
+/// Answers a frame that requests a sign-in.
 #[must_use]
 pub fn to_start_by_hand(provider: &Provider, reason: Reason, query: &[u8]) -> Response {
     let target = Destination::of_start(provider, query).page_or_root(provider);
     by_hand(reason, in_new_tab("Sign in", &start(provider, &target)))
 }
 
-/// Answers a frame that asks to sign out.
+/// Answers a frame that requests a sign-out.
 #[must_use]
 pub fn to_sign_out_by_hand(provider: &Provider, reason: Reason) -> Response {
     let url = format!("{}sign_out", provider.external.endpoints_path);
@@ -78,18 +77,18 @@ fn by_hand(reason: Reason, action: Action<'_>) -> Response {
     Response::page(reply.status, &page)
 }
 
-/// Where a sign-in begins that ends at `target`. Below the host at hand: all of its servers answer it.
+/// Where a sign-in that ends at `target` begins. On the current host, since all of its servers
+/// answer it.
 ///
-/// For a target whose encoding nginx would not take it is the target itself, which asks a stranger to
-/// sign in too, unless it is open.
+/// If the encoded target is too long for nginx, this is the target itself, which asks strangers to
+/// sign in as well, unless it is open.
 fn start(provider: &Provider, target: &RedirectTarget) -> String {
     let encoded = form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect::<String>();
     let start = format!("{}start?rd={encoded}", provider.external.endpoints_path);
     if start.len() > MAX_START { target.as_str().to_owned() } else { start }
 }
 
-/// Longest address that is led to, in bytes: nginx takes a request line of 8 kB unless it is told
-/// otherwise.
+/// Maximum length of the link, in bytes: by default nginx accepts a request line of 8 kB.
 const MAX_START: usize = 8000;
 
 const fn in_new_tab<'p>(label: &'p str, url: &'p str) -> Action<'p> {

@@ -1,7 +1,7 @@
 //! JSON objects without ambiguity.
 //!
-//! If two members have the same name, `serde_json` keeps the last and other readers keep the first.
-//! What authentik signs or sends must mean the same to everybody, so a repeated name, at any depth, is
+//! If two members have the same name, `serde_json` keeps the last, other readers the first. What
+//! authentik signs or sends must mean the same to everybody, so a repeated name, at any depth, is
 //! an error (RFC 8259 §4, RFC 7519 §4).
 
 use std::fmt;
@@ -9,9 +9,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads one object; anything else, or anything behind it, is `None`.
+/// Parses one object. Anything else, or trailing data, is `None`.
 ///
-/// The depth is bounded by `serde_json` (128).
+/// `serde_json` limits the depth to 128.
 pub(crate) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let value = Unambiguous.deserialize(&mut source).ok()?;
@@ -24,7 +24,7 @@ pub(crate) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
-/// Builds a [`Value`] and refuses repeated names.
+/// Builds a [`Value`], rejecting repeated names.
 struct Unambiguous;
 
 impl<'de> DeserializeSeed<'de> for Unambiguous {

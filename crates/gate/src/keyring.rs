@@ -1,36 +1,36 @@
-//! Keys that lie in no shared memory and in no store: who reads those cannot tell what is in them.
+//! Keys that are kept outside shared memory and storage, whose contents are opaque without them.
 
 use ring::hmac;
 
 use crate::hash;
 
-/// The processes of one nginx have one keyring: its master makes it of random bytes before there are
-/// workers, which inherit it.
+/// All processes of one nginx share a keyring: the master creates it from random bytes before it
+/// forks the workers, which inherit it.
 #[derive(Clone, Copy)]
 pub struct Keyring<'k>(&'k [u8; Keyring::SIZE]);
 
-/// Bytes of each key.
+/// Length of each key, in bytes.
 const KEY: usize = 32;
 
 impl<'k> Keyring<'k> {
-    /// Random bytes that it is made of.
+    /// How many random bytes a keyring takes.
     pub const SIZE: usize = 3 * KEY;
 
-    /// Of these bytes, which must be random.
+    /// Creates a keyring from these bytes, which must be random.
     #[must_use]
     pub const fn new(random: &'k [u8; Keyring::<'static>::SIZE]) -> Self {
         Self(random)
     }
 
-    /// What session records are sealed with, besides the id of the session.
+    /// Session records are sealed with this key and the session id.
     pub(crate) fn of_records(self) -> &'k [u8] {
         self.key(0)
     }
 
-    /// What a user, or a session at authentik, is called in shared memory. Without the key nobody can
-    /// tell who it is, not even by trying the names of everybody.
+    /// The name of a user, or of a session at authentik, in shared memory. Without the key it
+    /// cannot be traced back, not even by trying all names.
     ///
-    /// All zeros, which nothing matches, for an empty value: two users without one have nothing in
+    /// An empty value gives all zeros, which matches nothing: two users without one have nothing in
     /// common (docs/protocol.md §3.2).
     pub(crate) fn name(self, label: &[u8], value: &[u8]) -> [u8; 16] {
         if value.is_empty() {
@@ -43,7 +43,7 @@ impl<'k> Keyring<'k> {
         hash::first(context.sign().as_ref())
     }
 
-    /// What shows that somebody who has the key has made this session id.
+    /// Proves that a holder of the key created this session id.
     pub(crate) fn proof<const N: usize>(self, id: &[u8]) -> [u8; N] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.key(2));
         hash::first(hmac::sign(&key, id).as_ref())

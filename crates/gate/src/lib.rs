@@ -1,12 +1,12 @@
 //! Every decision of the module, as pure code: facts in, verdicts out.
 //!
-//! Nothing here knows nginx, sockets, files, threads or the clock: time and randomness are arguments, and
-//! questions to authentik are values ([`question`]) that somebody else carries.
+//! Nothing here knows nginx, sockets, files, threads or the clock: time and randomness are
+//! arguments, and questions to authentik are values ([`question`]) that the caller sends.
 //!
 //! # Layers
 //!
-//! A module may use modules on the lines below its own, but none beside or above it. `tests/layers.rs`
-//! compares this picture with the sources.
+//! A module may use modules on the lines below its own, but none beside or above it.
+//! `tests/layers.rs` compares this diagram with the sources.
 //!
 //! ```text
 //! what is shown       status

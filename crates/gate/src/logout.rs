@@ -1,7 +1,7 @@
-//! Ends of sessions through the browser: authentik reports them in a frame, and we send the browser to
-//! authentik.
+//! Logout through the browser: authentik reports the end of a session in a frame, and we send the
+//! browser to authentik.
 //!
-//! What authentik reports by itself, without a browser, is a token: see [`crate::token::Logout`].
+//! For what authentik reports server to server, as a token, see [`crate::token::Logout`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,23 +12,23 @@ use crate::query::{Param, param};
 use crate::redirect::RedirectTarget;
 use crate::response::Response;
 
-/// Longest token that is sent along, in bytes: a request line may have 8 kB (nginx's default).
+/// Longest token sent along, in bytes: a request line may have 8 kB (nginx's default).
 const LONGEST_HINT: usize = 6 * 1024;
-/// Longest URL with a way back, in bytes, for the same reason.
+/// Longest URL with a return address, in bytes, for the same reason.
 const LONGEST_URL: usize = 7 * 1024 + 512;
 
-/// A front-channel request (OpenID Connect Front-Channel Logout 1.0 §2): the browser loads it in a frame
-/// of a page of authentik. The `sid`, which cannot be guessed, is all that speaks for it.
+/// A front-channel request (OpenID Connect Front-Channel Logout 1.0 §2): the browser loads it in a
+/// frame of an authentik page. Its only proof is the `sid`, which cannot be guessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrontchannelLogout {
-    /// Whose session it is.
+    /// The issuer of the session.
     pub iss: String,
-    /// The session at authentik that is over.
+    /// The session at authentik that has ended.
     pub sid: String,
 }
 
 impl FrontchannelLogout {
-    /// `None` unless the query names an issuer and a session, each once.
+    /// `None` unless the query has exactly one issuer and one session.
     #[must_use]
     pub fn parse(query: &[u8]) -> Option<Self> {
         let one = |name| match param(query, name) {
@@ -38,13 +38,13 @@ impl FrontchannelLogout {
         Some(Self { iss: one("iss")?, sid: one("sid")? })
     }
 
-    /// The answer, whether or not there was a session: nothing that could be kept, in a frame of these
-    /// providers' authentik alone.
+    /// The response, whether or not there was a session: not cacheable, and framed only by these
+    /// providers' authentik.
     #[must_use]
     pub fn answer<'p>(providers: impl Iterator<Item = &'p Provider>) -> Response {
         let mut ancestors: Vec<String> = Vec::new();
         for provider in providers {
-            // Browsers may know authentik by another host than nginx does.
+            // Browsers may reach authentik under another host than nginx does.
             let seen = [Some(&provider.issuer), provider.given.authorization.as_ref()];
             for url in seen.into_iter().flatten().filter_map(|url| Url::parse(url).ok()) {
                 let origin = url.origin().ascii_serialization();
@@ -61,8 +61,8 @@ impl FrontchannelLogout {
     }
 }
 
-/// Where the browser comes back to after a logout: `rd`, if it is a page of the provider's, else what the
-/// provider's settings say. authentik must know it.
+/// Where the browser returns after a logout: `rd` if it is a page of the provider, otherwise the
+/// provider's setting. authentik must have it registered.
 #[must_use]
 pub fn way_back(query: &[u8], provider: &Provider) -> Option<String> {
     let asked = match param(query, "rd") {
@@ -73,12 +73,12 @@ pub fn way_back(query: &[u8], provider: &Provider) -> Option<String> {
     asked.or_else(|| provider.post_logout_redirect_uri.clone())
 }
 
-/// Where a browser signs out at authentik (OpenID Connect RP-Initiated Logout 1.0 §2; the parameters of
+/// Where a browser signs out at authentik (OpenID Connect RP-Initiated Logout 1.0 §2; parameters in
 /// docs/protocol.md §10.1).
 ///
-/// The token is a hint, which authentik does without (docs/protocol.md §10.1): never worth a URL that the
-/// servers on the way refuse for its length. The way back is believed with it only, and comes with `state`,
-/// which is random.
+/// The token is a hint that authentik can do without (docs/protocol.md §10.1); it is omitted if the
+/// URL would get too long for servers on the way. The return address is honoured only with the
+/// token, and comes with a random `state`.
 #[must_use]
 pub fn end_session_url(
     endpoint: &str,

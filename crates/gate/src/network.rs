@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-/// The network that one client has to itself: an IPv4 address, or the 64 bits of an IPv6 address
-/// behind which a host may take any (RFC 4291 §2.5.1). No two of different families are equal where
-/// addresses are assigned (IANA's IPv6 space: nothing below 100::/64 but what stands for IPv4).
+/// The network of one client: an IPv4 address, or the /64 of an IPv6 address, within which a host
+/// may use any address (RFC 4291 §2.5.1). IPv4 and IPv6 values never collide among assigned
+/// addresses (in IANA's IPv6 space, everything below 100::/64 stands for IPv4).
 #[must_use]
 pub fn client_network(address: IpAddr) -> u64 {
     match address.to_canonical() {

@@ -1,4 +1,4 @@
-//! Whatever is wrong with a request, it is admitted only by something that explicitly admits it.
+//! Whatever is wrong with a request, it is admitted only if something explicitly admits it.
 
 use super::*;
 use crate::paths::{PathFacts, Subject};
@@ -55,7 +55,7 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
     assert!(reasons >= 30, "{reasons}");
 }
 
-/// Each reason once. A new one does not compile until it is here.
+/// Visits each reason once. A new reason does not compile until it is added here.
 fn following(reason: Reason) -> Option<Reason> {
     Some(match reason {
         Reason::NoSession => Reason::UnknownSession,

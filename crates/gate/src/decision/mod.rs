@@ -18,20 +18,20 @@ pub struct Policy<'a> {
     pub require: Option<&'a Requirements>,
     /// `authentik_unauthenticated`.
     pub unauthenticated: Unauthenticated,
-    /// `intercept_header_auth`: who sends wrong credentials gets 401, not a redirect.
+    /// `intercept_header_auth`: wrong credentials are answered with 401, not a redirect.
     pub intercept_header_auth: bool,
-    /// A directory that is open as well: the endpoints, when another proxy asks about them.
+    /// A directory that is open too: the endpoints, in forward authentication.
     pub open_directory: Option<&'a str>,
 }
 
 /// `authentik_unauthenticated auto | redirect | 401 | pass`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unauthenticated {
-    /// A redirect for navigations, a page with a link for persons whom a redirect does not help, 401
-    /// for everything else.
+    /// A redirect for navigations, a page with a link where a redirect does not help, 401 for
+    /// everything else.
     #[default]
     Auto,
-    /// A redirect for everybody; 401 for what browsers send unasked.
+    /// A redirect for everybody, but 401 for requests that browsers send on their own.
     Redirect,
     /// Always 401.
     Refuse,
@@ -39,45 +39,45 @@ pub enum Unauthenticated {
     Pass,
 }
 
-/// What is known when a request is judged.
+/// What is known about a request when it is judged.
 pub struct Facts<'q, 'a, R: RequestFacts> {
     /// The request.
     pub request: &'q R,
-    /// Who sends it.
+    /// Who sent it.
     pub visitor: Visitor<'a>,
-    /// What patterns may cost.
+    /// The budget for pattern matching.
     pub effort: &'q Effort<'a>,
 }
 
-/// Who sends a request, as far as that is known without asking authentik.
+/// Who sent a request, as far as is known without asking authentik.
 #[derive(Clone, Copy)]
 pub enum Visitor<'a> {
-    /// Whose session this is, or whose credentials were asked about already.
+    /// The owner of a session, or of credentials that authentik has already checked.
     Known(SessionView<'a>),
-    /// Somebody with credentials that authentik may know.
+    /// A client with credentials that authentik may know.
     Unverified,
-    /// Nobody known, and why.
+    /// An unknown client, and why.
     Stranger(Reason),
 }
 
-/// The answer.
+/// The decision.
 #[derive(Debug)]
 pub enum Verdict<'a> {
-    /// Ask authentik about the credentials, then judge again.
+    /// Ask authentik about the credentials, then decide again.
     Ask,
-    /// Let it through, with or without an identity.
+    /// Let the request through, with or without an identity.
     Admit(Permit<'a>),
     /// Send the browser to authentik.
     SignIn(Reason),
-    /// Answer with the reason's status and a page that shows a person the way to authentik.
+    /// Answer with the reason's status and a page that links to authentik.
     Invite(Reason),
     /// Answer with the reason's status.
     Refuse(Reason),
-    /// A known visitor who may not: answer 403, tell the log which rule is not met.
+    /// Answer 403 to a known user who fails a requirement; the log names the rule.
     Forbid(&'a Rule),
 }
 
-/// Leave to pass, and the only key to the identity headers. Made here and nowhere else.
+/// Permission to pass, and the only source of the identity headers. Created only in this module.
 #[derive(Debug)]
 pub struct Permit<'a>(PermitKind<'a>);
 
@@ -97,10 +97,9 @@ pub enum Grounds {
 }
 
 impl<'a> Permit<'a> {
-    /// The identity to tell the application, or why there is none to tell.
+    /// The identity to pass to the application.
     ///
-    /// # Errors
-    /// The grounds on which the request passes without one.
+    /// # Errors The grounds on which the request passes without an identity.
     pub fn identity(&self) -> Result<&SessionView<'a>, Grounds> {
         match &self.0 {
             PermitKind::Identity(session) => Ok(session),
@@ -110,8 +109,8 @@ impl<'a> Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Whether it speaks for the visitor where one module that admits is enough (`satisfy any`). An
-    /// open path is open; `pass` has no opinion, else strangers would get past all who refuse them.
+    /// Whether this counts as a vote under `satisfy any`. An open path does; `pass` abstains, as it
+    /// would otherwise override every other access module.
     #[must_use]
     pub fn is_vote(&self) -> bool {
         self.identity().err() != Some(Grounds::Pass)
@@ -124,18 +123,18 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
     let Facts { request, visitor, effort } = facts;
     let is_open = || {
         let path = request.path();
-        // A location names no host: its patterns see the path in every mode.
+        // A location names no host, so its patterns see the path in every mode.
         let location_covers = |paths: &'a UnauthPaths| paths.cover(&path.path_only(), effort);
         policy.provider_paths.cover(&path, effort)
             || policy.location_paths.is_some_and(location_covers)
             || policy.open_directory.is_some_and(|directory| path.is_under(directory))
     };
-    // First who it is: a known visitor keeps the identity on unauthenticated paths too.
+    // Identify the visitor first: known users keep their identity on unauthenticated paths too.
     let reason = match visitor {
         Visitor::Known(session) => {
             let unmet = policy.require.and_then(|require| require.unmet_by(&session));
             return match unmet {
-                // What strangers may see is not closed to those who are known.
+                // What is open to strangers is open to known users.
                 Some(rule) if !is_open() => Verdict::Forbid(rule),
                 _ => Verdict::Admit(Permit(PermitKind::Identity(session))),
             };
@@ -143,14 +142,14 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
         Visitor::Unverified => None,
         Visitor::Stranger(reason) => Some(reason),
     };
-    // Before authentik is asked: what is open does not depend on it, and the credentials may be the
-    // application's own.
+    // Checked before authentik is asked: open paths do not depend on it, and the credentials may be
+    // the application's own.
     if is_open() {
         return Verdict::Admit(Permit(PermitKind::Unauthenticated(Grounds::Path)));
     }
     let Some(reason) = reason else { return Verdict::Ask };
-    // Wrong credentials are answered, not redirected; and where authentik is away there is nowhere to
-    // send anybody.
+    // Wrong credentials are answered, not redirected. And while authentik is down, there is nowhere
+    // to redirect to.
     let unknown = reason == Reason::CredentialsRejected && policy.intercept_header_auth;
     let away = reason.reply().status == 503;
     if (unknown || away) && policy.unauthenticated != Unauthenticated::Pass {

@@ -1,7 +1,7 @@
-//! Forward authentication: another reverse proxy asks whether it may let a request through
+//! Forward authentication: another reverse proxy asks whether to let a request through
 //! (docs/protocol.md §9).
 //!
-//! The provider, unauthenticated paths and the target of a sign-in all depend on the same
+//! The provider, unauthenticated paths and the target of a sign-in all come from the same
 //! [`ForwardUrl`]. Anything that could be read as two URLs is rejected.
 
 mod url;
@@ -16,32 +16,32 @@ use crate::sender::Sender;
 
 pub use url::{Asked, ForwardFlaw, ForwardUrl, Forwarded, Said};
 
-/// Directory of the endpoints. A proxy that guards everything asks about them too.
+/// Directory of the endpoints. A proxy that guards everything asks about these too.
 pub const OPEN_DIRECTORY: &str = "/outpost.goauthentik.io";
 
-/// Where proxies ask.
+/// Prefix of the paths that proxies ask at.
 const AUTH: &[u8] = b"/outpost.goauthentik.io/auth/";
 
-/// What other proxies send before the path that they were asked for.
+/// What Envoy puts in place of a proxy name, before the path it was asked for.
 const ENVOY: &[u8] = b"envoy";
 
-/// The kind of proxy that asks: each says in its own way what it was asked for, and knows what to do
-/// with some answers only.
+/// The proxy that asks. Each has its own way to report the requested URL, and handles only some
+/// responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrontEnd {
-    /// `auth_request`: knows yes and no. Says `X-Original-URL`.
+    /// `auth_request`: understands only yes and no. Sends `X-Original-URL`.
     Nginx,
-    /// `forwardAuth`: hands any other answer on to the browser. Says `X-Forwarded-…`.
+    /// `forwardAuth`: passes any other response on to the browser. Sends `X-Forwarded-…`.
     Traefik,
-    /// `forward_auth`: as Traefik.
+    /// `forward_auth`: like Traefik.
     Caddy,
-    /// `ext_authz`: as Traefik. Sends the request's own `Host`, and its target behind a prefix.
+    /// `ext_authz`: like Traefik, but sends the request's own `Host` and prefixes its target.
     Envoy,
 }
 
 impl FrontEnd {
-    /// The proxy whose endpoint this is. `path` is nginx's normalised URI, `raw` the path as it was
-    /// sent: they must agree, since Envoy lets its visitors write the end of both.
+    /// The proxy whose endpoint this is. `path` is nginx's normalised URI, `raw` the path as sent.
+    /// They must agree, since with Envoy the visitor controls the end of both.
     #[must_use]
     pub fn of(path: &[u8], raw: &[u8]) -> Option<Self> {
         let found = Self::named(path)?;
@@ -60,7 +60,7 @@ impl FrontEnd {
         }
     }
 
-    /// What it is called.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl FrontEnd {
         }
     }
 
-    /// Whether it hands redirects on to the browser.
+    /// Whether it passes redirects on to the browser.
     #[must_use]
     pub const fn redirects(self) -> bool {
         match self {
@@ -80,8 +80,8 @@ impl FrontEnd {
         }
     }
 
-    /// Whether the callback and the sign-out may come as part of the URL it tells. Envoy's are part of
-    /// the request itself; with nginx they have a location of their own.
+    /// Whether callback and sign-out may be part of the URL it reports. With Envoy they are part of
+    /// the request itself; with nginx they have their own location.
     #[must_use]
     pub const fn tells_signatures(self) -> bool {
         match self {
@@ -91,14 +91,14 @@ impl FrontEnd {
     }
 }
 
-/// Whether Envoy asks about a path that climbs out of Envoy's own endpoint, e.g. `/../../x`: what
-/// answers there knows nothing of a question, and a page would be a yes.
+/// Whether Envoy asks about a path that leaves Envoy's own endpoint, e.g. `/../../x`. The location
+/// there does not know that it is being asked, and Envoy would take any page for a yes.
 #[must_use]
 pub fn climbs_out(path: &[u8], raw: &[u8]) -> bool {
     FrontEnd::named(raw) == Some(FrontEnd::Envoy) && FrontEnd::named(path) != Some(FrontEnd::Envoy)
 }
 
-/// The request that the other proxy was sent, as the gate judges it.
+/// The original request of the other proxy, as the gate judges it.
 #[derive(Debug)]
 pub struct ForwardRequest<'u> {
     url: &'u ForwardUrl<'u>,
@@ -108,8 +108,8 @@ pub struct ForwardRequest<'u> {
 }
 
 impl<'u> ForwardRequest<'u> {
-    /// `host` is the name in the `Host` of the question, in lower case and without port; `visitor` is
-    /// who waits behind the proxy.
+    /// `host` is the name in the question's `Host`, in lower case, without port; `visitor` is the
+    /// client of the other proxy.
     #[must_use]
     pub fn new(
         url: &'u ForwardUrl<'u>,
@@ -119,8 +119,8 @@ impl<'u> ForwardRequest<'u> {
         visitor: Sender,
     ) -> Self {
         let of = |host: &[u8], port| of_domain(provider, url.scheme(), host, port);
-        // The recipe for nginx has `Host $host` and `X-Original-URL …$http_host…`. They differ when a
-        // visitor sends the absolute form, and then who knows which of them is served.
+        // The nginx recipe sets `Host $host` and `X-Original-URL …$http_host…`. These differ if the
+        // client sends the absolute form, and then it is unclear which one is served.
         let ambiguous =
             front_end == FrontEnd::Nginx && host != url.host() && !of(host, None).is_empty();
         let site = if ambiguous { Vec::new() } else { of(url.host(), url.port()) };
@@ -129,7 +129,7 @@ impl<'u> ForwardRequest<'u> {
 }
 
 impl RequestFacts for ForwardRequest<'_> {
-    /// Each kind of proxy has its own form of a refusal, whoever waits behind it.
+    /// Each proxy has its own form of refusal, whoever its client is.
     fn sender(&self) -> Sender {
         match self.visitor {
             Sender::Nobody => Sender::Nobody,

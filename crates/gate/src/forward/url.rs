@@ -1,4 +1,4 @@
-//! The URL that another proxy was asked for, assembled from its headers.
+//! The originally requested URL, assembled from the headers of the other proxy.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,24 +6,24 @@ use std::fmt;
 use super::{AUTH, ENVOY, FrontEnd};
 use crate::paths::normalize;
 
-/// Longest URL and longest header that is read, in bytes: four times what nginx takes as a request line
-/// by default.
+/// Maximum length of the URL and of each header read, in bytes: four times nginx's default limit
+/// for a request line.
 const MAX_URL: usize = 32 * 1024;
 
-/// What a header says, of all that a request has under its name.
+/// The value of a header, which may be absent or repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Said<'r> {
-    /// It is not there.
+    /// Absent.
     #[default]
     Nothing,
-    /// This.
+    /// One value.
     Once(&'r [u8]),
-    /// Two things: two readers may choose differently, so neither counts.
+    /// More than one: two readers may pick different values, so none counts.
     Twice,
 }
 
-/// The headers by which proxies tell what they were asked for. There is no `X-Original-URI` among
-/// them: upstream read it and so did attackers (GHSA-5wcc-hf24-rf5h).
+/// The headers in which proxies report the requested URL. `X-Original-URI` is not one of them:
+/// upstream read it and attackers abused that (GHSA-5wcc-hf24-rf5h).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forwarded<'r> {
     /// `X-Original-URL`.
@@ -36,20 +36,20 @@ pub struct Forwarded<'r> {
     pub uri: Said<'r>,
 }
 
-/// A question as it came.
+/// A question as received.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'r> {
-    /// Who asks.
+    /// The proxy that asks.
     pub front_end: FrontEnd,
-    /// `Host` as it was sent.
+    /// `Host` as sent.
     pub host: &'r [u8],
-    /// The request target as it was sent.
+    /// The request target as sent.
     pub target: &'r [u8],
-    /// What a trusted proxy says.
+    /// The headers of a trusted proxy.
     pub forwarded: Forwarded<'r>,
 }
 
-/// An absolute http or https URL, its parts checked.
+/// An absolute http or https URL, its parts validated.
 #[derive(Debug)]
 pub struct ForwardUrl<'r> {
     scheme: &'static str,
@@ -60,23 +60,23 @@ pub struct ForwardUrl<'r> {
     normalized: Vec<u8>,
 }
 
-/// Why there is no URL.
+/// Why no URL could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardFlaw {
-    /// Nobody has to believe who asks: it is no trusted proxy.
+    /// The peer is not a trusted proxy.
     Untrusted,
     /// This header is missing.
     Missing(&'static str),
-    /// This header stands there twice.
+    /// This header is repeated.
     Repeated(&'static str),
-    /// This is not what a URL can be made of.
+    /// This is not part of a valid URL.
     Malformed(&'static str),
-    /// `Host` and `X-Original-URL` name hosts of two providers.
+    /// `Host` and `X-Original-URL` belong to different providers.
     TwoProviders,
 }
 
 impl<'r> Forwarded<'r> {
-    /// Collects them from lower-case names and values.
+    /// Collects the headers from lower-case names and values.
     #[must_use]
     pub fn gather(headers: impl Iterator<Item = (&'r [u8], &'r [u8])>) -> Self {
         let mut forwarded = Self::default();
@@ -98,10 +98,9 @@ impl<'r> Forwarded<'r> {
 }
 
 impl<'r> ForwardUrl<'r> {
-    /// The URL that a question is about (the table of docs/protocol.md §9).
+    /// The URL that a question is about (see the table in docs/protocol.md §9).
     ///
-    /// # Errors
-    /// What is missing or cannot be read.
+    /// # Errors What is missing or malformed.
     pub fn of(asked: &Asked<'r>) -> Result<Self, ForwardFlaw> {
         let Asked { front_end, host, target, forwarded } = *asked;
         match front_end {
@@ -149,37 +148,37 @@ impl<'r> ForwardUrl<'r> {
         self.scheme
     }
 
-    /// Host and port as they were told.
+    /// Host and port as reported.
     #[must_use]
     pub fn authority(&self) -> &'r [u8] {
         self.authority
     }
 
-    /// The host as nginx has it in `$host`: lower case, no port, no final dot.
+    /// The host as in nginx's `$host`: lower case, no port, no trailing dot.
     #[must_use]
     pub fn host(&self) -> &[u8] {
         &self.host
     }
 
-    /// The port, if one is told.
+    /// The port, if any.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// Path and query, as the visitor sent them.
+    /// Path and query, as the client sent them.
     #[must_use]
     pub fn target(&self) -> &[u8] {
         &self.target
     }
 
-    /// The path, as the visitor sent it.
+    /// The path, as the client sent it.
     #[must_use]
     pub fn path(&self) -> &[u8] {
         self.target.split(|byte| *byte == b'?').next().unwrap_or_default()
     }
 
-    /// The query, as the visitor sent it.
+    /// The query, as the client sent it.
     #[must_use]
     pub fn query(&self) -> Option<&[u8]> {
         self.target.splitn(2, |byte| *byte == b'?').nth(1)
@@ -200,7 +199,7 @@ fn once<'r>(said: Said<'r>, name: &'static str) -> Result<&'r [u8], ForwardFlaw>
     }
 }
 
-/// Taken apart by hand: a URL library would tidy up what has to be judged as it is.
+/// Parsed by hand: a URL library would normalise what has to be judged as sent.
 fn absolute<'r>(url: &'r [u8], name: &'static str) -> Result<ForwardUrl<'r>, ForwardFlaw> {
     let flaw = ForwardFlaw::Malformed(name);
     let colon = url.iter().position(|byte| *byte == b':').ok_or(flaw)?;
@@ -212,15 +211,15 @@ fn absolute<'r>(url: &'r [u8], name: &'static str) -> Result<ForwardUrl<'r>, For
     ForwardUrl::new(scheme(before, name)?, (authority, name), (Cow::Borrowed(target), name))
 }
 
-/// A URL or path, where a proxy on the way may have made a list of two headers.
+/// A URL or path. Proxies on the way may have joined two headers into a list.
 fn one<'r>(said: Said<'r>, name: &'static str) -> Result<&'r [u8], ForwardFlaw> {
     let value = once(said, name)?;
     if is_list(value) { Err(ForwardFlaw::Repeated(name)) } else { Ok(value) }
 }
 
-/// Whether it may be several values that a proxy on the way has joined (RFC 9110 section 5.3): a comma,
-/// then perhaps a space, then what begins a path or a URL. Which of them was asked for is anybody's
-/// guess, and a visitor may have written all but the last.
+/// Whether this may be several values joined by a proxy on the way (RFC 9110 section 5.3): a comma,
+/// an optional space, then the beginning of a path or URL. Which one was requested is unclear, and
+/// the client may have sent all but the last.
 fn is_list(target: &[u8]) -> bool {
     let mut parts = target.split(|byte| *byte == b',').skip(1);
     parts.any(|part| {
@@ -236,7 +235,7 @@ fn starts_with_scheme(text: &[u8]) -> bool {
 }
 
 fn scheme(text: &[u8], name: &'static str) -> Result<&'static str, ForwardFlaw> {
-    // Traefik says `ws` and `wss` of a WebSocket.
+    // Traefik sends `ws` and `wss` for a WebSocket.
     match text.to_ascii_lowercase().as_slice() {
         b"https" | b"wss" => Ok("https"),
         b"http" | b"ws" => Ok("http"),
@@ -244,8 +243,8 @@ fn scheme(text: &[u8], name: &'static str) -> Result<&'static str, ForwardFlaw> 
     }
 }
 
-/// A name or a bracketed IPv6 address, and the port. No user, no list, nothing that a URL parser
-/// could take for the end of it.
+/// A name or bracketed IPv6 address, and the port. No user info, no list, nothing that a URL parser
+/// could take for the end of the authority.
 fn host_and_port(text: &[u8]) -> Option<(Vec<u8>, Option<u16>)> {
     const LONGEST: usize = 255;
     let (name, port) = if text.starts_with(b"[") {

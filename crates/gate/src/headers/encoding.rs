@@ -11,15 +11,15 @@ pub enum HeaderEncoding {
     Utf8,
     /// Bytes that are not printable ASCII, and `%`, as `%C3%AB` (RFC 3986 section 2.1).
     Percent,
-    /// ISO 8859-1. What that does not have, and `%`, as with [`Percent`](Self::Percent).
+    /// ISO 8859-1. Characters outside it, and `%`, as with [`Percent`](Self::Percent).
     Latin1,
 }
 
 impl HeaderEncoding {
-    /// Those that differ from the claims.
+    /// The encodings that change the value.
     pub(crate) const OTHERS: [Self; 2] = [Self::Percent, Self::Latin1];
 
-    /// By its name in the configuration.
+    /// Looks up an encoding by its name in the configuration.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -30,9 +30,9 @@ impl HeaderEncoding {
         }
     }
 
-    /// The value in this encoding, `None` if that is the value itself.
+    /// The value in this encoding, or `None` if it is unchanged.
     ///
-    /// `%` is escaped, or a user called `%C4%8D` would be the same as one called `\u{10d}`.
+    /// `%` is escaped too, or a user called `%C4%8D` would equal one called `\u{10d}`.
     pub(crate) fn encode(self, value: &[u8]) -> Option<Vec<u8>> {
         let plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'%';
         if self == Self::Utf8 || value.iter().all(plain) {

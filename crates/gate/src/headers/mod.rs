@@ -1,4 +1,4 @@
-//! The identity headers (docs/protocol.md §7.1): their names, and names that are taken for them.
+//! The identity headers (docs/protocol.md §7.1): their names, and names mistaken for them.
 
 mod encoding;
 
@@ -6,7 +6,7 @@ pub use self::encoding::HeaderEncoding;
 use crate::http::USER_AGENT;
 use crate::text::push_clean;
 
-/// Every identity header: as it is sent, and in lower case as nginx hashes it. First the user's
+/// All identity headers: as sent, and in lower case as nginx hashes them. The user's come first
 /// ([`USER_HEADERS`]), then the provider's ([`PROVIDER_HEADERS`]).
 pub const HEADERS: [(&str, &str); USER_HEADERS + PROVIDER_HEADERS] = [
     ("X-authentik-username", "x-authentik-username"),
@@ -23,18 +23,17 @@ pub const HEADERS: [(&str, &str); USER_HEADERS + PROVIDER_HEADERS] = [
     ("X-authentik-meta-version", "x-authentik-meta-version"),
 ];
 
-/// How many of [`HEADERS`] tell of the user; their values are in the session record.
+/// How many of [`HEADERS`] describe the user; their values are in the session record.
 pub const USER_HEADERS: usize = 7;
 
-/// How many of [`HEADERS`] tell of the provider, the same for every user.
+/// How many of [`HEADERS`] describe the provider; they are the same for every user.
 pub const PROVIDER_HEADERS: usize = 5;
 
-/// Whether applications could take this name for an identity header.
+/// Whether applications could mistake this name for an identity header.
 ///
-/// CGI, WSGI and their like fold case and turn what is no letter or digit into one and the same
-/// character, so `X_Authentik.Username` reaches them as `X-authentik-username` does
-/// (docs/protocol.md §7.2). Asked of every header of every request: most names end at the
-/// first byte.
+/// CGI, WSGI and the like fold case and map everything but letters and digits to one character, so
+/// they see `X_Authentik.Username` as `X-authentik-username` (docs/protocol.md §7.2). Called for
+/// every header of every request; most names differ in the first byte.
 #[must_use]
 pub fn is_identity_header(name: &[u8]) -> bool {
     const PREFIX: &[u8] = b"x-authentik-";
@@ -42,7 +41,7 @@ pub fn is_identity_header(name: &[u8]) -> bool {
         && name.get(..PREFIX.len()).is_some_and(|start| folds_to(start, PREFIX))
 }
 
-/// Whether applications could take one header name for the other.
+/// Whether applications could mistake one header name for the other.
 #[must_use]
 pub fn folds_to(name: &[u8], other: &[u8]) -> bool {
     name.len() == other.len() && name.iter().zip(other).all(|(a, b)| fold(*a) == fold(*b))
@@ -56,12 +55,12 @@ const fn fold(byte: u8) -> u8 {
     }
 }
 
-/// Values of the headers that tell of the provider: rendered once per configuration.
+/// Values of the headers that describe the provider, rendered once per configuration.
 #[derive(Debug)]
 pub struct ProviderHeaders {
-    /// Each with a NUL byte at its end.
+    /// Each NUL-terminated.
     values: [Vec<u8>; PROVIDER_HEADERS],
-    /// Those that are another text in another encoding, by their place; mostly none.
+    /// Values that differ in another encoding, by index; usually none.
     encoded: Vec<(usize, HeaderEncoding, Vec<u8>)>,
 }
 
@@ -106,8 +105,8 @@ impl ProviderHeaders {
         values
     }
 
-    /// The values, in the order of the last [`PROVIDER_HEADERS`] of [`HEADERS`]. The byte behind
-    /// each is NUL.
+    /// The values, in the order of the last [`PROVIDER_HEADERS`] of [`HEADERS`]. Each is followed
+    /// by a NUL byte.
     #[must_use]
     pub fn values(&self) -> [&[u8]; PROVIDER_HEADERS] {
         self.values.each_ref().map(|value| without_nul(value))

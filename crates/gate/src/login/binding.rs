@@ -1,4 +1,4 @@
-//! What binds a sign-in to one browser: 32 random bytes in a cookie, and values derived from them.
+//! Binds a sign-in to one browser: 32 random bytes in a cookie, and values derived from them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,14 +11,14 @@ use crate::provider::{LoginKey, Provider};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// Name of a login cookie, before the tag.
+/// Name of a login cookie, without the tag.
 const COOKIE_PREFIX: &str = "authentik_login_";
 
-/// Sign-ins that may be on their way at once in a browser: 5 × about 80 bytes are harmless even to
-/// servers that accept 8 kB of headers.
+/// Maximum number of sign-ins in progress per browser: 5 × about 80 bytes are safe even for servers
+/// with a limit of 8 kB for headers.
 const MAX_OUTSTANDING: usize = 5;
 
-/// Login cookies that are looked at, and deleted, in one response.
+/// Maximum number of login cookies examined, and deleted, per response.
 const MAX_SEEN: usize = 64;
 const MAX_EVICTED: usize = 16;
 
@@ -28,7 +28,7 @@ const NONCE: &[u8] = b"ngx_http_authentik_module nonce v1\0";
 const LINK_KEY: &[u8] = b"ngx_http_authentik_module link key v1\0";
 const LINK_SEAL: &[u8] = b"ngx_http_authentik_module link seal v1\0";
 
-/// The secret half of a sign-in that the browser keeps.
+/// The browser's half of a sign-in, which is secret.
 pub(super) struct Binding {
     bytes: [u8; 32],
     key: hmac::Key,
@@ -36,9 +36,9 @@ pub(super) struct Binding {
 
 /// Why a browser's cookies do not prove that it began a sign-in.
 pub(super) enum Unproven {
-    /// There is no cookie of it.
+    /// The sign-in's cookie is missing.
     NoCookie,
-    /// There is one with other contents.
+    /// The cookie has other contents.
     Mismatch,
 }
 
@@ -47,7 +47,7 @@ impl Binding {
         Self { bytes, key: hmac::Key::new(hmac::HMAC_SHA256, &key.0) }
     }
 
-    /// The binding that the proof was made of, among the cookies of that name.
+    /// The binding that matches the proof, among the cookies of that name.
     pub(super) fn find(
         cookies: &[&[u8]],
         name: &str,
@@ -65,22 +65,22 @@ impl Binding {
             .ok_or(Unproven::Mismatch)
     }
 
-    /// What the state carries instead of the binding: made of it, of no use to a reader.
+    /// What the state carries in place of the binding: derived from it, useless to a reader.
     pub(super) fn proof(&self) -> [u8; 32] {
         self.derive_bytes(PROOF)
     }
 
-    /// Where a link of this sign-in is kept.
+    /// Key under which the zone keeps this sign-in's link.
     pub(super) fn link_key(&self) -> [u8; 32] {
         self.derive_bytes(LINK_KEY)
     }
 
-    /// What it is sealed with.
+    /// The key that the link is sealed with.
     pub(super) fn link_seal(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.derive_bytes(LINK_SEAL))
     }
 
-    /// In constant time.
+    /// Compares in constant time.
     fn has_proof(&self, proof: &[u8; 32]) -> bool {
         hmac::verify(&self.key, &[PROOF, &self.bytes].concat(), proof).is_ok()
     }
@@ -127,12 +127,12 @@ impl Drop for Binding {
     }
 }
 
-/// Name of the cookie of a sign-in.
+/// Name of a sign-in's cookie.
 pub(super) fn cookie_name(provider: &Provider, tag: [u8; 4]) -> String {
     format!("{}{COOKIE_PREFIX}{}", provider.cookie_prefix, hex(tag))
 }
 
-/// `Set-Cookie` values that delete the oldest login cookies, so that one more makes no more than
+/// `Set-Cookie` values that delete the oldest login cookies, so that one more does not exceed
 /// [`MAX_OUTSTANDING`]. Malformed ones count as oldest.
 pub(super) fn evict_oldest(provider: &Provider, cookies: &[&[u8]]) -> Vec<String> {
     let mut outstanding: Vec<(u64, [u8; 4])> = cookies

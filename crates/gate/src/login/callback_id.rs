@@ -3,8 +3,8 @@
 use crate::hash::sha256;
 use crate::secret::Secret;
 
-/// Names a callback, by its state and its code. A code can be exchanged once, so the same callback again is
-/// a second click or a reload, and not another sign-in.
+/// Identifies a callback by its state and code. A code can be exchanged only once, so the same
+/// callback again is a second click or a reload, not another sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallbackId {
     state: [u8; 32],
@@ -12,13 +12,13 @@ pub struct CallbackId {
 }
 
 impl CallbackId {
-    /// Of a callback whose state was opened: it belongs to the browser that sends it.
+    /// The id of a callback whose state was opened, i.e. which belongs to the browser that sent it.
     #[must_use]
     pub fn new(state: &[u8], code: &Secret) -> Self {
         Self { state: sha256(&[state]), code: sha256(&[code.expose()]) }
     }
 
-    /// Whether both are of one sign-in, perhaps with different codes.
+    /// Whether both belong to the same sign-in, perhaps with different codes.
     #[must_use]
     pub fn is_of_same_sign_in(&self, other: &Self) -> bool {
         self.state == other.state

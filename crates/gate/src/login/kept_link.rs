@@ -1,10 +1,11 @@
-//! A link that is too long to travel through authentik: it waits in the zone for its browser.
+//! A link that is too long to travel through authentik is kept in the zone until its browser
+//! returns.
 //!
-//! Browsers keep cookies of up to 4 kB, and servers accept 8 kB of cookies or URL: neither has room for
-//! a link of 8 kB. Key and seal are derived from the binding, which only the browser's login cookie
-//! contains. So a reader of the zone learns only the link's length, and a reader of the state cannot
-//! have it fetched. The link is checked again when it is opened, like any target; nothing depends on
-//! the seal.
+//! Browsers keep cookies of up to 4 kB, and servers accept 8 kB of cookies or URL: neither has room
+//! for a link of 8 kB. Key and seal are derived from the binding, which only the browser's login
+//! cookie contains. So a reader of the zone learns only the link's length, and a reader of the
+//! state cannot retrieve it. The link is checked again when it is opened, like any target; security
+//! does not depend on the seal.
 
 use ring::aead;
 
@@ -15,14 +16,14 @@ use crate::redirect::RedirectTarget;
 use crate::store::Key;
 use crate::time::UnixTime;
 
-/// A link on its way into the zone, into the share of strangers.
+/// A link to be stored in the zone, in the strangers' share.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeptLink {
-    /// Where the browser that comes back finds it.
+    /// Where the returning browser finds it.
     pub key: Key,
-    /// Of use to that browser only.
+    /// Can be opened by that browser only.
     pub sealed: Vec<u8>,
-    /// When the state is over too.
+    /// When the state expires too.
     pub expires: UnixTime,
 }
 
@@ -47,7 +48,7 @@ pub(super) fn seal(provider: &Provider, binding: &Binding, link: &str) -> Option
     Some(sealed)
 }
 
-/// What was sealed for this sign-in.
+/// Opens what was sealed for this sign-in.
 pub(super) fn open(provider: &Provider, binding: &Binding, mut sealed: Vec<u8>) -> Option<String> {
     let key = sealing_key(binding)?;
     let link = key.open_in_place(nonce(), associated_data(provider), &mut sealed).ok()?;
@@ -60,7 +61,7 @@ fn sealing_key(binding: &Binding) -> Option<aead::LessSafeKey> {
     Some(aead::LessSafeKey::new(key))
 }
 
-/// Always the same: the key is of one sign-in, which seals one link.
+/// Constant: the key belongs to one sign-in, which seals one link.
 fn nonce() -> aead::Nonce {
     aead::Nonce::assume_unique_for_key([0; aead::NONCE_LEN])
 }

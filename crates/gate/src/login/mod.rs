@@ -1,13 +1,14 @@
 //! Signing in with authentik: OAuth 2 authorization code flow with PKCE, state and nonce.
 //!
-//! Hardly anything is stored here until the browser returns. What a sign-in needs to know travels in
-//! two halves, both of which must return within ten minutes: the *state*, sealed, through authentik
-//! (return target, age, attempt), and the *binding*, 32 random bytes in a small cookie, which proves
-//! that the browser that returns is the one that left (RFC 6749 §10.12). The verifier and nonce are
-//! derived from the binding, so the verifier never appears in a URL and neither is stored. Each sign-in
-//! has its own cookie: many tabs may sign in at the same time.
+//! Almost nothing is stored here until the browser returns. What a sign-in needs travels in two
+//! halves, both of which must return within ten minutes: the *state*, sealed, through authentik
+//! (return target, age, attempt), and the *binding*, 32 random bytes in a small cookie, which
+//! proves that the browser that returns is the one that left (RFC 6749 §10.12). The verifier and
+//! nonce are derived from the binding, so the verifier never appears in a URL and neither is
+//! stored. Each sign-in has its own cookie, so many tabs may sign in at the same time.
 //!
-//! A target that is too long for the state waits in the zone: see [`KeptLink`]. The state says so.
+//! A target that is too long for the state is kept in the zone, see [`KeptLink`]; the state says
+//! so.
 
 mod binding;
 mod callback_id;
@@ -42,13 +43,13 @@ use crate::time::UnixTime;
 use binding::{Binding, Unproven};
 use state::{MAX_CARRIED, SignIn};
 
-// What a state says in place of a target. No target begins like this, and a module that knows none of
-// them takes them for the root.
+// What a state carries in place of a target. No target begins like this, and a module that does not
+// know them treats them as the root.
 const KEPT: &str = "#kept";
 const TOO_LONG: &str = "#too-long";
 const LOST: &str = "#lost";
 
-/// Random bytes for one sign-in. Never to be used for a second one.
+/// Random bytes for one sign-in. Must not be reused.
 pub struct Entropy {
     binding: [u8; 32],
     seal_nonce: [u8; 12],
@@ -66,20 +67,20 @@ impl Entropy {
     }
 }
 
-/// A sign-in that begins: where to send the browser and what to have it remember.
+/// A new sign-in: where to send the browser and what it must remember.
 pub struct Start {
     query: String,
     /// `Set-Cookie` values: the new login cookie, and deletions when too many are outstanding.
     pub set_cookies: Vec<String>,
-    /// To be put into the zone when the browser is sent.
+    /// To be stored in the zone when the browser is redirected.
     pub link: Option<KeptLink>,
 }
 
 impl Start {
-    /// Begins a sign-in that is to end at `destination`. `attempt` counts restarts of the same sign-in;
-    /// `cookies` are the values of the request's `Cookie` headers.
+    /// Begins a sign-in that is to end at `destination`. `attempt` counts restarts of the same
+    /// sign-in; `cookies` are the values of the request's `Cookie` headers.
     ///
-    /// `None` if sealing fails, which it never does; answer 500.
+    /// Returns `None` if sealing fails, which never happens in practice; answer 500.
     #[must_use]
     pub fn new(
         provider: &Provider,
@@ -111,8 +112,8 @@ impl Start {
         Some(Self { query: authorize_query(provider, &state, &binding), set_cookies, link })
     }
 
-    /// The URL to send the browser to. `None` unless the endpoint is an http or https URL. A query
-    /// of the endpoint is kept; a fragment is not (RFC 6749 §3.1).
+    /// The URL to send the browser to. `None` unless the endpoint is an http or https URL. The
+    /// endpoint's query is kept, its fragment is not (RFC 6749 §3.1).
     #[must_use]
     pub fn authorize_url(&self, authorization_endpoint: &str) -> Option<String> {
         let mut url = Url::parse(authorization_endpoint).ok()?;
@@ -150,43 +151,43 @@ fn challenge_of(verifier: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.expose()))
 }
 
-/// A browser that comes back.
+/// A returning browser.
 pub struct Callback;
 
-/// A sign-in that came back to the browser that began it, in time.
+/// A sign-in that returned in time to the browser that began it.
 #[derive(Debug)]
 pub struct Opened {
     /// Where to go, checked again with the provider's current settings.
     pub destination: Destination,
-    /// Under which key the zone has that link; it is not needed after the sign-in.
+    /// Key of the link in the zone; the link is not needed after the sign-in.
     pub link: Option<Key>,
     /// PKCE code verifier for the token request.
     pub verifier: Secret,
     /// What the token's `nonce` must be.
     pub nonce: Secret,
-    /// How often this sign-in was restarted.
+    /// How many times this sign-in was restarted.
     pub attempt: u8,
-    /// Names the sign-in in logs.
+    /// Identifies the sign-in in logs.
     pub tag: [u8; 4],
     /// `Set-Cookie` values that end this sign-in; those of other tabs stay.
     pub clear_cookies: Vec<String>,
 }
 
-/// Why a state does not open.
+/// Why a state cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateFlaw {
-    /// Not of our form.
+    /// Not in our format.
     Malformed,
-    /// Of another provider.
+    /// From another provider.
     ForeignProvider,
-    /// Of our form, but not sealed with this provider's key, nor lately with its former one.
+    /// In our format, but not sealed with this provider's key, nor with a recent former key.
     BadSeal,
-    /// Ours, older than ten minutes or from the future.
+    /// Ours, but older than ten minutes or from the future.
     Expired(Restart),
-    /// Ours and in time, but this browser holds no cookie of that sign-in: blocked or lost, signed
-    /// in already in another way, or a link that somebody else began.
+    /// Ours and in time, but this browser has no cookie for that sign-in: blocked, lost, already
+    /// signed in some other way, or somebody else began it.
     NoCookie(Restart),
-    /// Ours and in time, but the cookie of that sign-in holds something else.
+    /// Ours and in time, but the cookie for that sign-in does not match.
     CookieMismatch,
 }
 
@@ -202,21 +203,21 @@ impl From<&StateFlaw> for Reason {
     }
 }
 
-/// What a genuine state still says when its sign-in cannot go on: enough to start again. Only the
-/// caller's count of attempts keeps that from going on for ever.
+/// What a genuine state still tells when its sign-in cannot go on: enough to start again. Only the
+/// caller's attempt counter prevents an endless loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
-    /// Where the person wanted to go. Without the cookie, a link that was kept is lost.
+    /// Where the person wanted to go. Without the cookie, a kept link is lost.
     pub destination: Destination,
-    /// How often this sign-in was restarted already.
+    /// How many times this sign-in was already restarted.
     pub attempt: u8,
 }
 
 impl Restart {
-    /// A sign-in whose cookie is missing is started again this often before the visitor is told.
+    /// How many times a sign-in without its cookie is restarted before the visitor is told.
     const MOST: u8 = 2;
 
-    /// Whether the sign-in is started again without asking. A frame begins none of its own accord.
+    /// Whether to restart the sign-in without asking. Frames never start one on their own.
     #[must_use]
     pub fn is_begun_anew(&self, sender: Sender) -> bool {
         self.attempt < Self::MOST && sender != Sender::Frame
@@ -224,11 +225,10 @@ impl Restart {
 }
 
 impl Callback {
-    /// Opens the state that came back; `cookies` are the values of the request's `Cookie` headers,
-    /// `kept` finds a sealed link in the zone.
+    /// Opens the state that came back. `cookies` are the values of the request's `Cookie` headers;
+    /// `kept` looks up a sealed link in the zone.
     ///
-    /// # Errors
-    /// The first check that fails. No flaw may lead to anything but an error page or a new sign-in.
+    /// # Errors The first check that fails. Any flaw must lead to an error page or a new sign-in.
     pub fn open(
         provider: &Provider,
         state: &[u8],
@@ -266,7 +266,7 @@ impl Callback {
     }
 }
 
-/// Where a state leads.
+/// The destination for the target in a state.
 fn told(provider: &Provider, target: &str) -> Destination {
     match target {
         KEPT | LOST => Destination::Lost,
@@ -288,7 +288,7 @@ impl fmt::Display for StateFlaw {
     }
 }
 
-/// First four bytes as lower-case hex: tags of sign-ins and providers.
+/// The first four bytes in lower-case hex: tags of sign-ins and providers.
 fn hex(tag: [u8; 4]) -> String {
     format!("{:08x}", u32::from_be_bytes(tag))
 }

@@ -7,20 +7,20 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::{Expected, Keys, TokenFlaw, verify};
 
-/// What the tokens of a sign-in come to.
+/// The outcome of checking a sign-in's tokens.
 #[derive(Clone, Debug)]
 pub enum Proof {
-    /// Somebody has signed in: the session to store.
+    /// The user has signed in: the session to store.
     SignedIn(Rendered),
-    /// The tokens are not signed with what is known of the provider's keys. With newer keys they may prove
-    /// something yet.
+    /// The tokens are not signed with any of the provider's known keys. They may be valid with
+    /// newer keys.
     OtherKeys(Tokens, TokenFlaw),
-    /// Nothing.
+    /// The tokens are invalid.
     Nothing(CoreError),
 }
 
 impl Proof {
-    /// Judges the access token that came for a code. `nonce` is that of the sign-in.
+    /// Checks the access token returned for a code. `nonce` is that of the sign-in.
     #[must_use]
     pub fn of(
         tokens: Tokens,
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{provider, recorded};
 
-    /// While the recorded token was good.
+    /// A time at which the recorded token was valid.
     const NOW: UnixTime = UnixTime(1_795_310_000);
 
     fn judged(nonce: &[u8], keys: &Keys) -> Proof {

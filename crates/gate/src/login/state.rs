@@ -1,7 +1,7 @@
 //! The `state` parameter: `<8 hex digits of the provider>.<base64url of nonce and sealed payload>`.
 //!
-//! It is sealed, not just signed: the return target may reveal what somebody reads, and the state
-//! appears in the logs of authentik and of everything in between.
+//! It is sealed, not just signed: the return target may be private, and the state appears in the
+//! logs of authentik and everything in between.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,8 +13,8 @@ use crate::time::UnixTime;
 
 const VERSION: u8 = 1;
 
-/// Longest target that a state carries, in bytes: authentik's URL grows with it, and not all servers
-/// between a browser and authentik take more than 4 kB.
+/// Longest target that a state carries, in bytes: it makes authentik's URL longer, and some servers
+/// between browser and authentik accept only 4 kB.
 pub(super) const MAX_CARRIED: usize = 2048;
 
 /// Longest state, in characters: tag and dot, then 4 for 3 bytes of nonce, payload and seal.
@@ -33,19 +33,19 @@ pub(super) struct SignIn {
     pub(super) binding_proof: [u8; 32],
     pub(super) issued: UnixTime,
     pub(super) attempt: u8,
-    /// A URL of ours, or one of the words of [`super`] that stand for one.
+    /// A URL of ours, or one of the placeholders in [`super`].
     pub(super) target: String,
 }
 
-/// The first four bytes of the key of the provider that a state says it is of, for a server that
-/// uses several. A claim: opening the state proves it.
+/// The provider tag in a state (the first four bytes of its key), for a server that uses several
+/// providers. Unverified until the state is opened.
 #[must_use]
 pub fn provider_tag_of_state(state: &[u8]) -> Option<[u8; 4]> {
     split(state).map(|(tag, _)| tag)
 }
 
 impl SignIn {
-    /// Encrypts and authenticates, under a nonce that must be random.
+    /// Encrypts and authenticates, with a nonce that must be random.
     pub(super) fn seal(&self, provider: &Provider, nonce: [u8; NONCE]) -> Option<String> {
         let mut sealed = self.to_payload();
         sealing_key(&provider.login_key)?
@@ -59,7 +59,7 @@ impl SignIn {
         Some(format!("{}.{body}", hex(tag_of(provider))))
     }
 
-    /// Undoes [`Self::seal`]; says which key did it.
+    /// Reverses [`Self::seal`]; says which key succeeded.
     pub(super) fn open<'p>(
         provider: &'p Provider,
         state: &[u8],
@@ -116,14 +116,14 @@ fn tag_of(provider: &Provider) -> [u8; 4] {
     provider.key.0.first_chunk().copied().unwrap_or_default()
 }
 
-/// A key of its own: the login key itself is used for HMAC.
+/// A separate key: the login key itself is used for HMAC.
 fn sealing_key(login_key: &LoginKey) -> Option<aead::LessSafeKey> {
     let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &login_key.0), KEY_LABEL);
     let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, key.as_ref()).ok()?;
     Some(aead::LessSafeKey::new(key))
 }
 
-/// Two providers may share a secret; their states are still not interchangeable.
+/// Two providers may share a secret, but their states are not interchangeable.
 fn associated_data(provider: &Provider) -> aead::Aad<Vec<u8>> {
     aead::Aad::from([AAD_LABEL, &provider.key.0].concat())
 }
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_relabelled_state_does_not_open_though_the_secret_is_the_same() {
-        // Keys depend on the client; were they one and the same, the associated data would tell.
+        // Keys depend on the client; if they were equal, the associated data would still differ.
         let ours = provider();
         let twin =
             crate::provider::Provider { login_key: LoginKey(ours.login_key.0), ..other_provider() };

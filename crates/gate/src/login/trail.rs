@@ -1,11 +1,11 @@
-//! The loop breaker: how many sign-ins in a row failed.
+//! The loop breaker: counts failed sign-ins in a row.
 //!
 //! A browser that returns from authentik without a usable session is sent there again, is signed in
-//! silently, returns … (clock off, wrong issuer or secret, cookies dropped). A cookie counts this:
+//! silently, returns … (wrong clock, issuer or secret, dropped cookies). A cookie counts this:
 //! `authentik_signin_trail_<8 hex digits of the provider>` = `<count>.<valid until>`. It is per
 //! provider, since a person may well sign in to four applications of a domain within seconds.
 //!
-//! Anybody can forge this cookie. All it can do is to cause an error page instead of another sign-in.
+//! Anybody can forge this cookie. All it can do is cause an error page instead of another sign-in.
 
 use super::hex;
 use crate::cookie;
@@ -14,17 +14,17 @@ use crate::reason::Reason;
 use crate::sender::Sender;
 use crate::time::UnixTime;
 
-/// The sign-in that is the last of its kind.
+/// Number of sign-ins in a row after which the loop is broken.
 const MAX_IN_ROW: u8 = 3;
 
 /// A failed sign-in counts for this long, in seconds.
 const FAILURE_COUNTS: u64 = 120;
 
-/// A completed sign-in after which the next begins within this time, in seconds, gave no usable
+/// A completed sign-in that is followed by another within this time, in seconds, gave no usable
 /// session.
 const COMPLETION_COUNTS: u64 = 30;
 
-/// The sign-ins of this browser that ended a moment ago.
+/// This browser's most recent sign-ins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoginTrail {
     count: u8,
@@ -36,19 +36,19 @@ pub struct LoginTrail {
 pub enum Trail {
     /// It may.
     GoOn,
-    /// Three in a row led nowhere: show why, and send [`LoginTrail::clear_cookie`] along, so that a
-    /// person who tries again by hand gets three more.
+    /// Three in a row failed: show why, and send [`LoginTrail::clear_cookie`] along, so that trying
+    /// again by hand gives three more.
     Stop,
 }
 
 impl LoginTrail {
-    /// Of a browser that has not failed to sign in.
+    /// The trail of a browser without failed sign-ins.
     #[must_use]
     pub fn none(now: UnixTime) -> Self {
         Self { count: 0, until: now }
     }
 
-    /// Reads the request's `Cookie` headers. What is malformed, expired or from the future is no trail.
+    /// Reads the request's `Cookie` headers. A malformed, expired or future value is no trail.
     #[must_use]
     pub fn read(provider: &Provider, cookies: &[&[u8]], now: UnixTime) -> Self {
         let name = cookie_name(provider);
@@ -59,29 +59,28 @@ impl LoginTrail {
         valid.max_by_key(|trail| trail.count).unwrap_or(Self::none(now))
     }
 
-    /// Ask when a sign-in is about to begin, and after [`Self::failed`].
+    /// Call before a sign-in begins, and after [`Self::failed`].
     #[must_use]
     pub fn next(self) -> Trail {
         if self.count < MAX_IN_ROW { Trail::GoOn } else { Trail::Stop }
     }
 
-    /// Whether a sign-in that failed for this reason is one more of the trail. A core that is away is no loop:
-    /// who waits and tries again is right to do so. Nor is a second click, nor a frame, which begins no
-    /// sign-in of its own accord.
+    /// Whether a sign-in that failed for this reason counts. Retrying while authentik is down is no
+    /// loop, nor is a second click, nor a frame, which never starts a sign-in on its own.
     #[must_use]
     pub fn counts(reason: Reason, sender: Sender) -> bool {
         let is_for_now = reason.reply().status == 503;
         !is_for_now && reason != Reason::Superseded && sender != Sender::Frame
     }
 
-    /// The trail after a callback that gave no session.
+    /// The trail after a callback without a session.
     #[must_use]
     pub fn failed(self, now: UnixTime) -> Self {
         self.longer(now.plus(FAILURE_COUNTS))
     }
 
-    /// The trail after a callback that gave a session. Should it be of use, no sign-in follows and
-    /// the trail ends by itself.
+    /// The trail after a callback with a session. If the session works, no sign-in follows and the
+    /// trail expires.
     #[must_use]
     pub fn completed(self, now: UnixTime) -> Self {
         self.longer(now.plus(COMPLETION_COUNTS))
@@ -94,7 +93,7 @@ impl LoginTrail {
         cookie::set(provider, &cookie_name(provider), &value, self.until.since(now))
     }
 
-    /// `Set-Cookie` value that ends the trail: with the page that says stop, and at sign-out.
+    /// `Set-Cookie` value that ends the trail: on the page that breaks the loop, and at sign-out.
     #[must_use]
     pub fn clear_cookie(provider: &Provider) -> String {
         cookie::delete(provider, &cookie_name(provider))
@@ -122,7 +121,7 @@ mod tests {
 
     const NOW: UnixTime = UnixTime(1_795_352_157);
 
-    /// What a browser sends back after that `Set-Cookie`.
+    /// What a browser returns after that `Set-Cookie`.
     fn sent(set_cookie: &str) -> String {
         set_cookie.split(';').next().unwrap().to_owned()
     }
@@ -191,7 +190,7 @@ mod tests {
                 Trail::Stop,
             ),
             (format!("__Host-authentik_signin_trail_39eda669=2.{soon}"), Trail::GoOn),
-            // What any host of the domain can set.
+            // Any host of the domain can set this.
             (format!("authentik_signin_trail_39eda669=3.{soon}"), Trail::GoOn),
             (format!("__Host-authentik_signin_trail_39eda669=256.{soon}"), Trail::GoOn),
             (format!("__Host-authentik_signin_trail_39eda669=-3.{soon}"), Trail::GoOn),
