@@ -1,12 +1,13 @@
 #!/bin/sh
-# Format, drift between code and documentation, lints of everything, warnings denied, and the checks of
-# nginx's structures.
+# Format, drift between code and documentation, alerts and dashboard, lints of everything, warnings denied, and
+# the checks of nginx's structures.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
 cargo fmt --all --check
 ci/drift.sh
+ci/monitoring.sh
 
 ci/nginx.sh debian >/dev/null
 cargo clippy --locked --workspace --all-targets -- -D warnings

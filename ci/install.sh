@@ -28,7 +28,8 @@ packages() {
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
             unit) echo gcc libc6-dev ca-certificates ;;
             test) packages demo unit; echo caddy procps git python3-caldav radicale "$(http3_client)" ;;
-            check) packages demo unit ;;
+            # promtool is in prometheus; its service is not needed.
+            check) packages demo unit; echo prometheus python3 python3-yaml ;;
             matrix) packages demo; echo mmdebstrap ;;
             fresh) echo git mmdebstrap ;;
             deb) packages demo; echo git mmdebstrap python3 xz-utils ;;
@@ -89,17 +90,29 @@ require_rust() {
         "install it with rustup (https://rustup.rs), then repeat"
 }
 
-# Installing nginx, Caddy or Apache must not leave a server running on port 80: nothing here needs the
-# service.
+# Installing nginx or Prometheus must not leave a server running: nothing here needs the service.
 apt_install() {
     echo "installing: $*" >&2
+    services=$(new_services "$@")
     deny_service_starts
     as_root apt-get -qq update >&2
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq -y install --no-install-recommends "$@" >&2
-    for service in nginx caddy apache2; do
-        case " $* " in
-            *" $service "*) [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable "$service" ;;
+    [ -n "$services" ] || return 0
+    # --now: where a policy that was there before let them start.
+    now=
+    [ ! -d /run/systemd/system ] || now=--now
+    ! command -v systemctl >/dev/null || as_root systemctl --quiet disable $now $services
+    echo "installed without their services, which are neither started nor enabled:" $services >&2
+}
+
+# Those of the packages that bring a service that this machine has not had before.
+new_services() {
+    for package; do
+        case $package in
+            nginx | caddy | apache2 | prometheus)
+                systemctl --quiet cat "$package" >/dev/null 2>&1 || echo "$package"
+                ;;
         esac
     done
 }
