@@ -1,39 +1,39 @@
 //! The board: where the process that talks to authentik publishes settings for all workers.
 //!
-//! It consists of two buffers in shared memory that are written alternately. Readers copy the newest
-//! without a lock and verify afterwards that it did not change. So a writer never waits for a reader,
-//! and a writer that is killed leaves the older buffer intact.
+//! It has two buffers in shared memory that are written alternately. Readers copy the newest
+//! without a lock and verify afterwards that it did not change. So a writer never waits for a
+//! reader, and a writer that is killed leaves the older buffer intact.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use ring::digest;
 
-/// Words in front of the two buffers.
+/// Words before the two buffers.
 pub(crate) const HEADER: usize = 8;
 
 /// Number of the newest publication; 0 = none.
 const NEWEST: usize = 0;
-/// Per buffer: number of what it holds (0 while it is written), length in bytes, checksum.
+/// Per buffer: publication number (0 while being written), length in bytes, checksum.
 const BUFFERS: [usize; 2] = [1, 4];
 
-/// Shared memory as the board sees it: a header of zeros is an empty board.
+/// The board in shared memory: a header of zeros is an empty board.
 #[derive(Clone, Copy)]
 pub struct Board<'m> {
     header: &'m [AtomicU64],
     area: &'m [AtomicU64],
 }
 
-/// It does not fit.
+/// The document does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge {
-    /// Bytes that were to be published.
+    /// Length of the document, in bytes.
     pub length: usize,
-    /// Bytes that fit.
+    /// Available room, in bytes.
     pub room: usize,
 }
 
 impl<'m> Board<'m> {
-    /// The board in these words. `None` when there are too few.
+    /// The board in these words; `None` if there are too few.
     #[must_use]
     pub fn new(words: &'m [AtomicU64]) -> Option<Self> {
         let (header, area) = words.split_at_checked(HEADER)?;
@@ -46,10 +46,9 @@ impl<'m> Board<'m> {
         self.word(NEWEST).map_or(0, |word| word.load(Ordering::Acquire))
     }
 
-    /// Publishes `document`. One process at a time; if there are two, readers see one or the other.
+    /// Publishes `document`. Only one process should; with two, readers see one or the other.
     ///
-    /// # Errors
-    /// It is too large; the board stays as it was.
+    /// # Errors The document is too large; the board is unchanged.
     pub fn publish(&self, document: &[u8]) -> Result<u64, TooLarge> {
         let room = self.area.len() / 2 * 8;
         let too_large = TooLarge { length: document.len(), room };
@@ -75,8 +74,8 @@ impl<'m> Board<'m> {
         Ok(number)
     }
 
-    /// The newest document with its number. `None` if there is none, or it is being replaced
-    /// right now: look again later.
+    /// The newest document and its number. `None` if there is none or it is just being replaced;
+    /// try again later.
     #[must_use]
     pub fn read(&self) -> Option<(u64, Vec<u8>)> {
         let number = self.newest();
@@ -94,7 +93,7 @@ impl<'m> Board<'m> {
         document.truncate(length);
         fence(Ordering::Acquire);
         let unchanged = holds.load(Ordering::Relaxed) == number;
-        // The checksum covers what the numbers cannot: two writers at once.
+        // The checksum covers what the numbers cannot: two concurrent writers.
         (unchanged && checksum_of(&document) == checksum).then_some((number, document))
     }
 
@@ -152,7 +151,7 @@ mod tests {
         let memory = words(HEADER + 8);
         let board = Board::new(&memory).unwrap();
         board.publish(b"first").unwrap();
-        // As far as the second gets before it is killed: its buffer is begun, NEWEST is not set.
+        // The state in which a killed writer leaves it: its buffer is begun, NEWEST is not set.
         memory[BUFFERS[0]].store(0, Ordering::Relaxed);
         memory[HEADER].store(u64::MAX, Ordering::Relaxed);
         assert_eq!(board.read(), Some((1, b"first".to_vec())));

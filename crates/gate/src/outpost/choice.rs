@@ -12,16 +12,16 @@ pub enum Chosen<'p> {
     Off,
     /// This provider.
     Provider(&'p Arc<Provider>),
-    /// This provider, if the outpost's new token is of the same outpost, which is not known yet: who is
-    /// signed in goes on, nothing else.
+    /// This provider, provided that the outpost's new token is for the same outpost, which is not
+    /// known yet: existing sessions continue, nothing else is allowed.
     InDoubt(&'p Arc<Provider>),
-    /// The outpost has none for the host.
+    /// The outpost has no provider for the host.
     Nobody,
-    /// authentik was not reached since nginx was started, so nothing is known of its providers.
+    /// authentik has not been reached since nginx started, so its providers are unknown.
     NotYet,
 }
 
-/// What an outpost has for the host of a request.
+/// The outpost's candidates for the host of a request.
 #[derive(Clone, Debug)]
 pub struct OfHost {
     found: Option<Arc<Provider>>,
@@ -31,22 +31,23 @@ pub struct OfHost {
 }
 
 impl OfHost {
-    /// What the directory found for the host. `is_named` says that the server is named for the host, and does
-    /// not answer by default.
+    /// `found` is the directory's provider for the host. `is_named` is whether the host matches the
+    /// server's names, as opposed to reaching it as the default server.
     #[must_use]
     pub fn new(directory: &Directory, found: Option<&Arc<Provider>>, is_named: bool) -> Self {
         let only = directory.only().cloned();
         Self { found: found.cloned(), only, is_named, is_doubted: directory.is_doubted() }
     }
 
-    /// The providers that it may come to.
+    /// The providers that may be chosen.
     pub fn candidates(&self) -> impl Iterator<Item = &Arc<Provider>> {
         self.found.iter().chain(&self.only)
     }
 
-    /// What protects the host. What a server answers by default, because no `server_name` fits, belongs to
-    /// nobody if hosts are told apart `by_name`: else visitors of any provider could have what is behind this
-    /// one. With `or_single` an outpost's only provider protects every host.
+    /// What protects the host. With `by_name`, a request that reaches the server only by default,
+    /// because no `server_name` matches, has no provider: otherwise visitors of any provider could
+    /// reach what is behind this one. With `or_single`, an outpost's only provider protects every
+    /// host.
     #[must_use]
     pub fn choose(&self, by_name: bool, or_single: bool) -> Chosen<'_> {
         let found = self.found.as_ref().filter(|_| self.is_named || !by_name);
@@ -55,7 +56,7 @@ impl OfHost {
             (Some(provider), false) => Chosen::Provider(provider),
             (Some(provider), true) => Chosen::InDoubt(provider),
             (None, false) => Chosen::Nobody,
-            // It may be one that the outpost has got since.
+            // The outpost may have got one since.
             (None, true) => Chosen::NotYet,
         }
     }

@@ -5,22 +5,22 @@ use std::fmt;
 use crate::http::TransportError;
 use crate::text::loggable;
 
-/// Why a refresh brought nothing. `Display` is a sentence for the log, with the cure where there
-/// is one; it holds no secret.
+/// Why a refresh failed. `Display` is a sentence for the log, with the remedy where there is one;
+/// it contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshError {
-    /// Nothing usable came back.
+    /// No usable response.
     Unreachable(TransportError),
-    /// 401 or 403: a wrong token is 403 as well (docs/protocol.md §2.1).
+    /// 401 or 403: a wrong token also gives 403 (docs/protocol.md §2.1).
     Denied {
         /// What was requested.
         about: &'static str,
         /// The status.
         status: u16,
-        /// authentik's own words, cut; may be empty.
+        /// authentik's message, truncated; may be empty.
         detail: String,
     },
-    /// The token is fine and no outpost belongs to it.
+    /// The token is valid but has no outpost.
     NoOutpost,
     /// The token sees more than one outpost, so it is not an outpost's.
     SeveralOutposts(usize),
@@ -31,7 +31,7 @@ pub enum RefreshError {
         /// Its type.
         kind: String,
     },
-    /// authentik is there and cannot answer now (5xx, 429).
+    /// authentik is up but cannot answer now (5xx, 429).
     Unavailable {
         /// What was requested.
         about: &'static str,
@@ -44,20 +44,20 @@ pub enum RefreshError {
         about: &'static str,
         /// The status.
         status: u16,
-        /// authentik's own words, cut; may be empty.
+        /// authentik's message, truncated; may be empty.
         detail: String,
     },
-    /// Not the requested JSON.
+    /// Not the expected JSON.
     Garbled {
         /// What was requested.
         about: &'static str,
     },
-    /// More providers or bytes than we take.
+    /// More providers or bytes than the limit.
     TooMuch,
 }
 
 impl RefreshError {
-    /// Whether asking again soon is of no use: somebody has to change the token or the outpost.
+    /// Whether retrying soon is pointless: the token or the outpost has to be changed.
     #[must_use]
     pub fn needs_administrator(&self) -> bool {
         match self {
@@ -73,8 +73,8 @@ impl RefreshError {
         }
     }
 
-    /// Whether authentik says that the token is not one of a proxy outpost. A refusal does not say so:
-    /// it may be wrong for a moment.
+    /// Whether authentik says that the token is not a proxy outpost's. A refusal does not say that:
+    /// it may be temporary.
     #[must_use]
     pub fn is_of_another(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What an outpost reports to authentik if a proxy does not say which page its visitor wants
+//! What an outpost reports to authentik if a proxy does not say which page was requested
 //! (docs/protocol.md §2.6).
 
 use serde_json::{Map, Value, json};
@@ -9,35 +9,35 @@ use crate::secret::Secret;
 use crate::store::Key;
 use crate::text::loggable;
 
-/// A question of a trusted proxy that no URL can be made of.
+/// A question from a trusted proxy from which no URL can be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Misconfiguration<'e> {
     /// Name of the outpost.
     pub outpost: &'e str,
-    /// Name of the provider whose host was asked; empty if it is none's.
+    /// Name of the provider whose host was asked; empty if there is none.
     pub provider: &'e str,
-    /// Who asks.
+    /// The proxy that asks.
     pub front_end: FrontEnd,
     /// What is wrong.
     pub flaw: ForwardFlaw,
-    /// Address of who asks.
+    /// Address of the proxy.
     pub client: &'e str,
-    /// The target as it was sent.
+    /// The target as sent.
     pub target: &'e [u8],
 }
 
 impl Misconfiguration<'_> {
-    /// One is reported in this time, by all workers together, in seconds.
+    /// Minimum interval between reports, over all workers, in seconds.
     pub const ONCE_IN: u64 = 60;
 
-    /// Names the lease of who reports one.
+    /// Key of the lease for reporting one.
     #[must_use]
     pub fn key() -> Key {
         sha256(&[b"authentik misconfiguration event v1"])
     }
 
-    /// Whether a proxy's configuration is to blame, as far as can be told: who is not trusted, or asks
-    /// about two hosts, may be anybody.
+    /// Whether a proxy's configuration is to blame, as far as can be told: an untrusted peer, or
+    /// one that asks about two hosts, may be anybody.
     #[must_use]
     pub fn is_one(flaw: ForwardFlaw) -> bool {
         match flaw {
@@ -46,9 +46,9 @@ impl Misconfiguration<'_> {
         }
     }
 
-    /// The event as authentik takes it. Of `headers`, lower-case names and values, each name is told
-    /// once, and the value only where it says where a request was for: no cookie, no credentials, and
-    /// no query, which may have a code.
+    /// The event in authentik's format. Of `headers`, lower-case names and values, each name is
+    /// reported once, its value only if it says where a request was for: no cookies, no
+    /// credentials, and no query, which may contain a code.
     #[must_use]
     pub fn to_json<'h>(&self, headers: impl Iterator<Item = (&'h [u8], &'h [u8])>) -> Secret {
         let Self { outpost, provider, front_end, flaw, client, target } = *self;
@@ -67,7 +67,7 @@ impl Misconfiguration<'_> {
         let message = format!(
             "Outpost {outpost} (Provider {provider}) failed to detect a forward URL from {from}: {flaw}"
         );
-        // authentik takes an address or nothing.
+        // authentik accepts only a valid address.
         let address: Option<std::net::IpAddr> = client.parse().ok();
         let mut event = json!({
             "action": "configuration_error",
@@ -99,7 +99,7 @@ const NOT_TOLD: &str = "(not told)";
 
 const MAX_HEADERS: usize = 64;
 
-/// Characters of a name or value.
+/// Maximum length of a name or value, in characters.
 const MAX_TEXT: usize = 256;
 
 #[cfg(test)]

@@ -1,30 +1,30 @@
 //! A gap: a time during which ends of sessions were not received.
 //!
-//! Afterwards the sessions here are compared with authentik, but not before the settings are fresh: to
-//! a client with a replaced secret, authentik calls every token inactive (docs/protocol.md §5.1), and
-//! live sessions would end.
+//! Afterwards the sessions here are compared with authentik, but only once the settings are fresh:
+//! to a client with a replaced secret, authentik calls every token inactive (docs/protocol.md
+//! §5.1), and live sessions would end.
 
 use std::sync::{Mutex, PoisonError};
 
-/// From the moment a gap is over until sessions may be compared. Used by several threads.
+/// The stages from the end of a gap until sessions may be compared. Shared by several threads.
 #[derive(Debug, Default)]
 pub struct Gap(Mutex<Stage>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
-    /// There was none.
+    /// No gap.
     #[default]
     Nothing,
-    /// There was one.
+    /// There was a gap.
     Noticed,
-    /// Settings are being read that were asked for after it.
+    /// A refresh that began after the gap is in progress.
     Refreshing,
-    /// They have come.
+    /// That refresh has succeeded.
     Fresh,
 }
 
 impl Gap {
-    /// There was one, and somebody listens again.
+    /// Records that there was a gap and that somebody listens again.
     pub fn noticed(&self) {
         self.step(|_| Stage::Noticed);
     }
@@ -34,18 +34,18 @@ impl Gap {
         self.step(|stage| if stage == Stage::Noticed { Stage::Refreshing } else { stage });
     }
 
-    /// It has answered, and they are published.
+    /// The settings have arrived and are published.
     pub fn refreshed(&self) {
         self.step(|stage| if stage == Stage::Refreshing { Stage::Fresh } else { stage });
     }
 
-    /// Whether sessions are to be compared now; says it once for each gap.
+    /// Whether sessions should be compared now; true once per gap.
     pub fn is_to_be_closed(&self) -> bool {
         self.step(|stage| if stage == Stage::Fresh { Stage::Nothing } else { stage })
             == Stage::Fresh
     }
 
-    /// The stage before.
+    /// Returns the previous stage.
     fn step(&self, next: impl FnOnce(Stage) -> Stage) -> Stage {
         let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *stage;

@@ -1,20 +1,20 @@
 //! The process that holds the WebSocket.
 
-/// A process, as one word of shared memory: its id, and when it was started. The system gives the id of
-/// a process that has ended to another one, which must not be taken for it: what authentik says would
-/// be thought to be heard.
+/// A process, as one word of shared memory: its id and its start time. The system reuses the id of
+/// a process that has ended, and the new process must not be mistaken for the old one: the
+/// WebSocket would be believed open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener(u64);
 
 impl Listener {
-    /// A process with this id, not 0, that was started so many milliseconds after the machine.
+    /// A process with this id, not 0, that was started so many milliseconds after boot.
     #[must_use]
     pub fn new(pid: u32, started: u64) -> Self {
-        // To the hundredth of a second, as /proc has it; comes round after more than a year.
+        // In hundredths of a second, as in /proc; wraps after more than a year.
         Self((started / 10) << 32 | u64::from(pid))
     }
 
-    /// What [`Self::word`] gave; `None` when nobody listens.
+    /// Reverses [`Self::word`]; `None` if nobody listens.
     #[must_use]
     pub fn of(word: u64) -> Option<Self> {
         Some(Self(word)).filter(|listener| listener.pid() != 0)
@@ -32,7 +32,7 @@ impl Listener {
         self.0 as u32
     }
 
-    /// Whether the process is there still; `started` tells when the one that has an id now was started.
+    /// Whether the process still exists; `started` gives the start time of the process with an id.
     #[must_use]
     pub fn is_there(self, started: impl FnOnce(u32) -> Option<u64>) -> bool {
         started(self.pid()).is_some_and(|at| Self::new(self.pid(), at) == self)

@@ -4,24 +4,24 @@ use serde_json::{Value, json};
 
 use crate::json;
 
-/// What authentik says.
+/// A message from authentik.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// It has heard a hello.
+    /// authentik has received a hello.
     Ack,
     /// Settings have changed, or may have.
     Update,
-    /// This session of authentik is over: the `sid` of tokens (docs/protocol.md §3.2). Not empty.
+    /// This authentik session has ended: the `sid` of tokens (docs/protocol.md §3.2). Not empty.
     SessionEnd(String),
-    /// Nothing that concerns us.
+    /// Nothing relevant here.
     Other,
 }
 
-/// What is said after connecting and every ten seconds: 4 members of upstream's, as JSON.
+/// Sent after connecting and every ten seconds: 4 members of upstream's, as JSON.
 ///
-/// The version must parse as one, else authentik's admin page fails (docs/protocol.md §3.2), and
-/// it is ours, not authentik's: authentik calls an outpost outdated only when its `buildHash`
-/// equals the server's own, which is empty in releases, so ours is neither.
+/// The version must parse as one, or authentik's admin page fails (docs/protocol.md §3.2). It is
+/// ours, not authentik's: authentik calls an outpost outdated only if its `buildHash` equals the
+/// server's own, which is empty in releases, so ours is neither.
 #[must_use]
 pub fn hello(instance: &str, hostname: &str) -> String {
     let hostname: String = hostname.chars().take(MAX_HOSTNAME).collect();
@@ -37,7 +37,7 @@ pub fn hello(instance: &str, hostname: &str) -> String {
     .to_string()
 }
 
-/// What a text frame says; `None` if it is not a message at all.
+/// Parses a text frame; `None` if it is not a message.
 #[must_use]
 pub fn read_message(text: &[u8]) -> Option<Message> {
     let members = json::object(text)?;
@@ -67,7 +67,7 @@ const SESSION_END: u64 = 4;
 
 const BUILD_HASH: &str = "nginx";
 
-/// 64 hex digits today.
+/// Currently 64 hex digits.
 const MAX_SESSION_ID: usize = 256;
 
 const MAX_HOSTNAME: usize = 255;
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!((&args["uuid"], &args["hostname"]), (&json!("u"), &json!("h\"\n")));
         let version = args["version"].as_str().unwrap();
         assert!(version.split('.').all(|part| part.parse::<u32>().is_ok()), "{version}");
-        // Equal to the server's own, and another version: then it would be "outdated".
+        // Equal to the server's own with another version would be "outdated".
         assert_ne!(args["buildHash"], "");
     }
 }

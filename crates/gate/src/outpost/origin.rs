@@ -1,8 +1,8 @@
 //! Where settings came from: which authentik, and which token.
 //!
-//! What workers share, and what is on disk, survives a reload. It must not outlive the outpost that it
-//! came from: it means nothing to another authentik or another outpost. With another token of the same
-//! authentik it is in doubt, until authentik has said whose token that is.
+//! What workers share, and what is on disk, survives a reload. It must not outlive the outpost it
+//! came from: it means nothing to another authentik or outpost. With another token of the same
+//! authentik it is in doubt until authentik has said which outpost the token is for.
 
 use ring::hmac;
 
@@ -14,30 +14,30 @@ use crate::secret::Secret;
 /// Bytes of one mark.
 const MARK: usize = 32;
 
-/// The connection that settings came by. Its own mark can be made and tested by those who have the
-/// token only, and does not tell it; behind it stands the mark of the authentik that was asked.
+/// The connection that settings came from. Its mark can be created and verified only with the
+/// token, and does not reveal it; it is followed by the mark of the authentik that was asked.
 #[derive(Clone)]
 pub struct Origin {
     own: [u8; MARK],
     authentik: [u8; MARK],
 }
 
-/// Whose settings these are, as seen from an [`Origin`].
+/// Where settings came from, as seen from an [`Origin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provenance<'d> {
-    /// They came by this very connection.
+    /// From this connection.
     Own(&'d [u8]),
-    /// They came from this authentik, by another token: perhaps of the same outpost, perhaps not.
+    /// From this authentik, with another token: possibly of another outpost.
     ByOtherToken(&'d [u8]),
     /// From elsewhere.
     Foreign,
 }
 
 impl Origin {
-    /// That of this connection.
+    /// The origin of this connection.
     ///
-    /// How browsers reach authentik is no part of it, nor which authorities vouch for it: settings
-    /// survive a change of these. That nobody does is: then anybody may have sent them.
+    /// The URL that browsers use and the trusted authorities are not part of it: settings survive a
+    /// change of these. Disabled verification is: then anybody may have sent them.
     #[must_use]
     pub fn of(settings: &OutpostSettings) -> Self {
         let is_verified: u8 = match settings.trust {
@@ -52,17 +52,17 @@ impl Origin {
             said.update(settings.url.as_str().as_bytes());
             hash::first(said.sign().as_ref())
         };
-        // No token is empty.
+        // A token is never empty.
         Self { own: mark(settings.token.expose()), authentik: mark(b"") }
     }
 
-    /// The document with the marks in front.
+    /// Prepends the marks to the document.
     #[must_use]
     pub fn mark(&self, document: &Secret) -> Secret {
         Secret::new([&self.own, &self.authentik, document.expose()].concat())
     }
 
-    /// The document, and whose it is.
+    /// The document, and where it came from.
     #[must_use]
     pub fn unmark<'d>(&self, marked: &'d [u8]) -> Provenance<'d> {
         match marked.split_first_chunk::<MARK>() {

@@ -8,7 +8,8 @@ use super::{OidcConfiguration, ProviderConfig, Unusable};
 use crate::secret::Secret;
 use crate::text::loggable;
 
-/// Reads a provider; with `browser` (`scheme://host[:port]`) its URLs for browsers are there.
+/// Parses a provider; with `browser` (`scheme://host[:port]`), its URLs for browsers are moved
+/// there.
 pub(super) fn provider(listed: &Value, browser: Option<&str>) -> Result<ProviderConfig, Unusable> {
     read(listed, browser).map_err(|why| {
         let external_host = listed.get("external_host").and_then(Value::as_str);
@@ -17,7 +18,7 @@ pub(super) fn provider(listed: &Value, browser: Option<&str>) -> Result<Provider
     })
 }
 
-/// Its name, or what else can be said of it.
+/// Its name, or whatever else identifies it.
 fn name_of(listed: &Value) -> String {
     if let Some(name) = listed.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()) {
         return name.chars().take(MAX_UNUSABLE_NAME).collect();
@@ -75,7 +76,7 @@ fn oidc_configuration(
     })
 }
 
-/// The same URL elsewhere: scheme, host and port change, the rest stays as sent, byte for byte
+/// Moves a URL: scheme, host and port change, the rest stays byte for byte as sent
 /// (docs/protocol.md §1.2).
 fn moved(url: &str, origin: &str, name: &str) -> Result<String, String> {
     let (_, after_scheme) = url.split_once("://").ok_or_else(|| not_a_url(name))?;
@@ -98,21 +99,21 @@ fn certificate(uuid: String) -> Result<Option<String>, String> {
     }
 }
 
-/// Members of a JSON object. Their values stay out of messages: some are secret.
+/// Members of a JSON object. Their values are kept out of messages: some are secret.
 struct Fields<'a> {
     listed: &'a Value,
-    /// Where they are, for messages: empty or with a final stop.
+    /// Their location, for messages: empty or with a trailing dot.
     of: &'static str,
 }
 
 impl Fields<'_> {
-    /// A text that must not be empty.
+    /// A non-empty string.
     fn required(&self, name: &str) -> Result<String, String> {
         let text = self.text(name)?;
         if text.is_empty() { Err(missing(&self.named(name))) } else { Ok(text) }
     }
 
-    /// A text, empty if there is none.
+    /// A string, empty if missing.
     fn text(&self, name: &str) -> Result<String, String> {
         self.text_up_to(name, MAX_TEXT)
     }
@@ -146,8 +147,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Sorted, because the order differs from one start of authentik to the next
-    /// (docs/protocol.md §2.3).
+    /// Sorted, because the order varies between starts of authentik (docs/protocol.md §2.3).
     fn sorted_list(&self, name: &str) -> Result<Vec<String>, String> {
         let wrong = || format!("{} is not a list of strings", self.named(name));
         let listed = self.listed.get(name).ok_or_else(|| missing(&self.named(name)))?;
@@ -175,14 +175,14 @@ fn not_a_url(name: &str) -> String {
 
 const OIDC: &str = "oidc_configuration.";
 
-/// Bytes of any text but the unauthenticated paths.
+/// Maximum length of strings in bytes, except the unauthenticated paths.
 const MAX_TEXT: usize = 4096;
 
-/// Bytes of the unauthenticated paths.
+/// Maximum length of the unauthenticated paths, in bytes.
 const MAX_PATHS: usize = 64 * 1024;
 
-/// Entries of a list.
+/// Maximum number of entries in a list.
 const MAX_LIST: usize = 256;
 
-/// Characters of a name that is only shown.
+/// Maximum length in characters of a name that is only displayed.
 const MAX_UNUSABLE_NAME: usize = 200;

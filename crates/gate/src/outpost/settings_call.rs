@@ -1,22 +1,22 @@
-//! A call for the settings of the outpost: authentik does not tell of each change.
+//! Requests for the outpost's settings: authentik does not announce every change.
 
 use crate::hash::sha256;
 use crate::provider::Provider;
 use crate::question::Cause;
 use crate::store::Key;
 
-/// A call for settings that somebody found outdated for a provider.
+/// A request for settings, because a provider's were found outdated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingsCall;
 
 impl SettingsCall {
-    /// For one provider and cause there is one in this time, in seconds.
+    /// Minimum interval per provider and cause, in seconds.
     pub const ONCE_IN: u64 = 60;
 
-    /// A sign-in waits so long for what it brings, in seconds: the code is good for a minute.
+    /// How long a sign-in waits for the settings, in seconds: the code is valid for a minute.
     pub const WAIT: u64 = 30;
 
-    /// What those wait for who wait for it.
+    /// Key of the lease on which those who need the settings wait.
     #[must_use]
     pub fn key(provider: &Provider, cause: Cause) -> Key {
         sha256(&[b"authentik call for settings v1", &[cause.number()], &provider.key.0])

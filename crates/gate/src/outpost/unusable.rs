@@ -4,26 +4,26 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::is_uuid;
 
-/// A provider that is not served, or a certificate without which its providers are.
+/// A provider that is not served, or a certificate that keeps providers from being served.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unusable {
-    /// The provider's name or what could be read of it, or `certificate UUID`.
+    /// The provider's name, or whatever could be read of it, or `certificate UUID`.
     pub name: String,
-    /// Why, as a sentence without a final stop.
+    /// Why, as a sentence without a trailing period.
     pub why: String,
-    /// The provider's public URL as far as it could be read: nobody else answers for its host.
+    /// The provider's public URL if it could be read: nobody else answers for its host.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub external_host: String,
 }
 
 impl Unusable {
-    /// Whether it is about a certificate, whose UUID its name holds.
+    /// Whether it is a certificate, with its UUID in the name.
     #[must_use]
     pub fn is_certificate(&self) -> bool {
         self.name.strip_prefix("certificate ").is_some_and(is_uuid)
     }
 
-    /// One without a host.
+    /// Creates one without a host.
     #[must_use]
     pub fn new(name: String, why: String) -> Self {
         Self { name, why, external_host: String::new() }

@@ -1,7 +1,7 @@
 //! Settings on disk: sealed, so that the file alone is of no use.
 //!
-//! ChaCha20-Poly1305 (RFC 8439) with a key derived from the outpost's token (HKDF-SHA256, RFC 5869):
-//! whoever can read the token file can get the same from authentik anyway.
+//! ChaCha20-Poly1305 (RFC 8439) with a key derived from the outpost's token (HKDF-SHA256, RFC
+//! 5869): anybody who can read the token file can get the same from authentik anyway.
 
 use ring::{aead, hkdf};
 
@@ -10,10 +10,10 @@ use crate::secret::Secret;
 /// First line of the file.
 const MAGIC: &[u8] = b"authentik outpost settings v1\n";
 
-/// Bytes of a nonce; random, and a file is written once in a while only.
+/// Length of a nonce in bytes; random, since a file is written only rarely.
 pub const NONCE: usize = aead::NONCE_LEN;
 
-/// The file's bytes. `None` when the cipher refuses, which it never does in practice.
+/// The contents of the file. `None` if the cipher fails, which never happens in practice.
 #[must_use]
 pub fn seal(document: &Secret, token: &Secret, nonce: [u8; NONCE]) -> Option<Vec<u8>> {
     let mut sealed = document.expose().to_vec();
@@ -22,7 +22,7 @@ pub fn seal(document: &Secret, token: &Secret, nonce: [u8; NONCE]) -> Option<Vec
     Some([MAGIC, &nonce, &sealed].concat())
 }
 
-/// What [`seal`] was given. `None` for anything that was not sealed with this token.
+/// Reverses [`seal`]. `None` for anything that was not sealed with this token.
 #[must_use]
 pub fn open(file: &[u8], token: &Secret) -> Option<Secret> {
     let (nonce, sealed) = file.strip_prefix(MAGIC)?.split_first_chunk::<NONCE>()?;

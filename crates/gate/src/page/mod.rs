@@ -1,8 +1,8 @@
-//! The pages that the module itself answers with: small, self-contained, escaped.
+//! The pages that the module itself serves: small, self-contained, escaped.
 //!
-//! They have no script, image or font and cause no requests: a page must work while everything is down.
-//! The constant style is allowed by its hash; a test fails if the hash is not updated with the
-//! template.
+//! They have no scripts, images or fonts and cause no requests: a page must work while everything
+//! is down. The constant style is allowed by its hash; a test fails if the hash is not updated with
+//! the template.
 
 use std::borrow::Cow;
 
@@ -19,22 +19,22 @@ pub struct Page<'p> {
     pub sentence: &'p str,
     /// What the person may do about it; may be empty.
     pub hint: &'p str,
-    /// Reason code and whatever else an administrator will ask for.
+    /// Reason code and other details for an administrator.
     pub code: &'p str,
-    /// The way on, if there is one.
+    /// The main link, if any.
     pub action: Option<Action<'p>>,
-    /// The way home, if it leads elsewhere.
+    /// The link to the start page, if different.
     pub home: Option<Action<'p>>,
 }
 
-/// A link. Its URL is http, https or an absolute path, else it is left out.
+/// A link. Omitted unless its URL is http, https or an absolute path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action<'p> {
-    /// What it says.
+    /// The link text.
     pub label: &'p str,
     /// Where it leads.
     pub url: &'p str,
-    /// Whether it opens a tab of its own: what this one holds stays, and it is no frame.
+    /// Whether it opens in a new tab, which keeps the current page and is not framed.
     pub new_tab: bool,
 }
 
@@ -55,7 +55,7 @@ pub(crate) const fn headers(policy: &'static str) -> [(&'static str, &'static st
     ]
 }
 
-/// With [`NO_FRAME`], what keeps a page out of frames.
+/// Keeps a page out of frames, together with [`NO_FRAME`].
 pub(crate) const FRAME_OPTIONS: &str = "X-Frame-Options";
 
 /// The end of a policy.
@@ -103,7 +103,7 @@ impl Page<'_> {
     }
 }
 
-/// A page from which the browser continues to `url`, of http or https, by itself.
+/// A page from which the browser goes on to `url` (http or https) by itself.
 pub(crate) fn going_on(url: &str) -> String {
     let page = Page {
         title: "You are signed in",
@@ -117,13 +117,13 @@ pub(crate) fn going_on(url: &str) -> String {
     page.to_html().replacen("<title>", &format!("{refresh}<title>"), 1)
 }
 
-/// Body of a refusal for a client that wants no page: `{"error": code, "message": message}`.
+/// Body of a refusal for a client that does not want a page: `{"error": code, "message": message}`.
 #[must_use]
 pub fn json_refusal(code: &str, message: &str) -> String {
     format!("{}\n", json!({ "error": code, "message": message }))
 }
 
-/// Body of the refusal of a host that is nobody's, with the members of authentik's outposts
+/// Body of the refusal of an unknown host, with the members that authentik's outposts send
 /// (docs/protocol.md §2.5), in lower case.
 #[must_use]
 pub fn json_unknown_host(host: &str) -> String {
@@ -146,7 +146,7 @@ fn is_web(url: &str) -> bool {
     plain && (absolute_path || url.starts_with("https://") || url.starts_with("http://"))
 }
 
-/// Safe as text and within double quotes. Control characters go: HTML has no place for them.
+/// Escapes for use as text and in double quotes. Control characters are dropped: HTML forbids them.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') && !c.is_control();
     if text.chars().all(harmless) {

@@ -1,8 +1,8 @@
-//! Searching for a pattern, with a bound on the work.
+//! Pattern search with bounded work.
 //!
-//! A lazy DFA takes one step per byte for transitions that it has made before. For each new transition
-//! it costs as much as the NFA has active states, which is what a pattern like `[ab]*a[ab]{900}X`
-//! multiplies. Both are counted, and [`Effort`] says when it is enough.
+//! A lazy DFA takes one step per byte for transitions that it has already built. A new transition
+//! costs as much as the NFA has active states, which is what a pattern like `[ab]*a[ab]{900}X`
+//! multiplies. Both are counted against the [`Effort`].
 
 use std::sync::Mutex;
 
@@ -15,10 +15,10 @@ use regex_automata::{Anchored, Input};
 use super::effort::Effort;
 use Place::{Edge, Within};
 
-/// Most memory that one compiled pattern may take, in bytes.
+/// Memory limit of one compiled pattern, in bytes.
 pub(super) const MAX_COMPILED: usize = 1024 * 1024;
 
-/// Most memory for the ways that a pattern has found, in bytes; beyond it starts again.
+/// Memory limit of a pattern's transition cache, in bytes; when full it is cleared.
 const MAX_WAYS: usize = 256 * 1024;
 
 /// A compiled pattern.
@@ -27,32 +27,32 @@ pub(super) struct Automaton {
     dfa: DFA,
     toll: Toll,
     anchored: Anchored,
-    /// The ways that are known. Empty while somebody searches; who comes meanwhile, on another
-    /// thread, makes its own.
+    /// The transition cache. Empty while a search uses it; concurrent searches on other threads
+    /// create their own.
     known: Mutex<Option<Known>>,
 }
 
-/// What it costs to find the way for one more byte, beside the states that are at work then.
+/// Parameters for the cost of a new transition, besides the number of active states.
 #[derive(Clone, Copy, Debug)]
 struct Toll {
-    /// What a state of the DFA takes whatever is in it, in bytes.
+    /// Fixed size of a DFA state, in bytes.
     frame: usize,
-    /// States that lead on without a byte: each may be passed once.
+    /// Number of epsilon states: each may be passed once.
     passed: u64,
-    /// How long it takes to find the byte in the widest state, in steps.
+    /// Cost of finding the byte in the widest state, in steps.
     widest: u64,
 }
 
-/// What searches have found out.
+/// What searches have cached.
 #[derive(Debug)]
 struct Known {
     cache: Cache,
-    /// What the largest state of the DFA so far takes in bytes: about one for each state of the NFA.
+    /// Size of the largest DFA state so far, in bytes: about one per NFA state.
     largest: usize,
 }
 
 impl Automaton {
-    /// Compiles a pattern in the syntax of the crate.
+    /// Compiles a pattern in the crate's syntax.
     pub(super) fn build(pattern: &str, max_compiled: usize) -> Result<Self, String> {
         let hir = syntax::parse(pattern).map_err(|error| cause_of(&error.to_string()))?;
         let limits = thompson::Config::new()
@@ -64,16 +64,16 @@ impl Automaton {
             None => cause_of(&error.to_string()),
         })?;
         let anchored = if nfa.is_always_start_anchored() { Anchored::Yes } else { Anchored::No };
-        // The check would refuse what needs more room for a few states than there is.
+        // The check would refuse patterns that need more room for a few states.
         let config = Config::new().cache_capacity(MAX_WAYS).skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa);
         let dfa = dfa.map_err(|error| cause_of(&error.to_string()))?;
         Ok(Self { toll: Toll::of(&dfa), dfa, anchored, known: Mutex::default() })
     }
 
-    /// Whether the pattern is found. No, once the effort is spent.
+    /// Whether the pattern matches. False once the effort is exhausted.
     pub(super) fn finds(&self, text: &str, effort: &Effort<'_>) -> bool {
-        // Never waited for: another thread may have been sent to sleep with the lock.
+        // Never waits: another thread may be descheduled while it holds the lock.
         let taken = self.known.try_lock().ok().and_then(|mut known| known.take());
         let fresh = || Known { cache: self.dfa.create_cache(), largest: 0 };
         let mut known = taken.unwrap_or_else(fresh);
@@ -107,8 +107,8 @@ impl Toll {
         Self { frame: row + POINTERS, passed: steps(passed), widest: steps(1 + widest / 8) }
     }
 
-    /// In steps, where the states at work take so many bytes. A state takes as long as four bytes whose
-    /// ways are known, a new way two hundred on top.
+    /// The cost in steps of a transition with active states of this size. A state costs as much as
+    /// four bytes of known transitions, plus two hundred for the new transition.
     fn of_way(self, size: usize) -> u64 {
         let states = u64::try_from(size.saturating_sub(self.frame)).unwrap_or(u64::MAX);
         let looked_at = states.saturating_mul(self.widest).saturating_add(self.passed);
@@ -116,12 +116,12 @@ impl Toll {
     }
 }
 
-/// Where in a text a step is taken.
+/// Where in the text a step is taken.
 #[derive(Clone, Copy)]
 enum Place {
-    /// At a byte whose way is not known.
+    /// At a byte without a known transition.
     Within,
-    /// At its beginning or its end, where nothing tells whether the way is known. There are two of them.
+    /// At the beginning or end, where a cached transition cannot be recognised. There are two.
     Edge,
 }
 
@@ -132,7 +132,7 @@ struct Search<'s, 'a> {
 }
 
 impl Search<'_, '_> {
-    /// `None`: given up.
+    /// `None` if it gave up.
     fn run(&mut self, text: &str) -> Option<bool> {
         self.effort.spend(u64::try_from(text.len()).ok()?)?;
         let start = Input::new(text).anchored(self.automaton.anchored);
@@ -141,7 +141,7 @@ impl Search<'_, '_> {
         for (at, byte) in text.bytes().enumerate() {
             state = self.step(state, byte)?;
             if state.is_tagged() {
-                // A match is known a byte late. Within a character nothing ends.
+                // A match is reported one byte late. Nothing ends within a character.
                 if state.is_match() && text.is_char_boundary(at) {
                     return Some(true);
                 }
@@ -164,7 +164,7 @@ impl Search<'_, '_> {
         self.find(Within, |dfa, cache| dfa.next_state(cache, from, byte).ok())
     }
 
-    /// Takes a step, and finds the way first if it is not known.
+    /// Takes a step, computing the transition if it is not cached.
     fn find<T>(
         &mut self,
         place: Place,
@@ -176,7 +176,7 @@ impl Search<'_, '_> {
         let grown = cache.memory_usage().checked_sub(before).filter(|grown| *grown > 0);
         let size = match (grown, place) {
             (Some(grown), _) => grown,
-            // It led to a state that is known, or room was made: no larger than the largest.
+            // It led to a known state, or the cache was cleared: no larger than the largest.
             (None, Within) => *largest,
             (None, Edge) => return Some(found),
         };
@@ -186,7 +186,7 @@ impl Search<'_, '_> {
     }
 }
 
-/// The library draws the pattern with a caret over several lines; the last one says what is wrong.
+/// The library marks the position in the pattern over several lines; the last one is the cause.
 fn cause_of(text: &str) -> String {
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()

@@ -1,9 +1,9 @@
 //! Unauthenticated paths: which requests pass without a session.
 //!
-//! Patterns are searched for, not anchored, case-sensitive, in authentik's dialect (Go's RE2 syntax,
-//! docs/protocol.md §8). A rule covers a request only if nginx and whatever reads the request
-//! after it cannot disagree about the path: everything that proxies, frameworks and file systems are
-//! known to read differently is not covered (S05, S09, S13 in docs/security.md). For administrators:
+//! Patterns are unanchored and case-sensitive, in authentik's dialect (Go's RE2 syntax,
+//! docs/protocol.md §8). A rule covers a request only if nginx and whatever reads the request after
+//! it cannot disagree about the path: anything that proxies, frameworks and file systems are known
+//! to read differently is not covered (S05, S09, S13 in docs/security.md). For administrators:
 //! docs/unauthenticated-paths.md.
 
 mod automaton;
@@ -21,25 +21,25 @@ use pattern::Pattern;
 pub use pattern::{Library, PatternError};
 use readings::Readings;
 
-/// Most patterns in one list.
+/// Maximum number of patterns in a list.
 const MAX_PATTERNS: usize = 256;
 
-/// What a list leaves to be compiled when the first visitor comes by, in microseconds about: two dozen
-/// patterns of the usual kind.
+/// Maximum compilation time that a list leaves to its first visitor, in microseconds: about two
+/// dozen typical patterns.
 const MAX_PUT_OFF: u32 = 2048;
 
-/// Checked unauthenticated-path patterns.
+/// Validated unauthenticated-path patterns.
 #[derive(Clone, Debug, Default)]
 pub struct UnauthPaths {
     patterns: Vec<Arc<Pattern>>,
 }
 
-/// What of a request is matched.
+/// The parts of a request that are matched.
 #[derive(Clone, Copy, Debug)]
 pub struct PathFacts<'r> {
-    /// nginx's `r->uri`: decoded, dot segments resolved. Locations are chosen by it. No query.
+    /// nginx's `r->uri`: decoded, dot segments resolved, without query. Locations are chosen by it.
     pub normalized: &'r [u8],
-    /// The path part of the request line as it was sent. Upstreams may be given this one.
+    /// The path part of the request line as sent. Upstreams may receive this one.
     pub raw: &'r [u8],
     /// How much of the URL patterns see.
     pub subject: Subject<'r>,
@@ -54,23 +54,24 @@ pub enum Subject<'r> {
     Url {
         /// `http` or `https`.
         scheme: &'r str,
-        /// The host by which nginx chose the server, in lower case, with the port if it is not the
-        /// scheme's own. Never a header beside it: the pattern would see one site, nginx serve another.
+        /// The host by which nginx chose the server, in lower case, with the port unless it is the
+        /// scheme's default. Never another header: the pattern would see one site, nginx serve
+        /// another.
         host: &'r [u8],
-        /// The query as sent, empty behind a bare `?`, `None` without one.
+        /// The query as sent; empty after a bare `?`, `None` without one.
         query: Option<&'r [u8]>,
     },
 }
 
 impl PathFacts<'_> {
-    /// The same request for patterns that see the path alone, whatever the mode.
+    /// The same request for patterns that see only the path, whatever the mode.
     #[must_use]
     pub fn path_only(self) -> Self {
         Self { subject: Subject::Path, ..self }
     }
 
-    /// Whether every reader of the path finds it to be `directory` or below it. `directory` has no
-    /// final slash.
+    /// Whether every reader of the path takes it to be `directory` or below it. `directory` has no
+    /// trailing slash.
     #[must_use]
     pub fn is_under(self, directory: &str) -> bool {
         let Some(readings) = Readings::of(&self.path_only()) else { return false };
@@ -82,14 +83,13 @@ impl PathFacts<'_> {
 }
 
 impl UnauthPaths {
-    /// Compiles the patterns; an entry of several lines holds one in each.
+    /// Compiles the patterns; an entry may have several lines with one pattern each.
     ///
-    /// A blank line is skipped: as a pattern it would open the whole application, which Go outposts
-    /// do. A carriage return at the end belongs to the line end and is dropped; spaces belong to the
-    /// pattern and stay.
+    /// Blank lines are skipped: as a pattern, one would open the whole application, as it does in
+    /// Go outposts. A trailing carriage return belongs to the line end and is dropped; spaces are
+    /// part of the pattern.
     ///
-    /// # Errors
-    /// The first pattern that does not compile. None is left out silently.
+    /// # Errors The first pattern that does not compile. None is ignored silently.
     pub fn compile(patterns: &[String]) -> Result<Self, PatternError> {
         let mut paths = Self::default();
         for line in patterns.iter().flat_map(|entry| lines(entry)) {
@@ -99,9 +99,9 @@ impl UnauthPaths {
         Ok(paths)
     }
 
-    /// The patterns of `text`, one per line, that [`compile`](Self::compile) would take, and what is
-    /// wrong with each of the others. Most are compiled when they are first needed: an outpost has
-    /// thousands of them. Those in the `library` are shared, so that this happens once for each.
+    /// The patterns of `text`, one per line, that [`compile`](Self::compile) would accept, and what
+    /// is wrong with the others. Most are compiled when first needed: an outpost has thousands of
+    /// them. Those in the `library` are shared, so each is compiled once.
     #[must_use]
     pub fn usable(text: &str, library: &mut Library) -> (Self, Vec<PatternError>) {
         let (mut paths, mut flaws, mut put_off) = (Self::default(), Vec::new(), 0);
@@ -131,13 +131,13 @@ impl UnauthPaths {
         Err(PatternError::new(line, format!("more than {MAX_PATTERNS} patterns")))
     }
 
-    /// Whether there is no pattern at all.
+    /// Whether there are no patterns.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
 
-    /// Whether a pattern opens everything, which is hardly ever meant: `/`, `.*`.
+    /// Whether a pattern opens everything, which is rarely intended: `/`, `.*`.
     #[must_use]
     pub fn open_everything(&self) -> bool {
         self.open_all_paths(Subject::Path)
@@ -159,8 +159,8 @@ impl UnauthPaths {
         opens(b"/") && opens(b"/Qx7") && opens(b"/zk-0/_.W")
     }
 
-    /// Whether one pattern matches every reading of the path, and nobody can read it otherwise. No,
-    /// once the effort is spent.
+    /// Whether one pattern matches every reading of the path, and the path cannot be read
+    /// otherwise. False once the effort is exhausted.
     #[must_use]
     pub fn cover<'a>(&'a self, path: &PathFacts<'_>, effort: &Effort<'a>) -> bool {
         if self.is_empty() {
@@ -171,7 +171,7 @@ impl UnauthPaths {
     }
 }
 
-/// Those that are not blank.
+/// The lines that are not blank.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     lines.filter(|line| !line.trim().is_empty())

@@ -2,8 +2,8 @@
 
 use super::readings::{Escapes, decoded};
 
-/// nginx's `r->uri` of a raw path (`ngx_http_parse_complex_uri`): decoded once, slashes merged, dot
-/// segments resolved. `None` for what nginx answers 400: a broken escape, a path above the root.
+/// nginx's `r->uri` for a raw path (`ngx_http_parse_complex_uri`): decoded once, slashes merged,
+/// dot segments resolved. `None` where nginx answers 400: a broken escape, a path above the root.
 #[must_use]
 pub fn normalize(raw: &[u8]) -> Option<Vec<u8>> {
     if !raw.starts_with(b"/") {

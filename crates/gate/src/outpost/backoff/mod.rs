@@ -4,24 +4,24 @@
 
 use std::time::Duration;
 
-/// Delays between attempts to hold the WebSocket (docs/protocol.md §3.4).
+/// Delays between attempts to open the WebSocket (docs/protocol.md §3.4).
 #[derive(Clone, Debug, Default)]
 pub struct Reconnect {
     failures: u32,
 }
 
 impl Reconnect {
-    /// Number of the attempt that comes next; 0 at first and after a connection that lived.
+    /// Number of the next attempt; 0 at first and after a long-lived connection.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.failures
     }
 
-    /// How long to wait after a connection that lived so long, 0 if there was none: 1, 2, 4 … 256,
-    /// 300 s, less up to a quarter of it, which `jitter` decides (0 = nothing).
+    /// How long to wait after a connection that lived this long (0 if there was none): 1, 2, 4 …
+    /// 256, 300 s, less up to a quarter, depending on `jitter` (0 = nothing).
     ///
-    /// Only a minute of life begins from the start: a server that accepts and drops at once is
-    /// not to be hammered.
+    /// Only a connection that lived a minute resets the delay: a server that accepts and drops at
+    /// once must not be hammered.
     pub fn ended(&mut self, lived: Duration, jitter: u8) -> Duration {
         if lived >= LONG_LIFE {
             self.failures = 0;
@@ -32,7 +32,7 @@ impl Reconnect {
     }
 }
 
-/// How long after a refresh the next one is due, by what the outpost says (docs/protocol.md §2.4).
+/// How long after a refresh the next one is due, as the outpost says (docs/protocol.md §2.4).
 #[must_use]
 pub fn refresh_interval(seconds: u64) -> Duration {
     Duration::from_secs(match seconds {
@@ -44,26 +44,26 @@ pub fn refresh_interval(seconds: u64) -> Duration {
 
 /// When to refresh next.
 ///
-/// Updates come in twos, up to five seconds late, and sometimes before authentik has stored what
-/// they announce; a start of authentik brings one per provider, over half a minute
-/// (docs/protocol.md §3.3). So a refresh follows soon after the first, is repeated at intervals while they
-/// keep coming, and once more after the last.
+/// Updates come in pairs, up to five seconds late, and sometimes before authentik has stored what
+/// they announce; when authentik starts, it sends one per provider, over half a minute
+/// (docs/protocol.md §3.3). So a refresh soon follows the first update, is repeated at intervals
+/// while they keep coming, and runs once more after the last.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
-    /// By interval, or after a failure; at the start: at once.
+    /// By interval, or after a failure; initially at once.
     by_time: Duration,
-    /// Of the first call for a refresh that none has answered yet.
+    /// Time of the first request for a refresh since the last one.
     asked: Option<Duration>,
-    /// Of the last update, until a refresh has followed its settling.
+    /// Time of the last update, until a refresh has followed once it settled.
     settling: Option<Duration>,
     /// When the last refresh began and ended.
     began: Duration,
     ended: Option<Duration>,
     failures: u32,
     denied: bool,
-    /// authentik let us in or told us something, and no refresh has followed yet.
+    /// authentik accepted or sent us something, and no refresh has followed yet.
     heard: bool,
-    /// Successes in a row that left something out.
+    /// Number of incomplete successes in a row.
     incomplete: u32,
 }
 
@@ -85,11 +85,11 @@ impl Schedule {
         self.asked.get_or_insert(now);
     }
 
-    /// When the next refresh is due; in the past: now.
+    /// When the next refresh is due; if in the past, now.
     #[must_use]
     pub fn due(&self) -> Duration {
-        // Nobody but an administrator can help, and then nginx is reloaded: no hurry. Unless
-        // authentik itself speaks to us: then it was wrong for a moment.
+        // Only an administrator can help, and will then reload nginx: no hurry. Unless authentik
+        // itself contacts us: then the failure was temporary.
         if self.denied && !self.heard {
             return self.by_time;
         }
@@ -107,7 +107,7 @@ impl Schedule {
         self.heard = self.settling.is_some();
     }
 
-    /// It brought all there is; the next is due after `interval`.
+    /// The refresh was complete; the next is due after `interval`.
     pub fn succeeded(&mut self, now: Duration, interval: Duration) {
         self.failures = 0;
         self.denied = false;
@@ -116,16 +116,16 @@ impl Schedule {
         self.by_time = now + interval;
     }
 
-    /// It brought what can be used, and authentik did not hand out something that belongs to it: the
-    /// next is due after 3, 6, 12 … s, and `interval` at most.
+    /// The refresh was usable but incomplete: authentik withheld something. The next is due after
+    /// 3, 6, 12 … s, at most `interval`.
     pub fn succeeded_in_part(&mut self, now: Duration, interval: Duration) {
         let so_far = self.incomplete;
         self.succeeded(now, doubled(so_far).min(interval));
         self.incomplete = so_far.saturating_add(1);
     }
 
-    /// It did not. How long until it is tried again: 3, 6, 12, 24, 30 s, or on to 300 s when only an
-    /// administrator can help.
+    /// The refresh failed. Returns the delay until the next: 3, 6, 12, 24, 30 s, or up to 300 s if
+    /// only an administrator can help.
     pub fn failed(&mut self, now: Duration, needs_administrator: bool) -> Duration {
         let longest = if needs_administrator { LONGEST_DELAY } else { LONGEST_RETRY };
         let delay = doubled(self.failures).min(longest);
@@ -136,7 +136,7 @@ impl Schedule {
         delay
     }
 
-    /// When authentik has had a rest from the last refresh: as long as that took.
+    /// When authentik has rested from the last refresh: for as long as that took.
     fn rested(&self) -> Duration {
         let shortest = if self.denied { FIRST_RETRY } else { SHORTEST_REST };
         self.ended.map_or(Duration::ZERO, |ended| {
@@ -149,18 +149,18 @@ fn doubled(times: u32) -> Duration {
     FIRST_RETRY.saturating_mul(1 << times.min(9))
 }
 
-/// A connection that lived so long was a good one.
+/// A connection that lived this long counts as good.
 const LONG_LIFE: Duration = Duration::from_secs(60);
 
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
 
-/// Between an update and the refresh that answers it and its twin.
+/// Between an update and the refresh that covers it and its twin.
 const COLLECT: Duration = Duration::from_millis(200);
 
-/// Between the last update and the refresh that sees what it announced for sure.
+/// Between the last update and the refresh that is sure to see what it announced.
 const SETTLED: Duration = Duration::from_millis(1500);
 
-/// Between two refreshes that updates call for.
+/// Minimum time between two refreshes caused by updates.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
 const FIRST_RETRY: Duration = Duration::from_secs(3);

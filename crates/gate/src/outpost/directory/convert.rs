@@ -1,4 +1,4 @@
-//! Prepares a provider from the API's list for use.
+//! Prepares a provider from the API for use.
 
 use std::sync::Arc;
 
@@ -6,15 +6,14 @@ use super::super::ProviderConfig;
 use crate::paths::{Library, UnauthPaths};
 use crate::provider::{GivenEndpoints, Mode, Provider, SameSite, Settings, Trust, left_out};
 
-/// A provider that is ready, and what was left out of it.
+/// A provider ready for use, and what was left out.
 #[derive(Debug)]
 pub(super) struct Converted {
     pub(super) provider: Arc<Provider>,
     pub(super) remarks: Vec<String>,
 }
 
-/// # Errors
-/// Why it cannot be used, as a sentence without a final stop.
+/// # Errors Why it cannot be used, as a sentence without a trailing period.
 pub(super) fn convert(
     config: &ProviderConfig,
     outpost: &str,
@@ -24,7 +23,7 @@ pub(super) fn convert(
 ) -> Result<Converted, String> {
     let (unauth_paths, mut remarks) = usable_patterns(&config.skip_path_regex, library);
     let settings = Settings {
-        // Text of others, which goes to logs and headers.
+        // Untrusted text that goes to logs and headers.
         name: config.name.chars().filter(|c| !c.is_control()).collect(),
         outpost: outpost.to_owned(),
         issuer: config.oidc_configuration.issuer.clone(),
@@ -86,7 +85,7 @@ fn basic_auth(config: &ProviderConfig) -> Option<(String, String)> {
     })
 }
 
-/// Nothing is left to discover. Where HS256 is listed, tokens are signed with the client secret
+/// Nothing is left to discover. If HS256 is listed, tokens are signed with the client secret
 /// (docs/protocol.md §4.5).
 fn endpoints(config: &ProviderConfig) -> GivenEndpoints {
     let oidc = &config.oidc_configuration;
@@ -100,8 +99,8 @@ fn endpoints(config: &ProviderConfig) -> GivenEndpoints {
     }
 }
 
-/// The patterns that can be used, and a remark on each of the others: it opens nothing then
-/// (docs/protocol.md §8).
+/// The usable patterns, and a remark on each of the others, which open nothing (docs/protocol.md
+/// §8).
 fn usable_patterns(lines: &str, library: &mut Library) -> (UnauthPaths, Vec<String>) {
     let (usable, flaws) = UnauthPaths::usable(lines, library);
     let remark = |flaw| format!("unauthenticated path left out: {flaw}");

@@ -1,4 +1,4 @@
-//! The providers of an outpost, ready for requests, found by host.
+//! The providers of an outpost, ready for use, looked up by host.
 
 mod convert;
 #[cfg(test)]
@@ -14,20 +14,20 @@ use super::{Certificate, Outpost, ProviderConfig, Snapshot, Unusable};
 use crate::paths::Library;
 use crate::provider::{Mode, Provider, ProviderKey, SameSite, Trust};
 
-/// The providers of a [`Snapshot`]. Never changes: a change makes another one.
+/// The providers of a [`Snapshot`]. Immutable: a change creates a new directory.
 #[derive(Debug, Default)]
 pub struct Directory {
     outpost: Outpost,
     is_doubted: bool,
     unusable: Vec<Unusable>,
     entries: Vec<Entry>,
-    /// Without a site: that of providers that cannot be used.
+    /// A host without sites belongs to providers that cannot be used.
     hosts: HashMap<Box<[u8]>, Vec<Site>>,
     domains: HashMap<Box<[u8]>, usize>,
     keys: HashMap<ProviderKey, usize>,
 }
 
-/// A provider, and what it was made of, to see whether that changed.
+/// A provider and its source, to detect changes.
 #[derive(Debug)]
 struct Entry {
     config: ProviderConfig,
@@ -35,18 +35,19 @@ struct Entry {
     certificate: Option<Arc<Certificate>>,
 }
 
-/// One of the providers of a host.
+/// A provider at a host.
 #[derive(Clone, Copy, Debug)]
 struct Site {
-    /// `None`: the default of its scheme.
+    /// `None` is the default port of the scheme.
     port: Option<u16>,
     default_port: u16,
     entry: usize,
 }
 
 impl Directory {
-    /// Makes the providers of a snapshot, with what this nginx says of all of them. Those that did not change are taken from `previous`, so
-    /// that one change among many is cheap. Patterns are checked, and compiled when a visitor comes.
+    /// Creates the providers of a snapshot, with this nginx's settings for all of them. Unchanged
+    /// ones are taken from `previous`, so one change among many is cheap. Patterns are checked now,
+    /// and compiled when first used.
     #[must_use]
     pub fn build(
         snapshot: Snapshot,
@@ -86,13 +87,13 @@ impl Directory {
         directory
     }
 
-    /// It is not known whether they are this outpost's: another token brought them.
+    /// Marks the providers as possibly not this outpost's: they were fetched with another token.
     #[must_use]
     pub fn in_doubt(self) -> Self {
         Self { is_doubted: true, ..self }
     }
 
-    /// Whether it is not known that they are this outpost's.
+    /// Whether the providers are possibly not this outpost's.
     #[must_use]
     pub fn is_doubted(&self) -> bool {
         self.is_doubted
@@ -110,7 +111,7 @@ impl Directory {
         let default_port = if url.scheme() == "https" { 443 } else { 80 };
         let site = Site { port: url.port(), default_port, entry: at };
         let sites = self.hosts.entry(host.into()).or_default();
-        // Of two for one host the last one counts, as upstream (docs/protocol.md §2.5).
+        // If two have the same host the last one wins, as upstream (docs/protocol.md §2.5).
         match sites.iter_mut().find(|known| known.port == site.port) {
             Some(known) => *known = site,
             None => sites.push(site),
@@ -122,8 +123,8 @@ impl Directory {
         self.entries.push(entry);
     }
 
-    /// Keeps the hosts of providers that cannot be used from falling to one of their domain, whose
-    /// visitors may be others.
+    /// Keeps the hosts of unusable providers from falling to the provider of their domain, which
+    /// may have other visitors.
     fn reserve_hosts(&mut self) {
         for unusable in &self.unusable {
             let url = Url::parse(&unusable.external_host).ok();
@@ -133,19 +134,19 @@ impl Directory {
         }
     }
 
-    /// Which outpost it is.
+    /// The outpost.
     #[must_use]
     pub fn outpost(&self) -> &Outpost {
         &self.outpost
     }
 
-    /// How many providers there are.
+    /// The number of providers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is no provider at all.
+    /// Whether there are no providers.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -156,8 +157,8 @@ impl Directory {
         self.entries.iter().map(|entry| &entry.made.provider)
     }
 
-    /// What is not served as it is written in authentik: providers that cannot be used, patterns
-    /// that are left out, providers that another one of the same host hides.
+    /// What is not served as configured in authentik: unusable providers, ignored patterns,
+    /// providers hidden by another one with the same host.
     #[must_use]
     pub fn skipped(&self) -> Vec<Unusable> {
         let mut skipped = self.unusable.clone();
@@ -200,13 +201,13 @@ impl Directory {
 
     /// The provider of a host (docs/protocol.md §2.5).
     ///
-    /// `host` as nginx validated it: lower case, no port. `port` as the client wrote it beside the
-    /// host, and therefore any; `own_port` is the one it connected to. The provider whose
-    /// `external_host` it is; for a host that is none's, the domain-level one with the longest domain
-    /// that covers it.
+    /// `host` as nginx validated it: lower case, no port. `port` is what the client put in the
+    /// host, so it can be anything; `own_port` is the one it connected to. Finds the provider with
+    /// this `external_host`, else the domain-level one with the longest domain that covers the
+    /// host.
     ///
-    /// Where ports tell providers apart, the one that nginx sees decides, and must be the one that is
-    /// claimed. Where nginx listens on neither, nothing that can be trusted tells them apart.
+    /// If only ports distinguish providers, the port that nginx sees decides, and the client's must
+    /// match it. If nginx listens on neither, nothing trustworthy distinguishes them.
     #[must_use]
     pub fn find(
         &self,
@@ -220,7 +221,7 @@ impl Directory {
         })
     }
 
-    /// The same for a host and a port that somebody who is believed tells.
+    /// The same for a host and port reported by a trusted proxy.
     #[must_use]
     pub fn find_told(&self, host: &[u8], port: Option<u16>) -> Option<&Arc<Provider>> {
         self.by_host(host, |sites| exact(sites, port))
@@ -237,7 +238,7 @@ impl Directory {
         entry.map(|entry| &entry.made.provider)
     }
 
-    /// By another port a client must not get from a host's own provider to that of its domain.
+    /// A different port must not take a client from a host's own provider to that of its domain.
     fn is_taken(&self, host: &[u8]) -> bool {
         let is_of_domain = |site: &Site| {
             let entry = self.entries.get(site.entry);
@@ -246,7 +247,7 @@ impl Directory {
         self.hosts.get(host).is_some_and(|sites| !sites.iter().any(is_of_domain))
     }
 
-    /// Each step takes a label off, so that a domain begins at a dot.
+    /// Each step removes a label, so a domain begins at a dot.
     fn covering(&self, host: &[u8]) -> Option<&Entry> {
         let mut rest = host;
         loop {
@@ -258,13 +259,13 @@ impl Directory {
         }
     }
 
-    /// The provider that a session belongs to.
+    /// The provider with this key, e.g. that of a session.
     #[must_use]
     pub fn by_key(&self, key: ProviderKey) -> Option<&Arc<Provider>> {
         self.keys.get(&key).and_then(|at| self.entries.get(*at)).map(|entry| &entry.made.provider)
     }
 
-    /// The provider, where there is only one.
+    /// The provider, if there is only one.
     #[must_use]
     pub fn only(&self) -> Option<&Arc<Provider>> {
         match self.entries.as_slice() {
@@ -273,14 +274,14 @@ impl Directory {
         }
     }
 
-    /// The certificate for a TLS server name as a client writes it (SNI, RFC 6066 §3: ASCII, any
-    /// case): that of the provider of this host.
+    /// The certificate for a TLS server name as sent by a client (SNI, RFC 6066 §3: ASCII, any
+    /// case): that of the host's provider.
     #[must_use]
     pub fn certificate(&self, name: &[u8]) -> Option<&Arc<Certificate>> {
         if name.len() > MAX_SERVER_NAME {
             return None;
         }
-        // The final stop that nginx takes off when it looks for the server as well.
+        // nginx also strips the trailing dot when it looks up the server.
         let name = name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase();
         let name = name.as_slice();
         let sites = self.hosts.get(name).into_iter().flatten();
@@ -290,7 +291,7 @@ impl Directory {
     }
 }
 
-/// The provider of a host that has this port, which may be left out where it is the default one.
+/// The provider of a host with this port, which may be omitted if it is the default.
 fn exact(sites: &[Site], port: Option<u16>) -> Option<&Site> {
     sites.iter().find(|site| match (site.port, port) {
         (Some(own), Some(asked)) => own == asked,
@@ -300,5 +301,5 @@ fn exact(sites: &[Site], port: Option<u16>) -> Option<&Site> {
     })
 }
 
-/// Bytes of a DNS name (RFC 1035 §2.3.4).
+/// Maximum length of a DNS name in bytes (RFC 1035 §2.3.4).
 const MAX_SERVER_NAME: usize = 255;

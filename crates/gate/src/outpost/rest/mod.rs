@@ -1,4 +1,4 @@
-//! What authentik's REST API answers (docs/protocol.md §2.2).
+//! Responses of authentik's REST API (docs/protocol.md §2.2).
 
 use serde_json::{Map, Value};
 
@@ -14,16 +14,16 @@ use crate::text::loggable;
 /// One page of the outpost's providers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ProviderPage {
-    /// Those that could be read, in authentik's order.
+    /// The providers that could be read, in authentik's order.
     pub providers: Vec<ProviderConfig>,
     /// The others.
     pub unusable: Vec<Unusable>,
-    /// The page to ask for next, if there is one.
+    /// The next page, if there is one.
     pub next: Option<u32>,
 }
 
 impl Call<'_> {
-    /// What is asked for, in words for the log.
+    /// What is requested, in words for the log.
     #[must_use]
     pub fn about(&self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Call<'_> {
         }
     }
 
-    /// The members of a 200; any other status is an error.
+    /// The members of a 200 response; any other status is an error.
     fn members(&self, response: &HttpResponse) -> Result<Map<String, Value>, RefreshError> {
         let (about, status) = (self.about(), response.status);
         match status {
@@ -47,10 +47,9 @@ impl Call<'_> {
     }
 }
 
-/// The outpost that the token belongs to: the only one that the account sees.
+/// The outpost that the token belongs to: the only one visible to its account.
 ///
-/// # Errors
-/// There is none, there are several, or it is not one for proxy providers.
+/// # Errors There is none, there are several, or it is not for proxy providers.
 pub fn read_instances(response: &HttpResponse) -> Result<Outpost, RefreshError> {
     let call = Call::Instances;
     let garbled = || RefreshError::Garbled { about: call.about() };
@@ -59,7 +58,7 @@ pub fn read_instances(response: &HttpResponse) -> Result<Outpost, RefreshError> 
     let outpost = match results.as_slice() {
         [] => return Err(RefreshError::NoOutpost),
         [outpost] => outpost,
-        // Which of them would be chance: the provider list would be that of all of them.
+        // Picking one would be arbitrary: the provider list would cover all of them.
         several => return Err(RefreshError::SeveralOutposts(several.len())),
     };
     let text = |name: &str| outpost.get(name).and_then(Value::as_str);
@@ -72,11 +71,10 @@ pub fn read_instances(response: &HttpResponse) -> Result<Outpost, RefreshError> 
     Ok(Outpost { pk, name, refresh_interval_s })
 }
 
-/// Page `page` of the outpost's providers. Each provider is read on its own: what is wrong with
-/// one keeps no other from being served.
+/// Page `page` of the outpost's providers. Each is parsed separately, so one bad provider does not
+/// keep the others from being served.
 ///
-/// # Errors
-/// There is no such page, or it is not one.
+/// # Errors There is no such page, or the response is not one.
 pub fn read_providers(
     response: &HttpResponse,
     page: u32,
@@ -102,8 +100,7 @@ pub fn read_providers(
 
 /// `fingerprint_sha256` of a certificate.
 ///
-/// # Errors
-/// Not an answer to [`Call::KeyPair`].
+/// # Errors The response is not one to [`Call::KeyPair`].
 pub fn read_fingerprint(response: &HttpResponse, call: Call<'_>) -> Result<String, RefreshError> {
     let members = call.members(response)?;
     let fingerprint = members.get("fingerprint_sha256").and_then(Value::as_str);
@@ -115,8 +112,7 @@ pub fn read_fingerprint(response: &HttpResponse, call: Call<'_>) -> Result<Strin
 
 /// The PEM in `data` of [`Call::Certificate`] or [`Call::PrivateKey`].
 ///
-/// # Errors
-/// Not an answer to it.
+/// # Errors The response is not one to that call.
 pub fn read_pem(response: &HttpResponse, call: Call<'_>) -> Result<Secret, RefreshError> {
     let members = call.members(response)?;
     let pem = members.get("data").and_then(Value::as_str);
@@ -125,15 +121,15 @@ pub fn read_pem(response: &HttpResponse, call: Call<'_>) -> Result<Secret, Refre
         .ok_or(RefreshError::Garbled { about: call.about() })
 }
 
-/// The number of the page behind this one, 0 on the last; `None` if it leads nowhere or backwards.
+/// The number of the next page, 0 on the last one; `None` if it does not lead forward.
 fn next_page(members: &Map<String, Value>, page: u32) -> Option<u32> {
     let next = members.get("pagination")?.get("next")?;
-    // Numbers of authentik become floats at times (docs/protocol.md §2.3).
+    // authentik sometimes sends numbers as floats (docs/protocol.md §2.3).
     let next = next.as_u64().or_else(|| next.as_f64().filter(|n| *n == 0.0).map(|_| 0))?;
     u32::try_from(next).ok().filter(|next| *next == 0 || *next > page)
 }
 
-/// Whole seconds, 0 for anything that is not a positive number.
+/// Whole seconds; 0 for anything but a positive number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -143,7 +139,7 @@ fn seconds(value: Option<&Value>) -> u64 {
     value.and_then(Value::as_f64).map_or(0, |seconds| seconds as u64)
 }
 
-/// `{"detail": …}` of the REST framework, if that is what it is.
+/// `{"detail": …}` of the REST framework, if present.
 fn detail(response: &HttpResponse) -> String {
     let members = json::object(response.body.expose());
     let detail = members.as_ref().and_then(|members| members.get("detail")?.as_str());

@@ -7,28 +7,28 @@ use crate::provider::{SameSite, SettingsError, Trust, plain_web_url};
 use crate::question::USER_AGENT;
 use crate::secret::Secret;
 
-/// The connection of an outpost, checked.
+/// The validated connection of an outpost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutpostSettings {
-    /// authentik as this nginx reaches it, with a final slash.
+    /// authentik as this nginx reaches it, with a trailing slash.
     pub url: Url,
-    /// authentik as browsers reach it, where that differs: scheme, host and port count
+    /// authentik as browsers reach it, if that differs; only scheme, host and port are used
     /// (docs/protocol.md §1.2).
     pub browser_url: Option<Url>,
     /// Token of the outpost's service account.
     pub token: Secret,
-    /// How authentik's certificate is judged.
+    /// How authentik's certificate is verified.
     pub trust: Trust,
-    /// `cookie_samesite` of its providers; those of http get `lax` in place of `none`.
+    /// `cookie_samesite` of its providers; http ones get `lax` instead of `none`.
     pub cookie_samesite: SameSite,
 }
 
-/// One call of authentik's REST API (docs/protocol.md §1.1).
+/// A call to authentik's REST API (docs/protocol.md §1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call<'a> {
     /// Which outpost is this?
     Instances,
-    /// Its providers, page by page, counted from 1.
+    /// Its providers, in pages counted from 1.
     Providers {
         /// Number of the page.
         page: u32,
@@ -42,10 +42,9 @@ pub enum Call<'a> {
 }
 
 impl OutpostSettings {
-    /// Checks what was written in the configuration.
+    /// Checks the configured values.
     ///
-    /// # Errors
-    /// The first mistake, with its cure.
+    /// # Errors The first mistake, with its remedy.
     pub fn new(
         url: &str,
         browser_url: Option<&str>,
@@ -58,8 +57,8 @@ impl OutpostSettings {
         Ok(Self { url, browser_url, token, trust, cookie_samesite: SameSite::default() })
     }
 
-    /// The request of a call. Names that come from authentik have been checked to be UUIDs; one
-    /// that is none gives `None`, so that no other URL can be made of it.
+    /// The request for a call. `None` if a name is not a UUID, so that no other URL can be built
+    /// from it.
     #[must_use]
     pub fn request(&self, call: Call<'_>) -> Option<HttpRequest> {
         Some(HttpRequest {
@@ -81,8 +80,8 @@ impl OutpostSettings {
         Some(HttpRequest { method: Method::PostJson, url, body: event, ..about })
     }
 
-    /// Where the WebSocket of outpost `pk` is, `attempt` being 0 at first. `None` unless both `pk`
-    /// and `instance` are UUIDs.
+    /// URL of the WebSocket of outpost `pk`; `attempt` starts at 0. `None` unless both `pk` and
+    /// `instance` are UUIDs.
     #[must_use]
     pub fn socket_url(&self, pk: &str, attempt: u32, instance: &str) -> Option<Url> {
         if !is_uuid(pk) || !is_uuid(instance) {
@@ -119,7 +118,7 @@ impl Call<'_> {
     fn max_response(self) -> usize {
         match self {
             Self::Providers { .. } => MAX_PAGE,
-            // It lists the providers' names, all of them.
+            // It lists all providers' names.
             Self::Instances => MAX_PAGE,
             Self::KeyPair(_) | Self::Certificate(_) | Self::PrivateKey(_) => MAX_PEM,
         }
@@ -197,13 +196,13 @@ const TOKEN: &str = "token";
 const MAX_URL: usize = 2048;
 const MAX_TOKEN: usize = 4096;
 
-/// What upstream asks for; servers give at most their own maximum, 100 unless it was changed.
+/// As upstream requests; servers cap it at their own maximum, 100 by default.
 const PAGE_SIZE: u32 = 100;
 
-/// Bytes of a page at most: a provider is 3 KB, its unauthenticated paths aside.
+/// Maximum size of a page in bytes: a provider takes 3 KB without its unauthenticated paths.
 const MAX_PAGE: usize = 16 * 1024 * 1024;
 
-/// Bytes of a certificate chain or key, as JSON, at most.
+/// Maximum size of a certificate chain or key as JSON, in bytes.
 const MAX_PEM: usize = 256 * 1024;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! What a refresh brings: everything the workers need to know of an outpost.
+//! The result of a refresh: everything that the workers need to know about an outpost.
 //!
-//! Published to the workers and kept on disk as JSON, under the API's own field names
-//! (docs/protocol.md §2.2, §2.3). Lists are sorted where authentik's order means nothing, so
-//! that the same settings are the same bytes.
+//! Published to the workers and stored on disk as JSON, with the API's field names
+//! (docs/protocol.md §2.2, §2.3). Lists are sorted if authentik's order has no meaning, so that
+//! equal settings give equal bytes.
 
 mod succession;
 
@@ -12,14 +12,14 @@ use super::unusable::Unusable;
 use crate::provider::FormerKey;
 use crate::secret::{self, Secret};
 
-/// One state of an outpost, as authentik told it.
+/// The state of an outpost, as reported by authentik.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Which outpost the token belongs to.
+    /// The outpost that the token belongs to.
     pub outpost: Outpost,
-    /// Its providers in authentik's order, by name: of two for one host the last one counts.
+    /// Its providers in authentik's order, by name: the last one of those with the same host wins.
     pub providers: Vec<ProviderConfig>,
-    /// The certificates that providers name.
+    /// The certificates that providers use.
     pub certificates: Vec<Certificate>,
     /// What could not be read, and why.
     pub unusable: Vec<Unusable>,
@@ -30,16 +30,16 @@ pub struct Snapshot {
 pub struct Outpost {
     /// UUID; names its WebSocket.
     pub pk: String,
-    /// As the administrator called it.
+    /// As named by the administrator.
     pub name: String,
     /// Seconds between refreshes; see docs/protocol.md §2.4 for its limits.
     pub refresh_interval_s: u64,
 }
 
-/// A provider as the API lists it; members that are not used are left out.
+/// A provider as listed by the API; unused members are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderConfig {
-    /// As the administrator called it: any text.
+    /// As named by the administrator: any text.
     pub name: String,
     /// `mode`: `proxy`, `forward_single` or `forward_domain`.
     pub mode: String,
@@ -48,17 +48,17 @@ pub struct ProviderConfig {
     /// Upstream URL of proxy mode, else empty.
     #[serde(default)]
     pub internal_host: String,
-    /// Whether the upstream's certificate is to be verified.
+    /// Whether to verify the upstream's certificate.
     pub internal_host_ssl_validation: bool,
     /// OAuth2 client.
     pub client_id: String,
     /// Client authentication and HS256 key.
     #[serde(with = "secret::text")]
     pub client_secret: Secret,
-    /// Key of login states; empty where authentik sent none.
+    /// Key material for login states; empty if authentik sent none.
     #[serde(with = "secret::text")]
     pub cookie_secret: Secret,
-    /// `Domain` of cookies, empty outside of domain level.
+    /// `Domain` of cookies, empty except at domain level.
     pub cookie_domain: String,
     /// Where authentik's endpoints are.
     pub oidc_configuration: OidcConfiguration,
@@ -66,11 +66,11 @@ pub struct ProviderConfig {
     pub certificate: Option<String>,
     /// Unauthenticated paths, one pattern per line.
     pub skip_path_regex: String,
-    /// Whether HTTP Basic is sent to the upstream.
+    /// Whether to send HTTP Basic credentials upstream.
     pub basic_auth_enabled: bool,
-    /// Attribute of the user name for it.
+    /// User attribute with the user name for it.
     pub basic_auth_user_attribute: String,
-    /// Attribute of the password for it.
+    /// User attribute with the password for it.
     pub basic_auth_password_attribute: String,
     /// Whether wrong credentials are answered with 401.
     pub intercept_header_auth: bool,
@@ -78,17 +78,17 @@ pub struct ProviderConfig {
     pub scopes_to_request: Vec<String>,
     /// Slug of the application.
     pub assigned_application_slug: String,
-    /// Not authentik's: what the key of login states was before. Here it reaches every worker, also
-    /// those that are started later.
+    /// Not from authentik: the previous key of login states, here so that it also reaches workers
+    /// started later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_login_key: Option<FormerKey>,
-    /// Not authentik's: UUID of the [`Certificate`] that is shown until authentik hands out the one
-    /// that is named.
+    /// Not from authentik: UUID of the [`Certificate`] used until authentik releases the one in
+    /// `certificate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_certificate: Option<String>,
 }
 
-/// The members of `oidc_configuration` that are used, after `browser_url` was applied.
+/// The members of `oidc_configuration` that are used, with `browser_url` applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OidcConfiguration {
     /// Expected `iss`.
@@ -103,7 +103,7 @@ pub struct OidcConfiguration {
     pub end_session_endpoint: String,
     /// Signing keys.
     pub jwks_uri: String,
-    /// What tokens are signed with, sorted.
+    /// Signature algorithms of tokens, sorted.
     pub id_token_signing_alg_values_supported: Vec<String>,
 }
 
@@ -122,40 +122,38 @@ pub struct Certificate {
 }
 
 impl ProviderConfig {
-    /// What makes it the same provider, whatever else changes.
+    /// What identifies the provider, whatever else changes.
     fn identity(&self) -> (&str, &str) {
         (&self.oidc_configuration.issuer, &self.client_id)
     }
 
-    /// Key of login states; authentik always sends one.
+    /// Key material for login states; authentik always sends it.
     pub(in crate::outpost) fn cookie_secret(&self) -> Option<&Secret> {
         Some(&self.cookie_secret).filter(|secret| !secret.is_empty())
     }
 
-    /// What the login key is derived from, as [`Provider::new`](crate::provider::Provider::new) does.
+    /// What the login key is derived from, as in [`Provider::new`](crate::provider::Provider::new).
     fn key_material(&self) -> &Secret {
         self.cookie_secret().unwrap_or(&self.client_secret)
     }
 
-    /// UUIDs of the certificates that may be shown: the first of them that is there.
+    /// UUIDs of the certificates to use, in order of preference.
     pub(in crate::outpost) fn certificates(&self) -> impl Iterator<Item = &str> {
         [&self.certificate, &self.former_certificate].into_iter().flatten().map(String::as_str)
     }
 }
 
 impl Snapshot {
-    /// As it is published and stored. Holds secrets.
+    /// Serialises it for publishing and storage. Contains secrets.
     ///
-    /// # Errors
-    /// Never in practice: there is nothing in it that JSON cannot say.
+    /// # Errors Never in practice: everything in it can be expressed in JSON.
     pub fn to_json(&self) -> Result<Secret, serde_json::Error> {
         serde_json::to_vec(self).map(Secret::new)
     }
 
-    /// What [`Snapshot::to_json`] wrote.
+    /// Reads the output of [`Snapshot::to_json`].
     ///
-    /// # Errors
-    /// It is not ours, or of another version.
+    /// # Errors It is not ours, or has another version.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }

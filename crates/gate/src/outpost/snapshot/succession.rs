@@ -1,5 +1,5 @@
-//! What one state of an outpost takes over from the one before: what sign-ins under way and visitors of a
-//! certificate's host still need.
+//! What a snapshot takes over from its predecessor: what sign-ins in progress and visitors of a
+//! host with a certificate still need.
 
 use std::collections::{HashMap, HashSet};
 use std::iter;
@@ -19,8 +19,8 @@ impl ProviderConfig {
 }
 
 impl Snapshot {
-    /// Takes the place of `previous`: its providers get what sign-ins that began there need to end
-    /// here. Nothing is taken over from another client or issuer.
+    /// Succeeds `previous`: providers get what sign-ins that began there need to end here. Nothing
+    /// is taken over from another client or issuer.
     pub fn succeed(&mut self, previous: &Self, now: UnixTime) {
         let of_client = |config| (ProviderConfig::identity(config), config);
         let before: HashMap<_, _> = previous.providers.iter().map(of_client).collect();
@@ -32,7 +32,7 @@ impl Snapshot {
         self.keep_certificates(previous);
     }
 
-    /// Whether a certificate is named that authentik did not hand out.
+    /// Whether a certificate is named that authentik did not release.
     #[must_use]
     pub fn lacks_certificates(&self) -> bool {
         let named = self.providers.iter().filter_map(|config| config.certificate.as_deref());
@@ -40,8 +40,8 @@ impl Snapshot {
         named.into_iter().any(|pk| !there.contains(pk))
     }
 
-    /// A pair that was good is shown until authentik hands out the one that takes its place: it tells
-    /// of a certificate seconds before it grants it.
+    /// Keeps a valid certificate in use until authentik releases its replacement: it announces a
+    /// certificate seconds before it grants access to it.
     fn keep_certificates(&mut self, previous: &Self) {
         let pair = |pair: &'_ Certificate| (pair.pk.clone(), pair.clone());
         let mut there: HashSet<String> =
@@ -68,12 +68,12 @@ impl Snapshot {
                 self.certificates.push(kept.clone());
             }
         }
-        // The same settings are the same bytes.
+        // Equal settings give equal bytes.
         self.certificates.sort_unstable_by(|one, other| one.pk.cmp(&other.pk));
     }
 }
 
-/// What a remark ends with.
+/// End of a remark.
 const FORMER_STAYS: &str = "; the previous one is still in use";
 
 #[cfg(test)]
@@ -140,7 +140,7 @@ mod tests {
         let oidc_configuration = OidcConfiguration { issuer, ..OidcConfiguration::default() };
         let moved = ProviderConfig { oidc_configuration, ..same() };
         assert_eq!(after(&changed, moved, NOW), None);
-        // Deleted, and made again.
+        // Deleted and recreated.
         assert_eq!(after(&Snapshot::default(), same(), NOW), None);
     }
 
@@ -170,7 +170,7 @@ mod tests {
             // Another one.
             ("new", None, &old, with_pairs(showing("new", Some("old")), &[("old", "1")])),
             ("new", Some("2"), &old, with_pairs(showing("new", None), &[("new", "2")])),
-            // Still not there when it is asked for again, and then there.
+            // Still missing at the second request, then present.
             (
                 "new",
                 None,
@@ -183,7 +183,7 @@ mod tests {
                 &with_pairs(showing("new", Some("old")), &[("old", "1")]),
                 with_pairs(showing("new", None), &[("new", "2")]),
             ),
-            // Nobody had one.
+            // There was none before.
             ("new", None, &Snapshot::default(), with_pairs(showing("new", None), &[])),
         ] {
             let pairs: Vec<_> = handed_out.map(|key| (named, key)).into_iter().collect();

@@ -1,24 +1,24 @@
-//! Bracketed classes.
+//! Bracket expressions.
 
 use std::str::Chars;
 
 use super::escape::{self, Escaped};
 use super::{Flaw, eat, literal, quote};
 
-/// Names of ASCII classes; with `^` behind the colon they are negated.
+/// Names of ASCII classes; a `^` after the colon negates them.
 const NAMED: [&str; 14] = [
     "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
     "space", "upper", "word", "xdigit",
 ];
 
-/// A class, from behind its `[` up to its `]`.
+/// Translates a class, from after its `[` to its `]`.
 pub(super) fn translate(from: &mut Chars<'_>, to: &mut String) -> Result<(), Flaw> {
     let whole = from.as_str();
     to.push('[');
     if eat(from, "^") {
         to.push('^');
     }
-    // A `]` that comes first is a character.
+    // A leading `]` is a literal.
     let mut first = true;
     while first || !eat(from, "]") {
         first = false;
@@ -59,7 +59,7 @@ fn range(low: char, from: &mut Chars<'_>, to: &mut String, whole: &str) -> Resul
     Ok(())
 }
 
-/// `[:alpha:]`. What only begins like one, without a `:]` anywhere behind, is a `[`.
+/// `[:alpha:]`. Without a later `:]`, the `[` is a literal.
 fn named(from: &mut Chars<'_>) -> Result<Option<String>, Flaw> {
     let Some((name, after)) = from.as_str().strip_prefix("[:").and_then(|r| r.split_once(":]"))
     else {

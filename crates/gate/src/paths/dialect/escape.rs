@@ -6,13 +6,13 @@ use super::{Flaw, eat, property, quote};
 
 /// The meaning of an escape.
 pub(super) enum Escaped {
-    /// One character.
+    /// A single character.
     Char(char),
-    /// A set of them, as the crate writes it, usable within a class.
+    /// A set of characters in the crate's syntax, usable within a class.
     Set(String),
 }
 
-/// Reads from behind a backslash.
+/// Reads an escape from after its backslash.
 pub(super) fn read(from: &mut Chars<'_>) -> Result<Escaped, Flaw> {
     let rest = from.as_str();
     let Some(c) = from.next() else {
@@ -31,7 +31,7 @@ pub(super) fn read(from: &mut Chars<'_>) -> Result<Escaped, Flaw> {
     })
 }
 
-/// ASCII, as in Go; the crate's own know Unicode.
+/// ASCII, as in Go; the crate's own are Unicode.
 fn perl_class(c: char) -> Option<&'static str> {
     Some(match c {
         'd' => "[0-9]",
@@ -46,7 +46,7 @@ fn perl_class(c: char) -> Option<&'static str> {
 
 fn char_of(c: char, from: &mut Chars<'_>) -> Option<char> {
     Some(match c {
-        // A digit alone would refer back to a group, which Go has not.
+        // A single digit would be a backreference, which Go does not support.
         '1'..='7' if !from.as_str().starts_with(|c| matches!(c, '0'..='7')) => return None,
         '0'..='7' => octal(c, from)?,
         'x' => hexadecimal(from)?,
@@ -56,13 +56,13 @@ fn char_of(c: char, from: &mut Chars<'_>) -> Option<char> {
         'r' => '\r',
         't' => '\t',
         'v' => '\x0b',
-        // Not only punctuation: whatever is ASCII and no letter or digit.
+        // Not only punctuation: any ASCII character but letters and digits.
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => c,
         _ => return None,
     })
 }
 
-/// Up to three octal digits, the first of which is read.
+/// Up to three octal digits, the first of which has been read.
 fn octal(first: char, from: &mut Chars<'_>) -> Option<char> {
     let mut value = first.to_digit(8)?;
     for _ in 0..2 {
@@ -73,8 +73,8 @@ fn octal(first: char, from: &mut Chars<'_>) -> Option<char> {
     char::from_u32(value)
 }
 
-/// Two digits, or any number of them in braces. Surrogates are no characters here; Go takes them,
-/// to no avail.
+/// Two digits, or any number of them in braces. Surrogates are not characters here; Go accepts
+/// them, but they match nothing.
 fn hexadecimal(from: &mut Chars<'_>) -> Option<char> {
     if !eat(from, "{") {
         let mut digit = || from.next()?.to_digit(16);

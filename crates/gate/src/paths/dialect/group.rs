@@ -3,7 +3,7 @@
 use super::{Flaw, Translation, eat, quote};
 
 impl Translation<'_> {
-    /// From behind a `(`.
+    /// From after a `(`.
     pub(super) fn open(&mut self) -> Result<(), Flaw> {
         let begin = self.position() - 1;
         if !eat(&mut self.from, "?") {
@@ -11,7 +11,7 @@ impl Translation<'_> {
         } else if eat(&mut self.from, "P<") || eat(&mut self.from, "<") {
             self.named_group(begin)?;
         } else if self.flags(begin)? == Scope::RestOfGroup {
-            // Go would repeat what stands before the flags, `a(?i)*`; here that is refused.
+            // Go would repeat what precedes the flags, `a(?i)*`; refused here.
             self.level.push(None);
             return Ok(());
         }
@@ -19,7 +19,7 @@ impl Translation<'_> {
         Ok(())
     }
 
-    /// The name means nothing here, but has to be one.
+    /// The name has no meaning here, but must be valid.
     fn named_group(&mut self, begin: usize) -> Result<(), Flaw> {
         let rest = self.from.as_str();
         if rest.starts_with(['=', '!']) {
@@ -36,7 +36,7 @@ impl Translation<'_> {
         Ok(())
     }
 
-    /// From behind `(?`: flags up to their `)` or `:`.
+    /// From after `(?`: flags up to their `)` or `:`.
     fn flags(&mut self, begin: usize) -> Result<Scope, Flaw> {
         const KNOWN: [char; 4] = ['i', 'm', 's', 'U'];
         let mut states = [None; KNOWN.len()];

@@ -1,10 +1,11 @@
 //! Go's regular expressions, rewritten for the `regex` crate.
 //!
-//! authentik's outpost compiles patterns with Go's `regexp` (package `regexp/syntax`, flags `Perl`).
-//! The crate's syntax is similar, but details decide who gets in. So the pattern is parsed as Go's
-//! parser does, and rewritten in the few forms that mean the same to both: literals as themselves or by
-//! number, classes spelled out, flags in one order. What Go rejects is rejected in Go's words; so is
-//! what the crate cannot express. Nothing is passed through unparsed.
+//! authentik's outpost compiles patterns with Go's `regexp` (package `regexp/syntax`, flags
+//! `Perl`). The crate's syntax is similar, but details decide who gets in. So the pattern is parsed
+//! as Go's parser does, and rewritten using only forms that mean the same to both: literals as
+//! themselves or by number, classes spelled out, flags in one order. What Go rejects is rejected
+//! with Go's message; what the crate cannot express is rejected too. Nothing is passed through
+//! unparsed.
 //!
 //! Groups do not capture: the only question is whether a pattern matches.
 
@@ -20,23 +21,22 @@ use std::str::Chars;
 use escape::Escaped;
 use repetition::{Counted, counted};
 
-/// What is wrong with a pattern, in Go's words where Go has some.
+/// What is wrong with a pattern, in Go's words if Go has any.
 pub(super) type Flaw = String;
 
-/// A pattern that was read.
+/// A parsed pattern.
 pub(super) struct Translated {
-    /// The pattern as the crate takes it.
+    /// The pattern in the crate's syntax.
     pub(super) text: String,
-    /// No match has fewer characters.
+    /// Minimum length of a match, in characters.
     pub(super) shortest: u32,
-    /// How long it would be with its counted repetitions written out, in characters about.
+    /// Approximate length with counted repetitions expanded, in characters.
     pub(super) unrolled: u32,
 }
 
 /// Rewrites a pattern.
 ///
-/// # Errors
-/// What Go would not compile, and the little that means something else here.
+/// # Errors Patterns that Go would not compile, and the few that mean something else here.
 pub(super) fn translate(pattern: &str) -> Result<Translated, Flaw> {
     let mut translation = Translation {
         pattern,
@@ -61,25 +61,25 @@ struct Translation<'p> {
     pattern: &'p str,
     from: Chars<'p>,
     to: String,
-    /// The groups around the one being read.
+    /// The groups enclosing the current one.
     outer: Vec<Level>,
     level: Level,
-    /// Where the repetition begins that was read last, if it was the last item.
+    /// Start of the last repetition read, if it was the last item.
     repetition: Option<usize>,
 }
 
-/// One group while it is read.
+/// A group being read.
 #[derive(Default)]
 struct Level {
     /// What a repetition would apply to.
     operand: Option<Operand>,
-    /// The weightiest operand before that one.
+    /// The largest weight among the operands before that one.
     weight: u32,
-    /// Fewest characters of the branch that is being read, up to that operand.
+    /// Minimum length of the current branch, up to that operand.
     branch: u32,
-    /// Fewest characters of the branches before it.
+    /// Minimum length of the branches before it.
     shortest: Option<u32>,
-    /// Of all branches, up to that operand.
+    /// Expanded length of all branches, up to that operand.
     unrolled: u32,
 }
 
@@ -88,9 +88,9 @@ struct Level {
 struct Operand {
     /// The product of the counted repetitions inside it.
     weight: u32,
-    /// No match of it has fewer characters.
+    /// Minimum length of its matches, in characters.
     shortest: u32,
-    /// Its length with repetitions written out.
+    /// Its length with repetitions expanded.
     unrolled: u32,
 }
 
@@ -98,7 +98,7 @@ impl Operand {
     const CHARACTER: Self = Self { weight: 1, shortest: 1, unrolled: 1 };
     const EDGE: Self = Self { weight: 1, shortest: 0, unrolled: 1 };
 
-    /// One of many characters, which takes so many to say.
+    /// A character class, written in this many characters.
     fn class(written: usize) -> Self {
         Self { unrolled: u32::try_from(written).unwrap_or(u32::MAX), ..Self::CHARACTER }
     }
@@ -200,7 +200,7 @@ impl<'p> Translation<'p> {
         Ok(())
     }
 
-    /// `\Q…\E`; without `\E` up to the end.
+    /// `\Q…\E`; without `\E`, up to the end.
     fn quoted(&mut self) {
         let rest = self.from.as_str();
         let (text, after) = rest.split_once(r"\E").unwrap_or((rest, ""));
@@ -209,7 +209,7 @@ impl<'p> Translation<'p> {
     }
 }
 
-/// Skips `text` if it is next.
+/// Skips `text` if it comes next.
 fn eat(from: &mut Chars<'_>, text: &str) -> bool {
     match from.as_str().strip_prefix(text) {
         Some(rest) => {
@@ -220,10 +220,10 @@ fn eat(from: &mut Chars<'_>, text: &str) -> bool {
     }
 }
 
-/// A character that stands for itself, in a class or out of it.
+/// A literal character, inside or outside a class.
 fn literal(c: char, to: &mut String) {
     if c.is_ascii() && !c.is_ascii_alphanumeric() {
-        // By number: then no punctuation needs to be known for what it means to whom.
+        // By number, so it does not matter which punctuation is special to whom.
         let _ = write!(to, r"\x{:02X}", u32::from(c)); // lint: a String takes everything
     } else {
         to.push(c);

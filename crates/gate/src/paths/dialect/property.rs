@@ -1,16 +1,16 @@
 //! Unicode classes, `\pL` and `\p{Greek}`.
 //!
-//! Names are compared as Go compares them since 1.25, without regard to case, `_`, `-` and spaces.
-//! The short names of scripts (`\p{Grek}`) are newer than the Go of many an authentik and are refused.
-//! So are the classes of what is *not* in Unicode yet (`C`, `Cn`, `Assigned`), which mean something
-//! else with each version of Go, and `LC`, which does not fold there as it does here. Characters newer
-//! than Unicode 14 may be in a class on one side only.
+//! Names are compared as in Go since 1.25, ignoring case, `_`, `-` and spaces. The short names of
+//! scripts (`\p{Grek}`) are newer than the Go of many authentik releases and are refused. So are
+//! the classes of what is *not* in Unicode yet (`C`, `Cn`, `Assigned`), which change with each
+//! version of Go, and `LC`, which folds differently there. Characters newer than Unicode 14 may be
+//! in a class on one side only.
 
 use std::str::Chars;
 
 use super::{Flaw, eat, quote};
 
-/// General categories, with the long name where Go has it.
+/// General categories, with the long name if Go has it.
 const CATEGORIES: [(&str, &str); 37] = [
     ("Cc", "Control"),
     ("Cf", "Format"),
@@ -51,7 +51,7 @@ const CATEGORIES: [(&str, &str); 37] = [
     ("Ascii", "ASCII"),
 ];
 
-/// Scripts, by their long names: what both Go's `unicode.Scripts` and the crate know.
+/// Scripts by their long names, as known to both Go's `unicode.Scripts` and the crate.
 const SCRIPTS: &str = "
     Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak
     Bengali Bhaiksuki Bopomofo Brahmi Braille Buginese Buhid Canadian_Aboriginal Carian
@@ -72,7 +72,7 @@ const SCRIPTS: &str = "
     Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Todhri
     Toto Tulu_Tigalari Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square";
 
-/// Reads from behind `\p` or `\P`; gives the class as the crate writes it.
+/// Reads from after `\p` or `\P`; returns the class in the crate's syntax.
 pub(super) fn read(from: &mut Chars<'_>, negated: bool) -> Result<String, Flaw> {
     let rest = from.as_str();
     let name = if eat(from, "{") {

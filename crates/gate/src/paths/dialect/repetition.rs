@@ -15,11 +15,11 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// `*`, and `?` as far as counting goes.
+    /// `*`, and `?` for counting purposes.
     pub(super) const UNCOUNTED: Self = Self { min: 0, max: None };
 }
 
-/// What follows a `{`, if it makes a repetition; else the `{` is a character.
+/// What follows a `{` if it forms a repetition; otherwise the `{` is a literal.
 pub(super) fn counted(from: &mut Chars<'_>) -> Option<Counted> {
     let mut ahead = from.clone();
     let min = number(&mut ahead)?;
@@ -89,7 +89,7 @@ impl Translation<'_> {
         if lazy {
             self.to.push('?');
         }
-        // What is repeated no times weighs nothing in Go's count either.
+        // In Go, too, what is repeated zero times has no weight.
         let weight = if written == "{0,0}" { 1 } else { weight };
         let shortest = operand.shortest.saturating_mul(counted.min);
         // `{n,}` takes one more.

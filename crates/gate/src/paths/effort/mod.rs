@@ -1,16 +1,17 @@
-//! What patterns may cost a request.
+//! The cost limit of patterns per request.
 
 use std::cell::Cell;
 
-/// Most steps of all patterns for one request. A byte of the path that a pattern looks at is one; on a
-/// way that is not known yet each state at work is four (`automaton.rs`). About twenty milliseconds.
+/// Maximum number of steps of all patterns for one request. A byte that a pattern examines costs
+/// one; on a new transition, each active state costs four (`automaton.rs`). About twenty
+/// milliseconds.
 pub(super) const MAX_STEPS: u64 = 8_000_000;
 
-/// What is left for the patterns of one request, of all lists and all readings of its path.
+/// The remaining budget of a request, for all lists and all readings of its path.
 #[derive(Debug)]
 pub struct Effort<'a> {
     left: Cell<u64>,
-    /// The pattern that took most, and how much.
+    /// The costliest pattern and its cost.
     costliest: Cell<(u64, &'a str)>,
     gave_up: Cell<bool>,
 }
@@ -26,24 +27,24 @@ impl<'a> Effort<'a> {
         Self { left: Cell::new(steps), costliest: Cell::new((0, "")), gave_up: Cell::default() }
     }
 
-    /// The costliest pattern, if all of them together took more than a request may cost. What was not
-    /// found by then counts as not open.
+    /// The costliest pattern, if the limit was exceeded. Whatever was not found by then counts as
+    /// not open.
     #[must_use]
     pub fn gave_up_at(&self) -> Option<&'a str> {
         self.gave_up.get().then_some(self.costliest.get().1)
     }
 
-    /// Takes so many steps; `None` if there are not so many left.
+    /// Spends steps; `None` if too few are left.
     pub(super) fn spend(&self, steps: u64) -> Option<()> {
         let left = self.left.get().checked_sub(steps);
-        // What was refused is not left for a smaller one: the next pattern would be judged and this
-        // one not.
+        // A refused cost leaves nothing for a smaller one: otherwise the next pattern would be
+        // judged and this one not.
         self.left.set(left.unwrap_or(0));
         self.gave_up.set(self.gave_up.get() || left.is_none());
         left.map(drop)
     }
 
-    /// Notes what a pattern took.
+    /// Records the cost of a pattern.
     pub(super) fn of_pattern<T>(&self, line: &'a str, search: impl FnOnce() -> T) -> T {
         let before = self.left.get();
         let found = search();
@@ -54,7 +55,7 @@ impl<'a> Effort<'a> {
         found
     }
 
-    /// What is left.
+    /// The remaining steps.
     #[cfg(test)]
     fn left(&self) -> u64 {
         self.left.get()

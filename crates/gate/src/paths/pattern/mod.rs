@@ -1,8 +1,8 @@
-//! One pattern: checked when it is read, compiled when it is first needed.
+//! A pattern: checked when it is read, compiled when first needed.
 //!
-//! Compiling takes a tenth of a millisecond and six kilobytes; reading costs next to nothing. For the
-//! thousands of patterns of an outpost, compiling is deferred if reading alone proves that it will
-//! succeed and limits how long it takes.
+//! Compiling takes a tenth of a millisecond and six kilobytes; reading costs next to nothing. For
+//! the thousands of patterns of an outpost, compiling is deferred if reading alone proves that it
+//! will succeed and limits how long it takes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,17 +15,17 @@ use super::effort::Effort;
 /// Longest pattern, in bytes.
 pub(super) const MAX_PATTERN: usize = 4096;
 
-/// What compiling costs however short a pattern is, in microseconds; each character adds one to four.
+/// Base cost of compiling any pattern, in microseconds; each character adds one to four.
 const BASE_COST: u32 = 64;
 
 /// A pattern that Go accepts and that can be compiled within our limits.
 #[derive(Debug)]
 pub(super) struct Pattern {
     line: Box<str>,
-    /// No match takes fewer bytes.
+    /// Minimum length of a match, in bytes.
     shortest: u32,
     cost: u32,
-    /// `None` inside: it could not be compiled after all, and matches nothing.
+    /// An inner `None` means that compiling failed after all; the pattern matches nothing.
     compiled: OnceLock<Option<Automaton>>,
 }
 
@@ -37,7 +37,7 @@ impl Pattern {
         Ok(Self::new(line, &translated, OnceLock::from(Some(compiled))))
     }
 
-    /// Checks a pattern, and compiles it only if it takes that to know.
+    /// Checks a pattern, and compiles it only if that is needed for the check.
     fn check(line: &str) -> Result<Self, PatternError> {
         let translated = read(line)?;
         if is_modest(line, &translated) {
@@ -51,9 +51,9 @@ impl Pattern {
         Self { line: line.into(), shortest, cost: unrolled.saturating_add(BASE_COST), compiled }
     }
 
-    /// Whether it is found in the text. No, once the effort is spent.
+    /// Whether it matches. False once the effort is exhausted.
     pub(super) fn matches<'a>(&'a self, text: &str, effort: &Effort<'a>) -> bool {
-        // Also what spares the question whether a pattern opens everything from compiling it.
+        // This also saves compiling just to find out whether a pattern opens everything.
         if !self.may_match(text.len()) {
             return false;
         }
@@ -65,24 +65,24 @@ impl Pattern {
         u32::try_from(length).map_or(true, |length| length >= self.shortest)
     }
 
-    /// Compiles it unless that was done. Other threads wait for the one that does.
+    /// Compiles it unless already done. Concurrent threads wait for the one that compiles.
     pub(super) fn prepare(&self) -> Option<&Automaton> {
         let compile = || build(&read(&self.line).ok()?).ok();
         self.compiled.get_or_init(compile).as_ref()
     }
 
-    /// What the first question costs, in microseconds about.
+    /// Cost of the first use, in microseconds (approximate).
     pub(super) fn cost(&self) -> u32 {
         if self.compiled.get().is_none() { self.cost } else { 0 }
     }
 }
 
-/// Patterns by their text: providers that have the same one share it.
+/// Patterns by their text, shared by providers with equal ones.
 #[derive(Debug, Default)]
 pub struct Library(HashMap<Box<str>, Arc<Pattern>>);
 
 impl Library {
-    /// Takes up those that a provider has already.
+    /// Adds the existing patterns of a provider.
     pub fn adopt(&mut self, paths: &super::UnauthPaths) {
         for pattern in &paths.patterns {
             self.0.entry(pattern.line.clone()).or_insert_with(|| Arc::clone(pattern));
@@ -99,14 +99,14 @@ impl Library {
     }
 }
 
-/// Whether a pattern is of the kind that compiles for sure, in a moment: the size of the automaton
-/// follows from the length of the pattern with its repetitions written out, since no part of it stands
-/// for more ranges of characters than it has bytes. The tests compile the worst of them.
+/// Whether a pattern is sure to compile quickly: the size of the automaton follows from the length
+/// of the pattern with its repetitions expanded, since no part of it has more character ranges than
+/// bytes. The tests compile the worst cases.
 fn is_modest(line: &str, translated: &Translated) -> bool {
     const MAX_UNROLLED: u32 = 512;
-    /// Groups: regex-syntax takes 250 levels of anything.
+    /// regex-syntax allows a nesting depth of 250.
     const MAX_GROUPS: usize = 32;
-    // Characters by number and Unicode classes may stand for hundreds of ranges.
+    // Characters by number and Unicode classes may mean hundreds of ranges.
     let is_wide = |pair: &[u8]| matches!(pair, [b'\\', b'p' | b'P' | b'x' | b'0'..=b'7']);
     line.is_ascii()
         && translated.unrolled <= MAX_UNROLLED
@@ -119,7 +119,7 @@ fn read(line: &str) -> Result<Translated, PatternError> {
         return Err(PatternError::new(line, format!("longer than {MAX_PATTERN} bytes")));
     }
     if line.contains(char::REPLACEMENT_CHARACTER) {
-        // What a file that is no UTF-8 has become. Whoever means the character writes `\x{FFFD}`.
+        // Invalid UTF-8 in a file has become this. To match the character, write `\x{FFFD}`.
         return Err(PatternError::new(line, "invalid UTF-8".to_owned()));
     }
     dialect::translate(line).map_err(|cause| PatternError::new(line, cause))

@@ -1,28 +1,28 @@
 //! The ways in which a path can be interpreted.
 //!
-//! nginx selects a `location` by the normalised path and may pass on the path as sent; an upstream may
-//! decode, merge slashes or resolve dots again. A path that any of them is known to take for another
-//! one has no readings, and no pattern covers it. For the others, every reading must match.
+//! nginx selects a `location` by the normalised path and may pass on the path as sent; an upstream
+//! may decode, merge slashes or resolve dots again. A path that any of them is known to take for
+//! another one has no readings, and no pattern covers it. For the others, every reading must match.
 
 use std::borrow::Cow;
 
 use super::{PathFacts, Subject};
 use crate::text::{is_blank, is_control, percent_encode};
 
-/// Longest text that is matched, in bytes: it bounds the time of a search. nginx takes request lines
-/// up to this by default (`large_client_header_buffers`).
+/// Maximum length of the matched text, in bytes: it limits the search time. By default nginx
+/// accepts request lines of this length (`large_client_header_buffers`).
 const MAX_TEXT: usize = 8 * 1024;
 
-/// The texts of one request.
+/// The texts to match for a request.
 pub(super) struct Readings<'r> {
-    /// All of them must match: the normalised path, and with its slashes merged.
+    /// All must match: the normalised path, and the same with its slashes merged.
     served: Vec<Cow<'r, str>>,
-    /// One of them must match: the path as sent, and with its unavoidable escapes undone.
+    /// One must match: the path as sent, and the same with its unavoidable escapes decoded.
     sent: Vec<Cow<'r, str>>,
 }
 
 impl<'r> Readings<'r> {
-    /// `None` if somebody may take the path for another one.
+    /// `None` if some reader may take the path for another one.
     pub(super) fn of(path: &PathFacts<'r>) -> Option<Self> {
         let PathFacts { normalized, raw, subject } = *path;
         let all = decoded(raw, Escapes::All)?;
@@ -55,7 +55,7 @@ impl<'r> Readings<'r> {
         }
     }
 
-    /// Whether a pattern matches all that it has to.
+    /// Whether a pattern matches all required texts.
     pub(super) fn all_match(&self, matches: impl Fn(&str) -> bool) -> bool {
         self.sent.iter().any(|text| matches(text)) && self.served.iter().all(|text| matches(text))
     }
@@ -64,12 +64,12 @@ impl<'r> Readings<'r> {
 /// Whether no reader takes this path for another one. `sent` is the same path before decoding.
 fn reads_the_same_everywhere(decoded: &[u8], sent: &[u8]) -> bool {
     let slashes = |path: &[u8]| path.iter().filter(|byte| **byte == b'/').count();
-    // `;` begins a parameter in Java servers; `?` and `#` end the path; `\` is a slash on Windows; `%`
-    // that is left may be decoded once more; NUL and line ends cut strings short.
+    // `;` starts a parameter in Java servers; `?` and `#` end the path; `\` is a slash on Windows;
+    // a remaining `%` may be decoded again; NUL and line ends terminate strings.
     let odd =
         |byte: &u8| matches!(byte, b';' | b'?' | b'#' | b'\\' | b'%') || byte.is_ascii_control();
     decoded.starts_with(b"/")
-        // A URL parser that is given `//public/x` takes `public` for the host.
+        // In `//public/x`, a URL parser takes `public` for the host.
         && !decoded.starts_with(b"//")
         && !decoded.iter().any(odd)
         && !decoded.split(|byte| *byte == b'/').any(means_directory)
@@ -80,8 +80,8 @@ fn reads_the_same_everywhere(decoded: &[u8], sent: &[u8]) -> bool {
         })
 }
 
-/// `.` and `..`, and what Windows shortens to them: it drops dots and spaces at the end of a name. A
-/// framework that trims names drops every space that Unicode knows.
+/// `.` and `..`, and what Windows reduces to them: it strips trailing dots and spaces from names. A
+/// framework that trims names strips every Unicode space.
 fn means_directory(segment: &[u8]) -> bool {
     segment.contains(&b'.')
         && segment.utf8_chunks().all(|part| {
@@ -89,7 +89,7 @@ fn means_directory(segment: &[u8]) -> bool {
         })
 }
 
-/// Whether a lenient decoder finds ASCII in what is no UTF-8: `%c0%ae` is `.` to it.
+/// Whether a lenient decoder finds ASCII in invalid UTF-8: it reads `%c0%ae` as `.`.
 fn overlong(path: &[u8]) -> bool {
     // RFC 3629 §3: C0 and C1 never occur; the others not before so small a byte.
     path.iter().any(|byte| matches!(byte, 0xC0 | 0xC1))
@@ -104,8 +104,8 @@ fn overlong(path: &[u8]) -> bool {
         })
 }
 
-/// Characters whose compatibility form (Unicode NFKC, and what Windows makes of them in an ANSI
-/// code page) holds `/`, `\`, `;`, `?`, `#`, `%`, or is nothing but dots.
+/// Characters whose compatibility form (Unicode NFKC, or Windows' best fit in an ANSI code page)
+/// contains `/`, `\`, `;`, `?`, `#`, `%`, or is nothing but dots.
 fn compatible_with_delimiter(c: char) -> bool {
     matches!(c,
         '\u{37E}'
@@ -117,17 +117,17 @@ fn compatible_with_delimiter(c: char) -> bool {
         | '\u{FF03}' | '\u{FF05}' | '\u{FF0E}' | '\u{FF0F}' | '\u{FF1B}' | '\u{FF1F}' | '\u{FF3C}')
 }
 
-/// Which escapes are undone.
+/// Which escapes to decode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escapes {
     /// All of them.
     All,
-    /// Those of bytes that cannot stand in a path as they are. Nobody needs to escape a letter: a
-    /// pattern must match that as sent, since not every upstream takes `%61` for `a`.
+    /// Those of bytes that cannot appear in a path unescaped. Nobody needs to escape a letter; such
+    /// a path must match as sent, since not every upstream takes `%61` for `a`.
     Needed,
 }
 
-/// The path with its escapes undone once; `None` if one is malformed.
+/// The path, decoded once; `None` if an escape is malformed.
 pub(super) fn decoded(path: &[u8], escapes: Escapes) -> Option<Cow<'_, [u8]>> {
     if !path.contains(&b'%') {
         return Some(Cow::Borrowed(path));
@@ -154,7 +154,7 @@ pub(super) fn decoded(path: &[u8], escapes: Escapes) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(decoded))
 }
 
-/// The path as it stands in a URL: what WHATWG's path percent-encode set names is escaped, and `%`.
+/// The path as in a URL: escapes `%` and WHATWG's path percent-encode set.
 fn encoded(path: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(path.len());
     for &byte in path {
@@ -175,7 +175,7 @@ fn merged(path: &[u8]) -> Vec<u8> {
     merged
 }
 
-/// `None` if the host or the scheme is not what nginx would have let through, or all is too long.
+/// `None` if host or scheme could not have come from nginx, or the whole is too long.
 fn url<'r>(scheme: &str, host: &[u8], path: &[u8], query: Option<&[u8]>) -> Option<Cow<'r, str>> {
     let in_host = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']');
     let scheme_known = matches!(scheme, "http" | "https");
@@ -190,8 +190,8 @@ fn url<'r>(scheme: &str, host: &[u8], path: &[u8], query: Option<&[u8]>) -> Opti
     (url.len() <= MAX_TEXT).then(|| text(Cow::Owned(url)))
 }
 
-/// The bytes as Go's `regexp` reads them: each one that is no part of UTF-8 is U+FFFD
-/// (`unicode/utf8.DecodeRune`: "(RuneError, 1) for the invalid").
+/// The bytes as Go's `regexp` reads them: each invalid byte is U+FFFD (`unicode/utf8.DecodeRune`:
+/// "(RuneError, 1) for the invalid").
 pub(super) fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     let lossy = |bytes: &[u8]| {
         let mut text = String::with_capacity(bytes.len());
