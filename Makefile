@@ -57,7 +57,7 @@ deb: ## build and test the packages for Debian 12 and 13, each in its own root; 
 	ci/install.sh deb
 	ci/deb.sh
 
-check: ## format, lints, drift between code and documentation, alerts and dashboard
+check: ## format, lints, drift between code and documentation, alerts, dashboard, fail2ban filter
 	ci/install.sh check
 	ci/check.sh
 

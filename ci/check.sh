@@ -1,5 +1,5 @@
 #!/bin/sh
-# Format, drift between code and documentation, alerts and dashboard, lints of everything, warnings denied, and
+# Format, drift between code and documentation, what monitoring/ offers, lints of everything, warnings denied, and
 # the checks of nginx's structures.
 set -eu
 cd "$(dirname "$0")/.."

@@ -28,8 +28,8 @@ packages() {
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
             unit) echo gcc libc6-dev ca-certificates ;;
             test) packages demo unit; echo caddy procps git python3-caldav radicale "$(http3_client)" ;;
-            # promtool is in prometheus; its service is not needed.
-            check) packages demo unit; echo prometheus python3 python3-yaml ;;
+            # promtool is in prometheus, fail2ban-regex in fail2ban; neither service is needed.
+            check) packages demo unit; echo prometheus fail2ban python3 python3-yaml ;;
             matrix) packages demo; echo mmdebstrap ;;
             fresh) echo git mmdebstrap ;;
             deb) packages demo; echo git mmdebstrap python3 xz-utils ;;
@@ -110,7 +110,7 @@ apt_install() {
 new_services() {
     for package; do
         case $package in
-            nginx | caddy | apache2 | prometheus)
+            nginx | caddy | apache2 | prometheus | fail2ban)
                 systemctl --quiet cat "$package" >/dev/null 2>&1 || echo "$package"
                 ;;
         esac
