@@ -1,4 +1,4 @@
-//! Why a request was refused: one table from reason to answer.
+//! Why a request was refused: one table from reason to response.
 
 /// Why a request was refused or a sign-in failed.
 ///
@@ -7,17 +7,18 @@
 pub enum Reason {
     /// The request carries no session cookie of this provider.
     NoSession,
-    /// It carries one, but the zone knows no such session: expired, signed out, evicted, forged.
+    /// It carries one, but there is no such session in the zone: expired, signed out, evicted,
+    /// forged.
     UnknownSession,
     /// authentik does not know the credentials in `Authorization`.
     CredentialsRejected,
-    /// The visitor is signed in and does not meet an `authentik_require`.
+    /// The visitor is signed in but does not meet an `authentik_require`.
     NotPermitted,
-    /// The user's `backend_override` is no URL that a request can be sent to.
+    /// The user's `backend_override` is not a usable URL.
     BackendOverride,
     /// The outpost has no provider for the requested host.
     UnknownHost,
-    /// Nothing is known of the outpost's providers: authentik was not reached since the start.
+    /// The outpost's providers are unknown: authentik has not been reached since nginx started.
     NoSettings,
     /// The `state` parameter is missing, repeated or not one of ours.
     StateMalformed,
@@ -27,82 +28,82 @@ pub enum Reason {
     StateExpired,
     /// The browser did not send the cookie that belongs to the state.
     StateNoCookie,
-    /// The cookie that belongs to the state holds something else: another browser's state.
+    /// The cookie that belongs to the state does not match: another browser's state.
     StateMismatch,
     /// The callback carries no `code`, or more than one.
     CodeMissing,
-    /// authentik came back with an error instead of a code.
+    /// authentik returned an error instead of a code.
     AuthorizeError,
-    /// authentik refused the code: used, expired or of another client.
+    /// authentik refused the code: used, expired or issued to another client.
     CodeRejected,
-    /// The same sign-in came back twice, and the other request gets its answer.
+    /// The same sign-in came back twice; the other request gets the answer.
     Superseded,
     /// authentik refused this client: client id, secret or redirect URI do not match its settings.
     ClientRejected,
     /// The token's signature is wrong or its algorithm is not the provider's.
     TokenSignature,
-    /// The token was issued by somebody else than the configured issuer.
+    /// The token was not issued by the configured issuer.
     TokenIssuer,
     /// The token was issued for another client.
     TokenAudience,
-    /// The token is over, or from the future.
+    /// The token has expired or is from the future.
     TokenTime,
     /// The token does not belong to this sign-in.
     TokenNonce,
-    /// The token says no user name.
+    /// The token has no user name.
     TokenUsername,
-    /// The token cannot be read, or lacks what it must hold.
+    /// The token cannot be parsed or lacks a required part.
     TokenMalformed,
     /// authentik cannot be reached or answers with a server error.
     CoreUnreachable,
     /// authentik did not answer in time.
     CoreTimeout,
-    /// authentik answers something that is not the protocol.
+    /// authentik's response does not follow the protocol.
     CoreGarbage,
-    /// What authentik answers does not fit the configuration: another issuer, a missing endpoint.
+    /// authentik's response contradicts the configuration: another issuer, a missing endpoint.
     CoreMismatch,
-    /// Too many sign-ins wait already in this worker.
+    /// Too many sign-ins are already waiting in this worker.
     Overloaded,
     /// The session did not fit into the shared zone.
     ZoneFull,
-    /// Sign-ins fail again and again: stopped instead of looping.
+    /// Sign-ins fail repeatedly: stopped to avoid a loop.
     SignInLoop,
-    /// A proxy that asks for a verdict does not say which page it is about, or is not trusted.
+    /// A proxy in forward authentication does not say which page was requested, or is not trusted.
     ForwardUrl,
-    /// A browser sent unasked what does something only for a person: speculatively, for a part of a
-    /// page, for a frame.
+    /// A browser sent, on its own, what only a person should: a speculative load, part of a page, a
+    /// frame.
     Unasked,
-    /// The visitor is signed in, but the link that was followed was too long to be kept meanwhile.
+    /// The visitor is signed in, but the original link was too long to be kept.
     LinkTooLong,
-    /// authentik says that a session is over, but not as it must: the token is not good.
+    /// authentik reports the end of a session, but the token is invalid.
     LogoutToken,
-    /// Something broke inside the module. Stays the last: a test counts on it.
+    /// Something broke inside the module. Must be last: a test relies on it.
     Internal,
 }
 
-/// Severity of the log line, by whose problem it is.
+/// Severity of the log line, by who is responsible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// The visitor's: expected in daily use.
+    /// The visitor: expected in daily use.
     Info,
-    /// authentik's, or the configuration's.
+    /// authentik or the configuration.
     Error,
-    /// Ours.
+    /// This module.
     Crit,
 }
 
-/// How a reason is answered.
+/// The response for a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// HTTP status of the answer.
+    /// HTTP status.
     pub status: u16,
     /// Severity of the log line.
     pub level: Level,
     /// The word in the log, in `$authentik_reason` and on the page.
     pub code: &'static str,
-    /// What the visitor reads first.
+    /// Heading shown to the visitor.
     pub title: &'static str,
-    /// What the visitor reads next. Names nothing an attacker could use.
+    /// Text shown to the visitor. Reveals nothing that an attacker could use.
     pub sentence: &'static str,
 }
 
@@ -153,13 +154,13 @@ impl Reason {
         self.reply().code
     }
 
-    /// The reason of a code.
+    /// The reason with this code.
     #[must_use]
     pub fn from_code(code: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code().as_bytes() == code)
     }
 
-    /// The whole answer. Exhaustive on purpose: a new reason does not compile until it is here.
+    /// The response. Exhaustive on purpose: a new reason does not compile until it is added here.
     #[must_use]
     pub const fn reply(self) -> Reply {
         use Level::{Crit, Error, Info};
@@ -199,7 +200,7 @@ impl Reason {
             Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
             Self::ForwardUrl => (500, Error, "forward-url", BROKEN, NO_FORWARD_URL),
             Self::Unasked => (403, Info, "unasked", NOTHING_DONE, NOT_OPENED),
-            // Who is signed in is told with 200 all the same: see `Destination::arrive`.
+            // If the visitor is signed in, the status is 200: see `Destination::arrive`.
             Self::LinkTooLong => (414, Info, "link-too-long", SIGNED_IN, LONG_LINK),
             Self::LogoutToken => (400, Error, "logout-token", NOTHING_ENDED, NO_LOGOUT),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),

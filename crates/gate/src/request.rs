@@ -1,23 +1,23 @@
-//! What the gate is told about a request: borrowed, already parsed by nginx.
+//! What the gate knows about a request: borrowed, already parsed by nginx.
 
 use crate::paths::PathFacts;
 use crate::provider::Provider;
 use crate::sender::Sender;
 
-/// The parts of a request that decide how it is answered. No other header has a say.
+/// The parts of a request that determine its response. No other header matters.
 ///
 /// A trait, because a request with a known session needs none of them.
 pub trait RequestFacts {
-    /// What kind of answer its sender can use.
+    /// What kind of response its sender can use.
     fn sender(&self) -> Sender;
     /// The path in both readings.
     fn path(&self) -> PathFacts<'_>;
 }
 
-/// Whom a request is for: the one thing that all of it is judged by, and all that is told of it.
+/// The host a request is for: the only one that it is judged by and that others are told.
 ///
-/// It is written in the request target (the absolute form, RFC 9112 section 3.2.2, or `:authority`);
-/// else in `Host`, which does not count beside those.
+/// Taken from the request target (the absolute form, RFC 9112 section 3.2.2, or `:authority`),
+/// otherwise from `Host`, which is ignored beside those.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Authority<'a> {
     host: &'a [u8],
@@ -25,14 +25,14 @@ pub struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// `host` is what nginx chose the server by: validated, in lower case, without port and final
-    /// stop. It found it in `written`.
+    /// `host` is what nginx chose the server by: validated, lower case, without port and trailing
+    /// dot. nginx found it in `written`.
     #[must_use]
     pub fn new(host: &'a [u8], written: &'a [u8]) -> Self {
         Self { host, written }
     }
 
-    /// The name or address; empty where the client gave none (HTTP/1.0).
+    /// The name or address; empty if the client sent none (HTTP/1.0).
     #[must_use]
     pub fn host(&self) -> &'a [u8] {
         self.host
@@ -44,13 +44,13 @@ impl<'a> Authority<'a> {
         self.written
     }
 
-    /// The port beside it. nginx before 1.29.3 takes anything behind the colon, and goes by none of
-    /// it: what is no port is not there.
+    /// The port next to it. nginx before 1.29.3 accepts, and ignores, anything after the colon: an
+    /// invalid port counts as none.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         let behind = self.written.get(self.host.len()..)?;
         let digits = behind.strip_prefix(b".").unwrap_or(behind).strip_prefix(b":")?;
-        // By hand: this is in the way of each request, and "+80" is a number for Rust.
+        // By hand: this runs on each request, and Rust would accept "+80".
         let port = digits.iter().try_fold(0_u16, |port, byte| {
             let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
             port.checked_mul(10)?.checked_add(digit)
@@ -58,7 +58,7 @@ impl<'a> Authority<'a> {
         port.filter(|port| *port != 0)
     }
 
-    /// `host[:port]`, if that is how it is written; else [`Self::spell`] has to.
+    /// `host[:port]` if it is written like that; otherwise use [`Self::spell`].
     #[must_use]
     pub fn as_written(&self) -> Option<&'a [u8]> {
         let behind = self.written.strip_prefix(self.host)?;
@@ -81,8 +81,8 @@ fn spell(host: &[u8], port: Option<u16>) -> Vec<u8> {
     }
 }
 
-/// `host[:port]` of a request to a domain-level provider, the default port left out; empty when the
-/// host is not `cookie_domain` or below it. `host` is in lower case.
+/// `host[:port]` of a request to a domain-level provider, without default port; empty if the host
+/// is not `cookie_domain` or below it. `host` is in lower case.
 #[must_use]
 pub fn of_domain(provider: &Provider, scheme: &str, host: &[u8], port: Option<u16>) -> Vec<u8> {
     let Some(domain) = provider.cookie_domain.as_deref() else { return Vec::new() };

@@ -1,10 +1,10 @@
-//! `authentik_require`: what a signed-in visitor must be or have.
+//! `authentik_require`: conditions for signed-in visitors.
 
 use std::fmt;
 
 use crate::identity::SessionView;
 
-/// All rules of a location; each must hold.
+/// All rules of a location; each must be met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirements(Vec<Rule>);
 
@@ -15,7 +15,7 @@ pub struct Rule {
     values: Vec<String>,
 }
 
-/// What a rule looks at.
+/// What a rule checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Group,
@@ -37,10 +37,9 @@ impl Requirements {
 }
 
 impl Rule {
-    /// Reads `group|entitlement|user VALUE …`. Names are compared byte for byte.
+    /// Parses `group|entitlement|user VALUE …`. Names are compared byte for byte.
     ///
-    /// # Errors
-    /// What is wrong, and what would be right.
+    /// # Errors What is wrong, and what would be right.
     pub fn parse(kind: &str, values: &[String]) -> Result<Self, String> {
         let kind = match kind {
             "group" => Kind::Group,

@@ -1,19 +1,19 @@
-//! Answers that the module gives itself, as values.
+//! The module's own responses, as values.
 
 use crate::page::{self, Page};
 use crate::provider::{Provider, SameSite};
 use crate::redirect::RedirectTarget;
 
-/// A response, complete except for what nginx adds to every response.
+/// A response, without what nginx adds to every response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// Headers in order; `Set-Cookie` may repeat.
     pub headers: Vec<(&'static str, String)>,
-    /// Of the body; `None` if there is none.
+    /// Type of the body, if there is one.
     pub content_type: Option<&'static str>,
-    /// The body, empty for redirects: nginx writes theirs.
+    /// The body; empty for redirects, which nginx writes.
     pub body: String,
 }
 
@@ -35,8 +35,8 @@ impl Response {
         }
     }
 
-    /// To the end of a sign-in. Where the session's cookie goes with no request that another site has
-    /// begun, as this redirect was by authentik, a page of this site continues by itself.
+    /// Redirects to the end of a sign-in. This redirect was initiated by another site, authentik;
+    /// if the session cookie is not sent with such requests, a page of this site goes on by itself.
     #[must_use]
     pub fn signed_in(provider: &Provider, target: &RedirectTarget) -> Self {
         match provider.cookie_samesite {
@@ -53,7 +53,7 @@ impl Response {
         Self::with_body(status, &page::HEADERS, page.to_html())
     }
 
-    /// May be shown in a frame of any page.
+    /// Allows any page to frame it.
     #[must_use]
     pub fn framed(mut self) -> Self {
         self.headers.retain(|(name, _)| *name != page::FRAME_OPTIONS);
@@ -65,20 +65,20 @@ impl Response {
         self
     }
 
-    /// A few words for programs.
+    /// A short message for programs.
     #[must_use]
     pub fn json(status: u16, body: String) -> Self {
         Self::with_body(status, &page::JSON_HEADERS, body)
     }
 
-    /// An error as OAuth and OpenID Connect answer one (RFC 6749 §5.2).
+    /// An OAuth or OpenID Connect error (RFC 6749 §5.2).
     #[must_use]
     pub fn oauth_error(status: u16, error: &str, description: &str) -> Self {
         let body = serde_json::json!({ "error": error, "error_description": description });
         Self::json(status, format!("{body}\n"))
     }
 
-    /// Bare words, for another proxy.
+    /// Plain text, for another proxy.
     #[must_use]
     pub fn text(status: u16, words: &str) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Response {
         }
     }
 
-    /// With these headers, among them the content type.
+    /// With these headers, including the content type.
     pub(crate) fn with_body(
         status: u16,
         headers: &[(&'static str, &'static str)],
@@ -102,7 +102,7 @@ impl Response {
         Self { status, headers, content_type, body }
     }
 
-    /// No body at all.
+    /// Without a body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl Response {
         self
     }
 
-    /// Adds one `Set-Cookie` for each.
+    /// Adds a `Set-Cookie` for each cookie.
     #[must_use]
     pub fn with_cookies(mut self, cookies: impl IntoIterator<Item = String>) -> Self {
         self.headers.extend(cookies.into_iter().map(|cookie| ("Set-Cookie", cookie)));

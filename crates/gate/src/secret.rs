@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes over.
+    /// Takes ownership of the bytes.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
@@ -23,13 +23,13 @@ impl Secret {
         &self.0
     }
 
-    /// The bytes as text, `None` unless they are UTF-8.
+    /// The bytes as text, or `None` if they are not UTF-8.
     #[must_use]
     pub fn expose_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -42,7 +42,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A secret as a JSON string, for documents that are meant to hold it (`#[serde(with = …)]`).
+/// Serialises a secret as a JSON string, for documents meant to contain it (`#[serde(with = …)]`).
 pub(crate) mod text {
     use serde::de::Error as _;
     use serde::ser::Error as _;
@@ -55,7 +55,7 @@ pub(crate) mod text {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
-        // The message of serde's own error could quote what was found.
+        // The message of serde's own error could quote the input.
         String::deserialize(from).map(Secret::new).map_err(|_| D::Error::custom("not a string"))
     }
 }

@@ -1,11 +1,10 @@
-//! The names of an nginx server, to tell requests for them from requests that it answers as the default
+//! The names of an nginx server, to tell requests for them from those that it gets as the default
 //! server.
 //!
-//! nginx gives a request for an unknown host to the first server of the address. A provider that is
-//! selected by host must not be selected by such a request: its visitors may be those of another
-//! application.
+//! nginx passes a request for an unknown host to the first server of the address. Such a request
+//! must not select a provider by host: its visitors may be those of another application.
 
-/// `server_name` of one server. Without any, every host is meant.
+/// `server_name` of one server. Without any, every host matches.
 #[derive(Debug, Default)]
 pub struct ServerNames {
     names: Vec<Box<[u8]>>,
@@ -13,19 +12,19 @@ pub struct ServerNames {
 }
 
 impl ServerNames {
-    /// A name as nginx has it: lower case; exact, or with a wildcard at one end.
+    /// Adds a name as nginx has it: lower case; exact, or with a wildcard at one end.
     pub fn add(&mut self, name: &[u8]) {
-        // The usual name of a server for all others.
+        // The conventional name of a catch-all server.
         self.has_any |= name == b"_";
         self.names.push(name.into());
     }
 
-    /// A regular expression: nginx alone knows what it matches.
+    /// Adds a regular expression, which only nginx can match.
     pub fn add_regex(&mut self) {
         self.has_any = true;
     }
 
-    /// Whether a request for this host, lower case and without port, is meant for the server.
+    /// Whether a request for this host (lower case, without port) is meant for the server.
     #[must_use]
     pub fn cover(&self, host: &[u8]) -> bool {
         let is_unnamed = self.names.iter().all(|name| name.is_empty());
@@ -33,7 +32,7 @@ impl ServerNames {
     }
 }
 
-/// As nginx's hashes of names match (ngx_http_core_module, `server_name`).
+/// Matches like nginx's hashes of names (ngx_http_core_module, `server_name`).
 fn covers(name: &[u8], host: &[u8]) -> bool {
     let ends = |with: &[u8]| host.len() > with.len() && host.ends_with(with);
     match name {
@@ -56,7 +55,7 @@ mod tests {
 
     #[test]
     fn only_hosts_that_the_server_names_are_meant_for_it() {
-        // ngx_http_core_module, directive `server_name`, has these forms.
+        // The forms documented for `server_name` of ngx_http_core_module.
         for (name, host, expected) in [
             ("wiki.test", "wiki.test", true),
             ("wiki.test", "files.test", false),

@@ -1,23 +1,23 @@
 //! Which process of nginx talks to authentik: one at a time, and never none for long.
 //!
-//! It is kept in two words of shared memory. The holder renews its heartbeat; if that stops, or the
-//! process is gone, any other may take over. Processes of a newer configuration take over at once. Two
-//! holders at the same time do no harm: they do the same thing.
+//! The state is in two words of shared memory. The holder renews its heartbeat; if that stops, or
+//! the process is gone, any other may take over. Processes of a newer configuration take over at
+//! once. Two holders at the same time do no harm: they do the same thing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A holder whose last heartbeat is this old has lost it, in milliseconds.
+/// A holder whose last heartbeat is this old has lost the tenure, in milliseconds.
 pub const LOST_AFTER: u64 = 3_000;
 
-/// A connection is kept this long after the tenure was lost, unless the successor is connected before: what
-/// authentik says in between is not lost.
+/// After losing the tenure, a process keeps its connection this long, unless its successor connects
+/// earlier, so that no message from authentik is lost.
 const HANDOVER: Duration = Duration::from_secs(10);
-/// When nobody has taken the tenure by then, nobody will: the whole nginx is leaving.
+/// If nobody has taken the tenure by then, nobody will: all of nginx is shutting down.
 const SUCCESSION: Duration = Duration::from_secs(1);
 
-/// Whether nothing is lost if who had the tenure closes its connection now, so long after that. `connected` is
-/// the process that hears what authentik says.
+/// Whether the former holder can close its connection without losing messages, this long after
+/// losing the tenure. `connected` is the process that has the WebSocket open.
 #[must_use]
 pub fn may_leave(successor: Option<Candidate>, connected: Option<u32>, after: Duration) -> bool {
     match successor {
@@ -36,7 +36,7 @@ pub struct Tenure<'m> {
 /// A process that may hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Number of its configuration: grows with each reload.
+    /// Number of its configuration, which grows with each reload.
     pub epoch: u32,
     /// Process id, not 0.
     pub pid: u32,
@@ -54,23 +54,23 @@ impl Candidate {
 }
 
 impl<'m> Tenure<'m> {
-    /// Over these two words.
+    /// A tenure in these two words.
     #[must_use]
     pub fn new(holder: &'m AtomicU64, beat: &'m AtomicU64) -> Self {
         Self { holder, beat }
     }
 
-    /// Who holds it.
+    /// The current holder.
     #[must_use]
     pub fn holder(&self) -> Option<Candidate> {
         Candidate::of(self.holder.load(Ordering::Acquire))
     }
 
-    /// Renews it, or takes it if that is allowed. Says whether `me` holds it now. To be called a few
-    /// times within [`LOST_AFTER`].
+    /// Renews the tenure, or takes it if allowed. Returns whether `me` holds it now. Call this a
+    /// few times within [`LOST_AFTER`].
     ///
-    /// `now` is a clock in milliseconds that all processes share and nobody sets; `started` tells when,
-    /// by that clock, the process was started that has an id now.
+    /// `now` is a clock in milliseconds that all processes share and nobody can set; `started`
+    /// gives, by that clock, the start time of the process with an id.
     pub fn claim(&self, me: Candidate, now: u64, started: impl Fn(u32) -> Option<u64>) -> bool {
         let found = self.holder.load(Ordering::Acquire);
         match Candidate::of(found) {
@@ -80,7 +80,8 @@ impl<'m> Tenure<'m> {
                 return false;
             }
             Some(_) | None => {
-                // First: who looks in between finds a holder that was there at its heartbeat.
+                // The heartbeat first, so that others see a holder that already existed at its
+                // heartbeat.
                 self.beat.store(now, Ordering::Release);
                 let taken = self.holder.compare_exchange(
                     found,
@@ -97,15 +98,15 @@ impl<'m> Tenure<'m> {
         true
     }
 
-    /// Gives it up, so that another need not wait.
+    /// Gives up the tenure, so that another process need not wait.
     pub fn resign(&self, me: Candidate) {
-        // Fails when somebody else has it, which is right.
+        // Fails if another process holds it, which is fine.
         let _ = self.holder.compare_exchange(me.word(), 0, Ordering::AcqRel, Ordering::Acquire);
     }
 
     fn is_kept(&self, holder: Candidate, now: u64, started: impl Fn(u32) -> Option<u64>) -> bool {
         let beat = self.beat.load(Ordering::Acquire);
-        // A process that is younger than the heartbeat has got the id of the one that is gone.
+        // A process younger than the heartbeat has reused the id of the holder, which is gone.
         let is_there = || started(holder.pid).is_some_and(|at| at <= beat);
         now.saturating_sub(beat) < LOST_AFTER && is_there()
     }

@@ -6,30 +6,30 @@ use super::settings::missing;
 use super::web_url::web_url;
 use super::{Mode, SettingsError};
 
-/// `external_host`, taken apart.
+/// The parsed `external_host`.
 #[derive(Debug, Clone)]
 pub struct External {
-    /// As typed, for the places where authentik compares bytes.
+    /// As typed, where authentik compares bytes.
     pub typed: String,
-    /// As a browser reads it.
+    /// As parsed by a browser.
     pub url: Url,
-    /// `scheme://host[:port]` as a browser writes it, without a final slash.
+    /// `scheme://host[:port]` as a browser writes it, without a trailing slash.
     pub origin: String,
-    /// The redirect URI that authentik registered: URL join of the typed value, see `External::parse`.
+    /// The redirect URI registered by authentik: URL join of the typed value, see
+    /// `External::parse`.
     pub redirect_uri: String,
-    /// Path prefix of the native endpoints: `/outpost.goauthentik.io/` or below a sub-path.
+    /// Path prefix of the native endpoints: `/outpost.goauthentik.io/`, or below a sub-path.
     pub endpoints_path: String,
 }
 
 impl External {
-    /// Takes `external_host` apart.
+    /// Parses `external_host`.
     ///
-    /// The redirect URI is what authentik registers: `urljoin(external_host,
-    /// "outpost.goauthentik.io/callback")`, which drops the last path segment when the path has no
-    /// final slash (docs/protocol.md §1.3), host and port as typed.
+    /// The redirect URI is the one that authentik registers: `urljoin(external_host,
+    /// "outpost.goauthentik.io/callback")`, which drops the last path segment unless the path ends
+    /// with a slash (docs/protocol.md §1.3), with host and port as typed.
     ///
-    /// # Errors
-    /// Not an http or https URL, or one with user, query or fragment.
+    /// # Errors Not an http or https URL, or it has a user, query or fragment.
     pub fn parse(typed: &str) -> Result<Self, SettingsError> {
         const KEY: &str = "external_host";
         let url = web_url(KEY, typed, "https://wiki.example.com")?;
@@ -39,7 +39,7 @@ impl External {
                 message: format!("\"{typed}\" has a query or fragment; write scheme and host only"),
             });
         }
-        // Past "scheme://", the first slash begins the path.
+        // After "scheme://", the path begins at the first slash.
         let authority = typed.find("://").map_or(0, |at| at + 3);
         let path_at = typed
             .get(authority..)
@@ -62,13 +62,13 @@ impl External {
 }
 
 impl External {
-    /// The public URL of one of the provider's endpoints, by the end of its path.
+    /// The public URL of an endpoint of the provider, by the last part of its path.
     #[must_use]
     pub fn endpoint_url(&self, end: &str) -> String {
         format!("{}{}{end}", self.origin, self.endpoints_path)
     }
 
-    /// Whether it is reached by https.
+    /// Whether it uses https.
     pub(super) fn is_secure(&self) -> bool {
         self.url.scheme() == "https"
     }
@@ -99,7 +99,7 @@ fn covering(typed: &str, external: &External, mode: Mode) -> Result<String, Sett
     }
     let host = external.url.host_str().unwrap_or_default();
     let below = host.strip_suffix(domain.as_str()).is_some_and(|h| h.ends_with('.'));
-    // The browser would drop every cookie that we set on the way back from authentik.
+    // The browser would drop all cookies set on the way back from authentik.
     if host != domain && !below {
         return Err(wrong(format!("does not cover external_host \"{}\"", external.typed)));
     }
@@ -109,8 +109,8 @@ fn covering(typed: &str, external: &External, mode: Mode) -> Result<String, Sett
     Ok(domain)
 }
 
-/// Begins the names of cookies that browsers take from their own host alone: a sibling's `Domain` cookie
-/// cannot have it.
+/// Prefix of cookie names that browsers accept only from the host itself: a sibling's `Domain`
+/// cookie cannot use it.
 pub(crate) const HOST_PREFIX: &str = "__Host-";
 
 /// Prefix of every native endpoint of an application at the root of its host.

@@ -1,17 +1,17 @@
-//! A login key that was replaced: lets sign-ins survive a change of the secret.
+//! A replaced login key: lets sign-ins survive a change of the secret.
 
 use serde::{Deserialize, Serialize};
 
 use super::LoginKey;
 use crate::time::UnixTime;
 
-/// How long a person may take to sign in, in seconds.
+/// Time limit for signing in, in seconds.
 pub const STATE_LIFE: u64 = 600;
 
-/// How far in the future a state may be from, in seconds: clocks of several nginx hosts differ.
+/// How far in the future a state may be, in seconds: clocks of several nginx hosts differ.
 pub const CLOCK_SKEW: u64 = 60;
 
-/// Opens what it sealed as long as a sign-in may take, and seals nothing.
+/// Opens what it sealed for as long as a sign-in may take, and seals nothing new.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormerKey {
     key: LoginKey,
@@ -19,8 +19,8 @@ pub struct FormerKey {
 }
 
 impl FormerKey {
-    /// What a provider has of former keys from `now` on: the one that was `replaced` just now, else
-    /// what is left of the one that it had.
+    /// The former key of a provider from `now` on: the one just `replaced`, otherwise its existing
+    /// one if still valid.
     pub(crate) fn next(
         replaced: Option<LoginKey>,
         former: Option<&Self>,
@@ -32,7 +32,7 @@ impl FormerKey {
         }
     }
 
-    /// The key, if states that it sealed may still come back. A clock that is set back lengthens
+    /// The key, if states sealed with it may still come back. Setting the clock back extends
     /// nothing.
     pub(crate) fn at(&self, now: UnixTime) -> Option<&LoginKey> {
         let Self { key, until } = self;

@@ -1,4 +1,4 @@
-//! The issuer, in both of authentik's modes, and what it reveals about the application.
+//! The issuer, in both of authentik's modes, and what it says about the application.
 
 use url::Url;
 
@@ -21,7 +21,7 @@ pub(super) fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
     Ok(url)
 }
 
-/// The slug as typed, else as the issuer names it, else empty.
+/// The slug as typed, otherwise as in the issuer, otherwise empty.
 pub(super) fn application_slug(
     typed: Option<String>,
     issuer: &Url,
@@ -50,7 +50,7 @@ fn slug_of(issuer: &Url) -> Option<String> {
     (segments.next() == Some("o")).then(|| slug.to_owned())
 }
 
-/// Refuses an issuer that does not tell where the endpoints are, unless they are given by hand.
+/// Rejects an issuer from which the endpoints cannot be found, unless they are configured.
 pub(super) fn must_be_discoverable(
     issuer: &str,
     application: &str,
@@ -69,7 +69,7 @@ pub(super) fn must_be_discoverable(
     })
 }
 
-/// Where authentik publishes the keys of an application, with either kind of issuer.
+/// Where authentik publishes an application's keys, in either issuer mode.
 pub(super) fn jwks_uri(issuer: &str, application: &str) -> String {
     let issuer = issuer.trim_end_matches('/');
     let below = format!("/application/o/{application}");
@@ -80,8 +80,8 @@ pub(super) fn jwks_uri(issuer: &str, application: &str) -> String {
     }
 }
 
-/// Where the application's discovery document is (docs/protocol.md §1.4). `None`
-/// when neither the issuer nor `application` names one.
+/// URL of the application's discovery document (docs/protocol.md §1.4). `None` if neither the
+/// issuer nor `application` names one.
 pub(crate) fn discovery_url(issuer: &str, application: &str) -> Option<String> {
     let issuer = issuer.trim_end_matches('/');
     let per_provider =

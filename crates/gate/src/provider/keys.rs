@@ -1,4 +1,4 @@
-//! What is derived from issuer, client id and secrets: names of cookies and sessions, key of logins.
+//! Values derived from issuer, client id and secrets: cookie and session names, login key.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use super::settings::missing;
 use crate::hash;
 use crate::secret::Secret;
 
-/// Names a provider in the zone. Two providers of different issuers, or of different clients of one
-/// issuer, never share it; no other setting changes it, so sessions survive a change of the rest.
+/// Identifies a provider in the zone. Providers with different issuers or clients never share it.
+/// No other setting changes it, so sessions survive a change of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProviderKey(pub [u8; 16]);
 
 impl ProviderKey {
-    /// First 16 bytes of a SHA-256 over both. `sub` is unique within an issuer only (OpenID Connect
-    /// Core 1.0 §2), a client id too: another issuer's user may be called the same.
+    /// The first 16 bytes of a SHA-256 over both. `sub` and client id are unique only within an
+    /// issuer (OpenID Connect Core 1.0 §2): another issuer may use the same.
     pub(super) fn of(issuer: &str, client_id: &str) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(b"authentik provider v2");
@@ -33,8 +33,8 @@ impl ProviderKey {
     }
 }
 
-/// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (docs/protocol.md §6.1), with
-/// what stands before the names of all cookies of the provider.
+/// `authentik_proxy_` + first 8 hex digits of SHA-256(client id) (docs/protocol.md §6.1), after the
+/// prefix of all cookies of the provider.
 pub(super) fn cookie_name(prefix: &str, client_id: &str) -> String {
     let digest = digest::digest(&digest::SHA256, client_id.as_bytes());
     let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
@@ -46,7 +46,7 @@ pub(super) fn cookie_name(prefix: &str, client_id: &str) -> String {
 pub struct LoginKey(pub [u8; 32]);
 
 impl LoginKey {
-    /// HKDF-SHA256 (RFC 5869) over the secret; the client id keeps providers that share it apart.
+    /// HKDF-SHA256 (RFC 5869) over the secret; the client id separates providers that share it.
     pub(crate) fn derive(material: &Secret, client_id: &str) -> Result<Self, SettingsError> {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ngx_http_authentik_module login state v1");
         let mut key = Self([0; 32]);
@@ -64,7 +64,7 @@ impl fmt::Debug for LoginKey {
     }
 }
 
-/// For documents that are meant to hold it.
+/// For documents that are meant to contain it.
 impl Serialize for LoginKey {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0)))
@@ -73,7 +73,7 @@ impl Serialize for LoginKey {
 
 impl<'de> Deserialize<'de> for LoginKey {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // Messages of serde and base64 could quote what was found.
+        // Messages of serde and base64 could quote the input.
         let wrong = || D::Error::custom("not a key");
         let encoded = Zeroizing::new(String::deserialize(from).map_err(|_| wrong())?);
         let mut key = Self([0; 32]);
@@ -139,7 +139,7 @@ mod tests {
         for change in other {
             assert_ne!(key(change), ours);
         }
-        // The border between the two counts.
+        // The boundary between the two matters.
         assert_ne!(ProviderKey::of("ab", "c"), ProviderKey::of("a", "bc"));
     }
 }

@@ -28,7 +28,7 @@ pub use settings::{
     DEFAULT_SCOPE, GivenEndpoints, Mode, SameSite, Settings, SettingsError, Trust, left_out,
 };
 
-/// A provider, checked, with what every request and login needs derived from the settings.
+/// A validated provider, with everything that requests and logins need derived from its settings.
 #[derive(Debug)]
 pub struct Provider {
     /// `authentik_provider NAME`: for logs, `$authentik_provider` and `X-authentik-meta-provider`.
@@ -43,49 +43,49 @@ pub struct Provider {
     pub mode: Mode,
     /// Public URL of the application.
     pub external: External,
-    /// Without leading dot, lower case; the `Domain` of every cookie when present.
+    /// Without leading dot, lower case; if present, the `Domain` of every cookie.
     pub cookie_domain: Option<String>,
-    /// Before the name of each cookie: `__Host-` where no other host may set it (RFC 6265bis
-    /// §4.1.3.2), which a cookie with a `Domain`, or without `Secure`, cannot have.
+    /// Prefix of cookie names: `__Host-` if no other host may set them (RFC 6265bis §4.1.3.2). A
+    /// cookie with a `Domain`, or without `Secure`, cannot have it.
     pub cookie_prefix: &'static str,
-    /// The session's cookie: the prefix, `authentik_proxy_` and the first 8 hex digits of
+    /// The session cookie: the prefix, `authentik_proxy_` and the first 8 hex digits of
     /// SHA-256(client id) (docs/protocol.md §6.1).
     pub cookie_name: String,
-    /// With which requests of other sites browsers send the session.
+    /// Which cross-site requests include the session cookie.
     pub cookie_samesite: SameSite,
-    /// What binds sessions to this provider: made of issuer and client id.
+    /// Binds sessions to this provider; derived from issuer and client id.
     pub key: ProviderKey,
-    /// Key of login states and their cookies, derived (HKDF-SHA256) from cookie or client secret.
+    /// Key of login states and their cookies, derived (HKDF-SHA256) from the cookie or client
+    /// secret.
     pub login_key: LoginKey,
-    /// What the key was before its secret changed.
+    /// The previous login key, if the secret changed.
     pub(crate) former_login_key: Option<FormerKey>,
     /// The provider's own unauthenticated paths.
     pub unauth_paths: UnauthPaths,
     /// Scopes to request, joined by spaces.
     pub scope: String,
-    /// Application slug, empty when not known.
+    /// Application slug, empty if unknown.
     pub application: String,
-    /// Endpoints that were given by hand.
+    /// Endpoints given in the configuration.
     pub given: GivenEndpoints,
-    /// How authentik's certificate is judged.
+    /// How authentik's certificate is verified.
     pub trust: Trust,
-    /// The headers that tell applications of the provider.
+    /// The headers that describe the provider to applications.
     pub headers: ProviderHeaders,
-    /// Proxy mode: where requests go, `scheme://host[:port]` with a path perhaps, no final slash.
+    /// Proxy mode: upstream URL, `scheme://host[:port]` with an optional path, no trailing slash.
     pub internal_host: String,
-    /// Attributes of user name and password for HTTP Basic to the application.
+    /// Attributes with user name and password for HTTP Basic to the application.
     pub basic_auth: Option<(String, String)>,
     /// Whether wrong credentials in `Authorization` are answered with 401 instead of a redirect.
     pub intercept_header_auth: bool,
-    /// Where a sign-out ends that says nothing else, as authentik knows it: byte for byte.
+    /// Default target of a sign-out, byte for byte as registered in authentik.
     pub post_logout_redirect_uri: Option<String>,
 }
 
 impl Provider {
     /// Checks the settings and derives the rest.
     ///
-    /// # Errors
-    /// The first mistake, with its cure.
+    /// # Errors The first mistake, with its remedy.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let Settings { name, issuer, mode, endpoints, application, .. } = settings;
 
@@ -141,8 +141,8 @@ impl Provider {
         })
     }
 
-    /// Takes the place of `previous`: sign-ins that began there may end here, within their time and if
-    /// it is the same client of the same issuer.
+    /// Succeeds `previous`: sign-ins that began there may end here if they are in time and it is
+    /// the same client of the same issuer.
     pub fn succeed(&mut self, previous: &Self, now: UnixTime) {
         if previous.key == self.key {
             let replaced = (previous.login_key != self.login_key).then_some(&previous.login_key);
@@ -151,14 +151,14 @@ impl Provider {
         }
     }
 
-    /// The keys that a state may be sealed with, the present one first.
+    /// The keys that a state may be sealed with, the current one first.
     pub(crate) fn login_keys(&self, now: UnixTime) -> impl Iterator<Item = &LoginKey> {
         let former = self.former_login_key.as_ref().and_then(|former| former.at(now));
         [Some(&self.login_key), former].into_iter().flatten()
     }
 
-    /// Whether [`unauth_paths`](Self::unauth_paths) opens all that the provider protects: in domain
-    /// mode they see the whole URL.
+    /// Whether [`unauth_paths`](Self::unauth_paths) opens everything that the provider protects: in
+    /// domain mode, patterns see the whole URL.
     #[must_use]
     pub fn opens_everything(&self) -> bool {
         let domain = self.cookie_domain.as_ref().filter(|_| self.mode == Mode::ForwardDomain);
@@ -188,7 +188,7 @@ fn client_secret(given: Option<Secret>) -> Result<Secret, SettingsError> {
     })
 }
 
-/// Without final slash; empty if there is none, which proxy mode does not accept.
+/// Without trailing slash; empty if missing, which is an error in proxy mode.
 fn internal_host(typed: Option<&str>, mode: Mode) -> Result<String, SettingsError> {
     const KEY: &str = "internal_host";
     match (mode, typed) {

@@ -1,4 +1,4 @@
-//! A provider as written by the administrator, and what is wrong with it.
+//! A provider as configured, and what is wrong with it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use super::web_url::web_url;
 use crate::paths::UnauthPaths;
 use crate::secret::Secret;
 
-/// A provider as the administrator wrote it, unchecked.
+/// A provider as configured, unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `authentik_provider NAME`, or its name in authentik.
     pub name: String,
-    /// Name of the outpost it belongs to; empty where it is defined by hand.
+    /// Name of its outpost; empty if it is defined in nginx.
     pub outpost: String,
-    /// `issuer`, an URL: `https://host/application/o/<slug>/`, or `https://host/` in global mode.
+    /// `issuer`, a URL: `https://host/application/o/<slug>/`, or `https://host/` in global mode.
     pub issuer: String,
     /// OAuth2 client.
     pub client_id: String,
@@ -26,27 +26,27 @@ pub struct Settings {
     pub mode: Mode,
     /// `cookie_domain`, with or without a leading dot.
     pub cookie_domain: Option<String>,
-    /// Key material for login states; the client secret is used if there is none.
+    /// Key material for login states; defaults to the client secret.
     pub cookie_secret: Option<Secret>,
-    /// What passes without a session.
+    /// Paths that pass without a session.
     pub unauth_paths: UnauthPaths,
     /// Scopes to request, in this order.
     pub scope: Vec<String>,
     /// Application slug, for `X-authentik-meta-app` and discovery in global issuer mode.
     pub application: Option<String>,
-    /// Endpoints that were given by hand.
+    /// Endpoints given in the configuration.
     pub endpoints: GivenEndpoints,
-    /// How authentik's certificate is judged.
+    /// How authentik's certificate is verified.
     pub trust: Trust,
-    /// `internal_host`: where requests go in proxy mode.
+    /// `internal_host`: the upstream in proxy mode.
     pub internal_host: Option<String>,
-    /// `basic_auth`: attributes of user name and password for HTTP Basic to the application.
+    /// `basic_auth`: attributes with user name and password for HTTP Basic to the application.
     pub basic_auth: Option<(String, String)>,
     /// `cookie_samesite`.
     pub cookie_samesite: Option<SameSite>,
-    /// `intercept_header_auth`, on unless it is switched off.
+    /// `intercept_header_auth`, on by default.
     pub intercept_header_auth: Option<bool>,
-    /// `post_logout_redirect_uri`: where a sign-out ends that says nothing else.
+    /// `post_logout_redirect_uri`: the default target of a sign-out.
     pub post_logout_redirect_uri: Option<String>,
 }
 
@@ -72,7 +72,7 @@ impl GivenEndpoints {
         self.authorization.is_some() && self.token.is_some() && self.end_session.is_some()
     }
 
-    /// Refuses the first that is not an http or https URL.
+    /// Rejects the first one that is not an http or https URL.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         for (key, given) in [
             ("authorization_endpoint", &self.authorization),
@@ -101,20 +101,20 @@ pub enum Mode {
     Proxy,
 }
 
-/// With which requests of other sites browsers send the session (RFC 6265bis §5.8.3).
+/// Which cross-site requests include the session cookie (RFC 6265bis §5.8.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
-    /// With all: in frames, with forms.
+    /// All: also in frames and with forms.
     None,
-    /// With links that somebody follows.
+    /// Those from following a link.
     #[default]
     Lax,
-    /// With none.
+    /// None.
     Strict,
 }
 
 impl SameSite {
-    /// `cookie_samesite`. `None` is another word.
+    /// `cookie_samesite`. `None` if the word is unknown.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         match word {
@@ -125,13 +125,13 @@ impl SameSite {
         }
     }
 
-    /// `None` is for https only; a default for many providers must not reject the others.
+    /// `None` requires https; a default for many providers must not reject the http ones.
     pub(crate) fn or_lax(self, external_host: &str) -> Self {
         let is_secure = web_url("", external_host, "").is_ok_and(|url| url.scheme() == "https");
         if self == Self::None && !is_secure { Self::Lax } else { self }
     }
 
-    /// That of the cookies of a sign-in: authentik, which may be another site, sends the browser back.
+    /// For cookies of a sign-in: authentik, possibly another site, sends the browser back.
     #[must_use]
     pub(crate) const fn of_sign_in(self) -> Self {
         match self {
@@ -141,24 +141,24 @@ impl SameSite {
     }
 }
 
-/// How authentik's TLS certificate is judged.
+/// How authentik's TLS certificate is verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// Against the system's certificate authorities.
     #[default]
     System,
-    /// Against these, PEM.
+    /// Against these authorities, PEM.
     Authorities(Arc<[u8]>),
     /// Not at all (`ssl_verify off`).
     Anything,
 }
 
-/// A mistake in the settings: which key, what is wrong with it and what would be right.
+/// A mistake in the settings: the key, what is wrong and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
     /// The configuration key, e.g. `external_host`.
     pub key: &'static str,
-    /// The sentence after the key, without a final stop.
+    /// The sentence after the key, without a trailing period.
     pub message: String,
 }
 
@@ -196,8 +196,8 @@ const USED_SCOPES: [(&str, &str); 4] = [
     ),
 ];
 
-/// The scopes that headers need and `scope` leaves out, each with what comes of that. The tokens may
-/// have the claims all the same: authentik's scope mappings can be changed.
+/// Scopes that headers need but `scope` lacks, each with the consequence. The tokens may have the
+/// claims anyway: authentik's scope mappings can be changed.
 pub fn left_out(scope: &str) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
     let is_asked_for = |name: &str| scope.split(' ').any(|asked| asked == name);
     USED_SCOPES.into_iter().filter(move |(name, _)| !is_asked_for(name))

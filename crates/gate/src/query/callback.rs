@@ -1,4 +1,4 @@
-//! What authentik says when it sends the browser back.
+//! What authentik sends back with the browser.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,43 +6,43 @@ use std::fmt;
 use super::{CALLBACK, Pair, Param, pairs, single};
 use crate::secret::Secret;
 
-/// The parameters of a callback, from either form of it.
+/// The parameters of a callback, in either form.
 ///
-/// A success adds `&code=…&state=…` to the redirect URI. An error does not look whether the URI has
-/// a query already: `…?X-authentik-auth-callback=true?error=…&error_description=…&state=…`
+/// A success appends `&code=…&state=…` to the redirect URI. An error ignores that the URI already
+/// has a query: `…?X-authentik-auth-callback=true?error=…&error_description=…&state=…`
 /// (docs/protocol.md §4.3). An empty value counts as absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackQuery {
     /// Authorization code.
     pub code: Option<Secret>,
-    /// Whatever came as state, unchecked.
+    /// The state as received, unchecked.
     pub state: Option<Secret>,
     /// Error code (RFC 6749 §4.1.2.1), printable ASCII, at most 64 characters.
     pub error: Option<String>,
-    /// Its explanation, without control characters, at most 256 characters. Anybody can write a link
-    /// with another one: it is shown only once the state has proved to be ours.
+    /// Its description, without control characters, at most 256 characters. Anybody can put any
+    /// text into a link, so it is shown only once the state has proved to be ours.
     pub error_description: Option<String>,
 }
 
-/// Why a callback's query is not read.
+/// Why a callback's query is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallbackFlaw {
-    /// This parameter stands there twice.
+    /// This parameter is repeated.
     Repeated(&'static str),
     /// This parameter is longer than any that authentik sends.
     TooLong(&'static str),
 }
 
-/// Longest code or state, in bytes: authentik's codes have 32 characters, our states up to 3,000.
+/// Maximum length of code or state, in bytes: authentik's codes have 32 characters, our states up
+/// to 3,000.
 const MAX_SECRET: usize = 4096;
 const MAX_ERROR: usize = 64;
 const MAX_DESCRIPTION: usize = 256;
 
 impl CallbackQuery {
-    /// Reads a query, the bytes after the first `?`.
+    /// Parses a query, the bytes after the first `?`.
     ///
-    /// # Errors
-    /// A parameter that stands there twice or is too long.
+    /// # Errors A parameter is repeated or too long.
     pub fn parse(query: &[u8]) -> Result<Self, CallbackFlaw> {
         let value = |name| match single(with_second_question_mark(query), name) {
             Param::Absent => Ok(None),
@@ -66,7 +66,7 @@ impl CallbackQuery {
     }
 }
 
-/// The pairs, with what follows a `?` in the signature's value as a pair of its own.
+/// The pairs; what follows a `?` in the signature's value becomes a pair of its own.
 fn with_second_question_mark(query: &[u8]) -> impl Iterator<Item = Pair<'_>> {
     pairs(query).flat_map(|(name, value)| {
         let hidden = (name == CALLBACK).then(|| value.split_once('?')).flatten();

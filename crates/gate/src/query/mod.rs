@@ -1,8 +1,8 @@
-//! Query strings of the endpoints, parsed as a browser's form decoder does.
+//! Query strings of the endpoints, parsed like a browser's form decoder.
 //!
 //! Works on the raw bytes after the first `?` (WHATWG URL §5.1, `&` only, `+` and `%XX` decoded,
-//! invalid UTF-8 replaced). A repeated name is never resolved by choosing one of its values: two
-//! readers that choose differently are how a checked value gets swapped (S40 in docs/security.md).
+//! invalid UTF-8 replaced). A repeated name never resolves to one of its values: two readers that
+//! choose differently are how a checked value gets swapped (S40 in docs/security.md).
 
 mod callback;
 
@@ -12,15 +12,15 @@ use url::form_urlencoded;
 
 pub use callback::{CallbackFlaw, CallbackQuery};
 
-/// Longest query that is read, in bytes; a longer one counts as empty.
+/// Maximum length of a query, in bytes; a longer one counts as empty.
 const MAX_QUERY: usize = 32 * 1024;
 
-/// What a query says under one name.
+/// The value of a query parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Param {
-    /// Nothing.
+    /// No value.
     Absent,
-    /// This value, decoded; may be empty.
+    /// One value, decoded; may be empty.
     One(String),
     /// More than one value.
     Repeated,
@@ -29,25 +29,25 @@ pub enum Param {
 /// A query parameter that makes any URL of a protected host one of ours (docs/protocol.md §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
-    /// `X-authentik-auth-callback=true`: an answer of authentik to a sign-in.
+    /// `X-authentik-auth-callback=true`: authentik's response to a sign-in.
     Callback,
-    /// `X-authentik-logout=true`: a wish to sign out.
+    /// `X-authentik-logout=true`: a request to sign out.
     Logout,
 }
 
-/// The name by which authentik's answers are known.
+/// Name of the parameter that marks responses from authentik.
 const CALLBACK: &str = "X-authentik-auth-callback";
-/// The name by which wishes to sign out are known.
+/// Name of the parameter that marks requests to sign out.
 const LOGOUT: &str = "X-authentik-logout";
 
-/// The value called exactly `name`.
+/// The value of the parameter named exactly `name`.
 #[must_use]
 pub fn param(query: &[u8], name: &str) -> Param {
     single(pairs(query), name)
 }
 
-/// Which signature the query carries; the callback goes first, as in upstream. The first value of
-/// a name counts, and it must be `true`, in any case.
+/// The signature in the query; the callback takes precedence, as upstream. The first value of a
+/// name counts, and must be `true`, in any case.
 #[must_use]
 pub fn signature(query: &[u8]) -> Option<Signature> {
     let says_true = |name| {

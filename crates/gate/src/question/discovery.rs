@@ -1,4 +1,4 @@
-//! Where authentik's endpoints are: discovered (OpenID Connect Discovery 1.0) or given by hand.
+//! Where authentik's endpoints are: discovered (OpenID Connect Discovery 1.0) or configured.
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -23,25 +23,25 @@ pub struct Endpoints {
     pub end_session: String,
     /// Where the signing keys are.
     pub jwks_uri: Option<String>,
-    /// What tokens are signed with.
+    /// How tokens are signed.
     pub signing: Signing,
 }
 
-/// What tokens of a provider are signed with. Decided here, not by a token.
+/// How tokens of a provider are signed. Decided here, not by a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signing {
-    /// HS256 with the client secret: authentik's proxy providers, always in practice.
+    /// HS256 with the client secret: in practice all of authentik's proxy providers.
     ClientSecret,
     /// RS256 or ES256 with the keys at `jwks_uri`.
     PublishedKeys,
 }
 
-/// Longest endpoint that is accepted, in bytes: it becomes part of a `Location`.
+/// Maximum length of an endpoint, in bytes: it becomes part of a `Location`.
 const MAX_URL: usize = 2048;
 
 impl Endpoints {
-    /// The endpoints, if enough of them were given by hand that nothing must be discovered:
-    /// authorization, token and end-session. A given `jwks_uri` means published keys.
+    /// The endpoints, if enough of them are configured that none must be discovered: authorization,
+    /// token and end-session. A configured `jwks_uri` means published keys.
     #[must_use]
     pub fn given(provider: &Provider) -> Option<Self> {
         let given = provider.given.clone();
@@ -59,11 +59,10 @@ impl Endpoints {
         })
     }
 
-    /// Reads a discovery document; endpoints given by hand take precedence.
+    /// Parses a discovery document; configured endpoints take precedence.
     ///
-    /// # Errors
-    /// [`CoreError::Garbled`] when it is none, [`CoreError::Misconfigured`] when it is another
-    /// issuer's, lacks an endpoint, or names one that we must not use.
+    /// # Errors [`CoreError::Garbled`] if it is not one, [`CoreError::Misconfigured`] if it has
+    /// another issuer, lacks an endpoint, or names one that we must not use.
     pub fn parse(document: &[u8], provider: &Provider) -> Result<Self, CoreError> {
         const GARBLED: CoreError = CoreError::Garbled { about: "issuer" };
         let members = json::object(document).ok_or(GARBLED)?;
@@ -110,7 +109,7 @@ fn other_issuer(found: &str, expected: &str) -> CoreError {
     ))
 }
 
-/// An endpoint of the document, fit for use.
+/// An endpoint from the document, if fit for use.
 fn discovered(
     members: &Map<String, Value>,
     setting: &str,
@@ -129,7 +128,7 @@ fn discovered(
     if !is_web_url(url) {
         return wrong("is not an http or https URL");
     }
-    // The client secret would travel in clear text.
+    // The client secret would be sent in clear text.
     if has_scheme(issuer, "https") && !has_scheme(url, "https") {
         return wrong("is not https, while the issuer is");
     }

@@ -1,5 +1,5 @@
-//! The documents that authentik publishes, where its endpoints are and its keys: how they are asked for
-//! and understood, and what is kept of them.
+//! The documents that authentik publishes, its endpoints and its keys: how they are requested,
+//! parsed and cached.
 
 use super::{CoreError, Endpoints, get, response};
 use crate::hash;
@@ -8,35 +8,34 @@ use crate::provider::{Provider, discovery_url};
 use crate::store::Key;
 use crate::token::KeySet;
 
-/// A document this old is asked for again by the next who needs it, in seconds.
+/// Age in seconds after which the next user refreshes a document.
 const FRESH: u64 = 3600;
-/// A document is used this long when it cannot be had again, in seconds.
+/// How long a document is used if it cannot be refreshed, in seconds.
 const KEPT: u64 = 24 * 3600;
 
-/// A document that could not be had is not asked for again for this long, in seconds: between one and two.
+/// How long a failed fetch is not repeated, in seconds: effectively between one and two.
 pub const FAILURE_KEPT: u64 = 2;
 
-/// Keys that do not fit are fetched again at most once in this time, in seconds (advisory S42).
+/// Minimum interval between refetches because keys do not match, in seconds (advisory S42).
 pub const REFETCH: u64 = 60;
 
 /// Which document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
-    /// Where the endpoints are.
+    /// The endpoints.
     Discovery,
-    /// What tokens are signed with.
+    /// The keys that sign tokens.
     Keys,
 }
 
-/// A document as it is understood.
+/// A parsed document.
 pub trait ServedDocument: Sized {
-    /// Which one it is.
+    /// Which document it is.
     const DOCUMENT: Document;
 
-    /// Reads it.
+    /// Parses the document.
     ///
-    /// # Errors
-    /// Why it cannot be used.
+    /// # Errors Why it cannot be used.
     fn understand(body: &[u8], provider: &Provider) -> Result<Self, CoreError>;
 }
 
@@ -58,29 +57,26 @@ impl ServedDocument for KeySet {
     }
 }
 
-/// Asks for [`Endpoints`].
+/// Requests the [`Endpoints`].
 ///
-/// # Errors
-/// [`CoreError::Misconfigured`] when it is not known where to ask.
+/// # Errors [`CoreError::Misconfigured`] if the URL is unknown.
 pub fn discovery_request(provider: &Provider) -> Result<HttpRequest, CoreError> {
     discovery_url(&provider.issuer, &provider.application)
         .map(|url| get(url, provider))
         .ok_or_else(|| CoreError::unknown_endpoint("authorization_endpoint"))
 }
 
-/// Asks for the [`KeySet`].
+/// Requests the [`KeySet`].
 ///
-/// # Errors
-/// [`CoreError::Misconfigured`] when it is not known where to ask.
+/// # Errors [`CoreError::Misconfigured`] if the URL is unknown.
 pub fn keys_request(provider: &Provider, endpoints: &Endpoints) -> Result<HttpRequest, CoreError> {
     let url = endpoints.jwks_uri.clone().ok_or_else(|| CoreError::unknown_endpoint("jwks_uri"))?;
     Ok(get(url, provider))
 }
 
-/// What came back, understood.
+/// Parses the response.
 ///
-/// # Errors
-/// Everything that is not the document; [`CoreError::cure`] says what can be done.
+/// # Errors Anything but the document; [`CoreError::cure`] says what can be done.
 pub fn read_document<D: ServedDocument>(
     provider: &Provider,
     response: Result<&HttpResponse, &TransportError>,
@@ -90,7 +86,7 @@ pub fn read_document<D: ServedDocument>(
 }
 
 impl Document {
-    /// The directive whose value leads there, for messages.
+    /// The directive that sets the URL, for messages.
     fn about(self) -> &'static str {
         match self {
             Self::Discovery => "issuer",
@@ -99,8 +95,8 @@ impl Document {
     }
 }
 
-/// Who found that keys do not fit. Each has a share of its own, so that a client with a password, or
-/// anybody with a token of his own making, does not use up what sign-ins need.
+/// Who found that keys do not match. Each cause has its own limit, so that a client with a
+/// password, or anybody with a forged token, does not use up that of sign-ins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// A sign-in: authentik itself delivered the token.
@@ -111,21 +107,21 @@ pub enum Cause {
     Logout,
 }
 
-/// What the zone holds of a document.
+/// What the zone contains for a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Head and body.
     Body,
-    /// The code of the reason why there is no body.
+    /// Code of the reason for a missing body.
     Failure,
-    /// Somebody is fetching it.
+    /// It is being fetched.
     Lease,
-    /// Keys that did not fit were fetched again recently.
+    /// Keys that did not match were recently refetched.
     Outdated(Cause),
 }
 
 impl Cause {
-    /// Tells the shares apart in keys of the zone.
+    /// Distinguishes the causes in keys of the zone.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::SignIn => 0,
@@ -136,8 +132,8 @@ impl Cause {
 }
 
 impl Entry {
-    /// Depends on every setting that the document, or what is made of it, depends on: after a reload
-    /// with another issuer the old document is not found.
+    /// Depends on every setting that affects the document or its interpretation: after a reload
+    /// with another issuer, the old document is not found.
     #[must_use]
     pub fn key(self, document: Document, provider: &Provider) -> Key {
         let given = &provider.given;
@@ -167,7 +163,7 @@ impl Entry {
     }
 }
 
-/// Stands before a document that is kept. Times are seconds of a clock that nobody sets.
+/// Precedes a cached document. Times are in seconds of a clock that nobody can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     fetched: u64,
@@ -175,7 +171,7 @@ pub struct Head {
     is_outdated: bool,
 }
 
-/// Tells documents apart: who has understood the one has understood all with the same mark.
+/// Identifies a document: documents with the same mark are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark([u8; 16]);
 
@@ -188,48 +184,48 @@ impl Mark {
 }
 
 impl Head {
-    /// Bytes of a head.
+    /// Length of a head, in bytes.
     pub const LENGTH: usize = 25;
 
-    /// Of a document that came at this second.
+    /// For a document that arrived at this time.
     #[must_use]
     pub fn new(mark: Mark, clock: u64) -> Self {
         Self { fetched: clock, mark, is_outdated: false }
     }
 
-    /// The same of a document that does not fit any more: it is as good as nothing newer is there.
+    /// The same for a document that no longer matches: used only until there is a newer one.
     #[must_use]
     pub fn outdated(self) -> Self {
         Self { is_outdated: true, ..self }
     }
 
-    /// Whether that is known already.
+    /// Whether it is already marked as outdated.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
         self.is_outdated
     }
 
-    /// The mark of the document behind.
+    /// The mark of the following document.
     #[must_use]
     pub fn mark(&self) -> Mark {
         self.mark
     }
 
-    /// How long it may still be of use, in seconds.
+    /// How long it may still be used, in seconds.
     #[must_use]
     pub fn left(&self, clock: u64) -> u64 {
         KEPT.saturating_sub(clock.saturating_sub(self.fetched))
     }
 
-    /// Whether it is used, or asked for again: when that has just failed, what is old is still better
-    /// than nothing.
+    /// Whether to use it rather than fetch it again: if that has just failed, an old one is better
+    /// than none.
     #[must_use]
     pub fn is_usable(&self, clock: u64, has_failed: bool) -> bool {
         let left = self.left(clock);
         left > 0 && (has_failed || !self.is_outdated && left > KEPT - FRESH)
     }
 
-    /// As it is kept.
+    /// Serialises the head.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::LENGTH] {
         let Self { fetched, mark, is_outdated } = self;
@@ -239,7 +235,7 @@ impl Head {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] made; what is behind is the document.
+    /// Reverses [`Self::to_bytes`]; the rest is the document.
     #[must_use]
     pub fn split(kept: &[u8]) -> Option<(Self, &[u8])> {
         let (fetched, rest) = kept.split_first_chunk()?;
@@ -279,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_document_is_fresh_for_an_hour_and_of_use_for_a_day() {
-        // Also in the first hour of a machine.
+        // Also in the first hour after boot.
         for since in [0, 1_000_000] {
             let head = Head::new(Mark::of(b"keys"), since);
             for (age, fresh, of_use) in [

@@ -7,41 +7,41 @@ use crate::reason::Reason;
 use crate::text::loggable;
 use crate::token::TokenFlaw;
 
-/// Why there is no answer. `Display` is a sentence for the log, with the cure where there is one;
-/// it holds no code, token, secret or password.
+/// Why there is no answer. `Display` is a sentence for the log, with the remedy where there is one;
+/// it contains no code, token, secret or password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CoreError {
-    /// Nothing usable came back.
+    /// No usable response.
     Unreachable(TransportError),
-    /// authentik is there and cannot answer now (5xx, 429).
+    /// authentik is up but cannot answer now (5xx, 429).
     Unavailable {
-        /// The setting that led there.
+        /// The setting with the URL.
         about: &'static str,
         /// Its status.
         status: u16,
     },
-    /// The answer is not what the question asks for: HTML, broken JSON, missing members.
+    /// Not the expected response: HTML, broken JSON, missing members.
     Garbled {
-        /// The setting that led there.
+        /// The setting with the URL.
         about: &'static str,
     },
-    /// A status that belongs to another kind of URL: redirects, 404, 405.
+    /// A status that suggests a wrong URL: redirects, 404, 405.
     Misplaced {
-        /// The setting that led there.
+        /// The setting with the URL.
         about: &'static str,
         /// Its status.
         status: u16,
     },
-    /// authentik refuses (RFC 6749 §5.2).
+    /// authentik refused (RFC 6749 §5.2).
     Rejected {
         /// `error`, e.g. `invalid_grant`.
         error: String,
-        /// `error_description`, cut.
+        /// `error_description`, truncated.
         description: String,
     },
-    /// What the configuration says and what authentik says do not fit together.
+    /// The configuration contradicts authentik.
     Misconfigured(String),
-    /// authentik sent a token that is not acceptable.
+    /// authentik sent an unacceptable token.
     BadToken(TokenFlaw),
 }
 
@@ -63,14 +63,14 @@ impl From<&CoreError> for Reason {
     }
 }
 
-/// What can be done, hence what the visitor is told.
+/// What can be done, and hence what the visitor is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cure {
-    /// The same again in a while: 503 with `Retry-After`.
+    /// Retry later: 503 with `Retry-After`.
     Later,
     /// Another login may succeed at once.
     SignInAgain,
-    /// Nothing until somebody changes a setting.
+    /// Nothing, until somebody changes a setting.
     Administrator,
 }
 
@@ -91,20 +91,20 @@ impl CoreError {
         }
     }
 
-    /// Whether what identifies us as the client may have changed in authentik. The code is good still
+    /// Whether our client credentials may have changed in authentik. The code is still valid
     /// (docs/protocol.md §4.4).
     #[must_use]
     pub fn is_about_client(&self) -> bool {
         matches!(self, Self::Rejected { error, .. } if error == "invalid_client")
     }
 
-    /// Whether the application may have another issuer in authentik now.
+    /// Whether the application's issuer may have changed in authentik.
     #[must_use]
     pub fn is_about_issuer(&self) -> bool {
         matches!(self, Self::BadToken(TokenFlaw::Issuer { .. }))
     }
 
-    /// Whether the keys of tokens may have changed in authentik.
+    /// Whether the signing keys may have changed in authentik.
     #[must_use]
     pub fn is_about_keys(&self) -> bool {
         matches!(self, Self::BadToken(flaw) if flaw.is_about_keys())

@@ -1,4 +1,4 @@
-//! What the token and introspection endpoints are asked: forms sent, tokens received.
+//! Requests to the token and introspection endpoints: forms sent, tokens received.
 
 use serde_json::{Map, Value};
 
@@ -10,23 +10,23 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::{MAX_TOKEN, VerifiedClaims, from_introspection};
 
-/// Longest answer of the token endpoint: access token, ID token and some more.
+/// Maximum response of the token endpoint: access token, ID token and some more.
 const MAX_TOKENS: usize = 3 * MAX_TOKEN;
 
-/// What the token endpoint gave (RFC 6749 §5.1), unverified.
+/// The response of the token endpoint (RFC 6749 §5.1), unverified.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// The one that a login verifies and keeps (docs/protocol.md §4.5).
+    /// Verified and kept by a login (docs/protocol.md §4.5).
     pub access_token: Secret,
-    /// The one that `client_credentials` verifies and keeps (docs/protocol.md §5.2).
+    /// Verified and kept by `client_credentials` (docs/protocol.md §5.2).
     pub id_token: Option<Secret>,
 }
 
 impl Tokens {
-    /// Reads the body of a successful answer.
+    /// Parses the body of a successful response.
     ///
-    /// # Errors
-    /// [`CoreError::Garbled`] when it is not JSON, has no access token or is not of type Bearer.
+    /// # Errors [`CoreError::Garbled`] if it is not JSON, has no access token or is not of type
+    /// Bearer.
     pub fn parse(body: &[u8]) -> Result<Self, CoreError> {
         const GARBLED: CoreError = CoreError::Garbled { about: "token_endpoint" };
         let mut members = json::object(body).ok_or(GARBLED)?;
@@ -51,9 +51,9 @@ fn token(members: &mut Map<String, Value>, name: &str) -> Option<Secret> {
 /// Who has signed in? (RFC 6749 §4.1.3, RFC 7636 §4.5)
 #[derive(Clone, Debug)]
 pub struct ExchangeCode {
-    /// What the browser brought back.
+    /// As brought back by the browser.
     pub code: Secret,
-    /// PKCE: what the challenge of this login was made from.
+    /// PKCE verifier from which this login's challenge was derived.
     pub verifier: Secret,
 }
 
@@ -79,7 +79,7 @@ impl Question for ExchangeCode {
 
     const ABOUT: &'static str = "token_endpoint";
 
-    /// docs/protocol.md §4.4: sorted, the client's credentials in the body. `redirect_uri` is the
+    /// docs/protocol.md §4.4: sorted, client credentials in the body. `redirect_uri` is the
     /// registered one, as in the authorize request.
     fn to_http(
         &self,
@@ -108,7 +108,7 @@ impl Question for SignInByPassword {
 
     const ABOUT: &'static str = "token_endpoint";
 
-    /// docs/protocol.md §5.2: without the client's secret, which authentik ignores here.
+    /// docs/protocol.md §5.2: without the client secret, which authentik ignores here.
     fn to_http(
         &self,
         provider: &Provider,

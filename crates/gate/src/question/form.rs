@@ -6,7 +6,7 @@ use crate::secret::Secret;
 
 /// Encodes the fields in the order given (URL Standard §5.2; space is `+`).
 pub(super) fn encode(fields: &[(&str, &[u8])]) -> Secret {
-    // Room for the worst case, so that growing never leaves a copy behind in freed memory.
+    // Enough capacity for the worst case: growing would leave a copy behind in freed memory.
     let room = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
     let mut form = Vec::with_capacity(room);
     for (name, value) in fields {

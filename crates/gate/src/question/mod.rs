@@ -1,7 +1,7 @@
-//! Questions to authentik, as values: what to send, and what the answer means.
+//! Questions to authentik, as values: what to send, and what the response means.
 //!
-//! Nothing here sends anything. The I/O side carries [`Question::to_http`] to authentik and what
-//! came back to [`Question::read`]; a [`ServedDocument`] is asked for and read the same way.
+//! Nothing here sends anything. The I/O side sends [`Question::to_http`] to authentik and passes
+//! the response to [`Question::read`]; a [`ServedDocument`] works the same way.
 
 mod discovery;
 mod document;
@@ -26,28 +26,26 @@ use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// Longest answer of discovery and of the key set, in bytes.
+/// Maximum length of the discovery document and key set, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
 
-/// Something that only authentik knows, asked with the client's credentials.
+/// A question to authentik, asked with the client's credentials.
 pub trait Question {
-    /// What authentik knows.
+    /// The answer.
     type Answer;
 
-    /// The directive whose value leads there, for messages.
+    /// The directive that sets the URL, for messages.
     const ABOUT: &'static str;
 
-    /// The request that asks it.
+    /// The request to send.
     ///
-    /// # Errors
-    /// [`CoreError::Misconfigured`] when it is not known where to ask.
+    /// # Errors [`CoreError::Misconfigured`] if the URL is unknown.
     fn to_http(&self, provider: &Provider, endpoints: &Endpoints)
     -> Result<HttpRequest, CoreError>;
 
-    /// What the body of a success says.
+    /// Parses the body of a successful response.
     ///
-    /// # Errors
-    /// It is not the answer.
+    /// # Errors It is not the answer.
     fn understand(
         &self,
         body: &[u8],
@@ -55,10 +53,9 @@ pub trait Question {
         now: UnixTime,
     ) -> Result<Self::Answer, CoreError>;
 
-    /// What came back, understood.
+    /// Parses the response.
     ///
-    /// # Errors
-    /// Everything that is not the answer; [`CoreError::cure`] says what can be done.
+    /// # Errors Anything but the answer; [`CoreError::cure`] says what can be done.
     fn read(
         &self,
         provider: &Provider,
@@ -94,8 +91,8 @@ fn post(url: String, provider: &Provider, body: Secret, max_response: usize) -> 
     }
 }
 
-/// The issuer's host where the URL has another: authentik makes `iss` of a token from the host
-/// and scheme that it was asked under (docs/protocol.md §1.2).
+/// The issuer's host if the URL has another one: authentik builds a token's `iss` from the host and
+/// scheme of the request (docs/protocol.md §1.2).
 fn claimed_host(url: &str, provider: &Provider) -> Option<ClaimedHost> {
     let asked = Url::parse(url).ok()?;
     let issuer = Url::parse(&provider.issuer).ok()?;
@@ -110,7 +107,7 @@ fn authority(url: &Url) -> Option<String> {
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
-/// What upstream sends (docs/protocol.md §1.1), kept to what a header may hold.
+/// Same format as upstream (docs/protocol.md §1.1), restricted to valid header characters.
 fn user_agent(provider: &Provider) -> String {
     let is_safe = |c: &char| c.is_ascii_graphic() || *c == ' ';
     let name: String = provider.name.chars().filter(is_safe).take(128).collect();

@@ -1,4 +1,4 @@
-//! What the status of an answer means.
+//! The meaning of a response's status.
 
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! Where a browser goes after signing in: never away from the hosts that the provider protects.
 //!
-//! A target is parsed by the rules that the browser will apply to our `Location` (WHATWG URL), checked
-//! part by part, and written anew: what leaves this module is an absolute ASCII URL of our own making.
-//! The incoming string is never echoed (docs/protocol.md §4.2; S24 to S29 in docs/security.md).
+//! A target is parsed by the rules that the browser will apply to our `Location` (WHATWG URL),
+//! checked part by part, and serialised anew: what leaves this module is an absolute ASCII URL of
+//! our own. The incoming string is never echoed (docs/protocol.md §4.2; S24 to S29 in
+//! docs/security.md).
 
 use std::fmt;
 
@@ -12,8 +13,8 @@ use crate::provider::{Mode, Provider};
 use crate::query;
 use crate::text::percent_encode;
 
-/// Longest target, in bytes, both as given and as written: 8 kB of path and query, which is what nginx
-/// takes unless it is told otherwise, behind the longest scheme, name and port.
+/// Maximum length of a target, in bytes, both as given and as serialised: 8 kB of path and query,
+/// which is nginx's default limit, after the longest scheme, name and port.
 pub const MAX_TARGET: usize = 8 * 1024 + ORIGIN;
 const ORIGIN: usize = "https://".len() + 253 + ":65535".len();
 
@@ -21,36 +22,35 @@ const ORIGIN: usize = "https://".len() + 253 + ":65535".len();
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedirectTarget(String);
 
-/// Why a target is refused. What becomes of the sign-in then: see [`crate::destination`].
+/// Why a target is rejected. For what happens then, see [`crate::destination`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedirectFlaw {
     /// Longer than [`MAX_TARGET`].
     TooLong,
-    /// Holds a control character: browsers drop tabs and line ends, other readers do not.
+    /// Contains a control character: browsers drop tabs and line ends, other readers do not.
     ControlCharacter,
-    /// Not a URL, or a relative one where the provider has several hosts.
+    /// Not a URL, or a relative one although the provider has several hosts.
     NotAUrl,
     /// Neither http nor https.
     NotWeb,
-    /// Holds a user name or password.
+    /// Contains a user name or password.
     UserInfo,
     /// On another host or port.
     ForeignHost,
-    /// One of our own endpoints: the sign-in would end in the next one, or in a sign-out.
+    /// One of our own endpoints: the sign-in would end in another one, or in a sign-out.
     OwnEndpoint,
 }
 
 impl RedirectTarget {
     /// Checks a target from outside: the `rd` parameter, or one that comes back in a login state.
     ///
-    /// Proxy and `forward_single`: relative to `external_host`, whose host and port it must have
-    /// (a default port equals none). An http link to an https application is accepted and becomes
+    /// Proxy and `forward_single`: relative to `external_host`, with the same host and port (a
+    /// default port equals none). An http link to an https application is accepted and becomes
     /// https, since its cookies are `Secure` and would not be sent to the http one; generally the
-    /// scheme of `external_host` is taken. `forward_domain`: absolute; `cookie_domain` itself or a
-    /// host below it, with any port; http becomes https where cookies are `Secure`.
+    /// scheme of `external_host` is used. `forward_domain`: absolute, on `cookie_domain` itself or
+    /// a host below it, with any port; http becomes https if cookies are `Secure`.
     ///
-    /// # Errors
-    /// The first rule that it breaks.
+    /// # Errors The first rule that it breaks.
     pub fn parse(rd: &str, provider: &Provider) -> Result<Self, RedirectFlaw> {
         if rd.len() > MAX_TARGET {
             return Err(RedirectFlaw::TooLong);
@@ -82,17 +82,16 @@ impl RedirectTarget {
         Ok(Self(url.into()))
     }
 
-    /// The requested page, from the raw request URI (path and query as sent) and, in
-    /// `forward_domain` alone, the request's host with its port.
+    /// The requested page, from the raw request URI (path and query as sent) and, only in
+    /// `forward_domain`, the request's host with its port.
     ///
-    /// # Errors
-    /// What makes no target: the absolute form, a foreign host, a URI beyond the limit.
+    /// # Errors Not a valid target: the absolute form, a foreign host, or a URI that is too long.
     pub fn of_request(
         provider: &Provider,
         host: &[u8],
         raw_request_uri: &[u8],
     ) -> Result<Self, RedirectFlaw> {
-        // "http://host?query", an empty path, is how the absolute form may ask for the root.
+        // "http://host?query" has an empty path: the absolute form may request the root like this.
         let root: &[u8] = if raw_request_uri.starts_with(b"?") { b"/" } else { b"" };
         if !raw_request_uri.starts_with(b"/") && root.is_empty() {
             return Err(RedirectFlaw::NotAUrl);
@@ -110,7 +109,7 @@ impl RedirectTarget {
                 return Err(RedirectFlaw::TooLong);
             }
             match byte {
-                // A byte that is no character stays that byte: the application may use Latin-1.
+                // A byte that is not a character stays as it is: the application may use Latin-1.
                 b'!'..=b'~' => target.push(*byte),
                 byte => percent_encode(&mut target, &[*byte]),
             }
@@ -160,7 +159,7 @@ fn is_own_endpoint(url: &Url, provider: &Provider) -> bool {
         || url.query().is_some_and(|query| query::signature(query.as_bytes()).is_some())
 }
 
-/// Only what a `Host` header may hold, so that nothing else of the URL can be in it.
+/// Only characters that a `Host` header may contain, so no other part of a URL fits in.
 fn is_host_and_port(host: &str) -> bool {
     !host.is_empty()
         && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':'))

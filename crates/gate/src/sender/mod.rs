@@ -1,26 +1,25 @@
-//! Who is waiting for the answer to a request, according to what browsers say about themselves.
+//! Who is waiting for the response to a request, according to what browsers say about themselves.
 //!
-//! This affects only the form of an answer, and that nothing is done that nobody asked for: a client
-//! that lies gets an answer that it cannot use.
+//! This affects only the form of a response, and keeps unrequested actions from being taken: a
+//! client that lies gets a response that it cannot use.
 
-/// Who waits for the answer.
+/// Who waits for the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// A person's browser that opens a page: it can follow a redirect to authentik and come back.
+    /// A browser opening a page: it can follow a redirect to authentik and come back.
     Navigation,
-    /// A person's browser that sends a form: a redirect would lose what the form holds.
+    /// A browser submitting a form: a redirect would lose its contents.
     Submission,
-    /// A page that shows another one in a frame of its own accord: a person sees the answer and has
-    /// asked for nothing.
+    /// A page that loads another one in a frame: a person sees the response but did not ask for it.
     Frame,
     /// A script, a WebSocket, a tool: needs a plain 401.
     Program,
-    /// Nobody: a speculative load, a picture, a style sheet, a `HEAD`, a pre-flight. It must have no
+    /// Nobody: a speculative load, an image, a style sheet, a `HEAD`, a pre-flight. Must have no
     /// effect, since browsers send it unasked.
     Nobody,
 }
 
-/// The headers and the method that tell them apart.
+/// The headers and the method that distinguish senders.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SenderHints<'a> {
     method: &'a [u8],
@@ -28,14 +27,14 @@ pub struct SenderHints<'a> {
     forwarded_method: Option<&'a [u8]>,
     /// `Upgrade` is present (WebSocket).
     upgrade: bool,
-    /// `X-Requested-With: XMLHttpRequest`. Other values say nothing: with every page that it opens
-    /// an Android WebView sends the name of its app.
+    /// `X-Requested-With: XMLHttpRequest`. Other values mean nothing: Android WebViews send the
+    /// name of their app with every page.
     script: bool,
-    /// Loaded in case that somebody wants it.
+    /// A speculative load.
     speculative: bool,
-    /// Sent by a browser: `Sec-Fetch-…`, which browsers leave out over plain http, `Origin`, `Referer`.
+    /// Sent by a browser: `Sec-Fetch-…`, which browsers omit over plain http, `Origin`, `Referer`.
     browser: bool,
-    /// `Sec-Fetch-User: ?1`: a person has clicked, or typed an address.
+    /// `Sec-Fetch-User: ?1`: a person clicked or typed an address.
     by_hand: bool,
     /// `Sec-Fetch-Mode`.
     fetch_mode: Option<&'a [u8]>,
@@ -48,7 +47,7 @@ pub struct SenderHints<'a> {
 }
 
 impl<'a> SenderHints<'a> {
-    /// Looks through lower-case names and values of headers, once.
+    /// Collects the hints from lower-case header names and values, in one pass.
     #[must_use]
     pub fn gather(
         method: &'a [u8],
@@ -76,14 +75,14 @@ impl<'a> SenderHints<'a> {
         hints
     }
 
-    /// The visitor of the proxy that asks: it hands the headers on, and the method in one.
+    /// The client of the proxy that asks, which passes on the headers and puts the method into one.
     #[must_use]
     pub fn behind_proxy(self) -> Self {
         Self { method: self.forwarded_method.unwrap_or(self.method), ..self }
     }
 
-    /// Whether a page may be shown in the frame that asks for it: one in which there is a session after
-    /// a sign-in, of this site or, with `cookie_samesite none`, `everywhere`.
+    /// Whether a page may be shown in the requesting frame: only if a session works there after a
+    /// sign-in, i.e. on the same site or, with `cookie_samesite none`, `everywhere`.
     #[must_use]
     pub fn may_frame(&self, everywhere: bool) -> bool {
         matches!(self.fetch_dest, Some(b"iframe" | b"frame"))
@@ -91,13 +90,13 @@ impl<'a> SenderHints<'a> {
                 || matches!(self.fetch_site, Some(b"same-origin" | b"same-site" | b"none")))
     }
 
-    /// Whether a browser asks: one that might put up a box for a password.
+    /// Whether the client is a browser, which might prompt for a password.
     #[must_use]
     pub fn is_of_browser(&self) -> bool {
         self.browser || self.script || self.speculative || self.accept.is_some_and(accepts_html)
     }
 
-    /// What is loaded to be shown, to be run or to be thrown away: no page, and no script's question.
+    /// A subresource that is displayed, run or discarded: neither a page nor a script's request.
     fn is_part_of_a_page(&self) -> bool {
         self.fetch_dest
             .is_some_and(|dest| !matches!(dest, b"document" | b"empty" | b"iframe" | b"frame"))
@@ -105,7 +104,7 @@ impl<'a> SenderHints<'a> {
 
     fn place(&self) -> Place {
         match (self.fetch_mode, self.fetch_dest) {
-            // "empty": a service worker loads the page that the person opens.
+            // "empty": a service worker loads the page that a person opens.
             (Some(b"navigate"), None | Some(b"document" | b"empty"))
             | (None, Some(b"document")) => Place::Window,
             (Some(b"navigate") | None, Some(b"iframe" | b"frame")) => Place::Frame,
@@ -115,7 +114,7 @@ impl<'a> SenderHints<'a> {
     }
 }
 
-/// Where the answer is shown.
+/// Where the response is shown.
 enum Place {
     Window,
     Frame,
@@ -123,7 +122,7 @@ enum Place {
 }
 
 impl Sender {
-    /// A navigation is what says so (Fetch Metadata, W3C), else what accepts HTML.
+    /// A navigation is what says so (Fetch Metadata, W3C), otherwise what accepts HTML.
     #[must_use]
     pub fn of(hints: &SenderHints<'_>) -> Self {
         let harmless = matches!(hints.method, b"HEAD" | b"OPTIONS");
@@ -142,7 +141,7 @@ impl Sender {
         }
     }
 
-    /// Whether a person reads the answer.
+    /// Whether a person reads the response.
     #[must_use]
     pub const fn is_person(self) -> bool {
         match self {
