@@ -11,6 +11,8 @@
 #   sections that sources refer to           headings in docs/protocol.md (this direction only)
 #   links of the documents                   files and headings (this direction only)
 #   attacks S01 to S50                       rows of the tables in docs/security.md, each with a test
+#   targets in .github/workflows             targets of the Makefile (this direction only)
+#   keys that hold a secret, or its file     secrets that the form for problems names (this direction only)
 #   nginx's structures in crates/nginx/src   rows in its build/layout.rs; of their fields see ci/fence
 #
 # A list that comes out empty fails: the check has lost its input.
@@ -64,6 +66,19 @@ main() {
     seq -f 'S%02.0f' 1 50 >"$lists/attacks"
     proved docs/security.md >"$lists/attacks.md"
     agree attack "$lists/attacks" "the list of attacks" "$lists/attacks.md" docs/security.md
+
+    sed -n 's/^ *target: \[\(.*\)\]$/\1/p' .github/workflows/ci.yml | tr -d ' ' | tr ',' '\n' | sort -u >"$lists/targets"
+    [ -s "$lists/targets" ] || lost target .github/workflows/ci.yml
+    sed -n 's/^\([a-z0-9.-]*\):.*/\1/p' Makefile | sort -u | comm -23 "$lists/targets" - |
+        sed 's,.*,drift: target "&" (in .github/workflows/ci.yml) does not exist in Makefile,' >"$lists/drift"
+    report
+
+    form=.github/ISSUE_TEMPLATE/problem.yml
+    sed -n 's/_file$//p' "$lists/keys" >"$lists/secrets"
+    [ -s "$lists/secrets" ] || lost "key that holds a secret" src/conf
+    grep -oE '`[a-z_]+`' $form | tr -d '`' | sort -u | comm -23 "$lists/secrets" - |
+        sed "s,.*,drift: $form does not say that \"&\" is a secret," >"$lists/drift"
+    report
 
     structures >"$lists/structures"
     grep -o '"ngx_[a-z0-9_]*_t"' crates/nginx/build/layout.rs | tr -d '"' | sort -u >"$lists/layout"
