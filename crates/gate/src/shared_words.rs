@@ -1,13 +1,14 @@
 //! Shared memory for everything but sessions: who talks to authentik, published settings, counters.
 //!
-//! It consists of words that are read and written without a lock. [`SharedWords::fresh`] initialises an area;
-//! a reload of nginx finds it unchanged. Only [`SharedWords`] knows which word means what.
+//! It consists of words that are read and written without a lock. [`SharedWords::fresh`]
+//! initialises an area, which a reload of nginx keeps. Only [`SharedWords`] knows what each word
+//! means.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::outpost::{BOARD_HEADER, Board, Tenure};
 
-/// The area, of [`WORDS`] words at least; what is beyond them is the board.
+/// The area, of at least [`WORDS`] words; the rest is the board.
 #[derive(Clone, Copy)]
 pub struct SharedWords<'m> {
     words: &'m [AtomicU64],
@@ -16,45 +17,46 @@ pub struct SharedWords<'m> {
 /// A word that one process writes and all may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// The WebSocket: who has it open (a [`crate::outpost::Listener`]), 0 = closed.
+    /// The process that has the WebSocket open (a [`crate::outpost::Listener`]), 0 = closed.
     ConnectedBy,
-    /// When it was opened or closed last, in seconds since 1970.
+    /// When it was last opened or closed, in seconds since 1970.
     ConnectedSince,
-    /// When authentik was asked for the settings with success, in seconds since 1970.
+    /// Last successful refresh of the settings, in seconds since 1970.
     LastRefresh,
-    /// When that failed, in seconds since 1970.
+    /// Last failed refresh, in seconds since 1970.
     LastFailure,
-    /// Longest time that an event loop took to come round, in microseconds.
+    /// Longest turn of an event loop, in microseconds.
     LongestPause,
-    /// Longest time that an event loop took to exchange the settings, in microseconds.
+    /// Longest time an event loop took to replace the settings, in microseconds.
     LongestExchange,
     /// Sessions that authentik ended.
     EndedByCore,
-    /// How often asking for the settings failed.
+    /// Number of failed refreshes.
     RefreshFailures,
-    /// How often the WebSocket was lost.
+    /// How many times the WebSocket was lost.
     Disconnects,
-    /// Ends of sessions may have been missed, and not all sessions were compared with authentik yet.
+    /// Ends of sessions may have been missed, and not all sessions have been checked with authentik
+    /// yet.
     Unchecked,
-    /// Who published last had lost the tenure meanwhile.
+    /// The last publisher had lost the tenure by then.
     Overwritten,
-    /// How often a worker has called for the settings.
+    /// How many times a worker has requested the settings.
     SettingsAsked,
-    /// How many of these calls have been answered, with settings or in vain.
+    /// How many of these requests are finished, successful or not.
     SettingsAnswered,
 }
 
 impl Word {
-    /// How many there can be.
+    /// Room for words of this kind.
     const ROOM: usize = 24;
 }
 
-/// Workers that count apart; further ones share.
+/// Workers with counters of their own; further ones share.
 pub const COUNTING_WORKERS: usize = 64;
-/// Counters of each.
+/// Counters per worker.
 pub const COUNTERS: usize = 64;
 
-// Where everything is.
+// The layout.
 const EPOCH: usize = 0;
 const HOLDER: usize = 1;
 const BEAT: usize = 2;
@@ -63,55 +65,55 @@ const BELL: usize = 5;
 const NAMED: usize = 8;
 const COUNTS: usize = NAMED + Word::ROOM;
 
-/// Words without a board.
+/// Number of words without the board.
 pub const WORDS: usize = COUNTS + COUNTING_WORKERS * COUNTERS;
 
 impl<'m> SharedWords<'m> {
-    /// Over these words. `None` when they are fewer than [`WORDS`].
+    /// An existing area in these words. `None` if they are fewer than [`WORDS`].
     #[must_use]
     pub fn new(words: &'m [AtomicU64]) -> Option<Self> {
         (words.len() >= WORDS).then_some(Self { words })
     }
 
-    /// Begins an area in these words, whatever they hold: nginx gives out shared memory as it is, and
-    /// fills it with rubbish when it is built with `NGX_DEBUG_MALLOC` (`ngx_slab_init`).
+    /// Initialises an area, whatever it contains: nginx does not clear shared memory, and fills it
+    /// with garbage when built with `NGX_DEBUG_MALLOC` (`ngx_slab_init`).
     #[must_use]
     pub fn fresh(words: &'m [AtomicU64]) -> Option<Self> {
         let shared = Self::new(words)?;
-        // What is behind costs memory as soon as it is written, and nobody reads it before.
+        // The rest would use memory once written, and nobody reads it before writing it.
         for word in words.iter().take(WORDS + BOARD_HEADER) {
             word.store(0, Ordering::Relaxed);
         }
         Some(shared)
     }
 
-    /// Counts a configuration; gives its number, which is larger than all before.
+    /// Counts a configuration; returns its number, which is larger than all before.
     #[must_use]
     pub fn next_epoch(&self) -> u32 {
         self.words.get(EPOCH).map_or(0, |word| word.fetch_add(1, Ordering::AcqRel) as u32 + 1)
     }
 
-    /// Who talks to authentik.
+    /// The tenure of the process that talks to authentik.
     #[must_use]
     pub fn tenure(&self) -> Option<Tenure<'m>> {
         Some(Tenure::new(self.words.get(HOLDER)?, self.words.get(BEAT)?))
     }
 
-    /// The word that changes when there is something to look at: who talks to authentik, or what was
-    /// published.
+    /// A word that changes when there is something to look at: another process talks to authentik,
+    /// or something was published.
     #[must_use]
     pub fn bell(&self) -> Option<&'m AtomicU64> {
         self.words.get(BELL)
     }
 
-    /// Where the settings are; `None` when there is no room for a board.
+    /// The board with the settings; `None` if there is no room for it.
     #[must_use]
     pub fn board(&self) -> Option<Board<'m>> {
         Board::new(self.words.get(WORDS..)?)
     }
 
-    /// One id for this nginx over all its workers and reloads (a UUID, RFC 9562 version 4): authentik
-    /// shows an outpost once for each. `fresh` is random; it is used if there is none yet.
+    /// The id of this nginx, the same for all workers and reloads (a UUID, RFC 9562 version 4):
+    /// authentik lists an outpost once per id. `fresh` is random, and used if there is no id yet.
     #[must_use]
     pub fn instance(&self, fresh: [u8; 16]) -> String {
         let halves = fresh.split_at(8);
@@ -121,7 +123,7 @@ impl<'m> SharedWords<'m> {
             let Some(word) = self.words.get(INSTANCE + at) else { continue };
             let mut own = [0; 8];
             own.copy_from_slice(fresh);
-            // 0 means that nobody has chosen yet.
+            // 0 means not chosen yet.
             let own = u64::from_be_bytes(own).max(1);
             let found = word.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire);
             to.copy_from_slice(&found.map_or_else(|known| known, |_| own).to_be_bytes());
@@ -129,74 +131,74 @@ impl<'m> SharedWords<'m> {
         uuid(agreed)
     }
 
-    /// What [`SharedWords::instance`] agreed on, if anybody has asked it.
+    /// The id from [`SharedWords::instance`], if already chosen.
     #[must_use]
     pub fn known_instance(&self) -> Option<String> {
         let mut agreed = [0_u8; 16];
         let (high, low) = agreed.split_at_mut(8);
         for (at, to) in [high, low].into_iter().enumerate() {
             let word = self.words.get(INSTANCE + at)?.load(Ordering::Acquire);
-            // Half of it may be chosen at this very moment.
+            // Another process may be choosing it right now.
             to.copy_from_slice(&Some(word).filter(|word| *word != 0)?.to_be_bytes());
         }
         Some(uuid(agreed))
     }
 
-    /// Says it.
+    /// Sets the word.
     pub fn set(&self, word: Word, value: u64) {
         if let Some(word) = self.at(word) {
             word.store(value, Ordering::Relaxed);
         }
     }
 
-    /// Says it, if nothing larger was said.
+    /// Sets the word unless it is already larger.
     pub fn raise(&self, word: Word, value: u64) {
         if let Some(word) = self.at(word) {
             word.fetch_max(value, Ordering::Relaxed);
         }
     }
 
-    /// Says 0, if `value` is what was said last.
+    /// Resets the word to 0 if it is still `value`.
     pub fn clear(&self, word: Word, value: u64) {
         if let Some(word) = self.at(word) {
-            // Fails when something else was said, which is right.
+            // Fails if the word was changed meanwhile, which is fine.
             let _ = word.compare_exchange(value, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 
-    /// What was said last; from now on 0.
+    /// Returns the word and resets it to 0.
     #[must_use]
     pub fn take(&self, word: Word) -> u64 {
         self.at(word).map_or(0, |word| word.swap(0, Ordering::AcqRel))
     }
 
-    /// Adds to it.
+    /// Adds to the word.
     pub fn add(&self, word: Word, value: u64) {
         if let Some(word) = self.at(word) {
             word.fetch_add(value, Ordering::Relaxed);
         }
     }
 
-    /// Counts one more; gives their number.
+    /// Increments the word; returns the new value.
     #[must_use]
     pub fn count(&self, word: Word) -> u64 {
         self.at(word).map_or(0, |word| word.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    /// What was said last, 0 at first.
+    /// The value of the word, initially 0.
     #[must_use]
     pub fn get(&self, word: Word) -> u64 {
         self.at(word).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
-    /// Counters of a worker, by its number.
+    /// Counters of the worker with this number.
     #[must_use]
     pub fn counters(&self, worker: usize) -> &'m [AtomicU64] {
         let at = COUNTS + worker % COUNTING_WORKERS * COUNTERS;
         self.words.get(at..at + COUNTERS).unwrap_or_default()
     }
 
-    /// Sum over all workers of one counter.
+    /// Sum of a counter over all workers.
     #[must_use]
     pub fn total(&self, counter: usize) -> u64 {
         let of = |worker| self.counters(worker).get(counter);

@@ -1,5 +1,5 @@
-//! Feeds every parser that reads input from strangers or authentik with good input that was corrupted:
-//! nothing panics, and nothing corrupted is ever believed. The bytes are the same in each run.
+//! Feeds every parser of input from strangers or authentik with corrupted input: nothing panics,
+//! and nothing corrupted is ever believed. The bytes are the same in each run.
 
 use crate::cookie::{self, SentId, SessionId};
 use crate::destination::Destination;
@@ -20,7 +20,7 @@ use crate::token::{Expected, KeySet, Keys, from_introspection, verify};
 /// Seconds after the recording of the ten-year tokens.
 const NOW: UnixTime = UnixTime(1_795_311_600);
 
-/// Spoilt inputs per good one.
+/// Corrupted inputs per good one.
 const ROUNDS: usize = 1_500;
 
 #[test]
@@ -63,7 +63,7 @@ fn s49_what_authentik_answers_may_be_anything() {
     each_spoilt(recorded("openid_configuration_rs256.json").as_bytes(), |bytes| {
         let _ = Endpoints::parse(bytes, &client);
     });
-    // An array where an object belongs (mod_auth_openidc, August 2026), and other values.
+    // An array in place of an object (mod_auth_openidc, August 2026), and other values.
     let good = recorded("introspection_active_hs256.json");
     assert!(from_introspection(good.as_bytes(), &client.client_id, NOW).is_ok());
     for answer in [format!("[{good}]"), format!("{good}{good}"), format!("\"{good}\"")] {
@@ -162,7 +162,7 @@ fn record(claims: &crate::token::VerifiedClaims, provider: &crate::provider::Pro
     render(claims, provider, token.expose(), None).record.expose().to_vec()
 }
 
-/// Bits flipped, bytes replaced, parts cut out, doubled or exchanged; never the input itself.
+/// Flips bits, replaces bytes, and cuts, doubles or swaps parts; never yields the input itself.
 fn each_spoilt(good: &[u8], mut check: impl FnMut(&[u8])) {
     const ODD: &[u8] = b"\0\r\n\t \"'\\/;:=&%#?.,{}[]()*+-_@~^$|\x7f\x80\xc0\xe2\xff09AZaz";
     let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ good.len() as u64);

@@ -1,6 +1,7 @@
-//! Text from outside: made safe for a log line, and characters that are not what they seem.
+//! Text from outside: made safe for log lines, and deceptive characters.
 
-/// What may stand in a log: printable ASCII, at most `max` characters; the rest shows as `?`, `…`.
+/// Sanitises text for a log: printable ASCII, at most `max` characters; the rest becomes `?` or
+/// `…`.
 pub(crate) fn loggable(text: &str, max: usize) -> String {
     let plain = |c: char| if c == ' ' || c.is_ascii_graphic() && c != '"' { c } else { '?' };
     let mut kept: String = text.chars().take(max).map(plain).collect();
@@ -10,12 +11,12 @@ pub(crate) fn loggable(text: &str, max: usize) -> String {
     kept
 }
 
-/// Appends without the bytes that could end a header or confuse who reads it: 0x00-0x1f, 0x7f.
+/// Appends without bytes that could end a header or confuse its reader: 0x00-0x1f, 0x7f.
 pub(crate) fn push_clean(bytes: &mut Vec<u8>, text: &[u8]) {
     bytes.extend(text.iter().filter(|byte| !byte.is_ascii_control()));
 }
 
-/// Appends each byte as `%` and two digits (RFC 3986 section 2.1).
+/// Appends each byte as `%` and two hex digits (RFC 3986 section 2.1).
 pub(crate) fn percent_encode(to: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in bytes {
@@ -24,10 +25,10 @@ pub(crate) fn percent_encode(to: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Whether a character acts on others instead of standing for itself: the control characters of ASCII
-/// and of Latin-1 (U+0080 to U+009F), and what Unicode shows as nothing or uses to turn the line
-/// (general category Cf, line and paragraph separators). The two joiners are left out: words of
-/// Persian, Hindi and emoji are written with them.
+/// Whether a character affects others instead of being displayed: the control characters of ASCII
+/// and Latin-1 (U+0080 to U+009F), invisible Unicode characters and those that change the direction
+/// of the line (general category Cf, line and paragraph separators). The two joiners are exempt:
+/// words in Persian and Hindi, and emoji, contain them.
 pub(crate) fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -36,7 +37,8 @@ pub(crate) fn is_control(c: char) -> bool {
             | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
-/// Whether a character shows as a space or as nothing, so that it is not seen at the end of a name.
+/// Whether a character is displayed as a space or not at all, and is not noticed at the end of a
+/// name.
 pub(crate) fn is_blank(c: char) -> bool {
     c.is_whitespace()
         || is_control(c)

@@ -22,7 +22,7 @@ impl UnixTime {
     }
 }
 
-/// A time in words: `2026-11-22 16:49:54 UTC`.
+/// A time as text: `2026-11-22 16:49:54 UTC`.
 #[must_use]
 pub fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -31,7 +31,7 @@ pub fn utc(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
-/// Year, month and day of the Gregorian calendar, of days since 1970-01-01.
+/// Year, month and day of the Gregorian calendar from days since 1970-01-01.
 ///
 /// The year begins in March, so that a leap day is its last (Howard Hinnant, `civil_from_days`).
 fn date(days: u64) -> (u64, u64, u64) {
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_time_is_written_as_the_calendar_has_it() {
-        // Of `date -u -d @SECONDS '+%F %T UTC'` (GNU coreutils 9).
+        // From `date -u -d @SECONDS '+%F %T UTC'` (GNU coreutils 9).
         for (seconds, text) in [
             (0, "1970-01-01 00:00:00 UTC"),
             (951_782_399, "2000-02-28 23:59:59 UTC"),

@@ -1,19 +1,18 @@
-//! Proxy mode: where a request goes, and under which name (docs/protocol.md §7.5).
+//! Proxy mode: where a request goes, and with which `Host` (docs/protocol.md §7.5).
 
 use std::net::Ipv6Addr;
 
 use crate::identity::SessionView;
 use crate::provider::Provider;
 
-/// The user's `backend_override` cannot be used. Nobody else's backend is taken instead.
+/// The user's `backend_override` is unusable. No other backend is used instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadOverride;
 
-/// The application's URL for a visitor, without a final slash: `backend_override` of the user, else
-/// `internal_host`. The request's path and query follow it.
+/// The upstream URL for a visitor, without a trailing slash: the user's `backend_override`,
+/// otherwise `internal_host`. The request's path and query are appended to it.
 ///
-/// # Errors
-/// There is an override and it is no http or https URL of scheme, host, port and path.
+/// # Errors The override is not an http or https URL of just scheme, host, port and path.
 pub fn backend<'a>(
     provider: &'a Provider,
     session: Option<&SessionView<'a>>,
@@ -25,7 +24,7 @@ pub fn backend<'a>(
     }
 }
 
-/// The `Host` to send: `host_header` of the user, else the host that was judged.
+/// The `Host` to send: the user's `host_header`, otherwise the host that was judged.
 #[must_use]
 pub fn host<'a>(
     provider: Option<&'a Provider>,
@@ -39,8 +38,8 @@ pub fn host<'a>(
     }
 }
 
-/// `X-Forwarded-Host`: the host that was judged. Of a client that names none (HTTP/1.0) the
-/// provider's own, which it was judged by.
+/// `X-Forwarded-Host`: the host that was judged. If the client sends none (HTTP/1.0), the
+/// provider's own, by which the request was judged.
 #[must_use]
 pub fn forwarded_host<'a>(provider: &'a Provider, asked: &'a [u8]) -> &'a [u8] {
     let origin = &provider.external.origin;
@@ -50,12 +49,12 @@ pub fn forwarded_host<'a>(provider: &'a Provider, asked: &'a [u8]) -> &'a [u8] {
     }
 }
 
-/// On every request of such a user, hence byte by byte instead of with the `url` crate.
+/// Runs on every request of such a user, hence byte by byte instead of with the `url` crate.
 fn is_backend(url: &[u8]) -> bool {
     let rest = url.strip_prefix(b"http://").or_else(|| url.strip_prefix(b"https://"));
     let Some(rest) = rest else { return false };
     let host = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
-    // "http://unix:/path" is how nginx names sockets of this machine: nobody's backend.
+    // "http://unix:/path" is nginx's syntax for local sockets: never a user's backend.
     is_host(host)
         && !host.eq_ignore_ascii_case(b"unix:")
         && rest.iter().all(|byte| byte.is_ascii_graphic())
@@ -82,7 +81,7 @@ fn is_host(host: &[u8]) -> bool {
     name && (port.is_empty() || is_port(port))
 }
 
-/// A colon and a number that a TCP port may have.
+/// A colon and a valid TCP port.
 fn is_port(port: &[u8]) -> bool {
     let Some(digits) = port.strip_prefix(b":") else { return false };
     let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u16>().ok());

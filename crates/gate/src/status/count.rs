@@ -10,21 +10,21 @@ use crate::shared_words::COUNTERS;
 pub enum Status {
     /// Let through with an identity.
     Known,
-    /// Let through without one, by an unauthenticated path.
+    /// Let through without an identity, by an unauthenticated path.
     UnauthPath,
-    /// Let through without one, by `authentik_unauthenticated pass`.
+    /// Let through without an identity, by `authentik_unauthenticated pass`.
     Pass,
-    /// Was for one of the module's endpoints; what came of it may be said after that.
+    /// For one of the module's endpoints; a more specific status may follow.
     Endpoint,
     /// Sent to authentik to sign in.
     SignIn,
-    /// Came back from there with a session.
+    /// Came back from authentik with a session.
     SignedIn,
     /// Ended all sessions of its user.
     SignedOut,
     /// Not let through.
     Refused,
-    /// A sign-in that came to nothing.
+    /// A sign-in that failed.
     Failed,
 }
 
@@ -42,7 +42,7 @@ impl Status {
         Self::Failed,
     ];
 
-    /// The word in `$authentik_status`, in the log and in figures.
+    /// The word in `$authentik_status`, in the log and in metrics.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Status {
         }
     }
 
-    /// The same in a few words.
+    /// A short description.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -78,18 +78,18 @@ impl Status {
 /// Something that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// Requests that were decided like this.
+    /// Requests with this status.
     Status(Status),
-    /// Requests of which this was the reason.
+    /// Requests with this reason.
     Reason(Reason),
-    /// Lookups of sessions in the zone.
+    /// Session lookups in the zone.
     Lookup,
-    /// Session cookies that this nginx has not made.
+    /// Session cookies not created by this nginx.
     ForeignCookie,
 }
 
 impl Counter {
-    /// Which of a worker's counters it is.
+    /// The slot in a worker's counters.
     #[must_use]
     pub const fn slot(self) -> usize {
         match self {
@@ -101,7 +101,7 @@ impl Counter {
     }
 }
 
-/// Behind some room for further statuses.
+/// Leaves room for more statuses.
 const FIRST_REASON: usize = 16;
 
 const LOOKUP: usize = FIRST_REASON - 1;
@@ -110,7 +110,7 @@ const FOREIGN_COOKIE: usize = FIRST_REASON - 2;
 const _: () = assert!(Status::ALL.len() <= FOREIGN_COOKIE);
 const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= COUNTERS);
 
-/// Counts a decision; `counters` are those of the worker that made it.
+/// Counts a decision; `counters` are those of the current worker.
 #[inline]
 pub fn count(counters: &[AtomicU64], status: Status, reason: Option<Reason>) {
     add(counters, Counter::Status(status));
@@ -119,12 +119,12 @@ pub fn count(counters: &[AtomicU64], status: Status, reason: Option<Reason>) {
     }
 }
 
-/// Counts a lookup of a session in the zone.
+/// Counts a session lookup in the zone.
 pub fn count_lookup(counters: &[AtomicU64]) {
     add(counters, Counter::Lookup);
 }
 
-/// Counts a session cookie that this nginx has not made.
+/// Counts a session cookie not created by this nginx.
 pub fn count_foreign_cookie(counters: &[AtomicU64]) {
     add(counters, Counter::ForeignCookie);
 }

@@ -1,8 +1,9 @@
-//! Sessions that an administrator ends by hand, where `authentik_status` has `end_sessions=on`.
+//! Sessions that an administrator ends by hand, if `authentik_status` has `end_sessions=on`.
 //!
-//! A form from the page itself, or JSON from a program. Another site can have an administrator's browser send
-//! a form, with the cookie or from the address that lets it in: so it must be shown to come from the page
-//! (`Sec-Fetch-Site`, else `Origin`), and JSON must have a header that no other site can have sent.
+//! Accepts a form from the page itself, or JSON from a program. Another site can make an
+//! administrator's browser submit a form, with the cookie or from an allowed address: so the form
+//! must provably come from the page (`Sec-Fetch-Site`, otherwise `Origin`), and JSON must have a
+//! header that no other site can send.
 
 use serde_json::{Value, json};
 
@@ -11,43 +12,43 @@ use crate::page::{Action, Page};
 use crate::query::{Param, param};
 use crate::response::Response;
 
-/// Longest body that is read, in bytes.
+/// Maximum body, in bytes.
 pub const LONGEST_WISH: usize = 4096;
-/// Longest user name that is looked for, in bytes.
+/// Maximum user name, in bytes.
 const LONGEST_NAME: usize = 200;
 
 /// Whose sessions to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// Of every user of this name.
+    /// Those of every user with this name.
     Username(String),
-    /// Of the user whom tokens call so (`sub`, `X-authentik-uid`).
+    /// Those of the user with this id in tokens (`sub`, `X-authentik-uid`).
     Sub(String),
-    /// Of this session at authentik.
+    /// Those of this session at authentik.
     Sid(String),
 }
 
-/// How the answer is read.
+/// Who reads the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// By a person, in the browser that sent the form.
+    /// A person, in the browser that sent the form.
     Person,
-    /// By a program.
+    /// A program.
     Program,
 }
 
-/// Why nothing is ended.
+/// Why no session is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unheeded {
-    /// It may be another site's doing.
+    /// The request may come from another site.
     Forged,
     /// It does not say whose sessions.
     Unclear,
-    /// nginx has put the body into a file.
+    /// nginx has written the body to a file.
     InFile,
 }
 
-/// What a request says of where it comes from.
+/// Where a request comes from, according to its headers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origins<'a> {
     content_type: &'a [u8],
@@ -57,7 +58,7 @@ pub struct Origins<'a> {
 }
 
 impl<'a> Origins<'a> {
-    /// Looks through lower-case names and values of headers.
+    /// Collects it from lower-case header names and values.
     #[must_use]
     pub fn gather(headers: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let mut origins = Self::default();
@@ -73,7 +74,7 @@ impl<'a> Origins<'a> {
         origins
     }
 
-    /// Who reads the answer; `None` where the body is neither a form nor JSON.
+    /// Who reads the response; `None` if the body is neither a form nor JSON.
     #[must_use]
     pub fn reader(&self) -> Option<Reader> {
         let kind = self.content_type.split(|byte| *byte == b';').next().unwrap_or_default();
@@ -84,7 +85,7 @@ impl<'a> Origins<'a> {
         }
     }
 
-    /// Whether no other site can have sent it. `authority` is the host, with its port, that was asked for.
+    /// Whether no other site can have sent it. `authority` is the requested host with its port.
     fn is_genuine(&self, reader: Reader, authority: &[u8]) -> bool {
         let same_origin = self.origin.map(|origin| {
             let rest = origin.strip_prefix(b"https://").or(origin.strip_prefix(b"http://"));
@@ -101,10 +102,9 @@ impl<'a> Origins<'a> {
         }
     }
 
-    /// Whose sessions the body is about.
+    /// Whose sessions the body asks to end.
     ///
-    /// # Errors
-    /// Nothing is to be ended.
+    /// # Errors Nothing must be ended.
     pub fn wish(&self, authority: &[u8], body: &[u8]) -> Result<Whose, Unheeded> {
         let reader = self.reader().ok_or(Unheeded::Unclear)?;
         if !self.is_genuine(reader, authority) {
@@ -141,7 +141,7 @@ fn whose(by: &str, value: &str) -> Result<Whose, Unheeded> {
 }
 
 impl Unheeded {
-    /// The answer, to whichever reader.
+    /// The response, for either reader.
     #[must_use]
     pub fn answer(self, reader: Option<Reader>, back: &str) -> Response {
         let (status, code, sentence) = match self {
@@ -163,7 +163,7 @@ impl Unheeded {
     }
 }
 
-/// Says how many sessions ended.
+/// Reports how many sessions were ended.
 #[must_use]
 pub fn ended(count: u32, reader: Reader, back: &str) -> Response {
     let sentence = match count {

@@ -1,11 +1,11 @@
-//! The report for programs: its fields under their own names.
+//! The report for programs, with its field names.
 
 use serde::Serializer;
 
 use super::report::{Report, Tally};
 
 pub(super) fn render(report: &Report) -> String {
-    // There is nothing in a report that JSON cannot say.
+    // Everything in a report can be expressed in JSON.
     let mut body = serde_json::to_string_pretty(report).unwrap_or_else(|_| "{}".to_owned());
     body.push('\n');
     body

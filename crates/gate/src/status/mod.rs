@@ -1,7 +1,7 @@
 //! What `authentik_status` shows: a [`Report`] of the module's state, as page, JSON or Prometheus.
 //!
-//! It contains no secrets and no user names: administrators choose who may see the page, and monitoring
-//! systems keep what they read for a long time.
+//! It contains no secrets and no user names: administrators choose who may see the page, and
+//! monitoring systems keep their data for a long time.
 
 mod count;
 pub mod ending;
@@ -26,7 +26,7 @@ pub enum Format {
     /// A page for people.
     #[default]
     Html,
-    /// For programs: keys as docs/monitoring.md lists them.
+    /// For programs: the keys are listed in docs/monitoring.md.
     Json,
     /// Text exposition format 0.0.4.
     Prometheus,
@@ -36,7 +36,7 @@ impl Format {
     /// All of them, in the order they are offered.
     pub const ALL: [Self; 3] = [Self::Html, Self::Json, Self::Prometheus];
 
-    /// As it is written in the configuration.
+    /// Its name in the configuration.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Format {
     }
 }
 
-/// The answer to a request for the status; `may_end` is whether sessions can be ended there.
+/// The response to a status request; `may_end` is whether sessions can be ended there.
 #[must_use]
 pub fn answer(report: &Report, format: Format, may_end: bool) -> Response {
     match format {

@@ -1,4 +1,4 @@
-//! Times as people read them.
+//! Times in a readable form.
 
 /// `3 minutes`, rounded down.
 pub(super) fn age(now: u64, then: u64) -> String {

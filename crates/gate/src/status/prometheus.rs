@@ -1,7 +1,7 @@
-//! The report as Prometheus reads it: text exposition format 0.0.4.
+//! The report for Prometheus: text exposition format 0.0.4.
 //!
-//! The first three have upstream's names and labels (docs/protocol.md §11), so that its
-//! dashboards show this outpost too. No label is chosen by a client: their number is bounded.
+//! The first three metrics have upstream's names and labels (docs/protocol.md §11), so its
+//! dashboards show this outpost too. Clients cannot choose labels, so their number is bounded.
 
 use std::fmt::{Display, Write};
 
@@ -46,7 +46,7 @@ pub(super) fn render(report: &Report) -> String {
     metrics.0
 }
 
-/// Microseconds in Prometheus's unit.
+/// Converts microseconds to Prometheus's unit.
 fn seconds(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
@@ -139,7 +139,7 @@ impl Metrics {
     }
 }
 
-/// The value of a label: three characters are escaped, all others are themselves.
+/// The value of a label: three characters need escaping.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -10,32 +10,32 @@ use crate::shared_words::{SharedWords, Word};
 use crate::store::{Evicted, Fill};
 use crate::time::UnixTime;
 
-/// Where a report comes from.
+/// The sources of a report.
 pub struct Source<'s> {
-    /// The time.
+    /// The current time.
     pub now: UnixTime,
     /// Version of this module.
     pub module_version: &'s str,
     /// Version of nginx.
     pub nginx_version: &'s str,
-    /// What the workers share; `None` when nothing is protected.
+    /// What the workers share; `None` if nothing is protected.
     pub words: Option<SharedWords<'s>>,
-    /// How full the zone of sessions is.
+    /// Fill level of the session zone.
     pub fill: Option<Fill>,
     /// URL of `authentik_outpost`, if there is one.
     pub outpost: Option<&'s str>,
     /// Its providers, once they are known.
     pub directory: Option<&'s Directory>,
-    /// The hand-written providers.
+    /// The providers defined in nginx.
     pub written: Vec<&'s Provider>,
     /// Whether a process exists.
     pub is_alive: fn(u32) -> bool,
 }
 
-/// The state of the module. Times are in seconds since 1970, `None` for what never happened.
+/// The state of the module. Times are in seconds since 1970, `None` if it never happened.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// When it was made.
+    /// When the report was created.
     pub time: u64,
     /// Version of this module.
     pub module_version: String,
@@ -43,52 +43,52 @@ pub struct Report {
     pub nginx_version: String,
     /// The connection to authentik; `None` without `authentik_outpost`.
     pub outpost: Option<OutpostReport>,
-    /// Hand-written providers.
+    /// The providers defined in nginx.
     pub providers: Vec<ProviderReport>,
-    /// Sessions that authentik ended, whichever way it said so.
+    /// Sessions that authentik ended, by any method.
     pub sessions_ended: u64,
-    /// The zone of sessions.
+    /// The session zone.
     pub zone: Option<ZoneReport>,
-    /// Decisions by status, all of them, also those at 0.
+    /// Decisions by status, including those at 0.
     #[serde(serialize_with = "super::json::as_map")]
     pub requests: Vec<Tally>,
-    /// Requests that were not let through, by reason, all of them.
+    /// Requests that were not let through, by reason, including those at 0.
     #[serde(serialize_with = "super::json::as_map")]
     pub reasons: Vec<Tally>,
-    /// How long the event loops were held up.
+    /// How long event loops were blocked.
     pub event_loop: EventLoopReport,
 }
 
-/// The connection to authentik and what it brought.
+/// The connection to authentik and its state.
 #[derive(Debug, Serialize)]
 pub struct OutpostReport {
-    /// Where authentik is.
+    /// URL of authentik.
     pub url: String,
-    /// As the administrator called the outpost; empty while it is not known.
+    /// Name of the outpost as set by the administrator; empty if not known yet.
     pub name: String,
-    /// Its UUID; empty while it is not known.
+    /// Its UUID; empty if not known yet.
     pub pk: String,
-    /// The UUID of this nginx, by which authentik tells it from others of the same outpost.
+    /// UUID of this nginx, which distinguishes it in authentik from others of the same outpost.
     pub instance: Option<String>,
     /// Whether the WebSocket is open.
     pub connected: bool,
     /// The worker that has it open.
     pub pid: Option<u32>,
-    /// When it was opened or closed last.
+    /// When it was last opened or closed.
     pub since: Option<u64>,
-    /// How often it was lost.
+    /// How many times it was lost.
     pub disconnects: u64,
-    /// When the settings were read last with success.
+    /// Last successful refresh of the settings.
     pub last_refresh: Option<u64>,
-    /// When reading them failed last.
+    /// Last failed refresh.
     pub last_failure: Option<u64>,
-    /// How often it failed.
+    /// Number of failed refreshes.
     pub refresh_failures: u64,
     /// Sessions that authentik ended.
     pub sessions_ended: u64,
-    /// Providers that are served; `None` while nothing is known of them.
+    /// Providers being served; `None` if not known yet.
     pub providers: Option<Vec<ProviderReport>>,
-    /// What is not served as it is written in authentik, and why.
+    /// What is not served as configured in authentik, and why.
     pub skipped: Vec<Unusable>,
 }
 
@@ -97,12 +97,12 @@ pub struct OutpostReport {
 pub struct ProviderReport {
     /// Its name.
     pub name: String,
-    /// Its mode, as authentik writes it.
+    /// Its mode, in authentik's terms.
     pub mode: &'static str,
     /// Its public URL.
     pub external_host: String,
-    /// What to enter in authentik as *Logout URI*, with the method of that name: of hand-written providers
-    /// only, since an outpost hears of ends of sessions by itself.
+    /// Value for *Logout URI* in authentik, with the method of that name. Only for providers
+    /// defined in nginx, since an outpost learns of ended sessions by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout: Option<String>,
     /// The same for the other method.
@@ -110,37 +110,37 @@ pub struct ProviderReport {
     pub frontchannel_logout: Option<String>,
 }
 
-/// The zone of sessions.
+/// The session zone.
 #[derive(Debug, Serialize)]
 pub struct ZoneReport {
-    /// Visitors' sessions.
+    /// Sessions of visitors.
     pub sessions: u32,
-    /// All records: sessions, credentials, and a few documents of authentik.
+    /// All records: sessions, credentials, and a few documents from authentik.
     pub records: u32,
-    /// What they take.
+    /// Bytes in use.
     pub used_bytes: u64,
-    /// What they may take.
+    /// Bytes available in total.
     pub size_bytes: u64,
-    /// The one of the other, rounded down.
+    /// The ratio of the two, rounded down.
     pub fill_percent: u32,
-    /// How often workers asked for a session of a visitor.
+    /// Session lookups by workers.
     pub lookups: u64,
-    /// Session cookies that this nginx has not made: nobody was asked for them.
+    /// Session cookies not created by this nginx, which were not looked up.
     pub foreign_cookies: u64,
-    /// Records in use that had to go for new ones.
+    /// Records in use that were evicted for new ones.
     pub evicted: u64,
-    /// The same by what they were, all kinds, also those at 0.
+    /// The same by kind of record, including those at 0.
     #[serde(serialize_with = "super::json::as_map")]
     pub evicted_by_kind: Vec<Tally>,
 }
 
-/// The longest there was since nginx was started, in microseconds. Measured where an outpost is
+/// Maximum values since nginx was started, in microseconds. Measured only with an outpost
 /// connected.
 #[derive(Debug, Serialize)]
 pub struct EventLoopReport {
-    /// Until an event loop came round.
+    /// One turn of an event loop.
     pub longest_pause_us: u64,
-    /// To exchange the providers.
+    /// Replacing the providers.
     pub longest_exchange_us: u64,
 }
 
@@ -149,12 +149,12 @@ pub struct EventLoopReport {
 pub struct Tally {
     /// What is counted: word of a [`Status`], code of a [`Reason`], kind of a record.
     pub word: &'static str,
-    /// How often it was, over all workers, since nginx was started.
+    /// Its value over all workers, since nginx was started.
     pub count: u64,
 }
 
 impl Report {
-    /// Looks at everything once.
+    /// Collects all data, once.
     #[must_use]
     pub fn gather(source: &Source<'_>) -> Self {
         let total = |counter: Counter| source.words.map_or(0, |words| words.total(counter.slot()));
@@ -182,7 +182,7 @@ impl Report {
 impl Source<'_> {
     fn of_outpost(&self, url: &str) -> OutpostReport {
         let known = self.directory.map(Directory::outpost);
-        // A worker that was killed could not say that its connection is gone.
+        // A killed worker could not record that its connection is gone.
         let pid = Listener::of(self.fact(Word::ConnectedBy)).map(Listener::pid);
         let pid = pid.filter(|pid| (self.is_alive)(*pid));
         OutpostReport {

@@ -9,15 +9,15 @@ use super::TokenFlaw;
 use crate::text::{is_blank, is_control};
 use crate::time::UnixTime;
 
-/// Claims that authentik vouches for: of a token whose signature was checked, or of one that
-/// authentik called active.
+/// Claims that authentik vouches for: from a token whose signature was verified, or that authentik
+/// called active.
 #[derive(Clone, PartialEq)]
 pub struct VerifiedClaims(Claims);
 
-/// The claims that make an identity. Claims that are missing or null are empty.
+/// The claims that make up an identity. Missing and null claims are empty.
 #[derive(Clone, PartialEq)]
 pub struct Claims {
-    /// The user, as the provider's subject mode names them; never empty.
+    /// The user's id, as set by the provider's subject mode; never empty.
     pub sub: String,
     /// When the identity ends.
     pub exp: UnixTime,
@@ -31,7 +31,7 @@ pub struct Claims {
     pub groups: Vec<String>,
     /// Names of the user's entitlements on this application, in the token's order.
     pub entitlements: Vec<String>,
-    /// The authentik session, empty for tokens that were got without one.
+    /// The authentik session; empty for tokens obtained without one.
     pub sid: String,
     /// `ak_proxy`.
     pub proxy: ProxyClaims,
@@ -40,13 +40,13 @@ pub struct Claims {
 /// The claim `ak_proxy`, all empty when the token has none.
 #[derive(Clone, Default, PartialEq)]
 pub struct ProxyClaims {
-    /// The user's attributes over those of their groups. May hold passwords.
+    /// The user's attributes, merged over those of their groups. May contain passwords.
     pub user_attributes: Map<String, Value>,
     /// Upstream to use instead of the configured one.
     pub backend_override: String,
     /// `Host` to send to the upstream.
     pub host_header: String,
-    /// Whether authentik lets this user do everything.
+    /// Whether the user is a superuser in authentik.
     pub is_superuser: bool,
 }
 
@@ -65,19 +65,19 @@ impl fmt::Debug for VerifiedClaims {
     }
 }
 
-/// Latest time that is believed, 9999-12-31: whatever is later is a mistake, not a date.
+/// Latest accepted time, 9999-12-31: anything later is a mistake, not a date.
 const LAST_DATE: u64 = 253_402_300_799;
 
-/// Takes over what is kept. To be called on checked claims only: this makes the proof.
+/// Extracts what is kept. Call this only with verified claims: the result is the proof.
 pub(super) fn keep(mut members: Map<String, Value>) -> Result<VerifiedClaims, TokenFlaw> {
     let sub = identifying(&members, "sub")?;
     if sub.is_empty() {
-        // Sign-out is by `sub`, and applications know their users by it.
+        // Sessions are ended by `sub`, and applications identify users by it.
         return Err(TokenFlaw::Missing("sub"));
     }
     let preferred_username = identifying(&members, "preferred_username")?;
     if preferred_username.is_empty() {
-        // Most applications know their users by it, and nobody is somebody to them.
+        // Most applications identify users by it, and an empty name must not be a user.
         return Err(TokenFlaw::NoUserName);
     }
     Ok(VerifiedClaims(Claims {
@@ -117,7 +117,7 @@ fn object(claim: Option<Value>, name: &'static str) -> Result<Map<String, Value>
     }
 }
 
-/// A text claim; missing and null are empty (upstream's older generation reads null so).
+/// A string claim; missing and null are empty (upstream's older generation treats null so).
 pub(super) fn text<'m>(
     members: &'m Map<String, Value>,
     name: &'static str,
@@ -132,12 +132,13 @@ fn owned_text(members: &Map<String, Value>, name: &'static str) -> Result<String
     text(members, name).map(str::to_owned)
 }
 
-/// A text that applications know users or rights by.
+/// A string by which applications identify users or rights.
 ///
-/// It must reach them as it is, or two of them become one: a header value has no control characters,
-/// and who reads it drops the spaces at its ends (RFC 9110 §5.5), so `admin\u{1}` and `admin ` would
-/// both be `admin`. What applications read as Unicode they trim of more than ASCII's, and people see no
-/// difference: `admin\u{a0}` is no better. Refused, not left out: an application may also deny by a group.
+/// It must reach them unchanged, or two values become one: a header value has no control
+/// characters, and readers trim the spaces at its ends (RFC 9110 §5.5), so `admin\u{1}` and `admin
+/// ` would both become `admin`. Applications that read Unicode trim more, and people see no
+/// difference, so `admin\u{a0}` is no better. Rejected, not left out: an application may also deny
+/// by a group.
 fn identifying(members: &Map<String, Value>, name: &'static str) -> Result<String, TokenFlaw> {
     owned_text(members, name).and_then(|text| sendable(text, name))
 }
@@ -170,7 +171,7 @@ fn texts(members: &Map<String, Value>, name: &'static str) -> Result<Vec<String>
     }
 }
 
-/// `aud` is one text or an array of them (RFC 7519 §4.1.3).
+/// `aud` is a string or an array of strings (RFC 7519 §4.1.3).
 pub(super) fn audience_includes(
     members: &Map<String, Value>,
     client_id: &str,
@@ -181,8 +182,8 @@ pub(super) fn audience_includes(
     }
 }
 
-/// A NumericDate (RFC 7519 §2) in whole seconds, fractions cut off; `None` when missing or null.
-/// What lies before 1970 is 1970, so it is over.
+/// A NumericDate (RFC 7519 §2) in whole seconds, truncated; `None` if missing or null. Times before
+/// 1970 become 1970, and so are expired.
 pub(super) fn time(
     members: &Map<String, Value>,
     name: &'static str,
@@ -209,7 +210,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// With a user name, if the claims say nothing of one.
+    /// Adds a user name if the claims have none.
     fn kept(claims: Value) -> Result<VerifiedClaims, TokenFlaw> {
         let Value::Object(mut members) = claims else { panic!("not an object") };
         members.entry("preferred_username").or_insert(json!("u"));

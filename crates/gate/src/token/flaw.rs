@@ -5,47 +5,47 @@ use std::fmt;
 use crate::reason::Reason;
 use crate::text::loggable;
 
-/// Why a token was refused. `Display` is a sentence for the log, with the cure where there is one;
-/// it holds no part of the token but the issuer and the algorithm it claims.
+/// Why a token was refused. `Display` is a sentence for the log, with the remedy where there is
+/// one; it contains no part of the token but the issuer and the algorithm it claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenFlaw {
     /// More than [`MAX_TOKEN`](super::MAX_TOKEN) bytes.
     TooLong,
-    /// Not a compact JWS; says which part.
+    /// Not a compact JWS; the part that is malformed.
     Malformed(&'static str),
     /// A JWE (five parts): the provider has an encryption key.
     Encrypted,
-    /// It has critical extensions (`crit`), or its `typ` says it is something else.
+    /// It has critical extensions (`crit`), or its `typ` is of another kind.
     UnknownKind,
-    /// Signed with another algorithm than the key is for, or with none.
+    /// Signed with another algorithm than the key's, or with none.
     Algorithm {
         /// What the token claims.
         found: String,
     },
     /// No key has the token's `kid`.
     UnknownKey,
-    /// Several keys fit.
+    /// Several keys match.
     AmbiguousKey,
-    /// The signature is not the key's.
+    /// The signature does not match the key.
     Signature,
-    /// From somebody else.
+    /// From another issuer.
     Issuer {
         /// What the token claims.
         found: String,
         /// What the provider is configured with.
         expected: String,
     },
-    /// For somebody else.
+    /// For another client.
     Audience,
-    /// Of another login.
+    /// From another login.
     Nonce,
-    /// It says no user name.
+    /// It has no user name.
     NoUserName,
-    /// A claim is not there.
+    /// A claim is missing.
     Missing(&'static str),
     /// A claim has the wrong JSON type or an impossible value.
     WrongType(&'static str),
-    /// A claim that says who somebody is would be another one as a header.
+    /// A claim that identifies the user would change as a header value.
     Unsendable(&'static str),
     /// `exp` is not in the future.
     Expired {
@@ -54,20 +54,20 @@ pub enum TokenFlaw {
     },
     /// `nbf` or `iat` is more than five minutes ahead.
     NotYetValid {
-        /// Which of them.
+        /// The claim.
         claim: &'static str,
         /// By how much.
         seconds_ahead: u64,
     },
     /// authentik says that the presented token is not, or no longer, valid.
     Inactive,
-    /// It says nothing of a logout, where it should.
+    /// It has no logout event, as it must.
     NoLogout,
-    /// A claim is there that no logout token may have.
+    /// It has a claim that a logout token must not have.
     Unwanted(&'static str),
-    /// `iat` is longer ago than a logout token may take.
+    /// `iat` is too old for a logout token.
     Stale {
-        /// How long.
+        /// Its age.
         seconds_ago: u64,
     },
 }
@@ -109,7 +109,7 @@ impl TokenFlaw {
         Self::Algorithm { found: loggable(found, 16) }
     }
 
-    /// Whether the keys may have changed: worth one look at those of today.
+    /// Whether the keys may have changed, so that refetching them may help.
     #[must_use]
     pub fn is_about_keys(&self) -> bool {
         match self {
@@ -136,7 +136,7 @@ impl TokenFlaw {
         }
     }
 
-    /// Whether signing in once more can help without anybody changing a setting or a clock.
+    /// Whether signing in again can help without a change to a setting or clock.
     #[must_use]
     pub fn concerns_this_login_only(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Tokens that authentik checks for us (RFC 7662).
+//! Tokens that authentik verifies for us (RFC 7662).
 
 use serde_json::Value;
 
@@ -6,14 +6,13 @@ use super::{MAX_TOKEN, TokenFlaw, VerifiedClaims, check_times, claims};
 use crate::json;
 use crate::time::UnixTime;
 
-/// Reads an answer of the introspection endpoint (RFC 7662, docs/protocol.md §5.1).
+/// Parses a response of the introspection endpoint (RFC 7662, docs/protocol.md §5.1).
 ///
-/// authentik has checked the token; what remains is that it is active, ours and not over. `aud`
-/// and `client_id` must name us where they are present, and one of them must be.
+/// authentik has verified the token; what remains is that it is active, ours and not expired. `aud`
+/// and `client_id` must name us if present, and one of them must be.
 ///
-/// # Errors
-/// The first flaw; [`TokenFlaw::Inactive`] for everything that authentik itself rejected, and for
-/// nothing else.
+/// # Errors The first flaw; [`TokenFlaw::Inactive`] for everything that authentik itself rejected,
+/// and for nothing else.
 pub fn from_introspection(
     answer: &[u8],
     client_id: &str,
@@ -23,7 +22,8 @@ pub fn from_introspection(
         return Err(TokenFlaw::TooLong);
     }
     let members = json::object(answer).ok_or(TokenFlaw::Malformed("introspection answer"))?;
-    // Inactive is what authentik says, not what any other server leaves unsaid: sessions end by it.
+    // Inactive must be stated by authentik, not merely missing from some response: it ends
+    // sessions.
     match members.get("active") {
         Some(Value::Bool(true)) => {}
         Some(Value::Bool(false)) => return Err(TokenFlaw::Inactive),

@@ -8,8 +8,8 @@ use super::keys::{Algorithm, Keys};
 use super::{MAX_TOKEN, TokenFlaw};
 use crate::json;
 
-/// What a token is for, as its `typ` says. Those of one kind must not pass for those of another
-/// (RFC 8725 §3.11): one issuer signs them all with the same key.
+/// The purpose of a token, according to its `typ`. One kind must not pass for another (RFC 8725
+/// §3.11): an issuer signs them all with the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An access or ID token.
@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Logout,
 }
 
-/// The payload of a token of this kind whose signature is right.
+/// The payload of a token of this kind, once its signature is verified.
 pub(super) fn verified_payload(
     token: &[u8],
     keys: &Keys,
@@ -31,7 +31,7 @@ pub(super) fn verified_payload(
     decode(parts.payload, "payload")
 }
 
-/// What a token of this kind says, whoever wrote it.
+/// The payload of a token of this kind, unverified.
 pub(super) fn claimed_payload(token: &[u8], kind: Kind) -> Result<Vec<u8>, TokenFlaw> {
     let parts = Parts::of(token)?;
     Header::parse(&decode(parts.header, "header")?, kind)?;
@@ -90,7 +90,7 @@ struct Parts<'t> {
     header: &'t [u8],
     payload: &'t [u8],
     signature: &'t [u8],
-    /// Header and payload as they stand, with the dot.
+    /// Header and payload as sent, with the dot.
     signed: &'t [u8],
 }
 
@@ -116,7 +116,7 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// Base64url without padding; only the one canonical spelling of the bytes is accepted.
+/// Base64url without padding; only the canonical encoding is accepted.
 fn decode(part: &[u8], name: &'static str) -> Result<Vec<u8>, TokenFlaw> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFlaw::Malformed(name))
 }
@@ -151,7 +151,7 @@ mod tests {
             (format!("{header}.{payload}"), "parts"),
             (format!("{header}.{payload}.{signature}.x"), "parts"),
             (format!("{header}.{payload}.{signature}="), "signature"),
-            // `k` and `l` differ in bits that no byte uses.
+            // `k` and `l` differ only in unused bits.
             (format!("{header}.{payload}.{}l", signature.strip_suffix('k').unwrap()), "signature"),
             (format!("{header}.{payload}.{}", signature.replace('_', "/")), "signature"),
             (format!("{header}.{payload}. {signature}"), "signature"),

@@ -12,12 +12,12 @@ use crate::json;
 use crate::provider::Provider;
 use crate::secret::Secret;
 
-/// What tokens of one provider are checked with.
+/// The keys for tokens of one provider.
 #[derive(Clone, Debug)]
 pub enum Keys {
     /// The client secret's bytes: HS256 and nothing else.
     Shared(Secret),
-    /// What the provider publishes: RS256 and ES256, by key.
+    /// The provider's published keys: RS256 or ES256, depending on the key.
     Public(KeySet),
 }
 
@@ -27,17 +27,17 @@ pub struct KeySet {
     keys: Vec<PublicKey>,
 }
 
-/// The document is not a usable key set at all.
+/// The document is not a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeySetFlaw(&'static str);
 
-/// Longest key set that is read, in bytes.
+/// Maximum length of a key set, in bytes.
 pub(crate) const MAX_KEY_SET: usize = 256 * 1024;
 
-/// Most keys in a set, used or not.
+/// Maximum number of keys in a set, used or not.
 const MAX_KEYS: usize = 64;
 
-/// Modulus of an RSA key, in bytes: 2048 to 8192 bits, the range of ring's verification.
+/// Modulus of an RSA key, in bytes: 2048 to 8192 bits, the range that ring verifies.
 const RSA_MODULUS: std::ops::RangeInclusive<usize> = 256..=1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +65,14 @@ impl Keys {
         Self::Shared(provider.client_secret.clone())
     }
 
-    /// Those that authentik publishes for a provider. `{}` is what it publishes for one without signing
-    /// key: its tokens are signed with the client secret, also where `jwks_uri` was given by hand.
+    /// The keys published for a provider. `{}` means that it has no signing key: its tokens are
+    /// signed with the client secret, even if `jwks_uri` is configured.
     #[must_use]
     pub fn published(set: KeySet, provider: &Provider) -> Self {
         if set.is_empty() { Self::shared(provider) } else { Self::Public(set) }
     }
 
-    /// Whether `signature` over `signed` is one of these keys'.
+    /// Whether `signature` over `signed` was made with one of these keys.
     pub(super) fn check(
         &self,
         header: &Header,
@@ -99,12 +99,11 @@ fn hs256_is_right(secret: &Secret, signed: &[u8], signature: &[u8]) -> bool {
 }
 
 impl KeySet {
-    /// Reads what the `jwks_uri` answered. `{}` is a set without keys (authentik's HS256
-    /// providers). Keys that we cannot use are skipped, as RFC 7517 §5 asks: encryption keys,
-    /// symmetric keys, other curves, RSA below 2048 bits, members that make no sense.
+    /// Parses the response of the `jwks_uri`. `{}` is a set without keys (authentik's HS256
+    /// providers). Unusable keys are skipped, as RFC 7517 §5 requires: encryption keys, symmetric
+    /// keys, other curves, RSA below 2048 bits, malformed members.
     ///
-    /// # Errors
-    /// Not a JSON object, `keys` not an array, too long, or too many keys.
+    /// # Errors Not a JSON object, `keys` not an array, too long, or too many keys.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetFlaw> {
         if document.len() > MAX_KEY_SET {
             return Err(KeySetFlaw("it is longer than 256 KiB"));
@@ -118,19 +117,19 @@ impl KeySet {
         Ok(Self { keys: keys.iter().filter_map(PublicKey::parse).collect() })
     }
 
-    /// How many keys can be used.
+    /// The number of usable keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether no key can be used.
+    /// Whether there is no usable key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The one key that the header means.
+    /// The key that the header refers to.
     fn select(&self, header: &Header) -> Result<&PublicKey, TokenFlaw> {
         let wanted = match header.algorithm {
             Some(algorithm @ (Algorithm::Rs256 | Algorithm::Es256)) => algorithm,
@@ -167,7 +166,7 @@ struct PublicKey {
     material: Material,
 }
 
-/// A key with the one algorithm it is for.
+/// A key with its only algorithm.
 #[derive(Clone, Debug)]
 enum Material {
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
@@ -177,7 +176,7 @@ enum Material {
 }
 
 impl PublicKey {
-    /// Reads a JSON Web Key, `None` unless it is one for checking signatures that we know.
+    /// Parses a JSON Web Key; `None` unless it is a supported one for verifying signatures.
     fn parse(key: &Value) -> Option<Self> {
         let members = key.as_object()?;
         let text = |name: &str| members.get(name).and_then(Value::as_str);
@@ -219,7 +218,7 @@ impl Material {
     }
 }
 
-/// `use` and `key_ops` (RFC 7517 §4.2, §4.3), where present, allow checking signatures.
+/// Whether `use` and `key_ops` (RFC 7517 §4.2, §4.3), if present, allow verifying signatures.
 fn may_verify(members: &Map<String, Value>) -> bool {
     let used = members.get("use").is_none_or(|value| value.as_str() == Some("sig"));
     let operations = members.get("key_ops").is_none_or(|value| {
@@ -231,8 +230,8 @@ fn may_verify(members: &Map<String, Value>) -> bool {
 fn rsa(n: &str, e: &str) -> Option<Material> {
     let n = URL_SAFE_NO_PAD.decode(n).ok()?;
     let e = URL_SAFE_NO_PAD.decode(e).ok()?;
-    // Minimal length (RFC 7518 §2, Base64urlUInt); ring refuses leading zeros as well, but as a
-    // bad signature.
+    // Minimal length (RFC 7518 §2, Base64urlUInt); ring refuses leading zeros too, but as a bad
+    // signature.
     let minimal = |number: &[u8]| number.first().is_some_and(|byte| *byte != 0);
     (RSA_MODULUS.contains(&n.len()) && minimal(&n) && minimal(&e) && e.len() <= 8)
         .then_some(Material::Rs256(RsaPublicKeyComponents { n, e }))

@@ -1,4 +1,4 @@
-//! Logout tokens: authentik says which session has ended (OpenID Connect Back-Channel Logout 1.0 §2.4).
+//! Logout tokens: authentik reports an ended session (OpenID Connect Back-Channel Logout 1.0 §2.4).
 
 use serde_json::{Map, Value};
 
@@ -10,42 +10,41 @@ use crate::provider::Provider;
 use crate::store::Key;
 use crate::time::UnixTime;
 
-/// The event that a logout token is about.
+/// The event that a logout token must contain.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// A logout token is good for this long after its `iat`, in seconds, whatever its `exp` says: authentik
-/// makes a new one for each try (docs/protocol.md §10.2).
+/// How long a logout token is valid after its `iat`, in seconds, whatever its `exp` says: authentik
+/// creates a new one for each attempt (docs/protocol.md §10.2).
 const MAX_AGE: u64 = 600;
 
-/// A logout that authentik vouches for.
+/// A verified logout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logout {
-    /// What is over.
+    /// What has ended.
     pub ended: Ended,
-    /// `jti`: of one value only the first token counts.
+    /// `jti`: only the first token with a given value counts.
     pub id: String,
-    /// From then on the token is refused in any case, so its `jti` need not be known any more.
+    /// After this time the token is refused anyway, so its `jti` can be forgotten.
     pub until: UnixTime,
 }
 
-/// What is over.
+/// What has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The session at authentik with this `sid`.
     Session(String),
-    /// All that the user with this `sub` has at the provider.
+    /// All sessions of the user with this `sub` at the provider.
     User(String),
 }
 
-/// What a logout token claims, whoever wrote it: enough to find the provider whose key it must be
-/// signed with, and to refuse most of what is wrong before anybody is asked for that key.
+/// Unverified claims of a logout token: enough to find the provider whose key must have signed it,
+/// and to reject most bad ones before that key is fetched.
 pub struct LogoutClaims(Map<String, Value>);
 
 impl Logout {
-    /// Checks signature and claims.
+    /// Verifies signature and claims.
     ///
-    /// # Errors
-    /// The first flaw; a token with any ends nothing.
+    /// # Errors The first flaw; a flawed token ends nothing.
     pub fn verify(
         token: &[u8],
         provider: &Provider,
@@ -56,7 +55,7 @@ impl Logout {
         LogoutClaims::parse(&payload)?.judge(provider, now)
     }
 
-    /// Where the zone has that the token was used.
+    /// Where the zone records that the token was used.
     #[must_use]
     pub fn key(&self, provider: &Provider) -> Key {
         sha256(&[b"authentik logout token v1", &provider.key.0, self.id.as_bytes()])
@@ -64,15 +63,15 @@ impl Logout {
 }
 
 impl LogoutClaims {
-    /// Reads a token without a look at its signature.
+    /// Parses a token without verifying its signature.
     ///
-    /// # Errors
-    /// It is none, or encrypted.
+    /// # Errors It is not a logout token, or encrypted.
     pub fn read(token: &[u8]) -> Result<Self, TokenFlaw> {
         Self::parse(&jws::claimed_payload(token, Kind::Logout)?)
     }
 
-    /// Whose token it claims to be: of those with its `aud` the one with its `iss`, else any.
+    /// The provider that it claims to be for: of those with its `aud`, the one with its `iss`, else
+    /// any.
     #[must_use]
     pub fn provider_of<'p, P: AsRef<Provider>>(
         &self,
@@ -92,10 +91,9 @@ impl LogoutClaims {
         found
     }
 
-    /// Whether it would be a good token, were it signed.
+    /// Checks everything but the signature.
     ///
-    /// # Errors
-    /// The first flaw.
+    /// # Errors The first flaw.
     pub fn check(&self, provider: &Provider, now: UnixTime) -> Result<(), TokenFlaw> {
         self.judge(provider, now).map(drop)
     }
@@ -120,7 +118,7 @@ impl LogoutClaims {
             return Err(TokenFlaw::Stale { seconds_ago: now.since(issued) });
         }
         check_event(members)?;
-        // An ID token has one, and must not pass for a logout token.
+        // ID tokens have one, and must not pass for logout tokens.
         if members.contains_key("nonce") {
             return Err(TokenFlaw::Unwanted("nonce"));
         }

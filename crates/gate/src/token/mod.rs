@@ -1,11 +1,11 @@
 //! Tokens from authentik: JSON Web Signatures in compact form (RFC 7515, RFC 7519, RFC 8725).
 //!
-//! The signature is checked with `ring`, not with the `jsonwebtoken` crate: that one's current
-//! versions want a newer compiler or bring a second cryptography library beside the one that
-//! rustls uses here, and the little that authentik needs is easier to read than to configure.
+//! Signatures are verified with `ring`, not with the `jsonwebtoken` crate: its current versions
+//! need a newer compiler or a second cryptography library besides the one that rustls uses here,
+//! and the little that authentik needs is easier to read than to configure.
 //!
-//! [`VerifiedClaims`] exist only as the result of [`verify`] or [`from_introspection`], a [`Logout`] only
-//! as that of [`Logout::verify`].
+//! [`VerifiedClaims`] are only created by [`verify`] or [`from_introspection`], a [`Logout`] only
+//! by [`Logout::verify`].
 
 mod claims;
 mod flaw;
@@ -26,38 +26,37 @@ use crate::json;
 use crate::provider::Provider;
 use crate::time::UnixTime;
 
-/// Longest token that is looked at, in bytes: three times the largest that was seen.
+/// Maximum length of a token, in bytes: three times the largest one seen.
 pub const MAX_TOKEN: usize = 128 * 1024;
 
-/// How far `nbf` and `iat` may lie in the future, in seconds: clocks differ.
+/// How far `nbf` and `iat` may be in the future, in seconds: clocks differ.
 const MAX_CLOCK_LEAD: u64 = 300;
 
-/// What a token must say to be for us.
+/// What a token must contain to be for us.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'e> {
     /// `iss`, byte for byte.
     pub issuer: &'e str,
     /// The client id, which `aud` must contain.
     pub audience: &'e str,
-    /// `nonce` of the login that this token ends, when there was one.
+    /// `nonce` of the login that this token completes, if there is one.
     pub nonce: Option<&'e str>,
 }
 
 impl<'e> Expected<'e> {
-    /// What tokens of this provider say; `nonce` as the login sent it.
+    /// What tokens of this provider must contain; `nonce` as sent by the login.
     #[must_use]
     pub fn of(provider: &'e Provider, nonce: Option<&'e str>) -> Self {
         Self { issuer: &provider.issuer, audience: &provider.client_id, nonce }
     }
 }
 
-/// Checks signature and claims (docs/protocol.md §4.5).
+/// Verifies signature and claims (docs/protocol.md §4.5).
 ///
-/// There is no leeway for `exp`: a session lasts as long as its token, so leeway could only open
-/// sessions that are over. `nbf` and `iat` may lie five minutes ahead.
+/// There is no leeway for `exp`: a session lasts as long as its token, so leeway could only create
+/// sessions that have expired. `nbf` and `iat` may be five minutes ahead.
 ///
-/// # Errors
-/// The first flaw; a token with any is worth nothing.
+/// # Errors The first flaw; a flawed token is rejected.
 pub fn verify(
     token: &[u8],
     expected: &Expected<'_>,
@@ -98,7 +97,7 @@ fn check_times(members: &Map<String, Value>, now: UnixTime) -> Result<(), TokenF
     Ok(())
 }
 
-/// Equality whose duration depends on the lengths only: a nonce is a secret of the browser.
+/// Compares in a time that depends only on the lengths: a nonce is the browser's secret.
 fn same_bytes(one: &[u8], other: &[u8]) -> bool {
     let differences = one.iter().zip(other).fold(0, |seen, (a, b)| seen | (a ^ b));
     one.len() == other.len() && std::hint::black_box(differences) == 0

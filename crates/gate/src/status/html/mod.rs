@@ -1,4 +1,4 @@
-//! The report as a page for people. As [`crate::page`]: no script, nothing from anywhere else.
+//! The report as an HTML page. Like [`crate::page`], it has no scripts and loads nothing.
 
 mod parts;
 
@@ -12,14 +12,14 @@ use crate::reason::Reason;
 /// Header fields of the page.
 pub(super) const HEADERS: [(&str, &str); 7] = headers(CONTENT_SECURITY_POLICY);
 
-/// Those of the page with [`FORM`], which goes to the page itself and says where it comes from.
+/// Those of a page with [`FORM`], which posts to the page itself and reveals its origin.
 pub(super) const HEADERS_WITH_FORM: [(&str, &str); 7] = {
     let mut headers = headers(CONTENT_SECURITY_POLICY_WITH_FORM);
     headers[4] = ("Referrer-Policy", "same-origin");
     headers
 };
 
-/// Ends sessions: [`super::ending`] reads what it sends.
+/// Ends sessions; [`super::ending`] handles it.
 pub(super) const FORM: &str = "<section>\n<h2>End sessions</h2>\n<form method=\"post\">\n\
     <select name=\"by\" aria-label=\"By\">\n\
     <option value=\"username\">User name</option>\n\
@@ -41,7 +41,7 @@ pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
 /// Everything between `<style>` and `</style>`.
 pub(super) const STYLE: &str = include_str!("../style.css");
 
-/// `form` is [`FORM`] where sessions can be ended.
+/// `form` is [`FORM`] if sessions can be ended.
 pub(super) fn render(report: &Report, form: &str) -> String {
     let (class, state) = state(report.outpost.as_ref());
     let time = crate::time::utc(report.time);
@@ -114,7 +114,7 @@ fn zone_tile(zone: &ZoneReport) -> String {
     )
 }
 
-/// What needs an administrator comes first.
+/// Problems for an administrator come first.
 fn problems(report: &Report) -> String {
     let Some(outpost) = report.outpost.as_ref().filter(|outpost| !outpost.skipped.is_empty())
     else {
@@ -171,7 +171,7 @@ fn providers(report: &Report) -> String {
     .concat()
 }
 
-/// What an administrator copies into authentik.
+/// URLs for an administrator to copy into authentik.
 fn logout_uris(providers: &[ProviderReport]) -> String {
     let rows = providers.iter().filter_map(|p| {
         let backchannel = p.backchannel_logout.as_deref()?;

@@ -1,10 +1,10 @@
-//! The parts of the page. Cells are HTML already: whoever creates one escapes its contents.
+//! The parts of the page. Cells are already HTML: their creators escape the contents.
 
 use super::super::moment::age;
 use crate::page::escaped;
 use crate::time::utc;
 
-/// Cells of a row.
+/// The cells of a row.
 pub(super) struct Row(pub(super) Vec<String>);
 
 /// Any text, as a cell.
@@ -12,22 +12,22 @@ pub(super) fn plain(text: &str) -> String {
     escaped(text).into_owned()
 }
 
-/// The same for what is typed elsewhere as it stands here.
+/// The same for values that are entered verbatim elsewhere.
 pub(super) fn code(text: &str) -> String {
     format!("<code>{}</code>", escaped(text))
 }
 
-/// A word of ours, with what it means below.
+/// A keyword with its meaning below.
 pub(super) fn explained(word: &str, meaning: &str) -> String {
     format!("{}<small>{}</small>", code(word), escaped(meaning))
 }
 
-/// A time and how long ago that is.
+/// A time and its age.
 pub(super) fn when(now: u64, then: u64) -> String {
     format!("{}, {} ago", utc(then), age(now, then))
 }
 
-/// One figure to be seen from afar.
+/// A single large number.
 pub(super) fn tile(name: &str, figure: &str, note: &str) -> String {
     let [name, figure, note] = [name, figure, note].map(escaped);
     format!("<li><span>{name}</span><b>{figure}</b><small>{note}</small></li>\n")
@@ -37,7 +37,7 @@ pub(super) fn section(heading: &str, content: &str) -> String {
     format!("<section>\n<h2>{}</h2>\n{content}</section>\n", escaped(heading))
 }
 
-/// A table whose first cells are headings of their rows; a column named `Count` holds numbers.
+/// A table whose first cells are row headings; a column named `Count` contains numbers.
 pub(super) fn table(columns: &[&str], rows: impl IntoIterator<Item = Row>) -> String {
     let class = |at: usize| {
         if columns.get(at) == Some(&"Count") { " class=\"n\"" } else { "" }
