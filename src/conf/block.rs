@@ -1,15 +1,15 @@
-//! What the blocks `authentik_outpost` and `authentik_provider` have in common: keys, each once, with
-//! values of bounded length.
+//! What the blocks `authentik_outpost` and `authentik_provider` share: keys that may appear once,
+//! with values of limited length.
 
 use gate::provider::SameSite;
 
 use super::duplicate;
 use crate::ngx::{Conf, Mistake};
 
-/// Longest value of a key, in bytes.
+/// Maximum length of a value, in bytes.
 const LONGEST_VALUE: usize = 2048;
 
-/// Key and values of the line that is being read: a key of the block's `keys` that was not `seen`.
+/// Key and values of the current line: one of the block's `keys`, not yet `seen`.
 pub(super) fn line(
     directive: &str,
     keys: &[&str],
@@ -42,7 +42,7 @@ pub(super) fn same_site(key: &str, value: &str) -> Result<SameSite, Mistake> {
         .ok_or_else(|| Mistake::Said(format!("{key}: \"{value}\" is not one of lax, none, strict")))
 }
 
-/// The value of a key that takes one.
+/// The value of a key that takes exactly one.
 pub(super) fn single(key: &str, values: Vec<String>) -> Result<String, Mistake> {
     <[String; 1]>::try_from(values).map(|[value]| value).map_err(|values| {
         Mistake::Said(match values.len() {

@@ -8,7 +8,7 @@ use nginx::directive::{
     SERVER,
 };
 
-/// Everything an administrator can write, outside of the blocks.
+/// All directives, without the keys in blocks.
 pub(crate) static TABLE: &[Row] = &[
     Row::main(c"authentik_shared_zone", HTTP, ONE, zone::set_shared_zone),
     Row::main(c"authentik_outpost", HTTP, NAMED_BLOCK, outpost::define),

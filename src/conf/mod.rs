@@ -31,11 +31,11 @@ use crate::ngx::{Conf, Mistake, Place};
 /// Configuration of the `http` block.
 #[derive(Default)]
 pub(crate) struct MainConf {
-    /// In the order of the file.
+    /// In file order.
     pub(crate) providers: Vec<Defined>,
     /// `authentik_outpost`.
     pub(crate) outpost: Option<OutpostConf>,
-    /// Sessions to make up.
+    /// Number of sessions to create for benchmarks.
     #[cfg(feature = "bench-seed")]
     pub(crate) bench_sessions: usize,
     zone_setting: Option<zone::Setting>,
@@ -47,12 +47,12 @@ pub(crate) struct MainConf {
     auth_request: Option<String>,
     /// Whether `http` has `allow` or `deny`.
     has_rules: bool,
-    /// Directives that need another one, until all was read.
+    /// Directives that need another one, until everything has been read.
     needs: Vec<Arc<needs::Need>>,
 }
 
-/// Room for what an outpost publishes, in words of eight bytes: twice 16 MB, as much as some
-/// thousand providers take. Memory that is not written is not used.
+/// Room for what an outpost publishes, in words of eight bytes: twice 16 MB, enough for some
+/// thousand providers. Memory that is not written is not used.
 const BOARD: usize = 4 << 20;
 
 /// A provider and where it is defined.
@@ -61,40 +61,40 @@ pub(crate) struct Defined {
     place: Place,
 }
 
-/// What post-read must know before a location is chosen: gathered from all locations of a server.
+/// What post-read must know before a location is chosen, gathered from all locations of a server.
 #[derive(Default)]
 pub(crate) struct ServerConf {
-    /// Every provider that protects some part of the server, the server's own first.
+    /// Every provider that protects part of the server, the server's own first.
     pub(crate) providers: Vec<Arc<Provider>>,
-    /// Some part of the server is protected by the outpost's provider for the host.
+    /// Part of the server is protected by the outpost's provider for the host.
     pub(crate) auto: Option<Auto>,
-    /// Some part of the server is an `authentik_outpost_endpoint`.
+    /// Part of the server is an `authentik_outpost_endpoint`.
     pub(crate) asked_by_proxies: bool,
-    /// What the server is called, where some part of it is protected by host.
+    /// The server's names, if part of it is protected by host.
     pub(crate) names: ServerNames,
-    /// `authentik_identity_headers` of all its parts, lower case.
+    /// `authentik_identity_headers` of all its locations, in lower case.
     pub(crate) identity_headers: Vec<Box<[u8]>>,
-    /// Directives that need a part of the server to be protected, until one is.
+    /// Directives that need part of the server to be protected, until one is.
     needs: Vec<Arc<needs::Need>>,
 }
 
 impl MainConf {
-    /// Whether anything is protected at all.
+    /// Whether anything is protected.
     pub(crate) fn uses_module(&self) -> bool {
         !self.providers.is_empty() || self.outpost.is_some()
     }
 
-    /// The zone of sessions; there is one as soon as there is a provider.
+    /// The session zone, which exists once there is a provider.
     pub(crate) fn zone(&self) -> Option<Zone> {
         self.zone
     }
 
-    /// What workers share beside sessions; there is one whenever there is a zone of sessions.
+    /// What workers share besides sessions; exists whenever there is a session zone.
     pub(crate) fn shared_words(&self) -> Option<SharedWordsZone> {
         self.shared_words
     }
 
-    /// After the whole `http` block was read, before locations are merged.
+    /// Called after the whole `http` block was read, before locations are merged.
     pub(crate) fn finish(&mut self, cf: &Conf<'_>) -> Result<(), Mistake> {
         self.auth_request = cf.auth_request();
         self.has_rules = cf.has_access_rules();
@@ -102,8 +102,8 @@ impl MainConf {
         if setting.is_some() || self.uses_module() {
             let setting = setting.unwrap_or_default();
             self.zone = Some(Zone::add(cf, &setting.name, setting.size)?);
-            // With room for the settings of an outpost whether or not there is one: a zone of another
-            // size is a new one, and a reload that adds an outpost would start all counters again.
+            // Always with room for an outpost's settings: a zone of another size is a new one, so a
+            // reload that adds an outpost would reset all counters.
             let name = format!("{}_live", setting.name);
             self.shared_words = Some(SharedWordsZone::add(cf, &name, shared_words::WORDS + BOARD)?);
         }
@@ -122,7 +122,7 @@ impl Drop for MainConf {
 }
 
 impl ServerConf {
-    /// Whether any part of the server is protected: then all of it is cleaned of claimed headers.
+    /// Whether any part of the server is protected: if so, forged headers are removed on all of it.
     pub(crate) fn uses_module(&self) -> bool {
         !self.providers.is_empty() || self.auto.is_some()
     }
@@ -134,7 +134,7 @@ impl ServerConf {
     }
 }
 
-/// `is duplicate`, as nginx says it.
+/// `is duplicate`, in nginx's words.
 fn duplicate(directive: &str) -> Mistake {
     Mistake::Said(format!("\"{directive}\" directive is duplicate"))
 }
@@ -143,10 +143,10 @@ fn duplicate_list(directive: &str) -> Mistake {
     Mistake::Said(format!("\"{directive}\" directive is duplicate; name all in one"))
 }
 
-/// The patterns of the directive or key that is being read.
+/// The patterns of the current directive or key.
 fn unauth_paths(key: &str, cf: &Conf<'_>) -> Result<UnauthPaths, Mistake> {
     let patterns = cf.arguments();
-    // As `location ~ …` has them. Taken for a pattern it would open each path with a `~`.
+    // As in `location ~ …`. Taken as a pattern, it would open every path with a `~`.
     if let Some(modifier) = patterns.iter().find(|p| matches!(p.as_str(), "~" | "~*" | "=" | "^~"))
     {
         return Err(Mistake::Said(format!(

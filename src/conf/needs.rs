@@ -1,7 +1,7 @@
-//! Directives that have an effect only where something is protected. If that line is missing, they
-//! would promise something that does not happen.
+//! Directives that have an effect only where something is protected. Without protection they would
+//! promise something that does not happen.
 //!
-//! In `http` they are defaults for the servers that are protected.
+//! In `http` they are defaults for protected servers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{OutpostConf, ServerConf};
 use crate::ngx::{Conf, Mistake, Place};
 
-/// The directives, but for `authentik_require`, which is judged where it stands.
+/// The directives, without `authentik_require`, which is checked where it is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Directive {
     UnauthPaths,
@@ -21,19 +21,19 @@ pub(super) enum Directive {
     HeaderAuthOff,
 }
 
-/// One of them, in a server or a location.
+/// One of them, in a server or location.
 pub(crate) struct Need {
     directive: Directive,
     place: Place,
     met: AtomicBool,
 }
 
-/// Those in force in a location, each as often as there are directives: once.
+/// Those in effect in a location, at most once each.
 #[derive(Default)]
 pub(super) struct Needs([Option<Arc<Need>>; 7]);
 
 impl Needs {
-    /// It was said here.
+    /// Records that the directive is used here.
     pub(super) fn say(&mut self, directive: Directive, cf: &mut Conf<'_>) {
         if cf.is_in_http() {
             return;
@@ -53,7 +53,7 @@ impl Needs {
         }
     }
 
-    /// Notes what a location that is merged comes to. Headers and cookies are removed on a whole
+    /// Records whether a merged location is protected. Headers and cookies are removed on a whole
     /// server as soon as any part of it is protected.
     pub(super) fn settle(&self, protected: bool, server: &mut ServerConf) {
         for need in self.0.iter().flatten() {
@@ -78,7 +78,7 @@ impl Needs {
     }
 }
 
-/// When all was read.
+/// Called after everything was read.
 pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
     warn_of_outpost(cf);
     let needs = std::mem::take(&mut cf.main_conf().needs);
@@ -126,7 +126,7 @@ fn warn(cf: &Conf<'_>, directive: &str, why: &str, place: &Place) {
     ));
 }
 
-/// An outpost whose providers protect nothing: mostly the line in the server is missing.
+/// An outpost whose providers protect nothing: usually the line in the server is missing.
 fn warn_of_outpost(cf: &mut Conf<'_>) {
     let main = cf.main_conf();
     let Some(OutpostConf { place, .. }) = main.outpost.as_ref().filter(|_| !main.uses_outpost)

@@ -14,7 +14,7 @@ use crate::ngx::{Conf, Mistake, Place};
 /// The outpost of this nginx.
 pub(crate) struct OutpostConf {
     pub(crate) settings: OutpostSettings,
-    /// Directory of the last good settings.
+    /// Directory of the last valid settings.
     pub(crate) state: Option<PathBuf>,
     pub(super) place: Place,
 }
@@ -30,7 +30,7 @@ const KEYS: [&str; 7] = [
     "state_path",
 ];
 
-/// The block as it is read.
+/// The block while it is read.
 #[derive(Default)]
 struct Block {
     seen: Vec<String>,
@@ -68,7 +68,7 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     Ok(())
 }
 
-/// One line of the block.
+/// Handles a line of the block.
 fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     let (key, values) = block::line("authentik_outpost", &KEYS, &mut into.seen, cf)?;
     let value = single(&key, values)?;

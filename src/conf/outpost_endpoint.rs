@@ -1,4 +1,4 @@
-//! `authentik_outpost_endpoint trusted=ADDRESS …`: other proxies ask here for a verdict.
+//! `authentik_outpost_endpoint trusted=ADDRESS …`: forward authentication for other proxies.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::location::LocationConf;
 use super::protection::Protection;
 use crate::ngx::{Conf, Mistake, Place};
 
-/// Who may ask, and where that is said.
+/// Which proxies may ask, and where that is configured.
 #[derive(Clone)]
 pub(crate) struct AskedBy {
     pub(super) trusted: Arc<Addresses>,
     place: Place,
 }
 
-/// Nobody is trusted by default: whoever is believed chooses the page that is judged.
+/// Nobody is trusted by default: a trusted peer chooses the page that is judged.
 pub(super) fn set_outpost_endpoint(
     conf: &mut LocationConf,
     cf: &mut Conf<'_>,
@@ -53,7 +53,7 @@ pub(super) fn set_outpost_endpoint(
     Ok(())
 }
 
-/// Each kind of proxy is answered as it understands.
+/// Each kind of proxy gets a response that it understands.
 pub(super) fn warn_of_answer(asked_by: &AskedBy, cf: &Conf<'_>) {
     let place = &asked_by.place;
     cf.warn_without_place(&format!(
@@ -62,7 +62,7 @@ pub(super) fn warn_of_answer(asked_by: &AskedBy, cf: &Conf<'_>) {
     ));
 }
 
-/// What would let a request through without anybody having judged it.
+/// Rejects what would let requests through unjudged.
 pub(super) fn check(
     asked_by: &AskedBy,
     protection: &Protection,

@@ -1,4 +1,4 @@
-//! `authentik_provider` where it is used: what protects a location.
+//! Uses of `authentik_provider`: what protects a location.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(crate) enum Protection {
 /// `authentik_provider auto [fallback=single]`.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Auto {
-    /// The outpost's only provider answers for hosts that are nobody's.
+    /// The outpost's only provider answers for hosts without one.
     pub(crate) or_single: bool,
 }
 
@@ -63,8 +63,8 @@ pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result
     Ok(())
 }
 
-/// What the choice of a location comes to, and where it was made. Tells the server what it must know
-/// of its parts.
+/// Resolves a location's choice, and returns where it was made. Tells the server what it must know
+/// about its locations.
 pub(super) fn protect<'c>(
     choice: Option<&'c Choice>,
     protection: &mut Protection,
@@ -92,7 +92,7 @@ pub(super) fn protect<'c>(
     }
 }
 
-/// What the server whose locations are being merged is called.
+/// The names of the server whose locations are being merged.
 fn server_names(cf: &Conf<'_>) -> ServerNames {
     let mut names = ServerNames::default();
     for name in cf.server_names() {
@@ -127,9 +127,9 @@ fn needs_outpost(place: &Place, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     )))
 }
 
-/// nginx answers by `return` and `rewrite` in the rewrite phases, before anybody may ask for a session.
+/// nginx runs `return` and `rewrite` in the rewrite phases, before a session can be required.
 pub(super) fn warn_of_answer(place: &Place, said_here: bool, cf: &Conf<'_>) {
-    // An error page, or another end of a request that was judged where it came to first.
+    // An error page, or another continuation of a request that was already judged.
     if cf.location_is_internal() {
         return;
     }
@@ -143,7 +143,7 @@ pub(super) fn warn_of_answer(place: &Place, said_here: bool, cf: &Conf<'_>) {
     ));
 }
 
-/// Two that admit: the visitor would need a session of each.
+/// Two access modules: the visitor would need a session with each.
 pub(super) fn warn_of_recipe(place: &Place, asked: &str, cf: &Conf<'_>) {
     let location = location_of(cf);
     cf.warn_without_place(&format!(
@@ -153,7 +153,7 @@ pub(super) fn warn_of_recipe(place: &Place, asked: &str, cf: &Conf<'_>) {
     ));
 }
 
-/// Who writes `pass` may think that it lets strangers in, or that `any` keeps them out.
+/// An administrator may expect `pass` to let strangers in, or `any` to keep them out.
 pub(super) fn warn_of_pass(place: &Place, cf: &Conf<'_>) {
     let location = location_of(cf);
     cf.warn_without_place(&format!(
@@ -163,7 +163,7 @@ pub(super) fn warn_of_pass(place: &Place, cf: &Conf<'_>) {
     ));
 }
 
-/// Who is signed in must meet the rules, and who is not gets in.
+/// Signed-in visitors must meet the rules, while strangers get in.
 pub(super) fn warn_of_rules_that_strangers_pass(place: &Place, cf: &Conf<'_>) {
     let location = location_of(cf);
     cf.warn_without_place(&format!(

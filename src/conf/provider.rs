@@ -1,4 +1,4 @@
-//! `authentik_provider NAME { … }`: a provider by hand.
+//! `authentik_provider NAME { … }`: a provider defined in nginx.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use super::trust::{TrustKeys, on_off};
 use super::{Defined, MainConf, in_use, secret, unauth_paths};
 use crate::ngx::{Conf, Mistake, Place};
 
-/// Longest name, in bytes.
+/// Maximum length of a name, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// The block as it is read.
+/// The block while it is read.
 #[derive(Default)]
 struct Block {
     settings: Settings,
@@ -46,8 +46,8 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
 }
 
 /// Sessions belong to issuer and client id, but the session cookie is named after the client id
-/// (docs/protocol.md §6.1): on one host the sign-in at one displaces the other's. Mostly a block
-/// that was copied and not finished.
+/// (docs/protocol.md §6.1), so on one host a sign-in at one replaces the other's. Usually an
+/// unfinished copy of a block.
 fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>) {
     let shared = |other: &&Defined| {
         other.provider.client_id == provider.client_id && other.provider.issuer != provider.issuer
@@ -71,7 +71,7 @@ fn warn_of_scope(provider: &Provider, place: &Place, cf: &Conf<'_>) {
     }
 }
 
-/// Only when the block is read: its mode says what the patterns are matched with.
+/// Needs the complete block: its mode decides what the patterns are matched against.
 fn warn_of_open_patterns(provider: &Provider, place: &Place, cf: &Conf<'_>) {
     if !provider.opens_everything() {
         return;
@@ -99,7 +99,7 @@ fn check_name(name: &str) -> Result<(), Mistake> {
     Ok(())
 }
 
-/// One line of the block.
+/// Handles a line of the block.
 fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
     let (key, values) = block::line("authentik_provider", &KEYS, &mut into.seen, cf)?;
     match key.as_str() {
@@ -192,8 +192,8 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
     Ok(())
 }
 
-/// nginx judges an upstream's certificate as the location says, which no module can change for a
-/// request.
+/// nginx verifies an upstream's certificate as configured in the location; a module cannot change
+/// that per request.
 fn warn_of_validation(key: &str, validated: bool, cf: &Conf<'_>) {
     if !validated {
         cf.warn(&format!(

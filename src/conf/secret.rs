@@ -7,13 +7,13 @@ use gate::secret::Secret;
 
 use crate::ngx::{Conf, Mistake};
 
-/// Longest secret file, in bytes: authentik's secrets have 128 characters.
+/// Maximum length of a secret file, in bytes: authentik's secrets have 128 characters.
 const LONGEST: u64 = 4096;
 
-/// Reads a secret: the file's text without white space around it.
+/// Reads a secret: the file's text without surrounding white space.
 ///
-/// Runs in the master process, as the user that started nginx: the file needs to be readable by
-/// root only.
+/// Runs in the master process, as the user that started nginx, so the file can be readable by root
+/// only.
 pub(super) fn read(key: &str, path: &str, cf: &Conf<'_>) -> Result<Secret, Mistake> {
     let path = cf.full_path(path)?;
     let wrong = |what: &str| Mistake::Said(format!("{key}: \"{path}\" {what}"));

@@ -6,7 +6,7 @@ use nginx::content::Answerer;
 use super::{LocationConf, duplicate};
 use crate::ngx::{Conf, Mistake, Place};
 
-/// What the location answers with.
+/// What the location shows.
 pub(super) struct StatusPage {
     pub(super) format: Format,
     /// Whether sessions can be ended there.
@@ -52,7 +52,7 @@ fn format_of(written: &str) -> Result<Format, Mistake> {
 }
 
 impl StatusPage {
-    /// Sessions are ended by whom the location itself chooses, not by whoever comes by.
+    /// The location itself must restrict access for sessions to be ended there.
     pub(super) fn is_guarded(&self, chooses: bool) -> Result<(), Mistake> {
         if !self.may_end || chooses {
             return Ok(());
@@ -64,7 +64,7 @@ impl StatusPage {
         )))
     }
 
-    /// Once the location was read: whoever comes last among those that answer has it.
+    /// Checked after the location was read: the last directive that answers wins.
     pub(super) fn answers_alone(&self, cf: &Conf<'_>) -> Result<(), Mistake> {
         if cf.answerer() == Answerer::Us {
             return Ok(());

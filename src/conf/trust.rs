@@ -7,7 +7,7 @@ use gate::provider::Trust;
 
 use crate::ngx::{Conf, Mistake};
 
-/// The two keys as they are read.
+/// The two keys while they are read.
 #[derive(Default)]
 pub(super) struct TrustKeys {
     verify: Option<bool>,
@@ -36,7 +36,7 @@ impl TrustKeys {
         Ok(())
     }
 
-    /// What they come to.
+    /// The resulting setting.
     pub(super) fn finish(self) -> Result<Trust, Mistake> {
         match (self.verify, self.authorities) {
             (Some(false), Some(_)) => Err(Mistake::Said(

@@ -1,9 +1,10 @@
-//! Everything that may block: HTTP and the outpost's WebSocket to authentik, on threads of an nginx worker.
+//! Everything that may block: HTTP and the outpost's WebSocket to authentik, on threads of an nginx
+//! worker.
 //!
-//! The event loop hands a [`pool::Job`] to the [`pool::Pool`] and continues; a thread runs it with the shared
-//! [`client::Client`], and the loop picks up the outcome when it is woken. An [`outpost::Agent`] has two threads of
-//! its own and reports what authentik says. Nothing here knows nginx or decides anything: the gate writes each
-//! request and reads each answer.
+//! The event loop submits a [`pool::Job`] to the [`pool::Pool`] and goes on; a thread runs it with
+//! the shared [`client::Client`], and the loop collects the outcome when woken. An
+//! [`outpost::Agent`] has two threads of its own and reports messages from authentik. Nothing here
+//! knows nginx or decides anything: the gate writes each request and parses each response.
 
 #![forbid(unsafe_code)]
 

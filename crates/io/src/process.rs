@@ -2,17 +2,16 @@
 
 use std::fs;
 
-/// When a process was started, in milliseconds of the clock that counts from the start of the machine
-/// (CLOCK_BOOTTIME), to the hundredth of a second. `None` when there is no such process, or when /proc
-/// does not show it.
+/// Start time of a process, in milliseconds since boot (CLOCK_BOOTTIME), with a resolution of a
+/// hundredth of a second. `None` if there is no such process, or /proc does not show it.
 #[must_use]
 pub fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     start_in(&stat)
 }
 
-/// proc_pid_stat(5). The second field is a name, which may hold spaces and parentheses; the one that is
-/// wanted is the 22nd, in the ticks that Linux shows to all programs: a hundred a second.
+/// proc_pid_stat(5). The second field is a name, which may contain spaces and parentheses; the
+/// start time is the 22nd, in user-visible ticks: a hundred per second on Linux.
 fn start_in(stat: &str) -> Option<u64> {
     const BEHIND_NAME: usize = 22 - 3;
     const TICK: u64 = 10;

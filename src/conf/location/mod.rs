@@ -1,4 +1,4 @@
-//! What a location asks of its visitors, and what it inherits.
+//! What a location requires of its visitors, and what it inherits.
 
 pub(super) mod values;
 
@@ -20,7 +20,7 @@ use super::protection::{
 use super::status::StatusPage;
 use crate::ngx::{Conf, Mistake, Place};
 
-/// Configuration of a location; of `http` and `server` too, whose settings locations inherit.
+/// Configuration of a location, and of `http` and `server`, from which locations inherit.
 #[derive(Default)]
 pub(crate) struct LocationConf {
     pub(in crate::conf) provider: Option<Choice>,
@@ -31,21 +31,21 @@ pub(crate) struct LocationConf {
     header_auth: Option<bool>,
     header_encoding: Option<HeaderEncoding>,
     require: Option<Requirements>,
-    /// Where it is said; not inherited.
+    /// Where it is set; not inherited.
     require_place: Option<Place>,
     needs: Needs,
-    /// Not inherited, as no directive that answers is.
+    /// Not inherited, like any directive that answers requests.
     pub(in crate::conf) status: Option<StatusPage>,
     pub(in crate::conf) asked_by: Option<AskedBy>,
-    /// What `provider` comes to.
+    /// The resolved `provider`.
     protection: Protection,
-    /// `auth_request`, which is nginx's.
+    /// nginx's `auth_request`.
     auth_request: Option<String>,
     /// `pass` under `satisfy any`.
     passes_any: bool,
     /// `pass` beside `authentik_require`.
     passes_rules: bool,
-    /// `allow` or `deny`, which are nginx's.
+    /// nginx's `allow` or `deny`.
     has_rules: bool,
 }
 
@@ -80,7 +80,7 @@ impl LocationConf {
         self.status.as_ref().map(|page| page.format)
     }
 
-    /// `authentik_outpost_endpoint`: the proxies that are believed.
+    /// `authentik_outpost_endpoint`: the trusted proxies.
     pub(crate) fn asked_by(&self) -> Option<&Arc<Addresses>> {
         self.asked_by.as_ref().map(|asked_by| &asked_by.trusted)
     }
@@ -101,7 +101,7 @@ impl LocationConf {
     }
 }
 
-/// Completes `child` by what `parent` says, and tells the server what it must know of its parts.
+/// Completes `child` from `parent`, and tells the server what it must know about its locations.
 pub(crate) fn merge(
     parent: &LocationConf,
     child: &mut LocationConf,
@@ -176,7 +176,7 @@ pub(crate) fn merge(
             warn_of_recipe(place, asked, cf);
         }
         let passes = *unauthenticated == Some(Unauthenticated::Pass);
-        // Where only nginx itself leads, whoever comes was judged before.
+        // An internal location is reached only by requests that were already judged.
         *passes_rules = passes && require.is_some() && !cf.location_is_internal();
         if *passes_rules && !parent.passes_rules {
             warn_of_rules_that_strangers_pass(place, cf);
@@ -197,7 +197,7 @@ pub(crate) fn merge(
     Ok(())
 }
 
-/// What authentik's recipe, and those made after it, have `auth_request` ask.
+/// What authentik's recipe, and its derivatives, use as the `auth_request` URI.
 fn is_outpost(uri: &str) -> bool {
     uri.contains("outpost.goauthentik.io") || uri.ends_with("/auth/nginx")
 }

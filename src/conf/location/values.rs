@@ -1,4 +1,4 @@
-//! The values of a location's directives: what is read, what is refused.
+//! The values of a location's directives: how they are read, and what is rejected.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ pub(in crate::conf) fn set_unauthenticated(
     Ok(())
 }
 
-/// May be given several times: all must hold. Those of a location replace those it would inherit.
+/// May be given several times, and all must hold. A location's own rules replace inherited ones.
 pub(in crate::conf) fn set_require(
     conf: &mut LocationConf,
     cf: &mut Conf<'_>,
@@ -68,7 +68,7 @@ pub(in crate::conf) fn set_require(
     Ok(())
 }
 
-/// Headers that carry the request itself: to remove them would change its meaning.
+/// Headers that a request needs: removing them would change its meaning.
 const NEEDED: [&str; 9] = [
     "host",
     "connection",

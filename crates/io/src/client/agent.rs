@@ -1,4 +1,4 @@
-//! One ureq agent per way of judging authentik's certificate.
+//! One ureq agent per way of verifying authentik's certificate.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -17,10 +17,9 @@ use ureq::{Agent, Error};
 
 use crate::tls::client_config;
 
-/// An agent that does HTTP/1.1 over TCP or TLS and nothing else: no proxy, redirect or cookie.
+/// An agent that only does HTTP/1.1 over TCP or TLS: no proxies, redirects or cookies.
 ///
-/// # Errors
-/// The authorities hold a mistake, in words for the administrator.
+/// # Errors The authorities are invalid, in words for the administrator.
 pub(super) fn agent(trust: &Trust) -> Result<Agent, String> {
     let config = Config::builder()
         .proxy(None)
@@ -36,11 +35,11 @@ pub(super) fn agent(trust: &Trust) -> Result<Agent, String> {
     Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
 }
 
-/// TLS for https, with the settings of the agent for all its requests: roots that were read from
+/// TLS for https, with settings shared by all requests of the agent: root certificates loaded from
 /// disk, and tickets to resume sessions.
 ///
-/// ureq's own connector does neither for requests with a deadline of their own, as all of ours have,
-/// and takes no verifier of ours.
+/// ureq's own connector does neither for requests with their own deadline, which all of ours have,
+/// and does not accept our verifier.
 struct Tls(Arc<ClientConfig>);
 
 impl fmt::Debug for Tls {
@@ -76,7 +75,7 @@ impl<In: Transport> Connector<In> for Tls {
 
 fn server_name(details: &ConnectionDetails<'_>) -> Result<ServerName<'static>, Error> {
     let host = details.uri.host().unwrap_or_default();
-    // An IPv6 address stands in brackets in a URL (RFC 3986 section 3.2.2).
+    // An IPv6 address is in brackets in a URL (RFC 3986 section 3.2.2).
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned())
         .map_err(|_| Error::Tls("its name cannot stand in a certificate"))
@@ -121,5 +120,5 @@ impl Transport for Encrypted {
     }
 }
 
-/// Bytes of the longest response header; also the size of buffers, which each request allocates.
+/// Maximum response header, in bytes; also the size of the buffers that each request allocates.
 const MAX_HEADER: usize = 32 * 1024;

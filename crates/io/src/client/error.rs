@@ -8,8 +8,8 @@ use ureq::{Error, Timeout};
 
 use crate::tls::flaw;
 
-/// Sorts an error of ureq. Its own text is used only where it cannot hold what was sent or
-/// received. What was cut short because the deadline came is a timeout, whatever it was about.
+/// Converts a ureq error. Its own text is used only where it cannot contain what was sent or
+/// received. Whatever fails once the deadline has passed is a timeout.
 #[expect(clippy::wildcard_enum_match_arm, reason = "ureq::Error is non-exhaustive")]
 pub(super) fn transport_error(error: Error, deadline: Instant) -> TransportError {
     match error {
@@ -33,7 +33,7 @@ pub(super) fn transport_error(error: Error, deadline: Instant) -> TransportError
 #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is non-exhaustive")]
 pub(crate) fn io_error(error: &io::Error) -> TransportError {
     use io::ErrorKind as Kind;
-    // rustls reports a failed handshake through the io::Error of the socket.
+    // rustls reports a failed handshake as the io::Error of the socket.
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return TransportError::Tls(flaw::words(error));
     }
@@ -45,7 +45,7 @@ pub(crate) fn io_error(error: &io::Error) -> TransportError {
         | Kind::ConnectionAborted
         | Kind::BrokenPipe => protocol("the connection ended before the answer was complete"),
         Kind::InvalidData | Kind::InvalidInput => protocol("the answer is not HTTP/1.1"),
-        // Routing and name service, in the words of the system.
+        // Routing and name resolution, in the system's words.
         _ => TransportError::Unreachable(plain(&error.to_string())),
     }
 }
@@ -58,7 +58,7 @@ fn protocol(why: &str) -> TransportError {
     TransportError::Protocol(why.to_owned())
 }
 
-/// One printable line of bounded length: names in a certificate are the peer's to choose.
+/// One printable line of limited length: the peer chooses the names in a certificate.
 pub(crate) fn plain(text: &str) -> String {
     let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
     text.chars().take(MAX_TEXT).map(printable).collect()

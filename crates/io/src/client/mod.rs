@@ -1,4 +1,4 @@
-//! One request to authentik, one answer, on a connection of its own.
+//! One request to authentik and its response, on a connection of its own.
 
 mod agent;
 pub(crate) mod error;
@@ -16,32 +16,30 @@ use ureq::{Agent, AsSendBody, Body};
 
 /// The HTTP client that all threads of a worker share.
 ///
-/// Each request opens a connection and closes it. A code can be redeemed once: on a kept
-/// connection that the server is just closing nobody can tell whether it has been, so the login
-/// would fail or the code be sent twice. What a connection costs is small: TLS sessions are
-/// resumed, and a worker asks once per login or per unknown token.
+/// Each request opens a connection and closes it. A code can be redeemed only once: if the server
+/// closes a kept-alive connection, it is unclear whether that has happened, so the login would fail
+/// or the code be sent twice. A connection is cheap: TLS sessions are resumed, and a worker asks
+/// once per login or per unknown token.
 ///
-/// No redirect is followed, no cookie is kept, no proxy is used. `https_proxy` in the
-/// environment is ignored on purpose: the client secret passes here, and nginx hides the
-/// environment from its workers anyway.
+/// No redirects, no cookies, no proxies. `https_proxy` in the environment is ignored on purpose:
+/// the client secret is sent here, and nginx hides the environment from its workers anyway.
 #[derive(Default)]
 pub struct Client {
-    /// One per way of judging certificates; a configuration has few.
+    /// One per way of verifying certificates; a configuration has few.
     agents: Mutex<Vec<(Trust, Agent)>>,
 }
 
 impl Client {
-    /// A client that has read nothing and connected nowhere yet.
+    /// Creates a client. Reads no files and opens no connections yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sends the request and reads the whole answer, whatever its status. Blocks, at most until
+    /// Sends the request and reads the whole response, whatever its status. Blocks, at most until
     /// the deadline.
     ///
-    /// # Errors
-    /// Nothing usable came back in time; the error is fit for the log.
+    /// # Errors There was no usable response in time; the error is fit for the log.
     pub fn fetch(
         &self,
         request: &HttpRequest,
@@ -102,7 +100,7 @@ fn read(
     if usize::try_from(announced).map_or(true, |announced| announced > max) {
         return Err(TransportError::TooLarge);
     }
-    // One allocation where the length is known: a buffer that grows leaves copies of tokens behind.
+    // A single allocation if the length is known: a growing buffer leaves copies of tokens behind.
     let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
     let limit = u64::try_from(max).unwrap_or(u64::MAX);
     let mut reader = response.body_mut().with_config().limit(limit).reader();
@@ -112,5 +110,5 @@ fn read(
     }
 }
 
-/// For finding the host and for TCP and TLS: beyond that, the rest of the deadline is of no use.
+/// Limit for name resolution, TCP and TLS: if these take longer, the deadline does not help.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! The head of a request, as it goes over the wire.
+//! The head of a request, as sent on the wire.
 
 use authentik_gate::http::{HttpRequest, Method, TransportError};
 use authentik_gate::secret::Secret;
@@ -28,7 +28,7 @@ pub(super) fn head(request: &HttpRequest) -> Result<Request<()>, TransportError>
         .header(ACCEPT, "application/json")
         .header(ACCEPT_ENCODING, "identity")
         .header(CONNECTION, "close");
-    // Only then: authentik takes the scheme of its own connection otherwise.
+    // Only then: otherwise authentik uses the scheme of its own connection.
     if let Some(claimed) = claimed.filter(|claimed| !claimed.host.eq_ignore_ascii_case(&own_host)) {
         head = head.header(X_FORWARDED_PROTO, claimed.scheme);
     }
@@ -40,7 +40,7 @@ pub(super) fn head(request: &HttpRequest) -> Result<Request<()>, TransportError>
         Method::PostForm => head.header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
         Method::PostJson => head.header(CONTENT_TYPE, "application/json"),
     };
-    // A line break in a value, or a URL beyond 64 KB.
+    // A line break in a value, or a URL over 64 KB.
     head.body(()).map_err(|_| unwritable())
 }
 
@@ -67,7 +67,7 @@ fn web_url(text: &str) -> Option<Url> {
     Some(url)
 }
 
-/// `host[:port]`, default ports left out.
+/// `host[:port]`, without default port.
 pub(crate) fn host(url: &Url) -> String {
     let name = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))

@@ -32,16 +32,15 @@ pub(super) struct Connection<'a> {
 
 impl Drop for Connection<'_> {
     fn drop(&mut self) {
-        // Else the connection would not end.
+        // Otherwise the connection would stay open.
         self.shared.waits_on(None);
     }
 }
 
 impl<'a> Connection<'a> {
-    /// Finds the host, connects, and shakes hands.
+    /// Resolves the host, connects and does the handshake.
     ///
-    /// # Errors
-    /// Why there is no connection, as a sentence for the log.
+    /// # Errors Why there is no connection, as a sentence for the log.
     pub(super) fn open(shared: &'a Shared, outpost: &str, attempt: u32) -> Result<Self, String> {
         let url = shared.settings.socket_url(outpost, attempt, &shared.identity.instance);
         let url = url.ok_or("the outpost or this nginx is not named by a UUID")?;
@@ -64,8 +63,8 @@ impl<'a> Connection<'a> {
         Ok(Self { shared, socket, is_woken })
     }
 
-    /// Says hello in time and passes on what authentik says, until the connection ends or the
-    /// agent is stopped; why, as a sentence for the log.
+    /// Sends hellos and passes on messages from authentik until the connection ends or the agent is
+    /// stopped. Returns why, as a sentence for the log.
     pub(super) fn listen(&mut self) -> String {
         let pace = &self.shared.pace;
         let mut acknowledged = Instant::now();
@@ -90,7 +89,7 @@ impl<'a> Connection<'a> {
                 }
                 Ok(Frame::Binary(bytes)) => self.shared.events.not_understood(bytes.len()),
                 Ok(Frame::Close(frame)) => return self.closed_by_authentik(frame.as_ref()),
-                // tungstenite answers a Ping by itself with the next read.
+                // tungstenite answers a Ping itself with the next read.
                 Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_)) => {}
                 Err(Error::Io(error)) if is_pause(&error) => {}
                 Err(error) => return loss(&error),
@@ -100,7 +99,7 @@ impl<'a> Connection<'a> {
         "this nginx process is about to exit".to_owned()
     }
 
-    /// Sleeps until authentik says something, the agent is stopped, or it is time for the next hello.
+    /// Sleeps until there is a message, the agent is stopped, or the next hello is due.
     fn read_until(&mut self, quiet: Instant) -> Result<Frame, Error> {
         let time = quiet.saturating_duration_since(Instant::now());
         let look = if self.is_woken { time } else { time.min(LOOK) };
@@ -112,7 +111,7 @@ impl<'a> Connection<'a> {
         let identity = &self.shared.identity;
         let hello = hello(&identity.instance, &identity.hostname);
         match self.socket.send(Frame::text(hello)) {
-            // It is in the buffer; the missing acknowledgement will tell if it stays there.
+            // It is buffered; if it is never sent, the missing acknowledgement will show that.
             Err(Error::Io(error)) if is_pause(&error) => Ok(()),
             said => said,
         }
@@ -140,7 +139,7 @@ impl<'a> Connection<'a> {
 
     fn say_goodbye(&mut self) {
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-        // Best effort: authentik notices the end of the connection as well.
+        // Best effort: authentik also notices when the connection ends.
         let _ = self.socket.close(Some(frame));
         let _ = self.socket.flush();
     }
@@ -180,7 +179,8 @@ fn shake_hands(
 fn refusal(error: &Error) -> String {
     match error {
         Error::Http(answer) => match answer.status().as_u16() {
-            // Wrong token, wrong outpost and unknown path alike (docs/protocol.md §3.1).
+            // The same for a wrong token, a wrong outpost and an unknown path (docs/protocol.md
+            // §3.1).
             status @ (401 | 403) => format!(
                 "authentik refuses the WebSocket ({status}): the token is not, or no longer, that \
                  of this outpost"
@@ -210,7 +210,7 @@ fn loss(error: &Error) -> String {
     }
 }
 
-/// Nothing came, or nothing could be sent, for as long as one look takes.
+/// A read or write timed out, which is only a pause.
 fn is_pause(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -227,12 +227,12 @@ fn config() -> WebSocketConfig {
         .max_frame_size(Some(MAX_MESSAGE))
 }
 
-/// A message is 150 bytes long.
+/// Actual messages are 150 bytes long.
 const MAX_MESSAGE: usize = 64 * 1024;
 
 /// "Service Restart", IANA WebSocket close codes.
 const SERVICE_RESTART: u16 = 1012;
 
-/// How long one look takes during the handshake, and a write; hence how late the end of the agent may be
-/// noticed then.
+/// Timeout of a read during the handshake, and of a write; hence the delay with which the end of
+/// the agent may be noticed then.
 pub(super) const LOOK: Duration = Duration::from_millis(200);

@@ -6,11 +6,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-/// Checks a pair before anybody can use it: nginx writes a key that it cannot load, or that does not
-/// belong to the certificate, into its error log (`ngx_ssl_connection_certificate`).
+/// Checks a pair before it is used: nginx logs an error for a key that it cannot load, or that does
+/// not belong to the certificate (`ngx_ssl_connection_certificate`).
 ///
-/// # Errors
-/// What is wrong with it, as a sentence without a final stop.
+/// # Errors What is wrong with it, as a sentence without a trailing period.
 pub(super) fn check(pair: &Certificate) -> Result<(), &'static str> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pair.certificate.as_bytes())
         .collect::<Result<_, _>>()
@@ -20,7 +19,7 @@ pub(super) fn check(pair: &Certificate) -> Result<(), &'static str> {
     }
     let key = PrivateKeyDer::from_pem_slice(pair.key.expose()).map_err(|_| BAD_KEY)?;
     let key = ring::default_provider().key_provider.load_private_key(key).map_err(|_| BAD_KEY)?;
-    // Compares public keys; one that cannot be compared counts as another.
+    // Compares public keys; one that cannot be compared counts as different.
     CertifiedKey::new(chain, key).keys_match().map_err(|_| "its private key is of another one")
 }
 

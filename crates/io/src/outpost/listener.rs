@@ -9,7 +9,7 @@ use authentik_gate::outpost::Reconnect;
 use super::connection::Connection;
 use super::shared::Shared;
 
-/// Connects, listens, and connects again, until the agent is stopped.
+/// Connects, listens and reconnects until the agent is stopped.
 pub(super) fn run(shared: &Shared) {
     let mut reconnect = Reconnect::default();
     while let Some(outpost) = shared.wait_for_outpost() {
@@ -23,7 +23,7 @@ pub(super) fn run(shared: &Shared) {
     }
 }
 
-/// One connection from beginning to end: why it ended, and how long it lived.
+/// One connection: why it ended, and how long it lived.
 fn attempt(shared: &Shared, outpost: &str, attempt: u32) -> (String, Duration) {
     let mut connection = match Connection::open(shared, outpost, attempt) {
         Ok(connection) => connection,
@@ -36,7 +36,7 @@ fn attempt(shared: &Shared, outpost: &str, attempt: u32) -> (String, Duration) {
     (why, opened.elapsed())
 }
 
-/// Spreads the return of many outposts after a restart of authentik; nothing depends on it.
+/// Spreads reconnects of many outposts after a restart of authentik; not security-relevant.
 fn jitter() -> u8 {
     RandomState::new().build_hasher().finish().to_le_bytes()[0]
 }

@@ -1,8 +1,9 @@
-//! The outpost's side of the conversation with authentik: two threads that refresh and listen.
+//! The outpost's communication with authentik: two threads, one that refreshes and one that
+//! listens.
 //!
-//! The refresher fetches the providers, periodically and whenever there is a reason to; the listener
-//! holds the WebSocket. Neither waits for the other, except that the listener first needs to know the
-//! outpost's name.
+//! The refresher fetches the providers, periodically and on demand; the listener holds the
+//! WebSocket. Neither waits for the other, except that the listener first needs to know which
+//! outpost it is.
 
 mod connection;
 mod key_pair;
@@ -23,7 +24,7 @@ use authentik_gate::outpost::{Outpost, OutpostSettings, RefreshError, Snapshot};
 use crate::pool::Spawner;
 use shared::Shared;
 
-/// Who we are to authentik, on its page of the outpost.
+/// How authentik shows this nginx on the page of the outpost.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// UUID version 4: one per nginx.
@@ -32,26 +33,27 @@ pub struct Identity {
     pub hostname: String,
 }
 
-/// What is to be done with what authentik says. Called on the threads of the [`Agent`], after
-/// [`Agent::stop`] at most once more on each.
+/// Handles events. Called on the threads of the [`Agent`]; after [`Agent::stop`] at most once more
+/// on each.
 pub trait Events: Send + Sync {
-    /// authentik is about to be asked for the settings.
+    /// The settings are about to be requested.
     fn refresh_begins(&self) {}
-    /// authentik has said which outpost the token is of; the rest of the refresh follows.
+    /// authentik has said which outpost the token belongs to; the rest of the refresh follows.
     fn outpost_known(&self, outpost: &Outpost) {
         let _ = outpost;
     }
-    /// A refresh succeeded, whether or not anything has changed.
+    /// A refresh succeeded, whether or not anything changed.
     fn refreshed(&self, snapshot: Snapshot);
-    /// A refresh failed: what was there stays. The error is fit for the log.
+    /// A refresh failed; the old settings remain. The error is fit for the log.
     fn refresh_failed(&self, error: &RefreshError);
-    /// The WebSocket is open, at this attempt, counted from 0.
+    /// The WebSocket is open, after this attempt (counted from 0).
     fn connected(&self, attempt: u32);
-    /// It is not, or no longer; why, as a sentence for the log without a final stop.
+    /// The WebSocket is closed or could not be opened; why, as a sentence without a trailing
+    /// period.
     fn disconnected(&self, why: &str, again_in: Duration);
-    /// A session of authentik is over: the `sid` of tokens, never empty.
+    /// An authentik session has ended: the `sid` of tokens, never empty.
     fn session_ended(&self, session_id: &str);
-    /// authentik said something of so many bytes that is no message.
+    /// authentik sent something of this many bytes that is not a message.
     fn not_understood(&self, bytes: usize) {
         let _ = bytes;
     }
@@ -65,8 +67,7 @@ pub struct Agent {
 impl Agent {
     /// Starts both threads; the first refresh begins at once.
     ///
-    /// # Errors
-    /// The system has no thread left for us; none runs then.
+    /// # Errors The system cannot create a thread; none is left running then.
     pub fn start(
         settings: OutpostSettings,
         identity: Identity,
@@ -76,10 +77,9 @@ impl Agent {
         Self::start_at_pace(settings, identity, events, spawn, Pace::default())
     }
 
-    /// The same in another rhythm, for tests.
+    /// The same at another pace, for tests.
     ///
-    /// # Errors
-    /// As [`Agent::start`].
+    /// # Errors See [`Agent::start`].
     #[doc(hidden)]
     pub fn start_at_pace(
         settings: OutpostSettings,
@@ -88,21 +88,22 @@ impl Agent {
         spawn: Spawner,
         pace: Pace,
     ) -> io::Result<Self> {
-        // Dropped on failure, which stops the first thread when there is none for the second.
+        // Dropped on failure, which stops the first thread if the second cannot be started.
         let agent = Self { shared: Arc::new(Shared::new(settings, identity, events, spawn, pace)) };
         agent.spawn(spawn, "authentik-rest", refresher::run)?;
         agent.spawn(spawn, "authentik-ws", listener::run)?;
         Ok(agent)
     }
 
-    /// Calls for a refresh: it begins within a second or so of the last one's end, and not before
-    /// the next retry while authentik refuses the token, which only authentik itself can hasten.
+    /// Requests a refresh. It begins within about a second after the end of the last one; while
+    /// authentik refuses the token, not before the next retry, which only authentik itself can
+    /// hasten.
     pub fn refresh_now(&self) {
         self.shared.ask_for_refresh();
     }
 
-    /// Both threads leave within 300 ms, the listener with a Close frame; one that is opening a
-    /// connection or waits for an answer leaves when that ends. Waits for none.
+    /// Stops both threads within 300 ms, the listener with a Close frame. A thread that is opening
+    /// a connection or awaiting a response stops when that ends. Does not wait for them.
     pub fn stop(&self) {
         self.shared.stop();
     }
@@ -120,15 +121,15 @@ impl Drop for Agent {
     }
 }
 
-/// Rhythm of the WebSocket.
+/// Timing of the WebSocket.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// Between two hellos; authentik forgets an outpost after 15 s without.
+    /// Interval between hellos; authentik forgets an outpost after 15 s without one.
     pub hello: Duration,
-    /// Without an acknowledgement for so long, the connection is dead: two hellos unanswered.
+    /// Without an acknowledgement for this long, i.e. two hellos, the connection is dead.
     pub patience: Duration,
-    /// For everything from finding the host to the end of the handshake.
+    /// Limit from name resolution to the end of the handshake.
     pub handshake: Duration,
 }
 
@@ -142,5 +143,5 @@ impl Default for Pace {
     }
 }
 
-/// As the threads of the pool: ureq with rustls, and JSON of bounded depth.
+/// Same as for the threads of the pool: ureq with rustls, and JSON of limited depth.
 const STACK: usize = 1024 * 1024;

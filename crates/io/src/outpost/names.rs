@@ -1,4 +1,4 @@
-//! Resolving a name within a time limit: the system's resolver has its own, which can be half a minute.
+//! Resolves names within a time limit: the system resolver has its own, up to half a minute.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,14 +13,14 @@ use url::{Host, Url};
 
 use crate::pool::Spawner;
 
-/// Asks the system, which may take as long as it likes.
+/// Asks the system, without a time limit.
 type LookUp = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
-/// Asks on a thread of its own, one question at a time.
+/// Resolves names on a thread of its own, one at a time.
 pub(super) struct Names {
     spawn: Spawner,
     look_up: LookUp,
-    /// A question is not answered yet, whether or not somebody waits for that.
+    /// A lookup is still running, whether or not anybody waits for it.
     is_busy: Arc<AtomicBool>,
 }
 
@@ -29,10 +29,10 @@ impl Names {
         Self { spawn, look_up: by_the_system, is_busy: Arc::default() }
     }
 
-    /// The addresses of the host of a URL.
+    /// The addresses of a URL's host.
     ///
-    /// # Errors
-    /// There are none, they are not known in time, or `is_stopped` says that nobody wants them.
+    /// # Errors There are none, the time limit is exceeded, or `is_stopped` says that they are no
+    /// longer wanted.
     pub(super) fn addresses(
         &self,
         url: &Url,
@@ -47,7 +47,7 @@ impl Names {
             Some(Host::Domain(name)) => name.to_owned(),
             None => return Err(unreachable("its URL has no host")),
         };
-        // What hangs is not asked again: threads would pile up.
+        // Do not start another lookup while one hangs: threads would pile up.
         if self.is_busy.swap(true, Ordering::AcqRel) {
             return Err(unreachable(TOO_SLOW));
         }
@@ -83,7 +83,7 @@ fn by_the_system(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 const TOO_SLOW: &str = "its name is not found in time: does the name server answer?";
 
-/// How often a look is taken whether anybody still wants to know.
+/// How often to check whether the result is still wanted.
 const LOOK: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
         let url = Url::parse("wss://sso.test/").unwrap();
         let stopped = names.addresses(&url, asked + SLOW, || true);
         assert!(stopped.is_err() && asked.elapsed() < SLOW, "{:?}", asked.elapsed());
-        // Busy until it has answered, and not for ever.
+        // Busy until the lookup ends, but not for ever.
         let patience = Instant::now() + 4 * SLOW;
         while ask(&names, "wss://sso.test:9443/", 2 * SLOW).is_err() {
             assert!(Instant::now() < patience, "it is never asked again");

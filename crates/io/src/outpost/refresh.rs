@@ -1,4 +1,4 @@
-//! One refresh: call after call, all or nothing.
+//! One refresh: a series of calls, all or nothing.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::client::Client;
 pub(super) struct Refresh<'a> {
     shared: &'a Shared,
     client: &'a Client,
-    /// What the last refresh brought: read again only when the fingerprint is another.
+    /// Certificates from the last refresh: fetched again only if the fingerprint changed.
     known: &'a [Certificate],
     bytes: usize,
 }
@@ -25,10 +25,9 @@ impl<'a> Refresh<'a> {
         Self { shared, client, known, bytes: 0 }
     }
 
-    /// Asks for everything (docs/protocol.md §2.4).
+    /// Fetches everything (docs/protocol.md §2.4).
     ///
-    /// # Errors
-    /// A call failed, on whatever page: half of the providers would be worse than the old ones.
+    /// # Errors A call failed, on any page: half of the providers would be worse than the old ones.
     pub(super) fn run(mut self) -> Result<Snapshot, RefreshError> {
         let outpost = read_instances(&self.fetch(Call::Instances)?)?;
         self.shared.events.outpost_known(&outpost);
@@ -52,9 +51,9 @@ impl<'a> Refresh<'a> {
         Ok(read.next)
     }
 
-    /// A certificate that authentik does not hand out keeps no provider from being served: its
-    /// permissions come seconds after the provider was saved, and most nginx have their own. It is
-    /// asked for again soon ([`Snapshot::lacks_certificates`]).
+    /// A certificate that authentik does not release keeps no provider from being served:
+    /// permission for it comes seconds after the provider was saved, and most nginx have their own.
+    /// It is soon requested again ([`Snapshot::lacks_certificates`]).
     fn add_certificates(&mut self, to: &mut Snapshot) -> Result<(), RefreshError> {
         for uuid in named_certificates(&to.providers) {
             match self.certificate(&uuid) {
@@ -131,7 +130,7 @@ fn concerns_this_one_only(error: &RefreshError) -> bool {
     }
 }
 
-/// A page of 100 providers takes authentik many seconds on a small machine.
+/// On a small machine, authentik takes many seconds for a page of 100 providers.
 fn patience(call: Call<'_>) -> Duration {
     Duration::from_secs(match call {
         Call::Providers { .. } => 60,
@@ -143,5 +142,5 @@ const MAX_PROVIDERS: usize = 20_000;
 
 const MAX_PAGES: u32 = 20_000;
 
-/// Of all answers of one refresh together.
+/// Limit for all responses of one refresh together.
 const MAX_BYTES: usize = 64 * 1024 * 1024;

@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) pace: Pace,
     started: Instant,
     stopped: Arc<AtomicBool>,
-    /// On which the listener waits, so that [`Shared::stop`] can end that.
+    /// The connection that the listener waits on, so that [`Shared::stop`] can interrupt it.
     line: Mutex<Option<TcpStream>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -31,7 +31,7 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct State {
     schedule: Schedule,
-    /// UUID of the outpost, once a refresh has told.
+    /// UUID of the outpost, once a refresh has found it.
     outpost: Option<String>,
 }
 
@@ -57,8 +57,8 @@ impl Shared {
         }
     }
 
-    /// The body of a thread. A panic (in what the shell does with an event, say) must not leave
-    /// the outpost deaf until the next reload: after a while, the body starts again.
+    /// Runs the body of a thread. A panic, e.g. in the shell's event handler, must not leave the
+    /// outpost deaf until the next reload: the body restarts after a while.
     pub(super) fn keep_running(&self, body: fn(&Self)) {
         while !self.is_stopped() {
             if catch_unwind(AssertUnwindSafe(|| body(self))).is_err() {
@@ -69,22 +69,23 @@ impl Shared {
 
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        // Under the lock, so that nobody is between looking and waiting.
+        // Under the lock, so that no thread is between checking and waiting.
         let state = self.lock();
         self.changed.notify_all();
         drop(state);
         if let Some(line) = self.line().as_ref() {
-            // Reading only: there is a goodbye to be written. It fails where authentik is gone anyway.
+            // Reading only, as the goodbye is still to be written. Fails if authentik is gone,
+            // which is fine.
             let _ = line.shutdown(Shutdown::Read);
         }
     }
 
-    /// Says that there are no further reads; all clones are one flag.
+    /// The flag that ends all reads; clones share it.
     pub(super) fn stopped(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stopped)
     }
 
-    /// What the listener waits on from now on. It has to look whether the agent is stopped after that.
+    /// Sets what the listener waits on. It must then check whether the agent is stopped.
     pub(super) fn waits_on(&self, line: Option<TcpStream>) {
         *self.line() = line;
     }
@@ -103,7 +104,7 @@ impl Shared {
         self.wait_until(|_| Some(until));
     }
 
-    /// Waits for the next refresh, which begins now; `false` when the agent is stopped.
+    /// Waits for the next refresh, which begins now; `false` if the agent is stopped.
     pub(super) fn wait_for_refresh(&self) -> bool {
         let Some(mut state) = self.wait_until(|state| Some(self.started + state.schedule.due()))
         else {
@@ -113,7 +114,7 @@ impl Shared {
         true
     }
 
-    /// The outpost, once it is known; `None` when the agent is stopped.
+    /// The outpost, once it is known; `None` if the agent is stopped.
     pub(super) fn wait_for_outpost(&self) -> Option<String> {
         let known = |state: &State| state.outpost.is_some().then_some(self.started);
         self.wait_until(known)?.outpost.clone()
@@ -124,7 +125,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// The WebSocket is open. What was pushed before is lost (docs/protocol.md §3.4).
+    /// The WebSocket is open. What was pushed earlier is lost (docs/protocol.md §3.4).
     pub(super) fn connected(&self) {
         self.lock().schedule.connected(self.now());
         self.changed.notify_all();
@@ -135,7 +136,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// A refresh brought this: the listener may go ahead, and the next one is planned.
+    /// A refresh succeeded: lets the listener start, and schedules the next one.
     pub(super) fn refreshed(&self, snapshot: Snapshot) {
         let interval = refresh_interval(snapshot.outpost.refresh_interval_s);
         let mut state = self.lock();
@@ -155,8 +156,8 @@ impl Shared {
         self.events.refresh_failed(error);
     }
 
-    /// Waits until the time that `when` says (none: until something changes and it says one);
-    /// `None` when the agent is stopped.
+    /// Waits until the time returned by `when` (`None`: until a change makes it return one); `None`
+    /// if the agent is stopped.
     fn wait_until(
         &self,
         when: impl Fn(&State) -> Option<Instant>,
@@ -184,7 +185,7 @@ impl Shared {
         self.started.elapsed()
     }
 
-    /// A panic while the mutex was held left nothing half done: nothing in here calls out.
+    /// A panic with the mutex held leaves nothing half done: nothing here calls out.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

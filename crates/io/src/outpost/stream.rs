@@ -1,4 +1,4 @@
-//! The bytes below the WebSocket: TCP, or TLS over it.
+//! The byte stream below the WebSocket: TCP, or TLS over it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,21 +16,23 @@ use super::connection::LOOK;
 use crate::client::error::io_error;
 use crate::tls;
 
-/// A connection whose reads end after [`LOOK`], or what [`Stream::read_for`] says, with `WouldBlock`.
+/// A connection whose reads time out after [`LOOK`], or as set by [`Stream::read_for`], with
+/// `WouldBlock`.
 pub(super) enum Stream {
     Plain(Socket),
     Tls(Box<StreamOwned<ClientConnection, Socket>>),
 }
 
-/// A socket on which another thread may end the waiting, by [`shutdown`](TcpStream::shutdown): that is a
-/// pause and not the end, so that there can be a goodbye.
+/// A socket whose waiting another thread may end, by [`shutdown`](TcpStream::shutdown). That reads
+/// as a pause rather than the end, so that a goodbye can be sent.
 pub(super) struct Socket {
     tcp: TcpStream,
     stopped: Arc<AtomicBool>,
 }
 
 impl Stream {
-    /// Connects to the host of a `ws` or `wss` URL at one of these addresses. The TLS handshake is done by the first write.
+    /// Connects to the host of a `ws` or `wss` URL at one of these addresses. The first write does
+    /// the TLS handshake.
     pub(super) fn connect(
         url: &Url,
         addresses: &[SocketAddr],
@@ -51,12 +53,12 @@ impl Stream {
         Ok(Self::Tls(Box::new(StreamOwned::new(session, socket))))
     }
 
-    /// How long a read may take from now on.
+    /// Sets the read timeout.
     pub(super) fn read_for(&self, time: Duration) -> io::Result<()> {
         self.tcp().set_read_timeout(Some(time.max(Duration::from_millis(1))))
     }
 
-    /// By which another thread can end the waiting.
+    /// A handle with which another thread can end the waiting.
     pub(super) fn handle(&self) -> io::Result<TcpStream> {
         self.tcp().try_clone()
     }
@@ -88,7 +90,7 @@ impl Write for Socket {
     }
 }
 
-/// The first address that answers.
+/// Connects to the first address that answers.
 fn tcp(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, TransportError> {
     let mut failure = TransportError::Unreachable("its name has no address".to_owned());
     for address in addresses {
@@ -145,5 +147,5 @@ impl Write for Stream {
     }
 }
 
-/// As for HTTP.
+/// Same as for HTTP.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(5);

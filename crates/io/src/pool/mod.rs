@@ -1,5 +1,5 @@
-//! The threads of one worker: a bounded queue, fair between providers and between senders, that never
-//! blocks the event loop.
+//! The threads of one worker, with a bounded queue that is fair between providers and between
+//! clients and never blocks the event loop.
 
 mod cancel;
 mod queue;
@@ -16,10 +16,10 @@ use crate::client::Client;
 pub use cancel::Cancel;
 use thread::Shared;
 
-/// Threads, started one by one when jobs need them, and the queue before them.
+/// Threads, started one by one on demand, and their queue.
 ///
-/// [`Pool::submit`], [`Pool::drain`] and [`Pool::stop`] belong to the event loop. Each takes a
-/// mutex that is held for a walk over the queue at most, never while a job runs.
+/// [`Pool::submit`], [`Pool::drain`] and [`Pool::stop`] are for the event loop. Each takes a mutex
+/// that is held for at most one pass over the queue, never while a job runs.
 pub struct Pool<T> {
     shared: Arc<Shared<T>>,
     settings: PoolSettings,
@@ -28,18 +28,18 @@ pub struct Pool<T> {
 /// Limits of a [`Pool`].
 #[derive(Clone, Debug)]
 pub struct PoolSettings {
-    /// Threads at most, at least 1.
+    /// Maximum number of threads, at least 1.
     pub threads: usize,
-    /// Jobs that may wait for a thread.
+    /// Maximum number of waiting jobs.
     pub queue: usize,
-    /// Of them, how many one sender may have there.
+    /// How many of them may be from one sender.
     pub per_sender: usize,
-    /// Jobs of one key that may run at once; held below `threads` where there are two or more. Of
-    /// one sender somewhat fewer.
+    /// How many jobs of one key may run at once; kept below `threads` if there are two or more.
+    /// Somewhat fewer of one sender.
     pub per_key: usize,
-    /// Name of the threads as the kernel shows it, at most 15 bytes without NUL.
+    /// Thread name as shown by the kernel, at most 15 bytes without NUL.
     pub name: &'static str,
-    /// How a thread is started.
+    /// How to start a thread.
     pub spawn: Spawner,
 }
 
@@ -62,24 +62,23 @@ impl Default for PoolSettings {
     }
 }
 
-/// Something slow to do for one request.
+/// A slow task for one request.
 pub struct Job<T> {
-    /// Whose job it is, for fairness: the provider.
+    /// For fairness: the provider.
     pub key: u64,
-    /// Who caused it, for fairness: the client's address. `None` is nobody in particular, to whom no
-    /// limit applies.
+    /// For fairness: the client's address. `None` is no particular client, without a limit.
     pub sender: Option<u64>,
-    /// Comes back with the outcome.
+    /// Returned with the outcome.
     pub ticket: u64,
-    /// The job is not begun after this, and its fetches end by then.
+    /// The job is not begun after this time, and its fetches end by then.
     pub deadline: Instant,
-    /// Says when nobody waits for the outcome any more.
+    /// Set when nobody waits for the outcome any more.
     pub cancelled: Cancel,
-    /// What the thread does. It owns all its data: configuration memory dies before threads do.
+    /// The task. It owns all its data: configuration memory is freed before threads end.
     pub work: Work<T>,
 }
 
-/// What a thread does, given the client and the job's deadline.
+/// A task, given the client and the job's deadline.
 pub type Work<T> = Box<dyn FnOnce(&Client, Instant) -> T + Send>;
 
 /// How a job ended.
@@ -89,13 +88,14 @@ pub enum Outcome<T> {
     Done(T),
     /// The deadline passed before a thread took the job.
     Expired,
-    /// The queue was full, and the job gave way to one of somebody who had fewer in it.
+    /// The queue was full, and the job was displaced by one of a sender with fewer jobs.
     Displaced,
     /// The work panicked.
     Panicked,
 }
 
-/// The queue is full, or of jobs of this sender; no thread could be started, or the pool was stopped.
+/// The queue is full, or this sender's part of it; no thread could be started; or the pool is
+/// stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overloaded;
 
@@ -106,11 +106,11 @@ impl From<Overloaded> for TransportError {
 }
 
 impl<T: Send + 'static> Pool<T> {
-    /// A pool without threads: the first is started by the first job.
+    /// Creates a pool without threads: the first job starts the first.
     ///
-    /// `on_done` runs on a thread of the pool each time outcomes were put where
-    /// [`Pool::drain`] finds them; it wakes the loop (the shell writes to an eventfd, of which it
-    /// owns a duplicate: a busy thread may call it at any time until [`Pool::stop`]).
+    /// `on_done` runs on a thread of the pool whenever there are outcomes for [`Pool::drain`]. It
+    /// wakes the loop (the shell writes to its own duplicate of an eventfd: a busy thread may call
+    /// it at any time until [`Pool::stop`]).
     pub fn start(settings: PoolSettings, on_done: impl Fn() + Send + Sync + 'static) -> Self {
         let threads = settings.threads.max(1);
         let per_key = settings.per_key.min(threads - 1).max(1);
@@ -134,7 +134,7 @@ impl<T: Send + 'static> Pool<T> {
         self.shared.push(job)
     }
 
-    /// Hands each outcome to `each`, with the ticket of its job, in the order in which they came.
+    /// Passes each outcome to `each`, with the ticket of its job, in order of completion.
     ///
     /// A job that was cancelled in the queue has none. One that waits for its key beyond its
     /// deadline is reported as expired when a thread next looks: the request needs its own timer.
@@ -144,8 +144,8 @@ impl<T: Send + 'static> Pool<T> {
         }
     }
 
-    /// Idle threads leave, busy ones after their job, which nobody hears of. Waits for none:
-    /// the worker exits anyway, and a job may take as long as its deadline.
+    /// Idle threads exit, busy ones after their job, whose outcome is lost. Does not wait: the
+    /// worker exits anyway, and a job may take until its deadline.
     pub fn stop(&self) {
         self.shared.stop();
     }
@@ -157,13 +157,12 @@ impl<T> Drop for Pool<T> {
     }
 }
 
-/// Starts a thread under the caller's signal mask.
+/// Starts a thread with the caller's signal mask.
 ///
-/// # Errors
-/// The system has no thread left for us.
+/// # Errors The system cannot create a thread.
 pub fn spawn_plainly(builder: Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     builder.spawn(body).map(drop)
 }
 
-/// Bytes of stack per thread: 512 KB were enough for ureq with rustls.
+/// Stack size per thread, in bytes: 512 KB were enough for ureq with rustls.
 const STACK: usize = 1024 * 1024;

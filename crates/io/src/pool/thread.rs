@@ -36,7 +36,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// The body of a thread: one job after the other until the pool is stopped.
+    /// The body of a thread: runs jobs until the pool is stopped.
     pub(super) fn serve(&self) {
         while let Some(Job { key, sender, ticket, deadline, work, .. }) = self.next_job() {
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&self.client, deadline)))
@@ -52,7 +52,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Waits for a job that may run; `None` when the pool is stopped.
+    /// Waits for a runnable job; `None` if the pool is stopped.
     fn next_job(&self) -> Option<Job<T>> {
         let mut state = lock(&self.state);
         loop {
@@ -77,17 +77,17 @@ impl<T> Shared<T> {
 
     fn report(&self, outcomes: impl IntoIterator<Item = (u64, Outcome<T>)>) {
         lock(&self.outcomes).extend(outcomes);
-        // A thread that died here would be missing for good: only the loop counts on the wake-up.
+        // A thread that died here would be lost for good: only the loop depends on the wake-up.
         let _ = catch_unwind(AssertUnwindSafe(|| (self.on_done)()));
     }
 
-    /// Whether one more thread is to be started for the job that comes next; it counts already.
+    /// Whether to start another thread for the next job; it is already counted.
     pub(super) fn reserve_thread(&self, most: usize) -> Result<bool, Overloaded> {
         let mut state = lock(&self.state);
         if state.stopped {
             return Err(Overloaded);
         }
-        // An idle thread that was notified counts as idle until it runs: compare with the queue.
+        // A notified thread counts as idle until it runs, so compare with the queue.
         let wanted = state.idle <= state.queue.len() && state.threads < most;
         state.threads += usize::from(wanted);
         Ok(wanted)
@@ -129,7 +129,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// A panic while the mutex was held left nothing half done: each change is a single statement.
+/// A panic with the mutex held leaves nothing half done: each change is a single statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,10 +4,9 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-/// Counts the certificates in a PEM bundle, for `nginx -t`: each must be one that TLS can use.
+/// Counts the certificates in a PEM bundle, for `nginx -t`: each must be usable for TLS.
 ///
-/// # Errors
-/// What is wrong with the bundle, as a sentence without a final stop.
+/// # Errors What is wrong with the bundle, as a sentence without a trailing period.
 pub fn check_authorities(pem: &[u8]) -> Result<usize, String> {
     read(pem).map(|roots| roots.len())
 }
@@ -24,9 +23,10 @@ pub(super) fn read(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     if roots.is_empty() { Err(of_another_kind(pem).to_owned()) } else { Ok(roots) }
 }
 
-/// What a file without a certificate is instead, and how to get the right one.
+/// What a file without certificates is instead, and how to get the right one.
 fn of_another_kind(file: &[u8]) -> &'static str {
-    /// An ASN.1 sequence with a length of two bytes: how certificates in DER and PKCS #12 begin.
+    /// An ASN.1 sequence with a two-byte length: the beginning of DER certificates and PKCS #12
+    /// files.
     const DER: &[u8] = &[0x30, 0x82];
     let has = |text: &str| file.windows(text.len()).any(|part| part == text.as_bytes());
     if has("PRIVATE KEY-----") {

@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 use super::verifier::is_an_authority;
 use crate::client::error::plain;
 
-/// The sentence for the log, without a final stop: one printable line of bounded length.
+/// The sentence for the log, without a trailing period: one printable line of limited length.
 #[expect(clippy::wildcard_enum_match_arm, reason = "rustls::Error is non-exhaustive")]
 pub(crate) fn words(error: &Error) -> String {
     match error {

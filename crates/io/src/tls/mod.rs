@@ -1,4 +1,4 @@
-//! TLS to authentik, the same for HTTP and for the WebSocket.
+//! TLS to authentik, for HTTP and the WebSocket alike.
 
 mod authorities;
 pub(crate) mod flaw;
@@ -14,11 +14,10 @@ use rustls::{ClientConfig, Error};
 pub use authorities::check_authorities;
 use verifier::{Anything, Listed};
 
-/// The settings of connections that judge certificates this way. Reads the system's certificates
-/// from disk where they are trusted.
+/// The settings for connections that verify certificates this way. Reads the system's certificates
+/// from disk if they are trusted.
 ///
-/// # Errors
-/// The authorities hold a mistake, or the system has none, in words for the administrator.
+/// # Errors The authorities are invalid, or the system has none, in words for the administrator.
 pub(crate) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(ring::default_provider());
     let config = match trust {
@@ -47,7 +46,7 @@ fn builder(provider: &Arc<CryptoProvider>) -> Result<Builder, Error> {
     ClientConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions()
 }
 
-/// What the operating system trusts. A certificate in there that cannot be read is ignored.
+/// The certificates that the operating system trusts. Unreadable ones are ignored.
 fn system() -> Result<Vec<CertificateDer<'static>>, String> {
     let found = rustls_native_certs::load_native_certs().certs;
     if found.is_empty() {

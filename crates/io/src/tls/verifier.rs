@@ -1,4 +1,4 @@
-//! Whose certificate is accepted.
+//! Which certificates are accepted.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 
 /// Accepts what a trusted certificate has signed (RFC 5280), and a trusted certificate itself.
 ///
-/// The second is what OpenSSL, browsers and nginx's `proxy_ssl_trusted_certificate` do, and what
-/// an administrator expects who made the server's certificate with `openssl req -x509`: that one is
-/// marked as an authority's (CA:TRUE), which webpki refuses for a server (`CaUsedAsEndEntity`).
+/// The latter is what OpenSSL, browsers and nginx's `proxy_ssl_trusted_certificate` do, and what an
+/// administrator expects from a server certificate made with `openssl req -x509`: it is marked as a
+/// CA's (CA:TRUE), which webpki refuses for a server (`CaUsedAsEndEntity`).
 #[derive(Debug)]
 pub(super) struct Listed {
     chain: Arc<WebPkiServerVerifier>,
@@ -21,8 +21,7 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// # Errors
-    /// None of them can be used.
+    /// # Errors None of them is usable.
     pub(super) fn new(
         trusted: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,
@@ -78,9 +77,9 @@ impl ServerCertVerifier for Listed {
     }
 }
 
-/// Whether nothing but the way to an issuer was missing. webpki looks at the dates first
-/// (`check_issuer_independent_properties`, verify_cert.rs): these errors say that they are right,
-/// and the tests hold it to that.
+/// Whether the only problem was a missing path to an issuer. webpki checks the dates first
+/// (`check_issuer_independent_properties`, verify_cert.rs): these errors imply that they are valid,
+/// and the tests make sure of that.
 #[expect(clippy::wildcard_enum_match_arm, reason = "rustls::Error is non-exhaustive")]
 fn needs_an_issuer(error: &Error) -> bool {
     match error {
@@ -92,12 +91,12 @@ fn needs_an_issuer(error: &Error) -> bool {
     }
 }
 
-/// Whether webpki refused it as the certificate of an authority.
+/// Whether webpki refused it for being a CA certificate.
 pub(super) fn is_an_authority(error: &(dyn std::error::Error + 'static)) -> bool {
     matches!(error.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// `ssl_verify off`: any certificate will do, but its key must be there.
+/// `ssl_verify off`: any certificate is accepted, but the peer must have its key.
 #[derive(Debug)]
 pub(super) struct Anything(pub(super) Arc<CryptoProvider>);
 

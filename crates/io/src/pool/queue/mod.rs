@@ -1,7 +1,7 @@
-//! Which job is next: the oldest one of the sender with the fewest running jobs, among keys with a free
-//! place.
+//! Which job is next: the oldest one of the sender with the fewest running jobs, among keys with
+//! free slots.
 //!
-//! No sender can fill the queue or the threads: a part of both is out of its reach. If many together
+//! No sender can fill the queue or the threads: part of both is out of its reach. If many together
 //! fill the queue, the sender with the most jobs in it makes room for one with fewer.
 
 use std::collections::{HashMap, VecDeque};
@@ -9,21 +9,21 @@ use std::time::Instant;
 
 use super::{Job, Overloaded, PoolSettings};
 
-/// Jobs that wait, and the keys and senders of those that run.
+/// Waiting jobs, and the keys and senders of running ones.
 pub(super) struct Queue<T> {
     waiting: VecDeque<Job<T>>,
     running: Vec<(u64, Option<u64>)>,
     limit: usize,
     per_sender: usize,
     per_key: usize,
-    /// Of them, those of one sender.
+    /// How many of these may be from one sender.
     per_key_and_sender: usize,
     running_per_sender: usize,
 }
 
-/// One of this many places that a key has is kept from each sender.
+/// One in this many slots of a key is withheld from each sender.
 const KEPT_OF_KEY: usize = 6;
-/// One of this many threads is kept from each sender, whatever the keys.
+/// One in this many threads is withheld from each sender, whatever the keys.
 const KEPT_OF_THREADS: usize = 8;
 
 impl<T> Queue<T> {
@@ -44,8 +44,8 @@ impl<T> Queue<T> {
         self.waiting.len()
     }
 
-    /// Appends a job. Only live jobs count as queued when there seems to be no room. The job that
-    /// had to give way, for the caller to report and drop.
+    /// Appends a job. If the queue seems full, only live jobs count. Returns a displaced job for
+    /// the caller to report and drop.
     pub(super) fn push(&mut self, job: Job<T>) -> Result<Option<Job<T>>, Overloaded> {
         if !self.has_room(job.sender) {
             self.waiting.retain(|job| !job.cancelled.is_cancelled());
@@ -66,7 +66,7 @@ impl<T> Queue<T> {
         self.waiting.len() < self.limit && self.of_sender(sender) < self.per_sender
     }
 
-    /// How many of a sender's jobs wait. Of nobody's none do.
+    /// How many jobs of a sender wait; 0 for no particular sender.
     fn of_sender(&self, sender: Option<u64>) -> usize {
         if sender.is_none() {
             return 0;
@@ -74,8 +74,8 @@ impl<T> Queue<T> {
         self.waiting.iter().filter(|job| job.sender == sender).count()
     }
 
-    /// The newest job of the sender who has most, if that is at least two more than this one has:
-    /// with one more they would only take turns.
+    /// The newest job of the sender with the most, if that is at least two more than this one's:
+    /// otherwise they would only take turns.
     fn displaceable(&self, sender: Option<u64>) -> Option<usize> {
         let mut counts: HashMap<u64, usize> = HashMap::new();
         for sender in self.waiting.iter().filter_map(|job| job.sender) {
@@ -87,7 +87,7 @@ impl<T> Queue<T> {
         if count >= own + 2 { newest() } else { None }
     }
 
-    /// Drops the jobs for which nobody waits; tickets of those whose deadline passed.
+    /// Drops the jobs that nobody waits for; returns the tickets of those past their deadline.
     pub(super) fn sweep(&mut self, now: Instant) -> Vec<u64> {
         let mut expired = Vec::new();
         self.waiting.retain(|job| {
@@ -103,8 +103,8 @@ impl<T> Queue<T> {
         expired
     }
 
-    /// Takes the next job and marks it as begun. Jobs of a busy key, and of a sender who has many
-    /// running, are overtaken by others, never by their own.
+    /// Takes the next job and marks it as begun. Others may overtake jobs of a busy key or of a
+    /// sender with many running ones; a sender's own jobs stay in order.
     pub(super) fn take(&mut self) -> Option<Job<T>> {
         loop {
             let job = self.waiting.remove(self.next()?)?;
@@ -135,7 +135,7 @@ impl<T> Queue<T> {
         best.map(|(_, at)| at)
     }
 
-    /// How many run of its key, of its sender, and of both. Of nobody none do.
+    /// How many of its key, of its sender, and of both are running; 0 for no particular sender.
     fn running_beside(&self, job: &Job<T>) -> [usize; 3] {
         let mut counts = [0; 3];
         for (key, sender) in &self.running {
@@ -146,14 +146,14 @@ impl<T> Queue<T> {
         counts
     }
 
-    /// A job that was taken has ended.
+    /// Records the end of a job that was taken.
     pub(super) fn ended(&mut self, key: u64, sender: Option<u64>) {
         if let Some(at) = self.running.iter().position(|other| *other == (key, sender)) {
             self.running.swap_remove(at);
         }
     }
 
-    /// All that wait, for the caller to drop.
+    /// Removes all waiting jobs, for the caller to drop.
     pub(super) fn clear(&mut self) -> VecDeque<Job<T>> {
         std::mem::take(&mut self.waiting)
     }
