@@ -25,10 +25,10 @@ use crate::ngx::{Fault, Flow, Request, now};
 use crate::request::answers;
 use crate::visitor::sessions;
 
-/// Longest form that is read, in bytes: authentik's are below 2 kB.
+/// Maximum form size, in bytes: authentik's are below 2 kB.
 const LONGEST: usize = 16 * 1024;
 
-/// A refused token is worth a line at `error` once in this time, in seconds: anybody can send one.
+/// Minimum interval between `error` lines for refused tokens, in seconds: anybody can send one.
 const SAY_AGAIN: u64 = 60;
 
 /// Runs again from the top each time the request is woken.
@@ -80,7 +80,7 @@ fn is_form(r: &Request<'_>) -> bool {
     kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
 }
 
-/// Looks whether the provider's key has signed the token. Keys may have changed since they were fetched.
+/// Verifies the token with the provider's keys, which may have changed since they were fetched.
 fn judge(r: &mut Request<'_>, provider: &Arc<Provider>, token: &[u8]) -> Result<Flow, Fault> {
     loop {
         let keys = match core_server::endpoints_and_keys(r, provider)? {
@@ -123,10 +123,10 @@ fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fa
     Ok(Flow::Answer(Response::empty(200)))
 }
 
-/// Ends nothing. The log says why, the answer does not: anybody can ask.
+/// Ends nothing. The log says why, the response does not: anybody can ask.
 fn refuse(r: &Request<'_>, status: u16, why: &str) -> Flow {
     thread_local! {
-        // Used on the event-loop thread only.
+        // Used only on the event-loop thread.
         static NEXT: Cell<UnixTime> = const { Cell::new(UnixTime(0)) };
     }
     let time = now();
@@ -137,7 +137,7 @@ fn refuse(r: &Request<'_>, status: u16, why: &str) -> Flow {
     let reason = Reason::LogoutToken;
     let level = if is_news { log::level(reason.reply().level) } else { Level::Info };
     answers::log_at(r, level, "logout refused", reason, why);
-    // Without memory for the note the answer is the same.
+    // If there is no memory for the note, the response is the same.
     let _ = answers::note(r, Status::Refused, Some(reason));
     let words = "the logout token was refused; the error log says why";
     Flow::Answer(Response::oauth_error(status, "invalid_request", words))

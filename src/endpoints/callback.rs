@@ -23,17 +23,17 @@ use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
 use crate::visitor::sessions;
 
-/// How far a callback got.
+/// The progress of a callback.
 enum Step {
-    /// This is the answer.
+    /// The response.
     Done(Response),
     /// The request waits.
     Waiting,
-    /// The provider is another one now.
+    /// The provider has changed.
     Anew,
 }
 
-/// Runs again from the top each time the request is woken: all it is told is in the request.
+/// Runs again from the top each time the request is woken: all state is in the request.
 pub(super) fn callback<'r>(
     r: &mut Request<'r>,
     default: &'r Arc<Provider>,
@@ -48,7 +48,7 @@ pub(super) fn callback<'r>(
     let state = query.state.as_ref().map(Secret::expose).unwrap_or_default();
     let provider = super::provider_of_state(r, state, default)?;
     super::works_for(r, provider)?;
-    // Once at most: what is newer than that makes no difference to this sign-in.
+    // At most once: newer changes make no difference to this sign-in.
     for _ in 0..2 {
         let newer = second_look::newer(r);
         let provider = newer.as_ref().unwrap_or(provider);
@@ -67,7 +67,7 @@ pub(super) fn callback<'r>(
     failed(r, provider, Reason::Internal, "", None).map(Flow::Answer)
 }
 
-/// A link that waits in the zone, sealed.
+/// A sealed link from the zone.
 fn kept_link(r: &Request<'_>, key: &Key) -> Option<Vec<u8>> {
     let mut link = Vec::new();
     let length = r.main_conf().zone()?.copy_out(key, &mut link)?;
@@ -75,7 +75,7 @@ fn kept_link(r: &Request<'_>, key: &Key) -> Option<Vec<u8>> {
     Some(link)
 }
 
-/// Who has arrived needs the link no more, and others may need its room.
+/// The link is not needed any more, but others may need its room.
 fn forget_link(r: &Request<'_>, opened: &Opened) {
     if let (Some(zone), Some(link)) = (r.main_conf().zone(), &opened.link) {
         zone.with(|table| table.remove(link));
@@ -89,7 +89,7 @@ fn cannot_open(
 ) -> Result<Flow, Fault> {
     let reason = Reason::from(&flaw);
     match flaw {
-        // The state is genuine: the browser lost the cookie, or was signed in by another tab.
+        // The state is genuine: the browser lost the cookie, or another tab has signed in.
         StateFlaw::NoCookie(restart) if restart.is_begun_anew(sender::of(r)) => {
             let Restart { destination, attempt } = restart;
             answers::log(r, "sign-in restarted", reason, "");
@@ -106,8 +106,8 @@ fn cannot_open(
     }
 }
 
-/// Shows why, and does not count: any page can send a browser here with a state that we did not seal for
-/// it, and three of these must not keep its owner from signing in.
+/// Shows why, without counting: any page can send a browser here with a state that we did not seal
+/// for it, and three of these must not keep its owner from signing in.
 fn not_ours(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -220,7 +220,7 @@ fn put_question(
     }
 }
 
-/// authentik has changed, it seems: its keys, or the client's secret.
+/// The keys or the client's secret seem to have changed in authentik.
 fn look_again(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -240,7 +240,7 @@ fn look_again(
     }
 }
 
-/// The session begins: a new id, and those the browser had before end.
+/// Starts the session: a new id; the browser's previous sessions end.
 fn signed_in(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -275,7 +275,7 @@ fn failed_sign_in(
     Ok(Step::Done(page.with_cookies(opened.clear_cookies.iter().cloned())))
 }
 
-/// Shows why, and counts: the third failure in a row stops.
+/// Shows why, and counts: the third failure in a row breaks the loop.
 fn failed(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,

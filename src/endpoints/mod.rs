@@ -27,7 +27,7 @@ use crate::visitor::sessions;
 
 /// Answers the request if it is for one of the endpoints.
 pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
-    // What is remembered counts: the query was hidden when the endpoint was first reached.
+    // The remembered query counts: it was hidden when the endpoint was first reached.
     let kept = r.recall(kept::QUERY);
     let query = kept.unwrap_or_else(|| r.query());
     let (endpoint, provider) = match addressed(r, query)? {
@@ -46,7 +46,7 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
     act(r, endpoint, provider, query)
 }
 
-/// Does what the endpoint is for, if somebody asked for it.
+/// Runs the endpoint, if a person or program actually asked for it.
 pub(crate) fn act<'r>(
     r: &mut Request<'r>,
     endpoint: Endpoint,
@@ -66,24 +66,24 @@ pub(crate) fn act<'r>(
     }
 }
 
-/// Notes whose endpoint it is, for `$authentik_provider` and the log: no location was chosen yet, and
-/// perhaps only one of them has a provider.
+/// Records the endpoint's provider for `$authentik_provider` and the log: no location is chosen
+/// yet, and perhaps only one of them has a provider.
 pub(crate) fn works_for(r: &Request<'_>, provider: &Arc<Provider>) -> Result<(), Fault> {
     r.state()?.endpoint_of.set(Some(provider.key));
     Ok(())
 }
 
-/// For whom a request is.
+/// What a request is for.
 enum Addressed<'r> {
     /// This endpoint of this provider.
     To(Endpoint, &'r Arc<Provider>),
     /// No endpoint.
     Elsewhere,
-    /// The health endpoint of a host without provider: it is this nginx's own.
+    /// The health endpoint of a host without provider: that of this nginx.
     Ping,
-    /// An endpoint, of a host that the outpost does not know.
+    /// An endpoint on a host that the outpost does not know.
     Nobody,
-    /// An endpoint, and nothing is known of the outpost's providers.
+    /// An endpoint, while the outpost's providers are unknown.
     NotYet,
 }
 
@@ -95,7 +95,7 @@ fn addressed<'r>(r: &Request<'r>, query: &[u8]) -> Result<Addressed<'r>, Fault> 
     });
     match (found, r.server().auto) {
         (Some(found), _) => Ok(found),
-        // Most requests are for no endpoint whatever the provider: no need to look it up.
+        // Most requests are for no endpoint of any provider: no need to look it up.
         (None, Some(auto)) if may_be_endpoint(path, query) => of_host(r, auto, query),
         (None, _) => Ok(Addressed::Elsewhere),
     }
@@ -108,10 +108,10 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
             Some(endpoint) => Addressed::To(endpoint, provider),
             None => Addressed::Elsewhere,
         },
-        // What may be another outpost's signs nobody in.
+        // A provider that may be another outpost's signs nobody in.
         (Chosen::InDoubt(provider), _) => match at(&provider.external.endpoints_path) {
             Some(Endpoint::Ping) => Addressed::Ping,
-            // They end sessions only, and prove themselves.
+            // These only end sessions, and prove themselves.
             Some(endpoint @ (Endpoint::BackchannelLogout | Endpoint::FrontchannelLogout)) => {
                 Addressed::To(endpoint, provider)
             }
@@ -128,7 +128,7 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
     })
 }
 
-/// Every provider that answers at endpoints of this server, the one at hand first.
+/// Every provider with endpoints on this server, the current one first.
 fn providers_here<'r>(
     r: &Request<'r>,
     at_hand: &'r Arc<Provider>,
@@ -146,7 +146,7 @@ fn providers_here<'r>(
     Ok(std::iter::once(at_hand).chain(others))
 }
 
-/// The provider of this server that a state names, else `default`.
+/// The provider of this server that a state names, otherwise `default`.
 fn provider_of_state<'r>(
     r: &Request<'r>,
     state: &[u8],

@@ -1,9 +1,9 @@
 //! authentik has changed since a sign-in started: the keys of its tokens, or the client's secret.
 //!
-//! This is not announced (docs/protocol.md §2.3). So what does not fit is a reason to look again while
-//! the visitor waits: first for the published keys, then, for an outpost, for its settings. Only what
-//! authentik itself answered to an exchange is such a reason, and each look is taken at most once a
-//! minute for a provider, across all workers.
+//! Such changes are not announced (docs/protocol.md §2.3). So a mismatch is a reason to look again
+//! while the visitor waits: first at the published keys, then, with an outpost, at its settings.
+//! Only authentik's own response to an exchange is such a reason, and each look is taken at most
+//! once a minute per provider, across all workers.
 
 use std::sync::Arc;
 
@@ -26,51 +26,51 @@ use crate::visitor::providers;
 /// The second look of one sign-in.
 pub(crate) struct SecondLook {
     stage: Stage,
-    /// What could not be verified. Without them the code is good still.
+    /// The tokens that could not be verified. If there are none, the code is still valid.
     tokens: Option<Tokens>,
-    /// What there is to say if nothing helps.
+    /// The error to report if nothing helps.
     error: CoreError,
-    /// The provider as authentik has it now.
+    /// The provider's current state in authentik.
     newer: Option<Arc<Provider>>,
 }
 
 enum Stage {
     /// The keys were outdated.
     Keys,
-    /// The settings were called for; until when they are waited for, by the clock of leases.
+    /// The settings were requested; the time limit, by the clock of leases.
     Settings(Called, u64),
-    /// Everything is as new as it gets.
+    /// Nothing can get any newer.
     Done,
 }
 
-/// How the second look continues.
+/// The result so far.
 pub(super) enum Looked {
     /// The request waits.
     Waiting,
-    /// The tokens are good: the session to store.
+    /// The tokens are valid: the session to store.
     SignedIn(Rendered),
-    /// The keys are not known, and will not be soon.
+    /// The keys are unknown, and will not be known soon.
     Unknown(Reason),
-    /// The provider is another one now: the callback starts again with it.
+    /// The provider has changed: the callback starts again with the new one.
     Provider,
-    /// The tokens are bad, or nothing has helped.
+    /// The tokens are invalid, or nothing helped.
     Failed(CoreError),
 }
 
-/// The provider that the callback continues with, if it is newer than the one it began with.
+/// The provider that the callback continues with, if it is newer than the initial one.
 pub(super) fn newer(r: &Request<'_>) -> Option<Arc<Provider>> {
     r.existing_state()?.second_look.borrow().as_ref()?.newer.clone()
 }
 
-/// Whether this sign-in is at something that was outdated. With the newer provider and the code it is
-/// exchanged as any other.
+/// Whether this sign-in is taking a second look. With the newer provider and the code, it is
+/// exchanged like any other.
 pub(super) fn is_under_way(r: &Request<'_>) -> bool {
     let Some(state) = r.existing_state() else { return false };
     let look = state.second_look.borrow();
     look.as_ref().is_some_and(|look| look.tokens.is_some() || look.newer.is_none())
 }
 
-/// Tokens came that are not signed with what is known of the provider's keys.
+/// The tokens are not signed with any known key of the provider.
 pub(super) fn of_keys(
     r: &Request<'_>,
     provider: &Provider,
@@ -83,8 +83,8 @@ pub(super) fn of_keys(
     begin(r, Stage::Keys, Some(tokens), error)
 }
 
-/// Whether the client's secret may be another one now: `error` says so, and authentik can be asked. It
-/// is tried once.
+/// Whether the client's secret may have changed: `error` suggests it, and authentik can be asked.
+/// Tried only once.
 pub(super) fn of_client(
     r: &Request<'_>,
     provider: &Arc<Provider>,
@@ -101,8 +101,8 @@ pub(super) fn of_client(
     Ok(can_be_asked)
 }
 
-/// The application has another issuer now, it seems: another slug, say. Its sessions and sign-ins are
-/// those of another provider then, so this sign-in ends here, and the next one goes to that.
+/// The application seems to have another issuer now, e.g. another slug. Its sessions and sign-ins
+/// then belong to another provider: this sign-in ends here, and the next one uses the new provider.
 pub(super) fn of_issuer(r: &Request<'_>, provider: &Arc<Provider>, error: &CoreError) {
     if error.is_about_issuer() {
         settings(r, provider);
@@ -120,7 +120,7 @@ fn begin(
     Ok(())
 }
 
-/// Goes on as far as it gets. To be called again whenever the request was woken.
+/// Continues as far as possible. Call this again whenever the request was woken.
 pub(super) fn go_on(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -183,7 +183,7 @@ fn step(
     Ok(Looked::Failed(look.error.clone()))
 }
 
-/// Calls for the settings, or waits for those that another sign-in has called for.
+/// Requests the settings, or waits for those that another sign-in has requested.
 fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
     if !providers::is_of_outpost(r, provider) || is_replaced(r, provider).is_some() {
         return Stage::Done;
@@ -193,7 +193,7 @@ fn settings(r: &Request<'_>, provider: &Arc<Provider>) -> Stage {
     called.map_or(Stage::Done, |called| Stage::Settings(called, uptime() + SettingsCall::WAIT))
 }
 
-/// The same of a provider that may be none of the outpost.
+/// The same for a provider that may not be from the outpost.
 fn is_replaced(r: &Request<'_>, provider: &Arc<Provider>) -> Option<Arc<Provider>> {
     outpost::newest(provider).filter(|_| providers::is_of_outpost(r, provider))
 }

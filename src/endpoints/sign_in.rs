@@ -18,9 +18,9 @@ use crate::request::answers;
 use crate::visitor::random::random;
 use crate::visitor::sessions;
 
-/// What comes of beginning a sign-in.
+/// The result of beginning a sign-in.
 pub(crate) enum Begun {
-    /// This answer, a redirect or a page that says why not.
+    /// The response, a redirect or a page that says why there is none.
     Answer(Response),
     /// The request waits for authentik's endpoints.
     Waiting,
@@ -35,7 +35,7 @@ impl From<Begun> for Flow {
     }
 }
 
-/// Signs in the visitor of a protected page, to come back to this very page.
+/// Signs in the visitor of a protected page, returning to the same page.
 pub(crate) fn of_page(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -45,7 +45,7 @@ pub(crate) fn of_page(
     to(r, provider, reason, &page)
 }
 
-/// Signs in a visitor who must, to come back to `destination`.
+/// Signs in a visitor, returning to `destination`.
 pub(crate) fn to(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -107,7 +107,7 @@ pub(crate) fn begin(
     Ok(Begun::Answer(Response::redirect(url).with_cookies(start.set_cookies)))
 }
 
-/// Puts a link into the zone. Where there is no room for it the visitor is told after the sign-in.
+/// Stores a link in the zone. If there is no room, the visitor is told after the sign-in.
 fn keep(r: &Request<'_>, link: &KeptLink) {
     let record = Record::of_stranger(link.key, sender::network(r), link.expires, &link.sealed);
     if let (Some(zone), Ok(record)) = (r.main_conf().zone(), record) {
@@ -115,8 +115,8 @@ fn keep(r: &Request<'_>, link: &KeptLink) {
     }
 }
 
-/// The sign-ins of this browser that led nowhere. Who has a session is in no loop: several tabs that sign
-/// in at once, or a person who asks for a sign-in again and again.
+/// This browser's failed sign-ins. A visitor with a session is not in a loop: several tabs may sign
+/// in at once, or a person may request a sign-in repeatedly.
 pub(super) fn trail(r: &Request<'_>, provider: &Arc<Provider>) -> Result<LoginTrail, Fault> {
     let time = now();
     if sessions::is_signed_in(r, provider)? {
@@ -125,7 +125,7 @@ pub(super) fn trail(r: &Request<'_>, provider: &Arc<Provider>) -> Result<LoginTr
     Ok(LoginTrail::read(provider, &sessions::cookies(r)?, time))
 }
 
-/// Three sign-ins in a row led nowhere: says so instead of going round again.
+/// Three sign-ins in a row failed: says so instead of trying again.
 pub(super) fn stop(r: &Request<'_>, provider: &Arc<Provider>) -> Result<Response, Fault> {
     let root = Destination::root(provider);
     let detail = "three sign-ins in a row ended without a usable session: see the preceding \

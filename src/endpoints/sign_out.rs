@@ -32,7 +32,7 @@ pub(super) fn sign_out<'r>(
                 provider
             }
             None => {
-                // Nobody is signed in: as upstream, a sign-in begins (docs/protocol.md §10.1).
+                // Nobody is signed in: like upstream, begin a sign-in (docs/protocol.md §10.1).
                 return sign_in::of_nobody(r, default);
             }
         },
@@ -51,7 +51,7 @@ pub(super) fn sign_out<'r>(
     ))
 }
 
-/// Ends all sessions of whoever asks; the token stays with the request for the redirect.
+/// Ends all sessions of the user; the token stays with the request for the redirect.
 fn end_sessions<'r>(
     r: &Request<'r>,
     default: &'r Arc<Provider>,
@@ -71,8 +71,8 @@ fn end_sessions<'r>(
     Ok(None)
 }
 
-/// The token of the session that was ended is the hint. What comes back with `state` is of no use to us:
-/// nothing is done on the way back.
+/// The ended session's token is the hint. The returned `state` is not used: nothing is done on the
+/// way back.
 fn to_authentik(
     r: &Request<'_>,
     endpoint: &str,
@@ -84,7 +84,7 @@ fn to_authentik(
     Ok(Response::redirect(end_session_url(endpoint, token, way_back, state)))
 }
 
-/// authentik does not answer: the sessions here are ended all the same.
+/// authentik does not answer; the sessions here are ended anyway.
 fn only_here(provider: &Provider, way_back: Option<&str>) -> Response {
     let page = Page {
         title: "You are signed out here",

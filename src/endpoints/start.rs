@@ -8,8 +8,8 @@ use gate::provider::Provider;
 use super::sign_in;
 use crate::ngx::{Fault, Flow, Request};
 
-/// A target that is refused is no error: the sign-in then ends at `external_host`
-/// (docs/protocol.md §4.2).
+/// A rejected target is not an error: the sign-in then ends at `external_host` (docs/protocol.md
+/// §4.2).
 pub(super) fn start(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,

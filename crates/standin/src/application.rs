@@ -1,4 +1,4 @@
-//! The sample application: what nginx protects. It shows and records what it received.
+//! The sample application behind nginx. It shows and records what it received.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ use crate::json::{Json, object};
 use crate::recorder::{RawHeaders, Recorder, Seen, record};
 use crate::server::Server;
 
-/// Longest `/bytes/<n>`.
+/// Maximum `n` in `/bytes/<n>`.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// A sample application on 127.0.0.1. Dropping it stops it.
 ///
-/// `/slow/<ms>`, `/status/<code>`, `/bytes/<n>`, `/echo` and `/ws` (WebSocket echo) do what they
-/// say; every other path shows the request: to browsers as a page, to others as JSON.
+/// `/slow/<ms>`, `/status/<code>`, `/bytes/<n>`, `/echo` and `/ws` (WebSocket echo) do what their
+/// names say; every other path shows the request: to browsers as a page, to others as JSON.
 pub struct Application {
     recorder: Arc<Recorder>,
     server: Server,
 }
 
 impl Application {
-    /// On this port, or a free one. Listens before it returns; panics if the port is taken.
+    /// Starts on this port, or a free one. Listens before it returns; panics if the port is taken.
     pub fn start(port: Option<u16>) -> Self {
         Self::started(port, true)
     }
 
-    /// Counts requests without keeping them: for benchmarks.
+    /// Like [`Application::start`], but counts requests without keeping them: for benchmarks.
     pub fn start_without_records(port: Option<u16>) -> Self {
         Self::started(port, false)
     }
@@ -57,7 +57,7 @@ impl Application {
         Self { recorder, server }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
@@ -67,7 +67,7 @@ impl Application {
         self.server.address().port()
     }
 
-    /// `http://127.0.0.1:<port>`, no final slash.
+    /// `http://127.0.0.1:<port>`, without trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
     }
@@ -77,7 +77,7 @@ impl Application {
         self.recorder.hits()
     }
 
-    /// All requests, in the order they were complete.
+    /// All requests, in order of completion.
     pub fn requests(&self) -> Vec<Seen> {
         self.recorder.requests()
     }
@@ -87,17 +87,17 @@ impl Application {
         self.recorder.requests().pop()
     }
 
-    /// Number of requests whose path begins so.
+    /// Number of requests whose path starts with this prefix.
     pub fn count(&self, path_prefix: &str) -> usize {
         self.recorder.count(path_prefix)
     }
 
-    /// Most requests for this very path that were in the works at one moment.
+    /// Maximum number of concurrent requests for exactly this path.
     pub fn concurrency_peak(&self, path: &str) -> usize {
         self.recorder.concurrency_peak(path)
     }
 
-    /// Forgets the requests so far, the hits too.
+    /// Forgets all requests so far, including the hits.
     pub fn forget_requests(&self) {
         self.recorder.forget();
     }
@@ -177,7 +177,7 @@ async fn show(
     ([(CONTENT_TYPE, "application/json")], body.spaced()).into_response()
 }
 
-/// The headers as hyper keeps them, for a server that records nothing.
+/// The headers as hyper keeps them, for a server without records.
 fn normalised(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()

@@ -1,11 +1,11 @@
-//! The page of the sample application: who you are, as nginx told it, and all it received.
+//! The page of the sample application: the identity it got from nginx, and everything it received.
 
 use crate::pages::{escaped, initial, shell};
 
-/// A value longer than this folds away in the table.
+/// Longer values are collapsed in the table.
 const LONG: usize = 160;
 
-/// Calls the API and shows status and body, or where the browser was sent instead.
+/// Calls the API and shows status and body, or where the browser was redirected instead.
 const SCRIPT: &str = include_str!("../data/call-api.js");
 
 /// The page for a request.
@@ -21,7 +21,7 @@ pub(crate) fn page(method: &str, target: &str, headers: &[(String, String)]) -> 
     shell("Sample application", "protected by nginx", &content)
 }
 
-/// What the `X-authentik-*` headers say.
+/// The identity in the `X-authentik-*` headers.
 struct Identity<'a> {
     username: &'a str,
     name: &'a str,
@@ -101,7 +101,7 @@ fn elsewhere(is_public: bool) -> &'static str {
     }
 }
 
-/// Names as chips; none, if there are none. More than 12 fold away.
+/// Names as chips; nothing if empty. More than 12 are collapsed.
 fn chips(title: &str, items: &[&str]) -> String {
     let chip = |item: &&str| format!("<span class=\"chip\">{}</span>", escaped(item));
     let (first, rest) = items.split_at(items.len().min(12));

@@ -1,4 +1,4 @@
-//! One request, taken apart for the endpoints.
+//! A request, parsed for the endpoints.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -15,7 +15,7 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// Where the server is mounted, e.g. `/auth`; empty = the root.
     pub(crate) sub_path: String,
-    /// Below that.
+    /// The path below that.
     pub(crate) path: String,
     /// As sent, without `?`.
     pub(crate) raw_query: String,
@@ -29,7 +29,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// `sub_path` is taken off the path; a path elsewhere becomes an empty one, which nothing has.
+    /// `sub_path` is removed from the path; a path outside it becomes empty, which matches nothing.
     pub(crate) fn new(parts: &Parts, body: &Bytes, sub_path: &str) -> Self {
         let path = parts.uri.path();
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
@@ -65,7 +65,7 @@ impl Call {
         self.form.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// A header that is there exactly once or more: its first value.
+    /// The first value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
@@ -87,15 +87,15 @@ impl Call {
         decoded.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
     }
 
-    /// The token of `Authorization: Bearer`, the scheme in any letter case,
-    /// as authentik takes it. An empty one is none.
+    /// The token of `Authorization: Bearer`, with the scheme in any letter case, like authentik. An
+    /// empty one counts as none.
     pub(crate) fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     }
 
-    /// `Host` and `X-Forwarded-Proto` of this very request, and the sub-path: every URL and issuer
-    /// follows them (docs/protocol.md §1.2).
+    /// `Host` and `X-Forwarded-Proto` of this request, and the sub-path: every URL and issuer
+    /// derives from them (docs/protocol.md §1.2).
     pub(crate) fn origin(&self) -> String {
         let host = self.header("host").unwrap_or_default();
         format!("{}://{host}{}", self.scheme(), self.sub_path)
@@ -114,7 +114,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Django's `iri_to_uri`, as far as a Location needs it: what is not ASCII is percent-encoded
+/// Django's `iri_to_uri`, as far as a Location needs it: non-ASCII characters are percent-encoded
 /// (docs/protocol.md §1.3).
 pub(crate) fn iri_to_uri(text: &str) -> String {
     let byte = |byte: u8| match byte {
@@ -124,12 +124,12 @@ pub(crate) fn iri_to_uri(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-/// Python's `quote_plus`: state in the redirect to the application.
+/// Python's `quote_plus`, for the state in the redirect to the application.
 pub(crate) fn quote_plus(text: &str) -> String {
     quoted(text, "", "+")
 }
 
-/// Python's `quote`: descriptions in error redirects.
+/// Python's `quote`, for descriptions in error redirects.
 pub(crate) fn quote(text: &str) -> String {
     quoted(text, "/", "%20")
 }

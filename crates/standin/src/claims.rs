@@ -17,18 +17,18 @@ pub(crate) struct Grant<'a> {
     pub(crate) user: &'a User,
     pub(crate) scopes: Vec<String>,
     pub(crate) nonce: Option<&'a str>,
-    /// None for `client_credentials`: such tokens have no `sid` and no `amr`.
+    /// `None` for `client_credentials`: such tokens have no `sid` and no `amr`.
     pub(crate) session: Option<&'a Session>,
 }
 
-/// A token response's tokens, and what introspection shall know.
+/// The tokens of a token response, and the claims for introspection.
 pub(crate) struct Tokens {
     pub(crate) access_token: String,
     pub(crate) id_token: String,
     pub(crate) issued: Issued,
 }
 
-/// Issues both tokens. None only if a signature cannot be made.
+/// Issues both tokens. `None` only if signing fails.
 pub(crate) fn issue(core: &Core, call: &Call, grant: &Grant<'_>) -> Option<Tokens> {
     let user_claims = user_claims(grant);
     let mut claims = protocol_claims(call, grant);
@@ -51,7 +51,7 @@ pub(crate) fn issue(core: &Core, call: &Call, grant: &Grant<'_>) -> Option<Token
     })
 }
 
-/// The issuer of a provider under the Host and scheme of this request.
+/// The issuer of a provider for the Host and scheme of this request.
 pub(crate) fn issuer(call: &Call, provider: &ProviderSettings) -> String {
     if call.faults.contains(&Fault::WrongIssuer) {
         return "https://other-issuer.example.test/application/o/other/".to_owned();
@@ -91,7 +91,7 @@ fn protocol_claims(call: &Call, grant: &Grant<'_>) -> Members {
     claims
 }
 
-/// The claims that the scopes give.
+/// The claims for the granted scopes.
 fn user_claims(grant: &Grant<'_>) -> Members {
     let user = grant.user;
     let mut claims = Members::new();
@@ -150,7 +150,7 @@ fn apply_faults(claims: &mut Members, faults: &[Fault]) {
     }
 }
 
-/// A JWS in compact form (RFC 7515, 7.1), spoilt as the faults say.
+/// A JWS in compact form (RFC 7515, 7.1), corrupted according to the faults.
 fn sign(core: &Core, call: &Call, provider: &ProviderSettings, claims: Members) -> Option<String> {
     let has = |fault: &Fault| call.faults.contains(fault);
     let secret = provider.client_secret.as_str();

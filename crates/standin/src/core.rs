@@ -1,4 +1,4 @@
-//! The state of a stand-in: what it was set up with, and what it has issued.
+//! The state of a stand-in: its settings, and what it has issued.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -18,28 +18,28 @@ use crate::settings::{ProviderSettings, Settings, User};
 /// Cookie of the browser's session at authentik.
 pub(crate) const SESSION_COOKIE: &str = "authentik_session";
 
-/// All of it, behind one lock.
+/// The whole state, behind one lock.
 pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) keys: Keys,
     pub(crate) faults: Vec<Planned>,
     pub(crate) codes: HashMap<String, Code>,
-    /// Access tokens by their text: introspection and userinfo know no other token.
+    /// Access tokens by their text: introspection and userinfo accept no others.
     pub(crate) tokens: HashMap<String, Issued>,
     /// Browser sessions by the value of their cookie.
     pub(crate) sessions: HashMap<String, Session>,
     /// The outposts' web sockets.
     pub(crate) hub: Arc<Hub>,
-    /// What outposts have reported, as they sent it.
+    /// Events reported by outposts, as sent.
     pub(crate) events: Vec<Value>,
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// The URL it listens on: `http://127.0.0.1:PORT`.
     pub(crate) url: String,
-    /// By how much the order of `scopes_to_request` is rotated: it changes with each start of the
-    /// server (docs/protocol.md §2.3).
+    /// By how much `scopes_to_request` is rotated: its order changes with each start of the server
+    /// (docs/protocol.md §2.3).
     pub(crate) scope_rotation: usize,
-    /// Itself, for what is done later.
+    /// A reference to itself, for delayed actions.
     pub(crate) me: Weak<Mutex<Self>>,
-    /// What applications were told of sessions that are over.
+    /// Logouts sent to applications.
     pub(crate) logouts: Vec<LogoutTry>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Session {
     /// Claim `sid`: the same in all applications of one browser session.
     pub(crate) sid: String,
     pub(crate) auth_time: u64,
-    /// No code was issued since the sign-in: what `prompt=login` asked for is done.
+    /// Whether no code was issued since the sign-in: `prompt=login` is then satisfied.
     pub(crate) fresh: bool,
 }
 
@@ -78,9 +78,9 @@ pub(crate) struct Issued {
     pub(crate) client_id: String,
     pub(crate) scope: String,
     pub(crate) expires: u64,
-    /// Claims of the id token issued with it, what introspection answers.
+    /// Claims of the id token issued with it, returned by introspection.
     pub(crate) claims: Members,
-    /// The user's claims among them, what userinfo answers.
+    /// The user's claims among them, returned by userinfo.
     pub(crate) user_claims: Members,
 }
 
@@ -113,18 +113,18 @@ impl Core {
         self.settings.providers.iter().find(|provider| provider.slug == slug)
     }
 
-    /// The user of this very name.
+    /// The user with exactly this name.
     pub(crate) fn user(&self, username: &str) -> Option<&User> {
         self.settings.users.iter().find(|user| user.username == username)
     }
 
-    /// The browser's session, unless it is over or its user is inactive.
+    /// The browser's session, unless it has ended or its user is inactive.
     pub(crate) fn session(&self, call: &Call) -> Option<&Session> {
         let session = self.sessions.get(call.cookie(SESSION_COOKIE)?)?;
         self.user(&session.username).filter(|user| user.active).and(Some(session))
     }
 
-    /// Opens a session and gives the value of its cookie. One that the browser had is over.
+    /// Opens a session and returns the value of its cookie. Ends the browser's previous one.
     pub(crate) fn sign_in(&mut self, call: &Call, username: &str) -> (String, Session) {
         if let Some(old) = call.cookie(SESSION_COOKIE) {
             self.end_session(old);
@@ -140,8 +140,7 @@ impl Core {
         (cookie, session)
     }
 
-    /// The session behind this cookie is over; every outpost is told
-    /// (docs/protocol.md §3.2).
+    /// Ends the session of this cookie and tells every outpost (docs/protocol.md §3.2).
     pub(crate) fn end_session(&mut self, cookie: &str) {
         if let Some(session) = self.sessions.remove(cookie) {
             self.announce_end(&session.sid);
@@ -154,8 +153,8 @@ impl Core {
         }
     }
 
-    /// The access tokens of users who are inactive are gone before their sessions are, so that no
-    /// application is told (docs/protocol.md §10.2).
+    /// Access tokens of inactive users are deleted before their sessions, so no application is told
+    /// (docs/protocol.md §10.2).
     pub(crate) fn forget_inactive(&mut self) {
         let inactive = self.settings.users.iter().filter(|user| !user.active);
         let gone: Vec<Json> = inactive.map(|user| subject(&user.username).into()).collect();
@@ -163,7 +162,7 @@ impl Core {
         self.tokens.retain(|_, issued| !issued.claims.iter().any(is_gone));
     }
 
-    /// Ends the sessions for which this holds; gives their number.
+    /// Ends the matching sessions; returns their number.
     pub(crate) fn end_sessions(&mut self, over: impl Fn(&Session) -> bool) -> usize {
         let gone = |(cookie, session): (&String, &Session)| over(session).then(|| cookie.clone());
         let cookies: Vec<String> = self.sessions.iter().filter_map(gone).collect();
@@ -171,8 +170,8 @@ impl Core {
         cookies.len()
     }
 
-    /// Client authentication: HTTP Basic goes before the form (docs/protocol.md §4.4).
-    /// Gives the provider and whether the secret is right.
+    /// Client authentication: HTTP Basic takes precedence over the form (docs/protocol.md §4.4).
+    /// Returns the provider and whether the secret is right.
     pub(crate) fn authenticated(&self, call: &Call) -> Option<(&ProviderSettings, bool)> {
         let (client_id, secret) = match call.basic() {
             Some((client_id, secret)) => (client_id, Some(secret)),

@@ -1,4 +1,4 @@
-//! Faults on demand: what tests make a stand-in do wrong.
+//! Faults on demand, for tests.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub enum Endpoint {
     Instances,
     /// `/api/v3/outposts/proxy/`, every page
     Providers,
-    /// The same, this page only
+    /// The same, only this page
     ProvidersPage(u32),
     /// `/api/v3/crypto/certificatekeypairs/…`
     Certificates,
@@ -42,7 +42,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether a request to this path is one to this endpoint.
+    /// Whether this path belongs to the endpoint.
     pub(crate) fn covers(self, path: &str, page: Option<&str>) -> bool {
         match self {
             Self::Discovery => path.ends_with("/.well-known/openid-configuration"),
@@ -69,31 +69,31 @@ impl Endpoint {
 
 const PROVIDERS: &str = "/api/v3/outposts/proxy/";
 
-/// What goes wrong. Those from `WrongIssuer` on change the tokens that the token endpoint issues
-/// (and, for `WrongIssuer`, the metadata); the others replace the answer.
+/// What goes wrong. `WrongIssuer` and those after it change the tokens that the token endpoint
+/// issues (and, for `WrongIssuer`, the metadata); the others replace the response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// The right answer, this much later.
+    /// The right response, delayed.
     Slow(Duration),
-    /// No answer at all, and the connection stays open.
+    /// No response; the connection stays open.
     Hang,
     /// The connection is closed; the request had no effect.
     Hangup,
     /// Random bytes instead of HTTP; the request had no effect.
     Garbage,
-    /// The right answer, cut off in the middle of its body; the request had its effect.
+    /// The right response, truncated in the middle of its body; the request had its effect.
     Truncated,
-    /// 200 with content type JSON and a body that is none.
+    /// 200 with content type JSON and a body that is not JSON.
     NotJson,
-    /// This status with an HTML page, as a reverse proxy in trouble shows.
+    /// This status with an HTML page, as from a reverse proxy in trouble.
     HtmlError(u16),
-    /// This status, no body.
+    /// This status, without a body.
     Status(u16),
-    /// A body of so many bytes: valid JSON with a long member.
+    /// A body of this many bytes: valid JSON with a long member.
     HugeBody(usize),
-    /// An API list that holds nothing: what a token without permissions sees.
+    /// An empty API list, as seen by a token without permissions.
     NoOutposts,
-    /// Authorize: back to the redirect URI with this error.
+    /// Authorize: redirects to the redirect URI with this error.
     ErrorRedirect(String),
 
     /// Another issuer.
@@ -102,8 +102,8 @@ pub enum Fault {
     WrongAudience,
     /// One bit of the signature flipped.
     WrongSignature,
-    /// Header says RS256, signature is HMAC with the client secret (or, for an RS256 provider,
-    /// HS256 keyed with the public modulus): the classic confusion.
+    /// The header says RS256, the signature is HMAC with the client secret (or, for an RS256
+    /// provider, HS256 keyed with the public modulus): the classic algorithm confusion.
     WrongAlg,
     /// `alg` is `none`, the signature empty.
     AlgNone,
@@ -117,13 +117,13 @@ pub enum Fault {
     NoNonce,
     /// Another `nonce`.
     WrongNonce,
-    /// No `access_token` in the answer.
+    /// No `access_token` in the response.
     OmitAccessToken,
-    /// This claim with this value, or (none) without it.
+    /// Sets this claim, or removes it (`None`).
     Claim(String, Option<Value>),
 }
 
-/// A fault at an endpoint, for ever or for so many requests.
+/// A fault at an endpoint, permanent or for a number of requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) at: Endpoint,
@@ -131,7 +131,7 @@ pub(crate) struct Planned {
     pub(crate) requests_left: Option<u32>,
 }
 
-/// The faults that apply to a request for this path and page; counts it.
+/// The faults that apply to a request for this path and page; counts the request.
 pub(crate) fn take(planned: &mut Vec<Planned>, path: &str, page: Option<&str>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for plan in planned.iter_mut().filter(|plan| plan.at.covers(path, page)) {

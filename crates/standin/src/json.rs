@@ -1,14 +1,14 @@
-//! JSON as Python's `json.dumps` writes it: members in the order they were put, ASCII only.
+//! JSON as Python's `json.dumps` writes it: members in insertion order, ASCII only.
 //!
-//! Not `serde_json` for writing: its maps sort their members, and its `preserve_order` feature
-//! would change the maps of every crate that is built together with this one.
+//! Not written with `serde_json`: its maps sort their members, and its `preserve_order` feature
+//! would change the maps of every crate in the same build.
 
 use serde_json::Value;
 
 /// A JSON value whose members keep their order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
-    /// Any value that has no members of its own to keep in order.
+    /// Any value without members of its own to keep in order.
     Value(Value),
     /// An array.
     Array(Vec<Json>),
@@ -20,17 +20,17 @@ pub(crate) enum Json {
 pub(crate) type Members = Vec<(String, Json)>;
 
 impl Json {
-    /// As the bodies of authentik's OAuth endpoints: `{"a": 1, "b": 2}`.
+    /// Formats it like authentik's OAuth endpoints: `{"a": 1, "b": 2}`.
     pub(crate) fn spaced(&self) -> String {
         self.written(Style { comma: ", ", colon: ": ", ascii: true })
     }
 
-    /// As the payload of authentik's tokens: `{"a":1,"b":2}`.
+    /// Formats it like the payload of authentik's tokens: `{"a":1,"b":2}`.
     pub(crate) fn compact(&self) -> String {
         self.written(Style { comma: ",", colon: ":", ascii: true })
     }
 
-    /// As the answers of authentik's API: `{"a":1,"b":2}`, text beyond ASCII as it is.
+    /// Formats it like authentik's API: `{"a":1,"b":2}`, non-ASCII characters unescaped.
     pub(crate) fn raw(&self) -> String {
         self.written(Style { comma: ",", colon: ":", ascii: false })
     }
@@ -47,7 +47,7 @@ impl Json {
 struct Style {
     comma: &'static str,
     colon: &'static str,
-    /// Python's `ensure_ascii`: everything beyond ASCII as `\u` escapes of its UTF-16 units.
+    /// Python's `ensure_ascii`: non-ASCII characters become `\u` escapes of their UTF-16 units.
     ascii: bool,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
     Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// Sets a member: in place if it is there, else at the end.
+/// Sets a member: in place if it exists, otherwise at the end.
 pub(crate) fn set(members: &mut Members, name: &str, value: Json) {
     match members.iter_mut().find(|(existing, _)| existing == name) {
         Some((_, existing)) => *existing = value,

@@ -1,4 +1,4 @@
-//! Signing keys, key sets and signatures. The RSA keys are fixtures without any value.
+//! Signing keys, key sets and signatures. The RSA keys are worthless fixtures.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,7 +34,7 @@ impl Keys {
         })
     }
 
-    /// The keys that take the place of these.
+    /// The keys that replace these.
     pub(crate) fn next(&self) -> Option<Self> {
         Self::of_generation(self.generation + 1)
     }
@@ -85,7 +85,7 @@ impl Keys {
         object([("keys", Json::Array(vec![key]))])
     }
 
-    /// The signature over `signed`, none if the library refuses.
+    /// The signature over `signed`; `None` if signing fails.
     pub(crate) fn sign(&self, signing: Signing, secret: &str, signed: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match signing {
@@ -115,7 +115,7 @@ pub(crate) fn sha256_base64url(data: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, data.as_bytes()))
 }
 
-/// So many random bytes in hexadecimal.
+/// This many random bytes in hexadecimal.
 pub(crate) fn random_hex(bytes: usize) -> String {
     hex(&random_bytes(bytes))
 }
@@ -127,7 +127,7 @@ pub(crate) fn random_uuid() -> String {
     format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
 }
 
-/// So many random letters and digits.
+/// This many random letters and digits.
 pub(crate) fn random_alphanumeric(length: usize) -> String {
     let alphabet = [b'a'..=b'z', b'A'..=b'Z', b'0'..=b'9'].into_iter().flatten();
     let alphabet: Vec<char> = alphabet.map(char::from).collect();
@@ -135,7 +135,7 @@ pub(crate) fn random_alphanumeric(length: usize) -> String {
     letters.filter_map(|byte| alphabet.get(usize::from(byte) % alphabet.len())).collect()
 }
 
-/// So many random bytes.
+/// This many random bytes.
 pub(crate) fn random_bytes(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     // The system's generator cannot fail on Linux; zeros would only make tests collide.
@@ -143,7 +143,7 @@ pub(crate) fn random_bytes(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// A digest as authentik shows fingerprints: `cb:d7:…`.
+/// A digest in the form of authentik's fingerprints: `cb:d7:…`.
 pub(crate) fn fingerprint(algorithm: &'static digest::Algorithm, data: &[u8]) -> String {
     let digest = digest::digest(algorithm, data);
     let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();

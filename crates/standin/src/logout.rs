@@ -1,9 +1,9 @@
-//! Back-channel logout, as recorded (docs/protocol.md §10.2): one `POST` for each access
-//! token of a session that ends, from a worker, a while later; repeated with a new token after an error;
-//! a redirect is followed as `GET`, without the token, and believed.
+//! Back-channel logout, as recorded (docs/protocol.md §10.2): one `POST` for each access token of
+//! an ended session, sent by a worker with a delay; repeated with a new token after an error; a
+//! redirect is followed with `GET`, without the token, and its result is believed.
 //!
-//! Every host is taken for 127.0.0.1, and only http is spoken: a certificate that authentik does not trust
-//! is an error to it as well.
+//! Every host is taken to be 127.0.0.1, and only http is supported: to authentik, too, an untrusted
+//! certificate is an error.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -21,14 +21,14 @@ use crate::keys::random_uuid;
 use crate::settings::{LogoutMethod, ProviderSettings};
 use crate::standin::lock;
 
-/// The event that a logout token is about.
+/// The event that a logout token contains.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-/// Redirects that are followed, at most.
+/// Maximum number of redirects followed.
 const MOST_REDIRECTS: usize = 5;
-/// How long authentik waits for an answer.
+/// How long authentik waits for a response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One try to tell an application that a session is over.
+/// An attempt to tell an application that a session has ended.
 #[derive(Clone, Debug)]
 pub struct LogoutTry {
     /// The provider's `logout_uri`.
@@ -37,13 +37,13 @@ pub struct LogoutTry {
     pub sid: String,
     /// The token that was sent.
     pub token: String,
-    /// Methods of the requests it took, `POST` first; more than one where it was redirected.
+    /// Methods of its requests, `POST` first; more than one if it was redirected.
     pub methods: Vec<String>,
-    /// Status of the last answer; none without one.
+    /// Status of the last response; `None` if there was none.
     pub status: Option<u16>,
 }
 
-/// What the tokens of one delivery say.
+/// The contents of a delivery's tokens.
 #[derive(Clone)]
 struct Delivery {
     client_id: String,
@@ -54,7 +54,7 @@ struct Delivery {
 }
 
 impl Core {
-    /// The access tokens of the session that are there, so not those that were revoked.
+    /// The existing access tokens of the session, without revoked ones.
     fn tokens_of<'c>(&'c self, sid: &'c str) -> impl Iterator<Item = &'c Issued> {
         self.tokens.values().filter(move |issued| text(&issued.claims, "sid") == sid)
     }
@@ -91,8 +91,8 @@ impl Core {
     }
 }
 
-/// The URLs that a logout stage has the browser load in frames: `iss` and `sid` put first, then what the
-/// provider's `logout_uri` has, one for each access token (docs/protocol.md §10.3).
+/// The URLs that a logout stage makes the browser load in frames: `iss` and `sid` first, then the
+/// parameters of the provider's `logout_uri`; one for each access token (docs/protocol.md §10.3).
 pub(crate) fn frames(core: &Core, sid: &str) -> Vec<String> {
     let framed = core.tokens_of(sid).filter_map(|issued| {
         let provider = core.client(&issued.client_id)?;
@@ -108,7 +108,7 @@ pub(crate) fn frames(core: &Core, sid: &str) -> Vec<String> {
 }
 
 impl Delivery {
-    /// One try: whether authentik believes that it was heard.
+    /// Makes one attempt; returns whether authentik takes it for a success.
     fn carry_out(&self, core: &Arc<Mutex<Core>>) -> bool {
         let token = {
             let core = lock(core);
@@ -133,7 +133,7 @@ impl Delivery {
     }
 }
 
-/// A text claim, empty if there is none.
+/// A string claim, empty if missing.
 pub(crate) fn text<'c>(claims: &'c Members, name: &str) -> &'c str {
     let found = claims.iter().find(|(found, _)| found == name);
     match found {
@@ -149,7 +149,7 @@ pub(crate) fn header(core: &Core, provider: &ProviderSettings) -> Members {
     header
 }
 
-/// The claims of a logout token, in the order that was recorded.
+/// The claims of a logout token, in the recorded order.
 pub(crate) fn claims(provider: &ProviderSettings, iss: &str, sub: &str, sid: &str) -> Members {
     let now = unix_now();
     let members = object([
@@ -168,7 +168,7 @@ pub(crate) fn claims(provider: &ProviderSettings, iss: &str, sub: &str, sid: &st
     }
 }
 
-/// The token. None only if a signature cannot be made.
+/// The token. `None` only if signing fails.
 pub(crate) fn sign(
     core: &Core,
     provider: &ProviderSettings,
@@ -181,7 +181,7 @@ pub(crate) fn sign(
     Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// Sends the form, goes where it is sent, and gives the last status.
+/// Posts the form, follows redirects and returns the final status.
 fn post(uri: &str, token: &str, methods: &mut Vec<String>) -> io::Result<u16> {
     let broken = |_| io::Error::from(io::ErrorKind::InvalidInput);
     let mut url = Url::parse(uri).map_err(broken)?;
@@ -192,7 +192,7 @@ fn post(uri: &str, token: &str, methods: &mut Vec<String>) -> io::Result<u16> {
         let Some(location) = location.filter(|_| (301..=308).contains(&status)) else {
             return Ok(status);
         };
-        // As Python's requests: 307 and 308 post again, the others become GET.
+        // Like Python's requests: 307 and 308 post again, the others become GET.
         if !matches!(status, 307 | 308) {
             form = None;
         }

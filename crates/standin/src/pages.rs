@@ -1,11 +1,11 @@
-//! The stand-in's pages. One design for all, also for the sample application.
+//! The stand-in's pages, with one design that the sample application shares.
 
 use crate::settings::User;
 
 /// The style sheet of every page, light and dark.
 const STYLE: &str = include_str!("../data/page.css");
 
-/// A page: header with a badge that says what this is, then the content.
+/// A page: a header with a badge that says what this is, and the content.
 pub(crate) fn shell(title: &str, badge: &str, content: &str) -> String {
     let title = escaped(title);
     let badge = escaped(badge);
@@ -69,7 +69,7 @@ fn pick(user: &User) -> String {
     )
 }
 
-/// What end-session shows; `everywhere` is the URL of the full logout.
+/// The page shown by end-session; `everywhere` is the URL of the full logout.
 pub(crate) fn signed_out(application: &str, back: Option<&str>, everywhere: &str) -> String {
     let everywhere = escaped(everywhere);
     let application = escaped(application);
@@ -91,7 +91,7 @@ pub(crate) fn initial(name: &str) -> String {
     name.chars().next().map_or("?".to_owned(), |first| first.to_uppercase().collect())
 }
 
-/// Text as it may stand in HTML, in attributes as well.
+/// Text escaped for HTML, including attributes.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! What a server was asked: every request as it came, and how many at a time.
+//! The requests that a server got, as received, and their concurrency.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::tap::Connection;
 
-/// Longest request body that is accepted.
+/// Maximum request body.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// One request as it was received.
@@ -23,7 +23,7 @@ pub struct Seen {
     pub method: String,
     /// Path, as sent.
     pub path: String,
-    /// Query without `?`, as sent; none if there was no `?`.
+    /// Query without `?`, as sent; `None` if there was no `?`.
     pub query: Option<String>,
     /// All headers in the order and spelling received, duplicates included. Bytes that are not
     /// UTF-8 show as U+FFFD; `head` has them.
@@ -34,7 +34,7 @@ pub struct Seen {
     pub body: Vec<u8>,
     /// `HTTP/1.1` or `HTTP/1.0`.
     pub http_version: String,
-    /// Which connection it came on: the same number, the same connection.
+    /// Number of the connection it came on.
     pub connection: u64,
     /// When the request was complete.
     pub at: SystemTime,
@@ -88,14 +88,14 @@ fn parameter(encoded: &[u8], name: &str) -> Option<String> {
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-/// The headers of the request in the works, as `Seen::headers` has them.
+/// The headers of the current request, in the form of `Seen::headers`.
 #[derive(Clone, Debug)]
 pub(crate) struct RawHeaders(pub(crate) Vec<(String, String)>);
 
 /// The requests of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    /// Counts without keeping anything: for benchmarks.
+    /// Only counts: for benchmarks.
     count_only: bool,
     hits: AtomicU64,
     seen: Mutex<Vec<Seen>>,
@@ -119,17 +119,17 @@ impl Recorder {
         self.hits.load(Ordering::SeqCst)
     }
 
-    /// All requests, in the order they were complete.
+    /// All requests, in order of completion.
     pub(crate) fn requests(&self) -> Vec<Seen> {
         lock(&self.seen).clone()
     }
 
-    /// Number of requests whose path begins so.
+    /// Number of requests whose path starts with this prefix.
     pub(crate) fn count(&self, path_prefix: &str) -> usize {
         lock(&self.seen).iter().filter(|seen| seen.path.starts_with(path_prefix)).count()
     }
 
-    /// Most requests for this very path that were in the works at one moment.
+    /// Maximum number of concurrent requests for exactly this path.
     pub(crate) fn concurrency_peak(&self, path: &str) -> usize {
         lock(&self.concurrency).get(path).map_or(0, |concurrency| concurrency.peak)
     }
@@ -153,7 +153,7 @@ impl Recorder {
     }
 }
 
-/// A request in the works; also over when the client hangs up and the handler is dropped.
+/// A request in progress; ends also if the client hangs up and the handler is dropped.
 struct InFlight {
     recorder: Arc<Recorder>,
     path: String,
@@ -167,7 +167,7 @@ impl Drop for InFlight {
     }
 }
 
-/// Middleware: reads the request to its end, keeps it, lets the handler answer.
+/// Middleware: reads the whole request, records it, and lets the handler answer.
 pub(crate) async fn record(
     State(recorder): State<Arc<Recorder>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
@@ -189,7 +189,7 @@ pub(crate) async fn record(
     lock(&recorder.seen).push(seen);
     connection.request_done();
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    // Asked for by many, but only this makes another protocol of the connection.
+    // Many request it, but only this switches the connection to another protocol.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         connection.stop_recording();
     }

@@ -1,4 +1,4 @@
-//! Answers with the headers that authentik's core sends.
+//! Responses with the headers that authentik's core sends.
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, SET_COOKIE};
@@ -12,7 +12,7 @@ use crate::pages;
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// An answer that is not sent yet.
+/// A response that is not sent yet.
 pub(crate) struct Reply {
     status: StatusCode,
     headers: HeaderMap,
@@ -68,7 +68,7 @@ impl Reply {
         Self::html(500, pages::notice("Server Error", "Something failed in the stand-in."))
     }
 
-    /// Content type JSON, and a body that may be none.
+    /// Content type JSON, with a body that may not be JSON.
     pub(crate) fn raw_json(body: impl Into<Vec<u8>>) -> Self {
         Self::new(200, JSON, body)
     }
@@ -81,12 +81,12 @@ impl Reply {
         Self::json(400, &object(members.map(|(name, text)| (name, text.into()))))
     }
 
-    /// 404 as for an unknown application.
+    /// 404, like for an unknown application.
     pub(crate) fn not_found() -> Self {
         Self::html(404, pages::notice("Not Found", "There is no such page or application."))
     }
 
-    /// With one more header. A value that is no header value is left out.
+    /// Adds a header. An invalid value is ignored.
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.append(name, value);
@@ -94,7 +94,7 @@ impl Reply {
         self
     }
 
-    /// The same with another status.
+    /// Replaces the status.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
@@ -108,7 +108,7 @@ impl Reply {
         self.with(SET_COOKIE, &format!("{name}={value}; HttpOnly; Path=/; SameSite={site}"))
     }
 
-    /// Whether it says 200.
+    /// Whether the status is 200.
     pub(crate) fn is_ok(&self) -> bool {
         self.status == StatusCode::OK
     }
@@ -118,7 +118,7 @@ impl Reply {
         self.body.len()
     }
 
-    /// The response, with the headers that every answer has.
+    /// The response, with the headers common to all.
     pub(crate) fn into_response(self, call: &Call) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
@@ -141,7 +141,7 @@ impl Reply {
     }
 }
 
-/// What the token endpoints refuse with (docs/protocol.md §4.4).
+/// Errors of the token endpoints (docs/protocol.md §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OauthError {
     /// Client or redirect URI.

@@ -14,7 +14,7 @@ use crate::tap::{Connection, TapListener};
 pub(crate) struct Server {
     address: SocketAddr,
     router: Router,
-    /// None while the server is down.
+    /// `None` while the server is down.
     runtime: Mutex<Option<Runtime>>,
 }
 
@@ -27,7 +27,7 @@ impl Server {
         Ok(Self { address, router, runtime })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -56,7 +56,7 @@ impl Drop for Server {
     }
 }
 
-/// Another process may hold the port for a moment, as the source port of a connection.
+/// Another process may briefly hold the port, as the source port of a connection.
 fn bind_again(address: SocketAddr) -> io::Result<TcpListener> {
     let patience = Instant::now() + Duration::from_secs(5);
     loop {

@@ -1,4 +1,4 @@
-//! What a stand-in is made of: providers and users; `outpost::settings` has the rest.
+//! The settings of a stand-in: providers and users; `outpost::settings` has the rest.
 
 use std::time::Duration;
 
@@ -7,43 +7,44 @@ use serde_json::Value;
 use crate::outpost::{CertificateSettings, OutpostSettings, ProxySettings};
 use crate::users;
 
-/// Slug of the provider that `Settings::default()` has.
+/// Slug of the provider in `Settings::default()`.
 pub const WIKI_SLUG: &str = "wiki";
 /// Its client id.
 pub const WIKI_CLIENT_ID: &str = "wiki-client-id-0123456789abcdefghijklmno";
 /// Its client secret, of the length authentik generates (128 characters).
 pub const WIKI_CLIENT_SECRET: &str = "wiki-client-secret-throwaway-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz01";
 
-/// Everything a stand-in is started with; `Standin::change` alters it later.
+/// The initial settings of a stand-in; `Standin::change` alters them later.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Port on 127.0.0.1; none = a free one.
+    /// Port on 127.0.0.1; `None` = a free one.
     pub port: Option<u16>,
     /// The providers, each with its application.
     pub providers: Vec<ProviderSettings>,
     /// The users.
     pub users: Vec<User>,
-    /// With a login form, as a browser would see it. Without, `authorize` signs in at once whom
-    /// `login_hint`, the cookie `standin_user`, the session or `default_user` names.
+    /// Whether to show a login form, as in a browser. Without it, `authorize` at once signs in the
+    /// user named by `login_hint`, the cookie `standin_user`, the session or `default_user`.
     pub form: bool,
-    /// Who is signed in without a form when nothing names a user.
+    /// The user to sign in without a form if nothing names one.
     pub default_user: String,
-    /// Keep every request for `requests()`; off for benchmarks.
+    /// Whether to keep every request for `requests()`; off for benchmarks.
     pub record: bool,
     /// The outposts.
     pub outposts: Vec<OutpostSettings>,
-    /// The certificates that providers name.
+    /// The certificates that providers refer to.
     pub certificates: Vec<CertificateSettings>,
-    /// Path below which everything is, e.g. `/auth`; empty = the root.
+    /// Path under which the server is mounted, e.g. `/auth`; empty = the root.
     pub sub_path: String,
-    /// How long after a change each of the update messages is sent; authentik takes 0.6 to 5 s
-    /// (docs/protocol.md §3.3).
+    /// Delay of each update message after a change; 0.6 to 5 s with authentik (docs/protocol.md
+    /// §3.3).
     pub push_delay: Duration,
-    /// An authentik of 2026.5 or newer, which returns to a `post_logout_redirect_uri` that is registered.
-    /// That of 2026.2 ignores all parameters of end-session (docs/protocol.md §10.1).
+    /// Behave like authentik 2026.5 or newer, which returns to a registered
+    /// `post_logout_redirect_uri`. 2026.2 ignores all parameters of end-session (docs/protocol.md
+    /// §10.1).
     pub returns_after_logout: bool,
-    /// The pauses before a logout token that was not taken is sent again; about 30 to 100 s each with
-    /// authentik, which gives up after five (docs/protocol.md §10.2).
+    /// Delays before a refused logout token is sent again; with authentik about 30 to 100 s each,
+    /// giving up after five (docs/protocol.md §10.2).
     pub logout_retries: Vec<Duration>,
 }
 
@@ -69,7 +70,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Gives the providers without a primary key the next free one.
+    /// Gives providers without a primary key the next free one.
     pub(crate) fn number_providers(&mut self) {
         let taken = self.providers.iter().map(|provider| provider.proxy.pk).max();
         let free = taken.unwrap_or_default() + 1..;
@@ -91,17 +92,17 @@ pub struct ProviderSettings {
     pub client_id: String,
     /// OAuth client secret, and the HMAC key of HS256 tokens.
     pub client_secret: String,
-    /// Allowed redirect URIs; compared byte by byte.
+    /// Allowed redirect URIs, compared byte for byte.
     pub redirect_uris: Vec<String>,
-    /// What signs the tokens.
+    /// Signature algorithm of the tokens.
     pub signing: Signing,
-    /// Life of tokens in seconds.
+    /// Lifetime of tokens in seconds.
     pub access_token_seconds: u64,
-    /// Life of a code in seconds.
+    /// Lifetime of a code in seconds.
     pub access_code_seconds: u64,
-    /// What the issuer is made of.
+    /// How the issuer is formed.
     pub issuer_mode: IssuerMode,
-    /// Scopes the provider has; others are dropped silently.
+    /// Scopes of the provider; others are silently dropped.
     pub scopes: Vec<String>,
     /// Only members of one of these groups have access; empty = everyone.
     pub only_groups: Vec<String>,
@@ -109,20 +110,20 @@ pub struct ProviderSettings {
     pub backend_override: Option<String>,
     /// Claim `ak_proxy.host_header`.
     pub host_header: Option<String>,
-    /// Where the application is told that a session is over; empty = it is not told.
+    /// Where to tell the application that a session has ended; empty = nowhere.
     pub logout_uri: String,
-    /// How it is told.
+    /// How to tell it.
     pub logout_method: LogoutMethod,
     /// Whether the provider's invalidation flow ends the session at authentik; the default one does not
     /// (docs/protocol.md §10.1).
     pub ends_session: bool,
-    /// Where a logout may return to, with `Settings::returns_after_logout`; compared byte by byte.
+    /// Where a logout may return to, with `Settings::returns_after_logout`; compared byte for byte.
     pub post_logout_redirect_uris: Vec<String>,
-    /// What an outpost is told beyond that.
+    /// What outposts are told in addition.
     pub proxy: ProxySettings,
 }
 
-/// How an application is told that a session is over (docs/protocol.md §10.2).
+/// How to tell an application that a session has ended (docs/protocol.md §10.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogoutMethod {
     /// authentik sends it a token.
@@ -132,7 +133,7 @@ pub enum LogoutMethod {
 }
 
 impl ProviderSettings {
-    /// A provider as authentik makes it from an external host; client id and secret derive from
+    /// A provider as authentik creates it from an external host; client id and secret derive from
     /// the slug.
     pub fn new(slug: &str, external_host: &str) -> Self {
         Self {
@@ -159,7 +160,7 @@ impl ProviderSettings {
         }
     }
 
-    /// The provider `wiki` with the known constants, for this external host.
+    /// The provider `wiki` with the known constants and this external host.
     pub fn wiki(external_host: &str) -> Self {
         Self {
             name: "Wiki".to_owned(),
@@ -169,22 +170,21 @@ impl ProviderSettings {
         }
     }
 
-    /// So many providers `app-0001`, `app-0002`, …, each with the external host that the slug gets.
+    /// This many providers `app-0001`, `app-0002`, …, with an external host per slug.
     pub fn many(count: usize, external_host: impl Fn(&str) -> String) -> Vec<Self> {
         let slugs = (1..=count).map(|number| format!("app-{number:04}"));
         slugs.map(|slug| Self::new(&slug, &external_host(&slug))).collect()
     }
 
-    /// Another external host, with the redirect URIs that authentik makes of it.
+    /// Sets another external host, with the redirect URIs that authentik derives from it.
     pub fn set_external_host(&mut self, external_host: &str) {
         external_host.clone_into(&mut self.proxy.external_host);
         self.redirect_uris = redirect_uris(external_host);
     }
 }
 
-/// The two redirect URIs authentik stores for an external host
-/// (docs/protocol.md §1.3): the callback is *joined* to it, so a path without
-/// final slash is lost.
+/// The two redirect URIs that authentik stores for an external host (docs/protocol.md §1.3): the
+/// callback is *joined* to it, so without a trailing slash the last path segment is lost.
 pub fn redirect_uris(external_host: &str) -> Vec<String> {
     let authority = external_host.find("://").map_or(0, |at| at + 3);
     let path =
@@ -221,7 +221,7 @@ impl Signing {
     }
 }
 
-/// What `iss` is made of.
+/// How `iss` is formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssuerMode {
     /// `https://host/application/o/<slug>/`
@@ -235,7 +235,7 @@ pub enum IssuerMode {
 pub struct User {
     /// User name, case-sensitive.
     pub username: String,
-    /// Account password: for the form only.
+    /// Account password, used only in the form.
     pub password: String,
     /// Display name.
     pub name: String,

@@ -35,7 +35,7 @@ pub struct Standin {
 }
 
 impl Standin {
-    /// Listens before it returns. Panics if the port is taken: without it no test means anything.
+    /// Listens before it returns. Panics if the port is taken, as no test would mean anything.
     #[expect(clippy::expect_used, reason = "a test tool that cannot start stops the test")]
     pub fn start(settings: Settings) -> Self {
         let (port, recorder) = (settings.port, Recorder::new(settings.record));
@@ -51,7 +51,7 @@ impl Standin {
         Self { core, recorder, server }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
@@ -61,12 +61,12 @@ impl Standin {
         self.server.address().port()
     }
 
-    /// `http://127.0.0.1:<port>`, no final slash.
+    /// `http://127.0.0.1:<port>`, without trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
-    /// `url()` with the sub-path, no final slash: what `authentik_host` is.
+    /// `url()` with the sub-path, without trailing slash: the value of `authentik_host`.
     pub fn base_url(&self) -> String {
         format!("{}{}", self.url(), self.lock().settings.sub_path)
     }
@@ -81,13 +81,13 @@ impl Standin {
         self.lock().settings.outposts.first()?.token.clone()
     }
 
-    /// The provider of this slug, if there is one.
+    /// The provider with this slug, if there is one.
     pub fn provider(&self, slug: &str) -> Option<ProviderSettings> {
         self.lock().application(slug).cloned()
     }
 
-    /// Alters providers, users, outposts while it runs, and tells no outpost; `port` and `record`
-    /// are without effect. Sessions of users who are inactive or gone end with it.
+    /// Changes providers, users and outposts at run time, without telling any outpost; `port` and
+    /// `record` have no effect. Ends the sessions of inactive or removed users.
     pub fn change(&self, change: impl FnOnce(&mut Settings)) {
         let mut core = self.lock();
         change(&mut core.settings);
@@ -98,17 +98,17 @@ impl Standin {
         core.end_sessions(|session| !active.contains(&session.username));
     }
 
-    /// Every request to this endpoint goes wrong from now on. Several faults add up.
+    /// Makes every request to this endpoint fail from now on. Several faults add up.
     pub fn fault(&self, at: Endpoint, fault: Fault) {
         self.lock().faults.push(Planned { at, fault, requests_left: None });
     }
 
-    /// The next so many requests to this endpoint go wrong.
+    /// Makes this many requests to this endpoint fail.
     pub fn fault_times(&self, at: Endpoint, fault: Fault, requests: u32) {
         self.lock().faults.push(Planned { at, fault, requests_left: Some(requests) });
     }
 
-    /// Everything works again.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.lock().faults.clear();
     }
@@ -121,19 +121,19 @@ impl Standin {
         }
     }
 
-    /// Ends every browser session, as an administrator does: its access tokens are not active any
-    /// more (docs/protocol.md §10.1), every outpost is told.
+    /// Ends every browser session like an administrator: its access tokens become inactive
+    /// (docs/protocol.md §10.1), and every outpost is told.
     pub fn end_sessions(&self) {
         self.lock().end_sessions(|_| true);
     }
 
-    /// What applications were told of sessions that are over, in order.
+    /// Logouts sent to applications, in order.
     pub fn logouts(&self) -> Vec<LogoutTry> {
         self.lock().logouts.clone()
     }
 
-    /// A logout token of this provider for a session and a user, as `change` leaves its header and its
-    /// claims: signed by the provider's key, and sent to nobody.
+    /// A logout token of this provider for a session and a user, with header and claims altered by
+    /// `change`: signed with the provider's key, and not sent.
     #[expect(clippy::expect_used, reason = "without it the test means nothing")]
     pub fn logout_token(
         &self,
@@ -162,7 +162,7 @@ impl Standin {
         self.lock().sessions.values().map(|session| session.sid.clone()).collect()
     }
 
-    /// Ends this browser session, as an administrator does.
+    /// Ends this browser session like an administrator.
     pub fn end_session_of_id(&self, sid: &str) {
         self.lock().end_sessions(|session| session.sid == sid);
     }
@@ -172,29 +172,29 @@ impl Standin {
         self.server.down();
     }
 
-    /// Listens again on the same port, with all it knew; the scopes come in another order.
+    /// Listens again on the same port, with its old state; the order of the scopes changes.
     #[expect(clippy::expect_used, reason = "a test tool that cannot start stops the test")]
     pub fn up(&self) {
         self.shuffle_scopes();
         self.server.up().expect("the stand-in's port is free again");
     }
 
-    /// All requests, in the order they were complete.
+    /// All requests, in order of completion.
     pub fn requests(&self) -> Vec<Seen> {
         self.recorder.requests()
     }
 
-    /// Number of requests whose path begins so.
+    /// Number of requests whose path starts with this prefix.
     pub fn count(&self, path_prefix: &str) -> usize {
         self.recorder.count(path_prefix)
     }
 
-    /// Most requests for this very path that were in the works at one moment.
+    /// Maximum number of concurrent requests for exactly this path.
     pub fn concurrency_peak(&self, path: &str) -> usize {
         self.recorder.concurrency_peak(path)
     }
 
-    /// Forgets the requests so far.
+    /// Forgets all requests so far.
     pub fn forget_requests(&self) {
         self.recorder.forget();
     }
@@ -240,7 +240,7 @@ async fn serve(
     spoil(response, wire, &connection)
 }
 
-/// The response as it leaves on a connection that is clean or not.
+/// The response, on an intact or a broken connection.
 pub(crate) fn spoil(mut response: Response, wire: Wire, connection: &Connection) -> Response {
     if wire != Wire::Clean {
         connection.set_wire(wire);
@@ -257,7 +257,7 @@ fn answer(core: &mut Core, call: &Call) -> Reply {
     endpoints::answer(core, call)
 }
 
-/// The answer of a fault that takes the place of the right one.
+/// The response of a fault that replaces the right one.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other faults apply elsewhere")]
 fn replacement(call: &Call) -> Option<Reply> {
     call.faults.iter().find_map(|fault| match fault {
@@ -266,10 +266,10 @@ fn replacement(call: &Call) -> Option<Reply> {
             let page = pages::notice("Trouble", "The server behind this proxy is in trouble.");
             Some(Reply::html(*status, page))
         }
-        // A refused web socket has an answer of its own.
+        // A refused web socket has its own response.
         Fault::Status(403) if call.path.starts_with("/ws/") => None,
         Fault::Status(status) => Some(Reply::empty(*status)),
-        // Never sent; so that nothing is issued or used up.
+        // Never sent, but prevents anything from being issued or used up.
         Fault::Hangup | Fault::Garbage => Some(Reply::empty(500)),
         Fault::HugeBody(bytes) => {
             Some(Reply::raw_json(format!("{{\"padding\": \"{}\"}}", "x".repeat(*bytes))))

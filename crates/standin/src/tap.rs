@@ -1,5 +1,5 @@
-//! The socket below the HTTP server: keeps the bytes as they came in (hyper lower-cases header
-//! names) and breaks what goes out when a test wants that.
+//! The socket below the HTTP server: keeps the bytes as received (hyper lower-cases header names),
+//! and corrupts the output if a test wants that.
 
 use std::io;
 use std::pin::Pin;
@@ -15,20 +15,20 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::keys::random_bytes;
 
-/// What happens to the bytes that the server writes.
+/// What happens to the bytes written by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
-    /// They go out as they are.
+    /// They are sent unchanged.
     Clean,
-    /// Random bytes go out in their place, then the connection ends.
+    /// Random bytes are sent instead, then the connection ends.
     Garbage,
-    /// The head and so many bytes of the body go out, then the connection ends.
+    /// The head and this many bytes of the body are sent, then the connection ends.
     CutBody(usize),
-    /// These bytes go out in place of the next ones, then the others as they are.
+    /// These bytes replace the next ones; the rest is sent unchanged.
     Instead(Vec<u8>),
-    /// These bytes go out in their place, then the connection ends.
+    /// These bytes are sent instead, then the connection ends.
     Last(Vec<u8>),
-    /// Nothing goes out any more.
+    /// Nothing is sent any more.
     Broken,
 }
 
@@ -45,32 +45,32 @@ struct Tapped {
 }
 
 impl Connection {
-    /// Tells it from the other connections.
+    /// A unique number.
     pub(crate) fn number(&self) -> u64 {
         self.lock().number
     }
 
-    /// The head of the request that is being handled, as received, without the empty line.
+    /// The head of the current request, as received, without the empty line.
     pub(crate) fn head(&self) -> Vec<u8> {
         let tapped = self.lock();
         let end = head_length(&tapped.read).unwrap_or(tapped.read.len());
         tapped.read.get(..end).unwrap_or_default().trim_ascii_end().to_vec()
     }
 
-    /// The request has been read to its end: the next byte begins another one. (Clients that
+    /// The request has been read completely: the next byte begins another one. (Clients that
     /// pipeline would confuse this; neither nginx nor ureq does.)
     pub(crate) fn request_done(&self) {
         self.lock().read.clear();
     }
 
-    /// No more HTTP/1.1 on this connection, or nobody wants to know: stop keeping bytes.
+    /// The connection is not HTTP/1.1 any more, or not recorded: stop keeping bytes.
     pub(crate) fn stop_recording(&self) {
         let mut tapped = self.lock();
         tapped.recording = false;
         tapped.read = Vec::new();
     }
 
-    /// Breaks what is written from now on.
+    /// Corrupts what is written from now on.
     pub(crate) fn set_wire(&self, wire: Wire) {
         self.lock().wire = wire;
     }
@@ -80,12 +80,12 @@ impl Connection {
     }
 }
 
-/// Bytes up to and including the empty line that ends a head.
+/// Length of a head including its final empty line.
 fn head_length(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// Connections so far, of all listeners.
+/// Connections so far, over all listeners.
 static ACCEPTED: AtomicU64 = AtomicU64::new(0);
 
 /// A listener whose connections are tapped.
@@ -98,7 +98,7 @@ impl Listener for TapListener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             if let Ok((stream, address)) = self.0.accept().await {
-                // Answers are written at once; without this a small one may wait for an ACK.
+                // Send responses at once; otherwise a small one may wait for an ACK.
                 let _ = stream.set_nodelay(true);
                 let number = ACCEPTED.fetch_add(1, Ordering::Relaxed);
                 let read = Vec::new();
@@ -106,7 +106,7 @@ impl Listener for TapListener {
                 let connection = Connection(Arc::new(Mutex::new(tapped)));
                 return (TapStream { stream, connection }, address);
             }
-            // Out of file descriptors: they come back when connections end.
+            // Out of file descriptors: some become free when connections end.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -129,7 +129,7 @@ pub(crate) struct TapStream {
 }
 
 impl TapStream {
-    /// Writes `other` and says that `bytes` were written.
+    /// Writes `other`, but reports that `bytes` were written.
     fn write_instead(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,8 +1,8 @@
-//! Sign-ins about which authentik is being asked, each only once at a time in a worker.
+//! Sign-ins about which authentik is being asked, one question at a time per sign-in and worker.
 //!
-//! A code can be exchanged only once. A visitor who double-clicks or reloads sends the same callback
-//! again and abandons the first: so the last request gets the answer. And replaying a callback cannot
-//! fill the queue.
+//! A code can be exchanged only once. A visitor who double-clicks or reloads sends the same
+//! callback again and abandons the first: so the last request gets the answer. And replaying a
+//! callback cannot fill the queue.
 
 mod question;
 
@@ -24,7 +24,7 @@ use crate::authentik::asking::Put;
 use crate::authentik::threads::{self, Errand, Line, Lost, PATIENCE};
 use crate::ngx::{self, Fault, Request, sender};
 
-/// One question, named by the ticket of the request that put it.
+/// A question, identified by the ticket of the request that asked it.
 struct Pending {
     id: CallbackId,
     /// The request that gets the answer.
@@ -32,55 +32,55 @@ struct Pending {
     cancel: Cancel,
 }
 
-/// The part of a request in a question. Dropped with the request: if nobody else waits, the question
-/// is not put any more.
+/// A request's interest in a question. Dropped with the request: if nobody else waits, the question
+/// is not asked.
 pub(crate) struct Interest {
     job: Ticket,
     waiter: Ticket,
 }
 
-/// What became of an exchange.
+/// The outcome of an exchange.
 pub(crate) enum Exchanged {
-    /// authentik was asked, and this is what its answer proves.
+    /// authentik answered; this is what its answer proves.
     Judged(Proof),
-    /// Another request of the same sign-in gets it.
+    /// Another request of the same sign-in gets the answer.
     Superseded,
     /// The thread panicked.
     Lost,
-    /// Of a test: nothing was asked.
+    /// For tests: nothing was asked.
     #[cfg(feature = "suspend-all")]
     Nothing,
 }
 
-/// Where a request stands with its exchange.
+/// The progress of a request's exchange.
 pub(crate) enum Progress {
-    /// It has asked nothing yet.
+    /// Nothing was asked yet.
     NotAsked,
-    /// This came back.
+    /// The outcome.
     Done(Exchanged),
-    /// Nothing came back in time.
+    /// No answer arrived in time.
     TimedOut,
 }
 
-/// What a callback finds.
+/// The result of claiming a sign-in's question.
 enum Claim {
     /// Nobody asks about this sign-in.
     Nothing,
-    /// Somebody asked, and this request gets the answer now. The other one has to be told.
+    /// Another request asked; this one gets the answer now, and the other one must be told.
     TakenOver { interest: Interest, former: Ticket },
-    /// Somebody asks with another code.
+    /// Another request asks with a different code.
     Busy,
 }
 
 thread_local! {
-    // Used on the event-loop thread only.
+    // Used only on the event-loop thread.
     static PENDING: RefCell<HashMap<Ticket, Pending>> = RefCell::default();
-    /// Requests whose question another one has taken over, until the next turn of the loop.
+    /// Requests whose question was taken over, until the next turn of the loop.
     static DISPLACED: RefCell<Vec<Ticket>> = RefCell::default();
 }
 
-/// Hands a question of this request to a thread and lets the request wait. If authentik is being
-/// asked about this sign-in already, it waits for that answer in place of the request before it.
+/// Passes a question of this request to a thread and lets the request wait. If authentik is already
+/// being asked about this sign-in, takes over that answer from the earlier request.
 pub(super) fn ask(
     r: &mut Request<'_>,
     provider: &ProviderKey,
@@ -124,7 +124,7 @@ pub(super) fn ask(
     Ok(Put::Refused(Reason::Overloaded))
 }
 
-/// What came of [`ask`]; an answer is given out once.
+/// The outcome of [`ask`]; an answer is returned only once.
 pub(super) fn progress(r: &Request<'_>) -> Result<Progress, Fault> {
     let state = r.state()?;
     if let Some(exchanged) = state.exchanged.take() {
@@ -137,14 +137,14 @@ pub(super) fn progress(r: &Request<'_>) -> Result<Progress, Fault> {
     })
 }
 
-/// Tells those whose question another one has taken over. On the event loop.
+/// Tells the requests whose question was taken over. On the event loop.
 pub(crate) fn deliver() {
     for ticket in DISPLACED.take() {
         wake(ticket, Exchanged::Superseded);
     }
 }
 
-/// A thread brings nothing, whatever it was asked: the waiting request continues. On the event loop.
+/// A thread has no answer: the waiting request continues. On the event loop.
 pub(crate) fn lost(job: Ticket, why: Lost) {
     let exchanged = match why {
         Lost::Overloaded => overloaded(),
@@ -163,7 +163,7 @@ fn overloaded() -> Exchanged {
     Exchanged::Judged(Proof::Nothing(CoreError::Unreachable(TransportError::Overloaded)))
 }
 
-/// Lets a waiting request take over what was asked about its sign-in.
+/// Lets a waiting request take over the question about its sign-in.
 fn take_over(id: CallbackId, waiter: Ticket) -> Claim {
     PENDING.with_borrow_mut(|pending| {
         let mut pending = pending.iter_mut();
@@ -178,14 +178,14 @@ fn take_over(id: CallbackId, waiter: Ticket) -> Claim {
     })
 }
 
-/// A thread has been given the question of this request.
+/// Records that a thread was given the question of this request.
 fn begin(id: CallbackId, waiter: Ticket, cancel: Cancel) -> Interest {
     let exchange = Pending { id, waiter, cancel };
     PENDING.with_borrow_mut(|pending| pending.insert(waiter, exchange));
     Interest { job: waiter, waiter }
 }
 
-/// A question has come back: the request that gets the answer.
+/// The request that gets the answer to a question.
 fn waiter_of(job: Ticket) -> Ticket {
     let exchange = PENDING.with_borrow_mut(|pending| pending.remove(&job));
     exchange.map_or(job, |exchange| exchange.waiter)
@@ -193,11 +193,12 @@ fn waiter_of(job: Ticket) -> Ticket {
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        // Fails at the end of the process only.
+        // Fails only at process exit.
         let _ = PENDING.try_with(|pending| {
             let mut pending = pending.borrow_mut();
             let exchange = pending.get(&self.job).filter(|exchange| exchange.waiter == self.waiter);
-            // What a thread has begun continues, and may be taken over: the code is used up.
+            // A question that a thread has begun continues and may be taken over: the code is used
+            // up.
             if exchange.is_some_and(|exchange| exchange.cancel.cancel()) {
                 pending.remove(&self.job);
             }

@@ -1,4 +1,4 @@
-//! The exchange of a code for tokens, and what they prove: on a thread of the client.
+//! Exchanges a code for tokens and verifies them, on a thread of the client.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use gate::token::Keys;
 
 use crate::authentik::asking::Caller;
 
-/// All that is needed away from the request.
+/// Everything needed without the request.
 pub(in crate::endpoints) struct Exchange {
     pub(in crate::endpoints) provider: Arc<Provider>,
     pub(in crate::endpoints) endpoints: Endpoints,
@@ -25,7 +25,7 @@ pub(in crate::endpoints) struct Exchange {
 }
 
 impl Exchange {
-    /// Asks authentik who has signed in, and verifies what it says.
+    /// Asks authentik who has signed in, and verifies the answer.
     pub(in crate::endpoints) fn carry_out(self, client: &Client, deadline: Instant) -> Proof {
         let Self { provider, endpoints, keys, code, verifier, nonce, time } = self;
         let caller = Caller { client, provider: &provider, endpoints: &endpoints, time, deadline };

@@ -1,4 +1,4 @@
-//! Tells authentik's administrators that a proxy does not say which page its visitor wants, as
+//! Tells authentik's administrators that a proxy does not say which page was requested, like
 //! authentik's outposts do (docs/protocol.md §2.6).
 
 use authentik_io::pool::Cancel;
@@ -12,7 +12,7 @@ use crate::ngx::log::{self, Level, printable};
 use crate::outpost;
 use crate::visitor::providers;
 
-/// Reports what is wrong with a question, unless one was reported lately. Nobody waits for it.
+/// Reports what is wrong with a question, unless one was reported recently. Does not block anybody.
 pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
     let (Some(conf), Some(zone)) = (&r.main_conf().outpost, r.main_conf().zone()) else { return };
     let Some(directory) = outpost::directory().filter(|_| Misconfiguration::is_one(flaw)) else {
@@ -32,7 +32,8 @@ pub(super) fn report(r: &Request<'_>, front_end: FrontEnd, flaw: ForwardFlaw) {
     };
     let Some(request) = conf.settings.report(event.to_json(r.headers())) else { return };
     let trust = conf.settings.trust.clone();
-    // Where credentials are checked: sign-ins are not to wait for it. If it is not taken it is not told.
+    // On the line for credentials, so that sign-ins do not wait for it. If that is full, it is
+    // dropped.
     let errand = Errand {
         line: Line::Credentials,
         provider: None,

@@ -1,8 +1,8 @@
-//! `/outpost.goauthentik.io/auth/{nginx,traefik,caddy,envoy}`: other proxies ask for a verdict
-//! (docs/protocol.md §9).
+//! `/outpost.goauthentik.io/auth/{nginx,traefik,caddy,envoy}`: forward authentication for other
+//! proxies (docs/protocol.md §9).
 //!
 //! Answered in the access phase of a location with `authentik_outpost_endpoint`, so that `allow`,
-//! `deny` and `auth_basic` of that location hold too.
+//! `deny` and `auth_basic` of that location apply too.
 
 mod misconfiguration;
 
@@ -31,7 +31,7 @@ use crate::visitor::providers::{self, Chosen};
 use crate::visitor::sessions;
 use crate::visitor::told::identity_headers;
 
-/// Answers whatever comes to the location. Called again whenever a waiting request is woken.
+/// Answers any request to the location. Called again whenever a waiting request is woken.
 pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, Fault> {
     let Some(front_end) = FrontEnd::of(r.path(), raw_path(r)) else { return nothing_here(r) };
     let url = match url_of(r, front_end, trusted) {
@@ -56,7 +56,7 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
         return no_url(r, &ForwardFlaw::TwoProviders);
     }
     endpoints::works_for(r, provider)?;
-    // In proxy mode an outpost is asked for pages, not for verdicts (docs/protocol.md §4.1).
+    // In proxy mode, outposts do not answer such questions (docs/protocol.md §4.1).
     if provider.mode == Mode::Proxy {
         return nothing_here(r);
     }
@@ -73,7 +73,7 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
     judge(r, front_end, &url, provider)
 }
 
-/// Whether the question is about a visitor who is signed in, and no sign-in is to be ended or begun.
+/// Whether the question is about a signed-in visitor, and neither begins nor ends a sign-in.
 fn is_verdict_for_known(
     r: &Request<'_>,
     front_end: FrontEnd,
@@ -85,8 +85,8 @@ fn is_verdict_for_known(
     Ok(is_page && sessions::is_signed_in(r, provider)?)
 }
 
-/// Refuses what Envoy asks about a path that leads out of Envoy's endpoint. In post-read: no location
-/// of the server may answer it.
+/// Refuses what Envoy asks about a path that leaves Envoy's endpoint. In post-read, since no
+/// location of the server may answer it.
 pub(crate) fn refuse_climbing(r: &Request<'_>) -> Result<Option<Flow>, Fault> {
     if !climbs_out(r.path(), raw_path(r)) {
         return Ok(None);
@@ -96,7 +96,7 @@ pub(crate) fn refuse_climbing(r: &Request<'_>) -> Result<Option<Flow>, Fault> {
     Ok(Some(Flow::Answer(Response::text(400, "invalid envoy request"))))
 }
 
-/// Headers are believed if a trusted proxy sent them; nobody else has anything to ask here.
+/// Believes headers only from a trusted proxy; nobody else may ask here.
 fn url_of<'r>(
     r: &Request<'r>,
     front_end: FrontEnd,
@@ -114,8 +114,8 @@ fn url_of<'r>(
     })
 }
 
-/// Whether `Host` belongs to another of the outpost's providers than the URL that nginx tells: its
-/// visitor sent the absolute form, and which of the two sites is served is not known.
+/// Whether `Host` belongs to another of the outpost's providers than the URL reported by nginx: the
+/// client sent the absolute form, and it is unknown which of the two sites is served.
 fn is_of_another(r: &Request<'_>, front_end: FrontEnd, provider: &Provider) -> bool {
     front_end == FrontEnd::Nginx && providers::asked_at(r).is_some_and(|key| key != provider.key)
 }
@@ -135,7 +135,7 @@ fn judge<'r>(
             true => Unauthenticated::Redirect,
             false => Unauthenticated::Refuse,
         },
-        // Without effect where another proxy asks (docs/protocol.md §5.4).
+        // Has no effect in forward authentication (docs/protocol.md §5.4).
         intercept_header_auth: false,
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };
@@ -152,7 +152,7 @@ fn judge<'r>(
             let page = Destination::of_request(provider, url.authority(), url.target());
             sign_in::to(r, provider, reason, &page)
         }
-        // Only persons are invited, and who waits behind a proxy is never taken for one.
+        // Only persons are invited, and the client of a proxy never counts as one.
         Verdict::Refuse(reason) | Verdict::Invite(reason) if front_end == FrontEnd::Nginx => {
             refuse(r, reason)
         }
@@ -162,7 +162,7 @@ fn judge<'r>(
     }
 }
 
-/// Says yes. Who the visitor is stands in the headers of the answer; only a [`Permit`] tells.
+/// Says yes. The headers of the response identify the visitor; only a [`Permit`] provides them.
 fn admit<'r>(
     r: &mut Request<'r>,
     permit: &Permit<'r>,
@@ -180,7 +180,7 @@ fn admit<'r>(
     Ok(Flow::Answer(Response::empty(200)))
 }
 
-/// `auth_request` knows 401 and 403; it begins the sign-in elsewhere.
+/// `auth_request` understands 401 and 403; it begins the sign-in elsewhere.
 fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault> {
     answers::note(r, Status::Refused, Some(reason))?;
     answers::log(r, "refused", reason, "");
@@ -195,13 +195,13 @@ fn no_url(r: &mut Request<'_>, flaw: &ForwardFlaw) -> Result<Flow, Fault> {
     Ok(Flow::Answer(Response::text(reason.reply().status, "configuration error")))
 }
 
-/// A page of the location must not stand for an answer to a question.
+/// A page of the location must not be taken for an answer.
 fn nothing_here(r: &Request<'_>) -> Result<Flow, Fault> {
     answers::note(r, Status::Endpoint, None)?;
     Ok(Flow::Answer(Response::empty(404)))
 }
 
-/// `error_page` could make a success of a refusal.
+/// `error_page` could turn a refusal into a success.
 fn past_error_pages(flow: Flow) -> Flow {
     match flow {
         Flow::Refuse(response) => Flow::Answer(response),

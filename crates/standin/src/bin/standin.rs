@@ -67,7 +67,7 @@ fn run(options: Options) -> ExitCode {
     }
 }
 
-/// What nginx has to be told.
+/// What to configure in nginx.
 fn description(standin: &Standin) -> String {
     let Some(provider) = standin.provider(WIKI_SLUG) else {
         return String::new();
@@ -86,7 +86,7 @@ fn description(standin: &Standin) -> String {
     )
 }
 
-/// What the command line says.
+/// The command line options.
 struct Options {
     port: u16,
     app_port: u16,
@@ -105,7 +105,7 @@ struct Options {
 }
 
 impl Options {
-    /// None if help is asked for.
+    /// `None` if help is requested.
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut options = Self {
             port: 9000,

@@ -45,9 +45,9 @@ pub(crate) fn authorize(core: &mut Core, call: &Call) -> Reply {
     Reply::redirect(&callback(call, redirect_uri, &code)).with_session(call, &cookie)
 }
 
-/// Who is at the other end.
+/// The visitor.
 enum Visitor {
-    /// With this cookie.
+    /// Signed in with this cookie.
     SignedIn(String, Session),
     MustSignIn,
     /// Without a form: a name that no active user has.
@@ -57,7 +57,7 @@ enum Visitor {
 fn visitor(core: &mut Core, call: &Call) -> Visitor {
     let again = call.query("prompt") == Some("login");
     let existing = call.cookie(crate::core::SESSION_COOKIE).unwrap_or_default().to_owned();
-    // After the login that `prompt=login` asked for, the same URL is opened once more.
+    // After the login required by `prompt=login`, the same URL is opened once more.
     let session = core.session(call).cloned().filter(|session| !again || session.fresh);
     let named = call.query("login_hint").or_else(|| call.cookie("standin_user"));
     if core.settings.form {
@@ -79,7 +79,7 @@ fn visitor(core: &mut Core, call: &Call) -> Visitor {
     }
 }
 
-/// An error that goes back to the application.
+/// An error that is returned to the application.
 fn error(core: &Core, call: &Call) -> Option<String> {
     let on_demand = call.faults.iter().find_map(|fault| {
         if let Fault::ErrorRedirect(error) = fault { Some(error.clone()) } else { None }
@@ -130,7 +130,7 @@ fn new_code(core: &mut Core, call: &Call, provider: &ProviderSettings, session: 
     name
 }
 
-/// Unknown scopes are dropped silently; none asked for means all (docs/protocol.md §4.3).
+/// Unknown scopes are silently dropped; none requested means all (docs/protocol.md §4.3).
 fn scopes(call: &Call, provider: &ProviderSettings) -> Vec<String> {
     let asked = call.query("scope").unwrap_or_default();
     if asked.is_empty() {
@@ -155,7 +155,7 @@ fn refused(title: &str, text: &str) -> Reply {
     Reply::html(400, pages::notice(title, text))
 }
 
-/// A user without access never comes back (docs/protocol.md §4.3).
+/// A user without access is never sent back (docs/protocol.md §4.3).
 fn denied(username: &str) -> Reply {
     let text = format!("Request has been denied for {username}.");
     Reply::html(200, pages::notice("Permission denied", &text))

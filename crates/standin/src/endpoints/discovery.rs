@@ -20,7 +20,7 @@ pub(crate) fn configuration(call: &Call, provider: &ProviderSettings) -> Reply {
     Reply::metadata(&metadata(call, provider))
 }
 
-/// All URLs follow the Host and scheme of this very request.
+/// All URLs derive from the Host and scheme of this request.
 pub(crate) fn metadata(call: &Call, provider: &ProviderSettings) -> Json {
     let texts = |texts: &[&str]| Json::from(texts);
     let oauth = |rest: &str| Json::from(format!("{}/application/o/{rest}", call.origin()));

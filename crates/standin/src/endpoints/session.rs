@@ -1,6 +1,6 @@
-//! The browser's session at authentik: login form, end-session, full logout
-//! (docs/protocol.md §10.1). The real ones are web applications that talk to
-//! an API; these are plain forms under the same URLs.
+//! The browser's session at authentik: login form, end-session, full logout (docs/protocol.md
+//! §10.1). The real ones are web applications that use an API; these are plain forms at the same
+//! URLs.
 
 use axum::http::header::SET_COOKIE;
 
@@ -15,7 +15,7 @@ pub(crate) const LOGIN_FLOW: &str = "/if/flow/default-authentication-flow/";
 pub(crate) const INVALIDATION_FLOW: &str = "/if/flow/default-invalidation-flow/";
 pub(crate) const PROVIDER_INVALIDATION_FLOW: &str = "/if/flow/default-provider-invalidation-flow/";
 
-/// To the login form, which comes back to this very URL.
+/// Redirects to the login form, which returns to this URL.
 pub(crate) fn to_login(call: &Call) -> Reply {
     let query = &call.raw_query;
     let (base, path) = (&call.sub_path, &call.path);
@@ -27,7 +27,7 @@ pub(crate) fn to_login(call: &Call) -> Reply {
     Reply::redirect(&format!("{base}{LOGIN_FLOW}?{query}{separator}next={next}"))
 }
 
-/// The login form (GET) and what it sends (POST).
+/// The login form (GET) and its submission (POST).
 pub(crate) fn login(core: &mut Core, call: &Call) -> Reply {
     let client = call.query("client_id").and_then(|id| core.client(id));
     let application = client.map(|provider| provider.name.clone());
@@ -41,7 +41,7 @@ pub(crate) fn login(core: &mut Core, call: &Call) -> Reply {
         return Reply::html(200, form(core, Some("Failed to authenticate.")));
     };
     let (cookie, _) = core.sign_in(call, &username);
-    // Only a path of this server: `//host` would leave it.
+    // Only a path on this server: `//host` would leave it.
     let next = call.query("next").filter(|n| n.starts_with('/') && !n.starts_with("//"));
     let home = format!("{}/", call.sub_path);
     Reply::redirect(next.unwrap_or(&home)).with_session(call, &cookie)
@@ -60,8 +60,8 @@ fn who_signs_in(core: &Core, call: &Call) -> Option<String> {
     user.map(|user| user.username.clone())
 }
 
-/// Ends nothing at authentik with the provider's default flow (docs/protocol.md §10.1); needs a
-/// signed-in browser if there is a form to sign in with.
+/// With the provider's default flow this ends nothing at authentik (docs/protocol.md §10.1). With a
+/// login form, it requires a signed-in browser.
 pub(crate) fn end_session(core: &mut Core, call: &Call) -> Reply {
     if core.settings.form && core.session(call).is_none() {
         return to_login(call);
@@ -86,13 +86,13 @@ pub(crate) fn end_session(core: &mut Core, call: &Call) -> Reply {
     ))
 }
 
-/// Where the browser is sent back to (OpenID Connect RP-Initiated Logout 1.0 §3), by an authentik that
-/// does so.
+/// Where to send the browser back to (OpenID Connect RP-Initiated Logout 1.0 §3), if this authentik
+/// version does so.
 fn way_back(core: &Core, call: &Call, provider: &ProviderSettings) -> Option<String> {
     let asked =
         call.query("post_logout_redirect_uri").filter(|_| core.settings.returns_after_logout)?;
     let registered = provider.post_logout_redirect_uris.iter().any(|uri| uri == asked);
-    // The hint may be old, and is not looked at further here.
+    // The hint may be old, and is not checked further here.
     call.query("id_token_hint").filter(|_| registered)?;
     let separator = if asked.contains('?') { '&' } else { '?' };
     Some(match call.query("state") {
@@ -101,7 +101,7 @@ fn way_back(core: &Core, call: &Call, provider: &ProviderSettings) -> Option<Str
     })
 }
 
-/// The page that end-session shows.
+/// The page shown by end-session.
 pub(crate) fn signed_out_of_application(core: &Core, call: &Call) -> Reply {
     let application = call.query("application").and_then(|slug| core.application(slug));
     let name = application.map_or("the application", |provider| provider.name.as_str());
@@ -113,8 +113,8 @@ pub(crate) fn signed_out_of_application(core: &Core, call: &Call) -> Reply {
     Reply::html(200, pages::signed_out(name, back, &everywhere))
 }
 
-/// Full logout: the session is over, and every outpost hears of it. The page has a frame for each
-/// application that is told so.
+/// Full logout: ends the session and tells every outpost. The page has a frame for each application
+/// that is notified that way.
 pub(crate) fn invalidate(core: &mut Core, call: &Call) -> Reply {
     let mut frames = Vec::new();
     if let Some(cookie) = call.cookie(SESSION_COOKIE) {

@@ -29,12 +29,12 @@ pub(crate) fn token(core: &mut Core, call: &Call) -> Reply {
     }
 }
 
-/// Tokens and their life in seconds.
+/// Tokens and their lifetime in seconds.
 type Issued = Result<(Tokens, u64), OauthError>;
 
 fn exchange(core: &mut Core, call: &Call) -> Issued {
     let (provider, secret_is_right) = core.authenticated(call).ok_or(OauthError::InvalidClient)?;
-    // Any allowed redirect URI will do, it need not be the code's (docs/protocol.md §4.4).
+    // Any allowed redirect URI will do, not just the code's (docs/protocol.md §4.4).
     let redirect_uri = call.form("redirect_uri").unwrap_or_default();
     let allowed = provider.redirect_uris.iter().any(|allowed| allowed == redirect_uri);
     if !secret_is_right || !allowed {
@@ -63,7 +63,7 @@ fn exchange(core: &mut Core, call: &Call) -> Issued {
     Ok((tokens, seconds))
 }
 
-/// A verifier without a challenge is refused as well (docs/protocol.md §4.3).
+/// A verifier without a challenge is refused too (docs/protocol.md §4.3).
 fn verifies(challenge: Option<&Challenge>, verifier: Option<&str>) -> bool {
     match (challenge, verifier) {
         (None, None) => true,
@@ -75,7 +75,7 @@ fn verifies(challenge: Option<&Challenge>, verifier: Option<&str>) -> bool {
     }
 }
 
-/// The Basic flow of the outpost. A client secret is ignored when a user name is there.
+/// The outpost's Basic flow. A client secret is ignored if there is a user name.
 fn credentials(core: &Core, call: &Call) -> Issued {
     let (provider, secret_is_right) = core.authenticated(call).ok_or(OauthError::InvalidClient)?;
     let generated;

@@ -10,7 +10,7 @@ use crate::core::{Core, Issued, unix_now};
 use crate::json::{Json, object};
 use crate::reply::{OauthError, Reply};
 
-/// Always 200: also a wrong client secret is only `{"active": false}`.
+/// Always 200: even a wrong client secret just gives `{"active": false}`.
 pub(crate) fn introspect(core: &Core, call: &Call) -> Reply {
     if call.method != "POST" {
         return Reply::wrong_method("POST, OPTIONS");
@@ -58,7 +58,7 @@ pub(crate) fn revoke(core: &mut Core, call: &Call) -> Reply {
     Reply::json(200, &Json::Object(Vec::new()))
 }
 
-/// The token if it was issued, is not revoked and not expired, and its user is active.
+/// The token if it was issued, is neither revoked nor expired, and its user is active.
 fn live<'a>(core: &'a Core, token: &str) -> Option<&'a Issued> {
     let issued = core.tokens.get(token).filter(|issued| issued.expires > unix_now())?;
     let is_subject = |username: &str| {

@@ -30,7 +30,7 @@ pub(super) fn answer(core: &Core, path: &str, outpost: &OutpostSettings) -> Repl
     }
 }
 
-/// Expiry and subject are made up: an outpost looks at the fingerprint.
+/// Expiry and subject are made up: outposts use only the fingerprint.
 fn metadata(pair: &CertificateSettings) -> Json {
     let der = first_der(&pair.certificate_pem);
     let url = |view: &str| {
@@ -52,7 +52,7 @@ fn metadata(pair: &CertificateSettings) -> Json {
     ])
 }
 
-/// The first certificate of a chain; empty if it is none.
+/// The first certificate of a chain; empty if it is not one.
 fn first_der(pem: &str) -> Vec<u8> {
     let body = pem.split("-----BEGIN CERTIFICATE-----").nth(1).unwrap_or_default();
     let body = body.split("-----END").next().unwrap_or_default();

@@ -64,7 +64,7 @@ fn answer(core: &mut Core, call: &Call) -> Reply {
 
 const ALLOW: &str = "GET, POST";
 
-/// All or nothing: an unknown field changes none.
+/// All or nothing: an unknown field means that none is changed.
 fn save(core: &mut Core, call: &Call, slug: &str) -> Reply {
     let mut providers = core.settings.providers.iter_mut();
     let Some(provider) = providers.find(|provider| provider.slug == slug) else {
@@ -83,12 +83,13 @@ fn save(core: &mut Core, call: &Call, slug: &str) -> Reply {
     Reply::api(200, ALLOW, &answer)
 }
 
-/// None if there is no such field, or the value is none of it.
+/// `None` if there is no such field, or the value is invalid for it.
 fn set(provider: &mut ProviderSettings, name: &str, value: &str) -> Option<()> {
     let proxy = &mut provider.proxy;
     let text = match name {
         "external_host" => {
-            // A page saves every field: redirect URIs added by hand stay if this one is the same.
+            // The page submits every field: keep manually added redirect URIs if this one is
+            // unchanged.
             if proxy.external_host != value {
                 provider.set_external_host(value);
             }
@@ -120,7 +121,7 @@ fn set(provider: &mut ProviderSettings, name: &str, value: &str) -> Option<()> {
         "basic_auth_password_attribute" => &mut proxy.basic_auth_password_attribute,
         _ => return None,
     };
-    // Browsers send the lines of a text area with CR LF.
+    // Browsers submit the lines of a text area with CR LF.
     *text = value.replace("\r\n", "\n");
     Some(())
 }
@@ -150,15 +151,14 @@ fn connection(connection: &OutpostConnection) -> Json {
 }
 
 impl Core {
-    /// Two updates for one save, to the outposts that have the provider
-    /// (docs/protocol.md §3.3).
+    /// Sends two updates per save, to the outposts that have the provider (docs/protocol.md §3.3).
     pub(crate) fn provider_saved(&mut self, slug: &str) {
         let having = self.settings.outposts.iter().filter(|outpost| outpost.has(slug));
         let told: Vec<String> = having.map(|outpost| outpost.pk.clone()).collect();
         self.push_later(2, move |pk| told.iter().any(|own| own == pk));
     }
 
-    /// So many updates, each `push_delay` after the one before.
+    /// Sends this many updates, each after a `push_delay`.
     pub(crate) fn push_later(&self, count: u32, outposts: impl Fn(&str) -> bool + Send + 'static) {
         let (hub, delay): (_, Duration) = (self.hub.clone(), self.settings.push_delay);
         std::thread::spawn(move || {

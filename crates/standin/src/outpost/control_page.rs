@@ -23,7 +23,7 @@ pub(super) fn page(core: &Core, sub_path: &str) -> String {
     pages::shell("authentik", pages::BADGE, &content)
 }
 
-/// More would be no page any more.
+/// Maximum number of providers on the page.
 const MOST_SHOWN: usize = 50;
 
 fn provider(provider: &ProviderSettings, base: &str) -> String {

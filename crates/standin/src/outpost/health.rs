@@ -1,4 +1,4 @@
-//! `/api/v3/outposts/instances/<pk>/health/`: what the administrator's page shows.
+//! `/api/v3/outposts/instances/<pk>/health/`: what the admin page shows.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,11 +8,11 @@ use crate::core::Core;
 use crate::json::{Json, object};
 use crate::outpost::hub::Instance;
 
-/// Version of the authentik that was recorded.
+/// Version of the recorded authentik.
 pub(super) const VERSION: &str = "2026.2.2";
 
-/// The live instances. None (a server error) if the version of one is no version
-/// (docs/protocol.md §3.2).
+/// The live instances. `None` (a server error) if one has an invalid version (docs/protocol.md
+/// §3.2).
 pub(super) fn of(core: &Core, outpost: &str) -> Option<Json> {
     let instances = core.hub.instances(outpost);
     let shown: Option<Vec<Json>> = instances.iter().map(instance).collect();
@@ -47,8 +47,8 @@ fn instance(instance: &Instance) -> Option<Json> {
     ]))
 }
 
-/// Whether Python's `packaging.version` takes it (PEP 440): `2026.2.2`, `1.0rc1`, `1.0.post1`,
-/// `1.0+local.1`. Epochs are left out.
+/// Whether Python's `packaging.version` accepts it (PEP 440): `2026.2.2`, `1.0rc1`, `1.0.post1`,
+/// `1.0+local.1`. Epochs are not supported.
 fn is_version(text: &str) -> bool {
     let text = text.trim().to_ascii_lowercase();
     let (public, local) = match text.split_once('+') {
@@ -70,7 +70,7 @@ fn is_version(text: &str) -> bool {
     release.split('.').all(word) && rest.is_empty() && local_is_good
 }
 
-/// Without one of `rc1`, `-dev2`, `-3`; none if there is none.
+/// Strips a suffix such as `rc1`, `-dev2`, `-3`; `None` if there is none.
 fn without_suffix(text: &str) -> Option<&str> {
     let bare = text.trim_start_matches(['.', '-', '_']);
     let named = SUFFIXES.iter().find_map(|name| bare.strip_prefix(name));

@@ -1,4 +1,4 @@
-//! The outposts that listen: their connections, what they said, what they are told.
+//! The connected outposts: their connections, what they sent, and what they are sent.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ pub struct OutpostConnection {
     pub attempt: Option<String>,
     /// When the handshake was accepted.
     pub opened: SystemTime,
-    /// When the connection was over; none while it lives.
+    /// When the connection ended; `None` while it is open.
     pub closed: Option<SystemTime>,
     /// The close code that the outpost sent; 1005 for a close frame without one.
     pub close_code: Option<u16>,
@@ -29,7 +29,7 @@ pub struct OutpostConnection {
     pub hellos: Vec<Hello>,
     /// All its text frames.
     pub received: Vec<(SystemTime, String)>,
-    /// The text frames that it was sent.
+    /// The text frames sent to it.
     pub sent: Vec<(SystemTime, String)>,
 }
 
@@ -42,26 +42,26 @@ pub struct Hello {
     pub args: Value,
 }
 
-/// What a connection's task is told to do.
+/// A command to a connection's task.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// Send this text frame.
     Text(String),
     /// Send this binary frame.
     Binary(Vec<u8>),
-    /// Send these bytes, whatever they are.
+    /// Send these raw bytes.
     Raw(Vec<u8>),
     /// Close with this code.
     Close(u16),
-    /// End the TCP connection without a word.
+    /// Drop the TCP connection without a close frame.
     Drop,
-    /// Neither read nor write any more, but keep the socket.
+    /// Stop reading and writing, but keep the socket.
     Freeze,
-    /// Go on.
+    /// Resume.
     Thaw,
 }
 
-/// An instance that has said hello.
+/// An instance that has sent a hello.
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
     pub(super) uid: String,
@@ -81,7 +81,7 @@ struct Inner {
 }
 
 impl Hub {
-    /// A new connection: its number, and what it will be told.
+    /// Adds a connection; returns its number and its commands.
     pub(super) fn open(
         &self,
         connection: OutpostConnection,
@@ -92,20 +92,20 @@ impl Hub {
         (connections.len() - 1, receiver)
     }
 
-    /// Alters what is known of a connection.
+    /// Changes the record of a connection.
     pub(super) fn note(&self, number: usize, change: impl FnOnce(&mut OutpostConnection)) {
         if let Some((connection, _)) = self.lock().connections.get_mut(number) {
             change(connection);
         }
     }
 
-    /// An instance lives.
+    /// Records that an instance is alive.
     pub(super) fn hello(&self, outpost: &str, instance: Instance) {
         let key = (outpost.to_owned(), instance.uid.clone());
         self.lock().instances.insert(key, instance);
     }
 
-    /// The instances of an outpost that have said hello lately.
+    /// The instances of an outpost with a recent hello.
     pub(super) fn instances(&self, outpost: &str) -> Vec<Instance> {
         let inner = self.lock();
         let of_outpost = inner.instances.iter().filter(|((pk, _), _)| pk == outpost);
@@ -115,7 +115,7 @@ impl Hub {
         of_outpost.map(|(_, instance)| instance).filter(lately).cloned().collect()
     }
 
-    /// Tells every live connection of these outposts; gives the number of those told.
+    /// Sends to every open connection of these outposts; returns the number of connections.
     pub(crate) fn tell(&self, command: &Command, outposts: impl Fn(&str) -> bool) -> usize {
         let inner = self.lock();
         let live = inner
@@ -139,7 +139,7 @@ impl Hub {
         self.tell(&Command::Text(text), |_| true)
     }
 
-    /// Every connection there was.
+    /// All connections so far.
     pub(crate) fn connections(&self) -> Vec<OutpostConnection> {
         self.lock().connections.iter().map(|(connection, _)| connection.clone()).collect()
     }

@@ -1,4 +1,4 @@
-//! What a test does to the outpost side of a running stand-in.
+//! What tests can do to the outpost side of a running stand-in.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use crate::outpost::hub::{Command, Hub, OutpostConnection};
 use crate::settings::ProviderSettings;
 use crate::standin::Standin;
 
-/// Each push gives the number of connections that were told.
+/// Each push returns the number of connections that got it.
 impl Standin {
-    /// Changes the provider with this slug as an administrator does: the outposts that have it get
-    /// two updates, each `Settings::push_delay` after the one before. Panics if there is none.
+    /// Changes the provider with this slug like an administrator: the outposts that have it get two
+    /// updates, each after a `Settings::push_delay`. Panics if there is none.
     #[expect(clippy::expect_used, reason = "a test that names no provider is wrong")]
     pub fn update_provider(&self, slug: &str, change: impl FnOnce(&mut ProviderSettings)) {
         let mut core = self.lock();
@@ -32,32 +32,32 @@ impl Standin {
         core.push_later(1, |_| true);
     }
 
-    /// TRIGGER_UPDATE to every outpost, at once.
+    /// Sends TRIGGER_UPDATE to every outpost, at once.
     pub fn push_update(&self) -> usize {
         self.hub().update(|_| true)
     }
 
-    /// SESSION_END with this session id to every outpost, at once; no session ends by it here.
+    /// Sends SESSION_END with this session id to every outpost, at once; no session ends here.
     pub fn push_session_end(&self, sid: &str) -> usize {
         self.hub().session_ended(sid)
     }
 
-    /// A text frame of any content.
+    /// Sends a text frame with any content.
     pub fn push_text(&self, text: &str) -> usize {
         self.tell(&Command::Text(text.to_owned()))
     }
 
-    /// A binary frame.
+    /// Sends a binary frame.
     pub fn push_binary(&self, bytes: &[u8]) -> usize {
         self.tell(&Command::Binary(bytes.to_vec()))
     }
 
-    /// Bytes on the wire that may be no frame at all.
+    /// Sends raw bytes, which need not be a frame.
     pub fn push_raw(&self, bytes: &[u8]) -> usize {
         self.tell(&Command::Raw(bytes.to_vec()))
     }
 
-    /// Random bytes on the wire, the first of them with a reserved bit (RFC 6455, 5.2).
+    /// Sends random bytes, the first with a reserved bit (RFC 6455, 5.2).
     pub fn push_garbage(&self) -> usize {
         let mut bytes = random_bytes(64);
         bytes.insert(0, 0xff);
@@ -74,29 +74,29 @@ impl Standin {
         self.tell(&Command::Drop)
     }
 
-    /// Every web socket half-open: nothing is read or written any more, what is pushed is lost.
+    /// Makes every web socket half-open: nothing is read or written, and pushes are lost.
     pub fn freeze_sockets(&self) -> usize {
         self.tell(&Command::Freeze)
     }
 
-    /// Frozen web sockets go on.
+    /// Resumes frozen web sockets.
     pub fn thaw_sockets(&self) -> usize {
         self.tell(&Command::Thaw)
     }
 
-    /// The web sockets that are open, oldest first. A frozen one is.
+    /// The open web sockets, oldest first, including frozen ones.
     pub fn connections(&self) -> Vec<OutpostConnection> {
         let all = self.all_connections().into_iter();
         all.filter(|connection| connection.closed.is_none()).collect()
     }
 
-    /// Every web socket there was, oldest first.
+    /// All web sockets so far, oldest first.
     pub fn all_connections(&self) -> Vec<OutpostConnection> {
         self.hub().connections()
     }
 
-    /// Waits until exactly so many web sockets are open and each has said hello; gives them.
-    /// Panics when that takes too long.
+    /// Waits until exactly this many web sockets are open and each has sent a hello; returns them.
+    /// Panics if that takes too long.
     #[expect(clippy::panic, reason = "a test that waits in vain fails")]
     pub fn await_connections(&self, count: usize, patience: Duration) -> Vec<OutpostConnection> {
         let start = Instant::now();
@@ -112,7 +112,7 @@ impl Standin {
         }
     }
 
-    /// What outposts have reported to `/api/v3/events/events/`.
+    /// Events that outposts have reported to `/api/v3/events/events/`.
     pub fn events(&self) -> Vec<Value> {
         self.lock().events.clone()
     }
@@ -124,12 +124,12 @@ impl Standin {
         sessions.map(|session| (session.username.clone(), session.sid.clone())).collect()
     }
 
-    /// Ends the session with this `sid` as an administrator does: every outpost is told.
+    /// Ends the session with this `sid` like an administrator: every outpost is told.
     pub fn end_session(&self, sid: &str) -> bool {
         self.lock().end_sessions(|session| session.sid == sid) > 0
     }
 
-    /// The next order of `scopes_to_request`, as after a restart of authentik; `up` does it too.
+    /// Changes the order of `scopes_to_request`, as a restart of authentik does; so does `up`.
     pub fn shuffle_scopes(&self) {
         self.lock().scope_rotation += 1;
     }

@@ -70,7 +70,7 @@ fn entry(core: &Core, call: &Call, provider: &ProviderSettings) -> Json {
     entry
 }
 
-/// A set in authentik: in any order (docs/protocol.md §2.3).
+/// A set in authentik, hence in any order (docs/protocol.md §2.3).
 fn scopes(core: &Core, provider: &ProviderSettings) -> Vec<String> {
     let mut scopes = provider.scopes.clone();
     let by = core.scope_rotation % scopes.len().max(1);

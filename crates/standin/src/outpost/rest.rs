@@ -1,4 +1,4 @@
-//! The API under `/api/v3/`, as far as an outpost uses it (docs/protocol.md §2).
+//! The API under `/api/v3/`, as far as outposts use it (docs/protocol.md §2).
 
 use serde_json::Value;
 
@@ -10,11 +10,11 @@ use crate::outpost::settings::OutpostSettings;
 use crate::outpost::{certificates, health, instances, providers};
 use crate::reply::Reply;
 
-/// Methods of views that only show something.
+/// Methods of read-only views.
 pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
-/// Methods of views that show a list and add to it.
+/// Methods of list views.
 pub(super) const LIST: &str = "GET, POST, HEAD, OPTIONS";
-/// Methods of views of one object.
+/// Methods of object views.
 pub(super) const OBJECT: &str = "GET, PUT, PATCH, DELETE, HEAD, OPTIONS";
 
 /// Answers a request to the API.
@@ -23,7 +23,7 @@ pub(crate) fn answer(core: &mut Core, call: &Call) -> Reply {
     let Some(allow) = allowed(path) else {
         return Reply::not_found();
     };
-    // The only one that needs no token.
+    // The only path without authentication.
     if path == "root/config/" {
         return Reply::api(200, allow, &global_configuration());
     }
@@ -48,7 +48,7 @@ pub(super) fn refused(status: u16, allow: &str, detail: &str) -> Reply {
     Reply::api(status, allow, &object([("detail", detail.into())]))
 }
 
-/// The methods of a path; none if there is no such path.
+/// The methods of a path; `None` if there is no such path.
 fn allowed(path: &str) -> Option<&'static str> {
     let certificate = path.strip_prefix("crypto/certificatekeypairs/");
     match path {
@@ -65,7 +65,7 @@ fn allowed(path: &str) -> Option<&'static str> {
     }
 }
 
-/// The outpost whose token is sent. 403 and not 401 (docs/protocol.md §2.1).
+/// The outpost with the token sent. 403 rather than 401 (docs/protocol.md §2.1).
 fn authenticated<'a>(core: &'a Core, call: &Call) -> Result<&'a OutpostSettings, &'static str> {
     let token = call.bearer().ok_or("Authentication credentials were not provided.")?;
     of_token(core, token).ok_or("Token invalid/expired")
@@ -84,7 +84,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// What `page` and `page_size` ask for, of so many. None past the end.
+    /// The page requested by `page` and `page_size`, out of `count` entries. `None` past the end.
     pub(super) fn asked(call: &Call, count: usize) -> Option<Self> {
         let asked = |name: &str| call.query(name).map(str::parse::<usize>);
         let size = match asked("page_size") {
@@ -96,7 +96,7 @@ impl Page {
         (1..=pages).contains(&number).then_some(Self { size, number, count })
     }
 
-    /// The answer, with the entries of this page.
+    /// The response, with the entries of this page.
     pub(super) fn of(&self, results: Vec<Json>) -> Json {
         let pages = self.count.div_ceil(self.size).max(1);
         let first = (self.number - 1) * self.size;
@@ -118,7 +118,7 @@ impl Page {
         ])
     }
 
-    /// The entries of this page, of all.
+    /// The entries of this page.
     pub(super) fn cut<'a, T>(&self, all: &'a [T]) -> &'a [T] {
         let first = (self.number - 1) * self.size;
         all.get(first..(first + self.size).min(all.len())).unwrap_or_default()
@@ -168,9 +168,9 @@ fn global_configuration() -> Json {
     ])
 }
 
-/// Largest page that the server gives (authentik's default for a tenant).
+/// Maximum page size of the server (authentik's default for a tenant).
 const MAX_PAGE: usize = 100;
-/// Size of a page when none is asked for.
+/// Default page size.
 const DEFAULT_PAGE: usize = 20;
 
 /// Some of the actions an event may have.

@@ -1,13 +1,13 @@
-//! What the outpost side of a stand-in is made of: outposts, what a proxy provider adds to an
-//! OAuth provider, certificates.
+//! The settings of a stand-in's outpost side: outposts, what a proxy provider adds to an OAuth
+//! provider, certificates.
 
 use serde_json::Value;
 
-/// Primary key of the outpost that `Settings::default()` has.
+/// Primary key of the outpost in `Settings::default()`.
 pub const OUTPOST_PK: &str = "0c3f4b1e-8a2d-4a5f-9f7a-3f1f6f0a7e11";
 /// Its API token, of the length authentik generates (60 characters).
 pub const OUTPOST_TOKEN: &str = "standin-outpost-token-throwaway-0123456789abcdefghijklmnopqr";
-/// What `managed` says of the embedded outpost.
+/// `managed` of the embedded outpost.
 pub const EMBEDDED_OUTPOST: &str = "goauthentik.io/outposts/embedded";
 
 /// One outpost with its service account's token.
@@ -17,17 +17,17 @@ pub struct OutpostSettings {
     pub pk: String,
     /// Its name.
     pub name: String,
-    /// API token; no token = the token was deleted.
+    /// API token; `None` = the token was deleted.
     pub token: Option<String>,
-    /// [`EMBEDDED_OUTPOST`], or none.
+    /// [`EMBEDDED_OUTPOST`], or `None`.
     pub managed: Option<String>,
-    /// `config.authentik_host`; none = where the stand-in listens, with a final slash.
+    /// `config.authentik_host`; `None` = the stand-in's own URL, with a trailing slash.
     pub authentik_host: Option<String>,
     /// `config.log_level`.
     pub log_level: String,
     /// Seconds between refreshes.
     pub refresh_interval_s: u64,
-    /// Slugs of its providers; none = all.
+    /// Slugs of its providers; `None` = all.
     pub providers: Option<Vec<String>>,
 }
 
@@ -47,7 +47,7 @@ impl Default for OutpostSettings {
 }
 
 impl OutpostSettings {
-    /// Whether the provider with this slug is one of its own.
+    /// Whether it has the provider with this slug.
     pub(crate) fn has(&self, slug: &str) -> bool {
         self.providers.as_ref().is_none_or(|slugs| slugs.iter().any(|own| own == slug))
     }
@@ -74,14 +74,14 @@ impl Mode {
         }
     }
 
-    /// The mode of this name.
+    /// The mode with this name.
     pub fn of_name(name: &str) -> Option<Self> {
         let all = [Self::Proxy, Self::ForwardSingle, Self::ForwardDomain];
         all.into_iter().find(|mode| mode.name() == name)
     }
 }
 
-/// What a proxy provider has beyond its OAuth side; the fields of an entry of
+/// What a proxy provider has besides its OAuth side; the fields of an entry of
 /// `/api/v3/outposts/proxy/`.
 #[derive(Clone, Debug)]
 pub struct ProxySettings {
@@ -93,9 +93,9 @@ pub struct ProxySettings {
     pub mode: Mode,
     /// As typed by the administrator.
     pub external_host: String,
-    /// Upstream of mode proxy, else empty.
+    /// Upstream of proxy mode, otherwise empty.
     pub internal_host: String,
-    /// Verify the upstream's certificate.
+    /// Whether to verify the upstream's certificate.
     pub internal_host_ssl_validation: bool,
     /// 32 characters.
     pub cookie_secret: String,
@@ -103,21 +103,21 @@ pub struct ProxySettings {
     pub certificate: Option<String>,
     /// Unauthenticated paths, one pattern a line.
     pub skip_path_regex: String,
-    /// HTTP Basic to the application.
+    /// Whether to send HTTP Basic to the application.
     pub basic_auth_enabled: bool,
-    /// Attribute with the user name of it.
+    /// Attribute with its user name.
     pub basic_auth_user_attribute: String,
-    /// Attribute with the password of it.
+    /// Attribute with its password.
     pub basic_auth_password_attribute: String,
     /// Domain of the session cookie.
     pub cookie_domain: String,
-    /// Answer 401 to bad credentials.
+    /// Whether to answer bad credentials with 401.
     pub intercept_header_auth: bool,
     /// A provider without an application is left out of the list (docs/protocol.md §2.3).
     pub has_application: bool,
-    /// Every page that holds it answers 500 (docs/protocol.md §2.3: an ed25519 key).
+    /// Every page with this provider answers 500 (docs/protocol.md §2.3: an ed25519 key).
     pub breaks_the_list: bool,
-    /// Members of the list's entry that are set to this value, known or not, or (none) left out.
+    /// Members of the list's entry that are set to this value, known or not, or removed (`None`).
     pub oddities: Vec<(String, Option<Value>)>,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Handshake<'a> {
 }
 
 impl Handshake<'_> {
-    /// Opens the socket, or refuses: 403 with an empty reason for whatever is wrong.
+    /// Opens the socket, or refuses: 403 with an empty reason, whatever is wrong.
     pub(crate) async fn answer(self, parts: &mut Parts) -> Response {
         let Some(outpost) = self.outpost() else {
             return self.refused();
@@ -42,7 +42,7 @@ impl Handshake<'_> {
         upgrade.on_upgrade(move |socket| talk.run(socket, commands))
     }
 
-    /// Primary key of the outpost that the path names, if the token is its own.
+    /// Primary key of the outpost in the path, if the token is its own.
     fn outpost(&self) -> Option<String> {
         if self.call.faults.contains(&Fault::Status(403)) {
             return None;
@@ -73,7 +73,7 @@ impl Handshake<'_> {
     }
 }
 
-/// A connection at work.
+/// An active connection.
 struct Talk {
     hub: Arc<Hub>,
     number: usize,
@@ -81,21 +81,21 @@ struct Talk {
     connection: Connection,
 }
 
-/// However the task ends, also when the server goes down.
+/// Runs however the task ends, including when the server goes down.
 impl Drop for Talk {
     fn drop(&mut self) {
         self.hub.note(self.number, |known| known.closed = Some(SystemTime::now()));
     }
 }
 
-/// None: it is over.
+/// `None`: the connection has ended.
 type More = Option<()>;
 
 impl Talk {
     async fn run(self, mut socket: WebSocket, mut commands: UnboundedReceiver<Command>) {
         loop {
             let more = tokio::select! {
-                // What was pushed first, so that a close is not overtaken by what came in.
+                // Pushes first, so that a close is not overtaken by incoming messages.
                 biased;
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command, &mut socket, &mut commands).await,
@@ -162,7 +162,7 @@ impl Talk {
             Message::Close(frame) => {
                 let code = frame.map_or(1005, |frame| frame.code);
                 self.hub.note(self.number, |known| known.close_code = Some(code));
-                // Lets the answer to it go out.
+                // Lets the reply be sent.
                 let _ = socket.recv().await;
                 None
             }
@@ -192,7 +192,7 @@ impl Talk {
 
 const ACK: &str = r#"{"instruction": 0, "args": {}}"#;
 
-/// Number and args of a message; args may be missing but not be anything but an object.
+/// Number and args of a message; args may be missing, but otherwise must be an object.
 fn instruction(text: &str) -> Option<(i64, Value)> {
     let message: Value = serde_json::from_str(text).ok()?;
     let number = message.get("instruction")?.as_i64()?;
@@ -200,7 +200,7 @@ fn instruction(text: &str) -> Option<(i64, Value)> {
     args.is_object().then_some((number, args))
 }
 
-/// The connection ends as soon as the other side has had time to answer.
+/// Ends the connection once the other side has had time to reply.
 async fn close(socket: &mut WebSocket, code: u16) -> More {
     let frame = CloseFrame { code, reason: "".into() };
     socket.send(Message::Close(Some(frame))).await.ok()?;
