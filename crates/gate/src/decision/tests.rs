@@ -1,4 +1,4 @@
-//! Every verdict, by who asks, for what, and what the location says.
+//! All verdicts, by sender, request and location settings.
 
 use super::*;
 use crate::identity::render;

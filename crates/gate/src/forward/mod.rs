@@ -22,7 +22,7 @@ pub const OPEN_DIRECTORY: &str = "/outpost.goauthentik.io";
 /// Prefix of the paths that proxies ask at.
 const AUTH: &[u8] = b"/outpost.goauthentik.io/auth/";
 
-/// What Envoy puts in place of a proxy name, before the path it was asked for.
+/// End of Envoy's prefix, which precedes the requested path.
 const ENVOY: &[u8] = b"envoy";
 
 /// The proxy that asks. Each has its own way to report the requested URL, and handles only some

@@ -41,7 +41,7 @@ fn each_proxy_has_its_endpoint_and_no_spelling_reaches_another() {
         ("/nginx/x", "/nginx/x", None),
         ("/", "/", None),
         ("/apache", "/apache", None),
-        // Behind Envoy visitors write the end of the path.
+        // With Envoy, the client controls the end of the path.
         ("/nginx", "/envoy/../nginx", None),
         ("/nginx", "/envoy/%2e%2e/nginx", None),
         ("/nginx", "/%6eginx", None),
@@ -91,7 +91,7 @@ fn a_list_of_urls_or_paths_is_none() {
     {
         assert!(url_of(Nginx, "/", &[("x-original-url", one)]).is_ok(), "{one}");
     }
-    // What a visitor of Envoy sent: no header, so no list.
+    // Sent by a client of Envoy: not from a header, so no list.
     let sent = "/outpost.goauthentik.io/auth/envoy/a,/b";
     assert!(url_of(Envoy, sent, &[]).is_ok());
 }
@@ -105,7 +105,7 @@ fn nginx_says_one_absolute_url() {
         ("https://wiki.test", Ok("https://wiki.test/")),
         ("https://[::1]:8443/a", Ok("https://[::1]:8443/a")),
         ("https://wiki.test/%C3%BC//a;b", Ok("https://wiki.test/%C3%BC//a;b")),
-        // Relative ones were taken by upstream's first generation.
+        // Upstream's first generation accepted relative ones.
         ("/a", MALFORMED),
         ("//wiki.test/a", MALFORMED),
         ("", MALFORMED),
@@ -113,7 +113,7 @@ fn nginx_says_one_absolute_url() {
         ("https:///a", MALFORMED),
         ("ftp://wiki.test/a", MALFORMED),
         (" https://wiki.test/a", MALFORMED),
-        // What one reader takes for the host and another for something else.
+        // One reader takes it for the host, another for something else.
         ("https://open.test@wiki.test/a", MALFORMED),
         ("https://wiki.test\\@open.test/a", MALFORMED),
         ("https://wiki.test#open.test/a", MALFORMED),
@@ -125,7 +125,7 @@ fn nginx_says_one_absolute_url() {
         ("https://[::1/a", MALFORMED),
         ("https://[]/a", MALFORMED),
         ("https://w\u{fc}ki.test/a", MALFORMED),
-        // What nginx itself would have answered 400.
+        // nginx itself would have answered 400.
         ("https://wiki.test/../a", MALFORMED),
         ("https://wiki.test/%zz", MALFORMED),
         ("https://wiki.test/a\u{1}", MALFORMED),
@@ -245,7 +245,7 @@ fn an_open_path_is_one_that_nobody_can_read_differently() {
         ("https://ext.example/private/../public/", false),
         ("https://ext.example//public/a", false),
         ("https://ext.example/%70ublic/a", false),
-        // The endpoints, with a boundary; upstream's first generation had none.
+        // The endpoints, with a path boundary, which upstream's first generation lacked.
         ("https://ext.example/outpost.goauthentik.io", true),
         ("https://ext.example/outpost.goauthentik.io/start?rd=/", true),
         ("https://ext.example/outpost.goauthentik.ioXYZ", false),
@@ -267,7 +267,7 @@ fn a_domains_patterns_see_the_whole_url_if_its_host_is_certain() {
         ("https://open.example.com/a", "open.example.com", true),
         ("https://OPEN.example.com:443/a", "open.example.com", true),
         ("https://open.example.com/a", "outpost.internal", true),
-        // The absolute form at the front: another site is served than the one that is told.
+        // The absolute form at the other proxy: the site served is not the one reported.
         ("https://open.example.com/a", "wiki.example.com", false),
         ("http://open.example.com/a", "open.example.com", false),
         ("https://open.example.com:8443/a", "open.example.com", false),

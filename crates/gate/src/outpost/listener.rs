@@ -7,7 +7,7 @@
 pub struct Listener(u64);
 
 impl Listener {
-    /// A process with this id, not 0, that was started so many milliseconds after boot.
+    /// A process with this id, not 0, and this start time in milliseconds since boot.
     #[must_use]
     pub fn new(pid: u32, started: u64) -> Self {
         // In hundredths of a second, as in /proc; wraps after more than a year.

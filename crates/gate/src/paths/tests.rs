@@ -141,9 +141,9 @@ fn in_a_domain_the_whole_url_is_matched() {
         (r"^https://[^/?]*/healthz\?deep$", "any.example.com", "/healthz", Some("deep"), true),
         ("^http://", "wiki.example.com", "/", None, false),
         ("^/public/", "wiki.example.com", "/public/a", None, false),
-        // The documentation's own warning: an unanchored pattern is satisfied by a query.
+        // authentik's documentation warns of this: an unanchored pattern also matches in the query.
         (".*health.*", "wiki.example.com", "/private", Some("x=health"), true),
-        // Hosts that nginx would not have let through, or not in this form.
+        // Hosts that nginx would have rejected or normalised.
         (".*", "", "/public/", None, false),
         (".*", "Wiki.example.com", "/public/", None, false),
         (".*", "wiki.example.com/public/", "/private", None, false),

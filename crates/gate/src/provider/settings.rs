@@ -104,12 +104,12 @@ pub enum Mode {
 /// Which cross-site requests include the session cookie (RFC 6265bis §5.8.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
-    /// All: also in frames and with forms.
+    /// All, including frames and forms.
     None,
-    /// Those from following a link.
+    /// Only those from following a link.
     #[default]
     Lax,
-    /// None.
+    /// No cross-site requests.
     Strict,
 }
 

@@ -26,7 +26,7 @@ fn a_target_must_be_on_the_external_host() {
         ("https:///evil.example", Err(RedirectFlaw::ForeignHost)),
         ("https:evil.example", Ok("https://ext.example/evil.example")),
         ("javascript:alert(1)", Err(RedirectFlaw::NotWeb)),
-        // Ours: no downgrade, nothing that two readers read differently, no circle.
+        // Our own: no downgrade, no ambiguity between readers, no loop.
         ("http://ext.example/p", Ok("https://ext.example/p")),
         ("http://ext.example:443/p", Err(RedirectFlaw::ForeignHost)),
         ("/p\tq", Err(RedirectFlaw::ControlCharacter)),
@@ -168,7 +168,7 @@ fn a_target_has_at_most_8_kb_and_an_origin_as_given_and_as_written() {
 
 #[test]
 fn what_was_accepted_once_is_accepted_unchanged_again() {
-    // The target is checked a second time when it comes back in the login state.
+    // The target is checked again when it comes back in the login state.
     for (_, payload) in payloads() {
         for provider in [provider(), domain_provider()] {
             if let Ok(target) = RedirectTarget::parse(&payload, &provider) {
@@ -233,7 +233,7 @@ fn is_root(target: &RedirectTarget, provider: &Provider) -> bool {
     *target == RedirectTarget::external_root(provider)
 }
 
-/// Both readers must find the host: the parser of browsers, and one that knows nothing.
+/// Both readers must find the host: a browser's parser and a naive one.
 fn assert_on_host(target: &RedirectTarget, host_and_port: &str) {
     let written = target.as_str();
     assert!(written.bytes().all(|byte| byte.is_ascii_graphic()), "{written}");
@@ -245,7 +245,7 @@ fn assert_on_host(target: &RedirectTarget, host_and_port: &str) {
     assert_eq!(url.scheme(), "https", "{written}");
 }
 
-/// What stands between the first `//` and whatever may end a host for any reader.
+/// What is between the first `//` and anything that may end a host for any reader.
 fn naive_authority(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://")?;
     rest.split(['/', '\\', '?', '#', ';', '@', '%', '&']).next()
@@ -272,7 +272,7 @@ fn payloads() -> Vec<(Group, String)> {
     payloads
 }
 
-/// `{hh}` is the byte of that value; all of them are below 0x80.
+/// Replaces `{hh}` by the byte with that value; all are below 0x80.
 fn with_bytes(line: &str) -> String {
     let mut parts = line.split('{');
     let mut payload = parts.next().unwrap_or_default().to_owned();

@@ -108,7 +108,7 @@ fn x_requested_with_means_a_script_only_if_it_says_so() {
         let header = ("x-requested-with", value);
         assert_eq!(of("GET", &[HTML, header]), expected, "{value}");
         assert_eq!(of("GET", &[&fetch("navigate", "document")[..], &[header]].concat()), expected);
-        // A second line takes nothing back.
+        // A second header line does not override the first.
         assert_eq!(of("GET", &[HTML, header, ("x-requested-with", "x")]), expected, "{value}");
     }
 }

@@ -51,7 +51,7 @@ fn directory(name: &str, skipped: &str) -> Directory {
     Directory::build(snapshot, &Trust::default(), SameSite::Lax, None)
 }
 
-/// All that can be told, with a name of the administrator's choice.
+/// A full report, with a name chosen by the administrator.
 fn full(memory: &[AtomicU64], name: &str) -> Report {
     let words = SharedWords::new(memory).unwrap();
     let _ = words.instance([0xab; 16]);

@@ -61,7 +61,7 @@ pub enum TokenFlaw {
     },
     /// authentik says that the presented token is not, or no longer, valid.
     Inactive,
-    /// It has no logout event, as it must.
+    /// It lacks the logout event.
     NoLogout,
     /// It has a claim that a logout token must not have.
     Unwanted(&'static str),

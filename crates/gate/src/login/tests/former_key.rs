@@ -1,4 +1,4 @@
-//! The secret changes while somebody signs in.
+//! The secret changes during a sign-in.
 
 use super::*;
 use crate::provider::Settings;
@@ -99,8 +99,8 @@ fn nothing_is_taken_over_from_another_client_or_issuer() {
 
 #[test]
 fn who_knows_the_former_secret_makes_no_callback_that_another_browser_ends() {
-    // What a leaked secret that was changed is still good for: states. They lead nowhere without the
-    // cookie, whose random bytes the verifier depends on, and to no other site.
+    // What a leaked and replaced secret is still good for: states. Without the cookie, whose random
+    // bytes determine the verifier, they lead nowhere, and never to another site.
     let leaked = provider_of("leaked");
     let renewed = after(&leaked, "renewed", NOW);
     let victim = start_of(&leaked, 1, NOW);
@@ -119,7 +119,7 @@ fn who_knows_the_former_secret_makes_no_callback_that_another_browser_ends() {
         format!("{}={}", binding::cookie_name(&leaked, tag), value.split(';').next().unwrap());
     assert_eq!(open(&forged, &header).unwrap_err(), StateFlaw::CookieMismatch);
 
-    // And with the proof of the victim's: the victim's verifier, so no code but the victim's.
+    // With the victim's proof it also takes the victim's verifier, so only the victim's code.
     let victims = SignIn::open(&leaked, parameter(&victim, "state").as_bytes(), NOW).unwrap().0;
     let elsewhere = SignIn { target: "https://evil.example/".into(), ..victims };
     let state = elsewhere.seal(&leaked, [9; 12]).unwrap();

@@ -21,7 +21,7 @@ fn open_with(
     Callback::open(provider, state.as_bytes(), &[header.as_bytes()], now, kept)
 }
 
-/// A zone with this link alone.
+/// A zone with only this link.
 fn zone(link: &KeptLink) -> impl FnOnce(&Key) -> Option<Vec<u8>> + '_ {
     |key| (*key == link.key).then(|| link.sealed.clone())
 }
@@ -57,7 +57,7 @@ fn a_link_that_is_not_there_any_more_is_lost_and_leads_nowhere_else() {
     let late = open(&start, &header, NOW.plus(601)).unwrap_err();
     assert_eq!(late, StateFlaw::Expired(restart(Destination::Lost)));
 
-    // What could not be told stays untold, however often a sign-in starts again.
+    // A lost destination stays lost, however often the sign-in restarts.
     for destination in [Destination::TooLong, Destination::Lost] {
         let entropy = Entropy::new(&[3; 48]).unwrap();
         let start = Start::new(&provider(), &destination, entropy, NOW, 1, &[]).unwrap();
@@ -75,12 +75,12 @@ fn a_link_is_found_and_read_in_the_browser_that_followed_it_only() {
     assert_ne!(my_link.sealed, their_link.sealed, "the same link");
     assert!(!my_link.sealed.windows(8).any(|part| part == b"aaaaaaaa"), "{my_link:?}");
 
-    // Nobody is looked for without the cookie, nor with another one.
+    // Without the cookie, or with another one, nothing is looked up.
     for header in [String::new(), header_of(&[&theirs])] {
         let asked = open_with(&provider(), &mine, &header, NOW, |_| panic!("asks the zone"));
         assert!(matches!(asked, Err(StateFlaw::NoCookie(_))));
     }
-    // A link of another sign-in, of another provider, changed or cut, opens under no key.
+    // A link of another sign-in or provider, or a modified or truncated one, does not open.
     let header = header_of(&[&mine]);
     let sealed = &my_link.sealed;
     let spoilt = [&sealed[..sealed.len() - 1], &sealed[1..], &sealed[..15], &[]];
@@ -108,7 +108,7 @@ fn a_kept_link_is_checked_again_on_the_way_back() {
     let opened = open_with(&moved, &start, &header_of(&[&start]), NOW, zone(link));
     assert_eq!(opened.unwrap().destination, Destination::root(&moved));
 
-    // Whoever holds the key cannot lead elsewhere, nor into a word that stands for a link.
+    // Even with the key, nobody can redirect elsewhere, or to a placeholder for a link.
     let binding = Binding::new(std::array::from_fn(|at| 1 ^ at as u8), &provider().login_key);
     let root = Destination::root(&provider());
     for (sealed, ends) in [

@@ -35,14 +35,14 @@ fn jitter_takes_up_to_a_quarter() {
 
 #[test]
 fn intervals_have_upstreams_limits() {
-    // docs/protocol.md §2.4; the upper one is ours.
+    // docs/protocol.md §2.4; the upper limit is ours.
     for (said, kept) in [(0, 300), (1, 30), (29, 30), (30, 30), (31, 31), (600, 600)] {
         assert_eq!(refresh_interval(said), Duration::from_secs(kept));
     }
     assert_eq!(refresh_interval(u64::MAX), Duration::from_secs(86_400));
 }
 
-/// Runs a schedule over `pushes`, each refresh taking `takes` seconds: when refreshes begin.
+/// Runs a schedule over `pushes`, with refreshes of `takes` seconds; returns when they begin.
 fn refreshes(pushes: &[f64], takes: f64, until: f64) -> Vec<f64> {
     let mut schedule = Schedule::default();
     schedule.succeeded(Duration::ZERO, seconds(300.0));
@@ -81,7 +81,7 @@ fn the_first_refresh_is_at_once_and_the_next_by_interval() {
 fn an_update_and_its_twin_are_one_refresh_and_one_when_they_have_settled() {
     assert_eq!(refreshes(&[10.0, 10.1], 0.1, 60.0), [10.2, 11.6]);
     assert_eq!(refreshes(&[10.0], 0.1, 60.0), [10.2, 11.5]);
-    // Five seconds late: as good as another one.
+    // Five seconds late: treated like a new one.
     assert_eq!(refreshes(&[10.0, 15.0], 0.1, 60.0), [10.2, 11.5, 15.2, 16.5]);
 }
 
@@ -152,14 +152,14 @@ fn what_authentik_says_on_the_socket_is_followed_although_it_refused_the_token()
     let mut schedule = refused_again_and_again();
     schedule.pushed(seconds(20.0));
     assert_eq!(schedule.due(), seconds(20.2));
-    // Refused once more, while updates keep coming: one question in three seconds.
+    // Refused again while updates keep coming: one request every three seconds.
     for at in [20.0, 23.0, 26.0] {
         schedule.begins(seconds(at + 0.2));
         schedule.failed(seconds(at + 0.3), true);
         schedule.pushed(seconds(at + 0.4));
         assert_eq!(schedule.due(), seconds(at + 3.3));
     }
-    // The last one is followed when it has settled, too, and then it is over.
+    // The last update, too, is followed by a refresh once it settled; then it is over.
     schedule.begins(seconds(29.3));
     schedule.failed(seconds(29.4), true);
     assert_eq!(schedule.due(), seconds(329.4));

@@ -78,7 +78,7 @@ fn a_host_leads_to_its_provider() {
         ("wiki.example.com", None, "wiki"),
         ("wiki.example.com", Some(443), "wiki"),
         ("wiki.example.com", Some(8443), "alt"),
-        // Not its port: the domain covers it, and would let others in.
+        // A different port: the domain covers it, and would let others in.
         ("wiki.example.com", Some(80), ""),
         ("broken.example.com", None, ""),
         ("auth.example.com", Some(1), "wide"),
@@ -117,7 +117,7 @@ fn of_two_ports_of_a_host_the_one_that_was_connected_to_counts() {
         ("wiki.example.com", None, 8443, ""),
         ("wiki.example.com", Some(443), 8443, ""),
         ("wiki.example.com", Some(8443), 443, ""),
-        // Behind something that has the ports: the client alone says which, so neither.
+        // Behind something that owns the ports: only the client says which, so neither.
         ("wiki.example.com", None, 10443, ""),
         ("wiki.example.com", Some(443), 10443, ""),
         ("wiki.example.com", Some(8443), 10443, ""),
@@ -127,7 +127,7 @@ fn of_two_ports_of_a_host_the_one_that_was_connected_to_counts() {
         let found = found.map_or("", |found| &found.name);
         assert_eq!(found, expected, "{host} {claimed:?} at {own}");
     }
-    // A proxy that is believed saw the port itself; a socket has none.
+    // A trusted proxy saw the port itself; a socket has none.
     for (told, expected) in [(None, "wiki"), (Some(443), "wiki"), (Some(8443), "alt")] {
         let found = directory.find_told(b"wiki.example.com", told);
         assert_eq!(found.map_or("", |found| &found.name), expected, "{told:?}");

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use super::super::{PathFacts, Subject, UnauthPaths};
 use super::*;
 
-/// 271 bytes: sixteen of what no DFA has room for.
+/// 271 bytes: sixteen copies of what no DFA has room for.
 fn explosive() -> String {
     ["[ab]*a[ab]{900}X"; 16].join("|")
 }
@@ -27,14 +27,14 @@ fn asked<'a>(rules: &'a UnauthPaths, path: &str, effort: &Effort<'a>) -> bool {
     rules.cover(&PathFacts { normalized: path, raw: path, subject: Subject::Path }, effort)
 }
 
-/// What is asked, what it took and the pattern at which it was given up, if it was.
+/// The result, the cost, and the pattern at which the search gave up, if any.
 fn effort_of(rules: &UnauthPaths, path: &str, steps: u64) -> (bool, u64, Option<String>) {
     let effort = Effort::of(steps);
     let covered = asked(rules, path, &effort);
     (covered, steps - effort.left(), effort.gave_up_at().map(str::to_owned))
 }
 
-/// A tenth: tests are slow.
+/// A tenth: debug builds are slow.
 const FEW: u64 = MAX_STEPS / 10;
 
 #[test]
@@ -44,13 +44,13 @@ fn no_list_costs_a_request_more_than_its_steps_and_what_costs_more_is_closed() {
     let one = "[ab]*a[ab]{900}X".to_owned();
     for costly in [vec![explosive(); 3], vec![one.clone()], vec![one; 40]] {
         let list = rules(&[costly.clone(), vec![harmless.clone()]].concat());
-        // The first search and a later one, which finds what that has left behind.
+        // The first search, and a later one with what that has cached.
         for _ in 0..2 {
             let (covered, spent, at) = effort_of(&list, &hostile, FEW);
             assert!(!covered && spent <= FEW, "{spent}");
             assert_eq!(at.as_deref(), Some(&*costly[0]), "the costly one is named");
         }
-        // A path on which they cost little, and a pattern in front of them.
+        // A path on which they cost little, and a pattern before them.
         assert!(effort_of(&list, "/public/x", FEW).0);
         let list = rules(&[vec![harmless.clone()], costly].concat());
         let hostile = format!("/public{hostile}");
@@ -73,7 +73,7 @@ fn what_is_given_up_takes_no_longer_than_anything_may() {
     let rules = rules(&vec![explosive(); 3]);
     let begun = Instant::now();
     assert!(!effort_of(&rules, &hostile(8000), MAX_STEPS).0);
-    // Twenty milliseconds as it is shipped; more than ten seconds without the bound, as tests are.
+    // Twenty milliseconds in a release build; without the limit, over ten seconds in a debug build.
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
@@ -100,7 +100,7 @@ fn a_step_is_a_byte_once_the_ways_are_known() {
     let (covered, cold, _) = effort_of(&rules, &path, MAX_STEPS);
     let warm = effort_of(&rules, &path, MAX_STEPS).1;
     assert!(covered && cold > warm, "{cold} {warm}");
-    // It is searched as sent and as served.
+    // It is searched both as sent and as served.
     assert_eq!(warm, 2 * u64::try_from(path.len()).unwrap());
 }
 

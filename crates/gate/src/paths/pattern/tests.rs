@@ -1,7 +1,7 @@
 use super::super::{PathFacts, Subject, UnauthPaths};
 use super::*;
 
-/// Each repeats what weighs most among what [`is_modest`] lets pass.
+/// Each repeats the most expensive of what [`is_modest`] accepts.
 fn worst() -> Vec<String> {
     let units = [
         ".",
@@ -34,7 +34,7 @@ fn worst() -> Vec<String> {
 
 #[test]
 fn what_is_put_off_compiles_within_a_quarter_of_the_limit() {
-    // In a millisecond at most, with optimisation.
+    // At most a millisecond in an optimised build.
     for line in worst() {
         assert!(Pattern::check(&line).unwrap().cost() > 0, "{line}");
         let translated = read(&line).unwrap();

@@ -1,4 +1,4 @@
-//! Where discovery asks, and which documents it believes.
+//! Where discovery asks, and which documents it accepts.
 
 use super::*;
 use crate::provider::GivenEndpoints;
@@ -74,7 +74,7 @@ fn another_issuer_is_refused_with_both_names_and_the_cure() {
     );
     assert_eq!(error.cure(), Cure::Administrator);
 
-    // Only the scheme differs: authentik does not know that its visitors come by https.
+    // Only the scheme differs: authentik does not know that its visitors use https.
     let issuer = "https://h/application/o/wiki/";
     let provider =
         Provider::new(Settings { issuer: issuer.into(), ..settings("p-proxy") }).unwrap();

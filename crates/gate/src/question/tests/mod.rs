@@ -1,4 +1,4 @@
-//! Requests as authentik expects them, and answers as it gives them.
+//! Requests as authentik expects them, and its responses.
 
 use serde_json::{Value, json};
 

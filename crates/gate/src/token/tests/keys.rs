@@ -1,4 +1,4 @@
-//! Which key and which algorithm a token is checked with.
+//! Which key and algorithm a token is verified with.
 
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -13,7 +13,7 @@ fn the_algorithm_is_the_keys_never_the_tokens() {
     let claims = good_claims();
     let by = |alg: &str| json!({"alg": alg, "kid": id});
 
-    // HS256 with what is public as the secret, as text and as bytes (RFC 8725 §2.1).
+    // HS256 with the public key as the secret, as text and as bytes (RFC 8725 §2.1).
     let modulus_bytes = URL_SAFE_NO_PAD.decode(modulus).unwrap();
     for secret in [jwks.as_bytes(), modulus.as_bytes(), &modulus_bytes] {
         let token = signed_hs256(secret, &by("HS256"), &claims);
@@ -32,7 +32,7 @@ fn the_algorithm_is_the_keys_never_the_tokens() {
         let bare = format!("{}.", unsigned(&by(alg), &claims));
         assert_eq!(verify(bare.as_bytes(), &OURS, &shared("secret"), NOW), flaw, "{alg}");
     }
-    // A right RS256 signature does not help where the key is the shared one.
+    // A valid RS256 signature does not help if the key is the shared one.
     let token = member("token_response_rs256_bob.json", "access_token");
     let provider = provider("p-rs256");
     let keys = Keys::Shared(provider.client_secret.clone());
@@ -51,7 +51,7 @@ fn a_wrong_or_empty_secret_signs_nothing() {
     assert_eq!(verify(token.as_bytes(), &OURS, &shared(""), NOW), Err(TokenFlaw::Signature));
 }
 
-/// An ES256 key pair of our own, its token of the good claims, and its entry in a key set.
+/// Our own ES256 key pair, a token with the good claims, and its entry in a key set.
 struct Es256 {
     pair: EcdsaKeyPair,
     random: SystemRandom,

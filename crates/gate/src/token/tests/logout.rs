@@ -5,7 +5,7 @@ use crate::testing::{other_provider, provider as wiki};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// As authentik makes them (docs/protocol.md §10.2).
+/// As created by authentik (docs/protocol.md §10.2).
 fn header() -> Value {
     json!({"alg": "HS256", "typ": "logout+jwt"})
 }
@@ -136,7 +136,7 @@ fn s39_a_logout_token_with_any_flaw_ends_nothing() {
         ),
     ] {
         assert_eq!(sent(&header(), &claims), Err(flaw.clone()), "{claims}");
-        // What needs no key is found without one.
+        // Flaws that can be found without a key.
         let token = unsigned(&header(), &claims) + ".AAAA";
         let read = LogoutClaims::read(token.as_bytes()).unwrap();
         assert_eq!(read.check(&wiki(), NOW), Err(flaw), "{claims}");
@@ -153,7 +153,7 @@ fn s39_a_logout_token_is_signed_by_the_providers_own_key() {
     }
     let unsigned_at_all = unsigned(&json!({"alg": "none", "typ": "logout+jwt"}), &good) + ".";
     assert!(matches!(verify(unsigned_at_all, &shared("secret")), Err(TokenFlaw::Algorithm { .. })));
-    // The public key as the secret of an HMAC.
+    // The public key as HMAC secret.
     let set = published("jwks_rs256.json");
     let token = signed_hs256(recorded("jwks_rs256.json").as_bytes(), &header(), &good);
     assert!(matches!(verify(token, &set), Err(TokenFlaw::Algorithm { .. })));
@@ -173,7 +173,7 @@ fn s39_tokens_of_other_kinds_end_nothing() {
         let read = Logout::verify(token.as_bytes(), &provider, &keys, NOW);
         assert_eq!(read, Err(TokenFlaw::UnknownKind));
     }
-    // Nor does a logout token sign anybody in.
+    // A logout token does not sign anybody in either.
     let claims = with("preferred_username", json!("u"));
     let token = signed_hs256(b"secret", &header(), &claims);
     let expected = Expected::of(&wiki(), None).issuer.to_owned();

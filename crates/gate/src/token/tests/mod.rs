@@ -100,7 +100,7 @@ fn a_recorded_nonce_is_compared() {
     for other in ["nonce-value-124", "nonce-value-12", "nonce-value-1234", ""] {
         assert_eq!(verify(token, &with(Some(other)), &keys, at), Err(TokenFlaw::Nonce));
     }
-    // A token that has none does not satisfy a login that sent one.
+    // A token without a nonce does not satisfy a login that sent one.
     let without = Expected { nonce: Some("n"), ..OURS };
     let result = verify(hs256(&good_claims()).as_bytes(), &without, &shared("secret"), NOW);
     assert_eq!(result, Err(TokenFlaw::Nonce));
@@ -227,7 +227,7 @@ fn a_flaw_prints_no_line_break_and_nothing_endless() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "time is what this test is about")]
 fn s43_a_comparison_takes_as_long_for_a_wrong_first_byte_as_for_a_wrong_last_one() {
-    // CVE-2024-52307 (authentik). Long texts: what returns early is faster by thousands of times.
+    // CVE-2024-52307 (authentik). Long strings: returning early would be thousands of times faster.
     let secret = vec![b'a'; 32 * 1024];
     let with = |at: usize| {
         let mut other = secret.clone();
