@@ -12,7 +12,9 @@ mod replaced;
 mod secrets;
 mod status;
 
-use crate::harness::{Builder, Request, Site, eventually};
+use std::time::Duration;
+
+use crate::harness::{Builder, Request, Site, eventually, within};
 
 /// The outpost that the stand-in has, its token in a file.
 pub(crate) const CONNECTED: &str = "authentik_outpost %%SSO%% { token_file %%TOKEN%%; }";
@@ -46,19 +48,17 @@ pub(crate) fn all_workers_say(site: &Site, request: &Request, status: u16) -> bo
     all_say(site.worker_pids(), request, status)
 }
 
-/// The same of these workers only.
+/// The same of these workers only. Which of them accepts a connection is the kernel's choice: on a busy
+/// machine one of them may get none for a while.
 fn all_say(mut open: Vec<u32>, request: &Request, status: u16) -> bool {
-    for _ in 0..100 {
+    let mut is_said = true;
+    within(Duration::from_secs(30), "each worker answers", || {
         for response in request.send_together(2 * open.len()) {
-            if response.status() != status {
-                return false;
-            }
+            is_said &= response.status() == status;
             let worker = response.header("X-Worker").and_then(|pid| pid.parse::<u32>().ok());
             open.retain(|pid| Some(*pid) != worker);
         }
-        if open.is_empty() {
-            return true;
-        }
-    }
-    panic!("workers {open:?} do not answer");
+        !is_said || open.is_empty()
+    });
+    is_said
 }
