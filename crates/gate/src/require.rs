@@ -39,7 +39,8 @@ impl Requirements {
 impl Rule {
     /// Parses `group|entitlement|user VALUE …`. Names are compared byte for byte.
     ///
-    /// # Errors What is wrong, and what would be right.
+    /// # Errors
+    /// What is wrong, and what would be right.
     pub fn parse(kind: &str, values: &[String]) -> Result<Self, String> {
         let kind = match kind {
             "group" => Kind::Group,

@@ -12,7 +12,8 @@ pub struct BadOverride;
 /// The upstream URL for a visitor, without a trailing slash: the user's `backend_override`,
 /// otherwise `internal_host`. The request's path and query are appended to it.
 ///
-/// # Errors The override is not an http or https URL of just scheme, host, port and path.
+/// # Errors
+/// The override is not an http or https URL of just scheme, host, port and path.
 pub fn backend<'a>(
     provider: &'a Provider,
     session: Option<&SessionView<'a>>,

@@ -99,7 +99,8 @@ pub enum Grounds {
 impl<'a> Permit<'a> {
     /// The identity to pass to the application.
     ///
-    /// # Errors The grounds on which the request passes without an identity.
+    /// # Errors
+    /// The grounds on which the request passes without an identity.
     pub fn identity(&self) -> Result<&SessionView<'a>, Grounds> {
         match &self.0 {
             PermitKind::Identity(session) => Ok(session),

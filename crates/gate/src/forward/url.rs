@@ -100,7 +100,8 @@ impl<'r> Forwarded<'r> {
 impl<'r> ForwardUrl<'r> {
     /// The URL that a question is about (see the table in docs/protocol.md §9).
     ///
-    /// # Errors What is missing or malformed.
+    /// # Errors
+    /// What is missing or malformed.
     pub fn of(asked: &Asked<'r>) -> Result<Self, ForwardFlaw> {
         let Asked { front_end, host, target, forwarded } = *asked;
         match front_end {

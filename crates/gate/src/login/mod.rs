@@ -228,7 +228,8 @@ impl Callback {
     /// Opens the state that came back. `cookies` are the values of the request's `Cookie` headers;
     /// `kept` looks up a sealed link in the zone.
     ///
-    /// # Errors The first check that fails. Any flaw must lead to an error page or a new sign-in.
+    /// # Errors
+    /// The first check that fails. Any flaw must lead to an error page or a new sign-in.
     pub fn open(
         provider: &Provider,
         state: &[u8],

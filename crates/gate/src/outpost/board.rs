@@ -48,7 +48,8 @@ impl<'m> Board<'m> {
 
     /// Publishes `document`. Only one process should; with two, readers see one or the other.
     ///
-    /// # Errors The document is too large; the board is unchanged.
+    /// # Errors
+    /// The document is too large; the board is unchanged.
     pub fn publish(&self, document: &[u8]) -> Result<u64, TooLarge> {
         let room = self.area.len() / 2 * 8;
         let too_large = TooLarge { length: document.len(), room };

@@ -89,7 +89,8 @@ impl UnauthPaths {
     /// Go outposts. A trailing carriage return belongs to the line end and is dropped; spaces are
     /// part of the pattern.
     ///
-    /// # Errors The first pattern that does not compile. None is ignored silently.
+    /// # Errors
+    /// The first pattern that does not compile. None is ignored silently.
     pub fn compile(patterns: &[String]) -> Result<Self, PatternError> {
         let mut paths = Self::default();
         for line in patterns.iter().flat_map(|entry| lines(entry)) {

@@ -29,7 +29,8 @@ impl External {
     /// "outpost.goauthentik.io/callback")`, which drops the last path segment unless the path ends
     /// with a slash (docs/protocol.md §1.3), with host and port as typed.
     ///
-    /// # Errors Not an http or https URL, or it has a user, query or fragment.
+    /// # Errors
+    /// Not an http or https URL, or it has a user, query or fragment.
     pub fn parse(typed: &str) -> Result<Self, SettingsError> {
         const KEY: &str = "external_host";
         let url = web_url(KEY, typed, "https://wiki.example.com")?;

@@ -85,7 +85,8 @@ pub struct Provider {
 impl Provider {
     /// Checks the settings and derives the rest.
     ///
-    /// # Errors The first mistake, with its remedy.
+    /// # Errors
+    /// The first mistake, with its remedy.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let Settings { name, issuer, mode, endpoints, application, .. } = settings;
 

@@ -15,7 +15,8 @@ pub(super) fn web_url(key: &'static str, typed: &str, example: &str) -> Result<U
     })
 }
 
-/// # Errors What is wrong with the text, phrased to follow it.
+/// # Errors
+/// What is wrong with the text, phrased to follow it.
 pub(crate) fn plain_web_url(typed: &str) -> Result<Url, String> {
     let wrong = |what: &str| what.to_owned();
     if typed.contains('$') {

@@ -42,7 +42,8 @@ const MAX_DESCRIPTION: usize = 256;
 impl CallbackQuery {
     /// Parses a query, the bytes after the first `?`.
     ///
-    /// # Errors A parameter is repeated or too long.
+    /// # Errors
+    /// A parameter is repeated or too long.
     pub fn parse(query: &[u8]) -> Result<Self, CallbackFlaw> {
         let value = |name| match single(with_second_question_mark(query), name) {
             Param::Absent => Ok(None),

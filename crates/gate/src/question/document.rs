@@ -35,7 +35,8 @@ pub trait ServedDocument: Sized {
 
     /// Parses the document.
     ///
-    /// # Errors Why it cannot be used.
+    /// # Errors
+    /// Why it cannot be used.
     fn understand(body: &[u8], provider: &Provider) -> Result<Self, CoreError>;
 }
 
@@ -59,7 +60,8 @@ impl ServedDocument for KeySet {
 
 /// Requests the [`Endpoints`].
 ///
-/// # Errors [`CoreError::Misconfigured`] if the URL is unknown.
+/// # Errors
+/// [`CoreError::Misconfigured`] if the URL is unknown.
 pub fn discovery_request(provider: &Provider) -> Result<HttpRequest, CoreError> {
     discovery_url(&provider.issuer, &provider.application)
         .map(|url| get(url, provider))
@@ -68,7 +70,8 @@ pub fn discovery_request(provider: &Provider) -> Result<HttpRequest, CoreError> 
 
 /// Requests the [`KeySet`].
 ///
-/// # Errors [`CoreError::Misconfigured`] if the URL is unknown.
+/// # Errors
+/// [`CoreError::Misconfigured`] if the URL is unknown.
 pub fn keys_request(provider: &Provider, endpoints: &Endpoints) -> Result<HttpRequest, CoreError> {
     let url = endpoints.jwks_uri.clone().ok_or_else(|| CoreError::unknown_endpoint("jwks_uri"))?;
     Ok(get(url, provider))
@@ -76,7 +79,8 @@ pub fn keys_request(provider: &Provider, endpoints: &Endpoints) -> Result<HttpRe
 
 /// Parses the response.
 ///
-/// # Errors Anything but the document; [`CoreError::cure`] says what can be done.
+/// # Errors
+/// Anything but the document; [`CoreError::cure`] says what can be done.
 pub fn read_document<D: ServedDocument>(
     provider: &Provider,
     response: Result<&HttpResponse, &TransportError>,

@@ -39,13 +39,15 @@ pub trait Question {
 
     /// The request to send.
     ///
-    /// # Errors [`CoreError::Misconfigured`] if the URL is unknown.
+    /// # Errors
+    /// [`CoreError::Misconfigured`] if the URL is unknown.
     fn to_http(&self, provider: &Provider, endpoints: &Endpoints)
     -> Result<HttpRequest, CoreError>;
 
     /// Parses the body of a successful response.
     ///
-    /// # Errors It is not the answer.
+    /// # Errors
+    /// It is not the answer.
     fn understand(
         &self,
         body: &[u8],
@@ -55,7 +57,8 @@ pub trait Question {
 
     /// Parses the response.
     ///
-    /// # Errors Anything but the answer; [`CoreError::cure`] says what can be done.
+    /// # Errors
+    /// Anything but the answer; [`CoreError::cure`] says what can be done.
     fn read(
         &self,
         provider: &Provider,

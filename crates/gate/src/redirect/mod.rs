@@ -50,7 +50,8 @@ impl RedirectTarget {
     /// scheme of `external_host` is used. `forward_domain`: absolute, on `cookie_domain` itself or
     /// a host below it, with any port; http becomes https if cookies are `Secure`.
     ///
-    /// # Errors The first rule that it breaks.
+    /// # Errors
+    /// The first rule that it breaks.
     pub fn parse(rd: &str, provider: &Provider) -> Result<Self, RedirectFlaw> {
         if rd.len() > MAX_TARGET {
             return Err(RedirectFlaw::TooLong);
@@ -85,7 +86,8 @@ impl RedirectTarget {
     /// The requested page, from the raw request URI (path and query as sent) and, only in
     /// `forward_domain`, the request's host with its port.
     ///
-    /// # Errors Not a valid target: the absolute form, a foreign host, or a URI that is too long.
+    /// # Errors
+    /// Not a valid target: the absolute form, a foreign host, or a URI that is too long.
     pub fn of_request(
         provider: &Provider,
         host: &[u8],

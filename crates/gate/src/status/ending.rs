@@ -104,7 +104,8 @@ impl<'a> Origins<'a> {
 
     /// Whose sessions the body asks to end.
     ///
-    /// # Errors Nothing must be ended.
+    /// # Errors
+    /// Nothing must be ended.
     pub fn wish(&self, authority: &[u8], body: &[u8]) -> Result<Whose, Unheeded> {
         let reader = self.reader().ok_or(Unheeded::Unclear)?;
         if !self.is_genuine(reader, authority) {

@@ -11,7 +11,8 @@ use crate::time::UnixTime;
 /// authentik has verified the token; what remains is that it is active, ours and not expired. `aud`
 /// and `client_id` must name us if present, and one of them must be.
 ///
-/// # Errors The first flaw; [`TokenFlaw::Inactive`] for everything that authentik itself rejected,
+/// # Errors
+/// The first flaw; [`TokenFlaw::Inactive`] for everything that authentik itself rejected,
 /// and for nothing else.
 pub fn from_introspection(
     answer: &[u8],

@@ -103,7 +103,8 @@ impl KeySet {
     /// providers). Unusable keys are skipped, as RFC 7517 §5 requires: encryption keys, symmetric
     /// keys, other curves, RSA below 2048 bits, malformed members.
     ///
-    /// # Errors Not a JSON object, `keys` not an array, too long, or too many keys.
+    /// # Errors
+    /// Not a JSON object, `keys` not an array, too long, or too many keys.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetFlaw> {
         if document.len() > MAX_KEY_SET {
             return Err(KeySetFlaw("it is longer than 256 KiB"));

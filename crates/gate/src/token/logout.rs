@@ -44,7 +44,8 @@ pub struct LogoutClaims(Map<String, Value>);
 impl Logout {
     /// Verifies signature and claims.
     ///
-    /// # Errors The first flaw; a flawed token ends nothing.
+    /// # Errors
+    /// The first flaw; a flawed token ends nothing.
     pub fn verify(
         token: &[u8],
         provider: &Provider,
@@ -65,7 +66,8 @@ impl Logout {
 impl LogoutClaims {
     /// Parses a token without verifying its signature.
     ///
-    /// # Errors It is not a logout token, or encrypted.
+    /// # Errors
+    /// It is not a logout token, or encrypted.
     pub fn read(token: &[u8]) -> Result<Self, TokenFlaw> {
         Self::parse(&jws::claimed_payload(token, Kind::Logout)?)
     }
@@ -93,7 +95,8 @@ impl LogoutClaims {
 
     /// Checks everything but the signature.
     ///
-    /// # Errors The first flaw.
+    /// # Errors
+    /// The first flaw.
     pub fn check(&self, provider: &Provider, now: UnixTime) -> Result<(), TokenFlaw> {
         self.judge(provider, now).map(drop)
     }

@@ -56,7 +56,8 @@ impl<'e> Expected<'e> {
 /// There is no leeway for `exp`: a session lasts as long as its token, so leeway could only create
 /// sessions that have expired. `nbf` and `iat` may be five minutes ahead.
 ///
-/// # Errors The first flaw; a flawed token is rejected.
+/// # Errors
+/// The first flaw; a flawed token is rejected.
 pub fn verify(
     token: &[u8],
     expected: &Expected<'_>,

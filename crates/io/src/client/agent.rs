@@ -19,7 +19,8 @@ use crate::tls::client_config;
 
 /// An agent that only does HTTP/1.1 over TCP or TLS: no proxies, redirects or cookies.
 ///
-/// # Errors The authorities are invalid, in words for the administrator.
+/// # Errors
+/// The authorities are invalid, in words for the administrator.
 pub(super) fn agent(trust: &Trust) -> Result<Agent, String> {
     let config = Config::builder()
         .proxy(None)

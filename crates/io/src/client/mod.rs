@@ -39,7 +39,8 @@ impl Client {
     /// Sends the request and reads the whole response, whatever its status. Blocks, at most until
     /// the deadline.
     ///
-    /// # Errors There was no usable response in time; the error is fit for the log.
+    /// # Errors
+    /// There was no usable response in time; the error is fit for the log.
     pub fn fetch(
         &self,
         request: &HttpRequest,

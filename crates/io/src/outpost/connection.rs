@@ -40,7 +40,8 @@ impl Drop for Connection<'_> {
 impl<'a> Connection<'a> {
     /// Resolves the host, connects and does the handshake.
     ///
-    /// # Errors Why there is no connection, as a sentence for the log.
+    /// # Errors
+    /// Why there is no connection, as a sentence for the log.
     pub(super) fn open(shared: &'a Shared, outpost: &str, attempt: u32) -> Result<Self, String> {
         let url = shared.settings.socket_url(outpost, attempt, &shared.identity.instance);
         let url = url.ok_or("the outpost or this nginx is not named by a UUID")?;

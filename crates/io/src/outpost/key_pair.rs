@@ -9,7 +9,8 @@ use rustls::sign::CertifiedKey;
 /// Checks a pair before it is used: nginx logs an error for a key that it cannot load, or that does
 /// not belong to the certificate (`ngx_ssl_connection_certificate`).
 ///
-/// # Errors What is wrong with it, as a sentence without a trailing period.
+/// # Errors
+/// What is wrong with it, as a sentence without a trailing period.
 pub(super) fn check(pair: &Certificate) -> Result<(), &'static str> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pair.certificate.as_bytes())
         .collect::<Result<_, _>>()

@@ -67,7 +67,8 @@ pub struct Agent {
 impl Agent {
     /// Starts both threads; the first refresh begins at once.
     ///
-    /// # Errors The system cannot create a thread; none is left running then.
+    /// # Errors
+    /// The system cannot create a thread; none is left running then.
     pub fn start(
         settings: OutpostSettings,
         identity: Identity,
@@ -79,7 +80,8 @@ impl Agent {
 
     /// The same at another pace, for tests.
     ///
-    /// # Errors See [`Agent::start`].
+    /// # Errors
+    /// See [`Agent::start`].
     #[doc(hidden)]
     pub fn start_at_pace(
         settings: OutpostSettings,

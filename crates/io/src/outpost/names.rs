@@ -31,7 +31,8 @@ impl Names {
 
     /// The addresses of a URL's host.
     ///
-    /// # Errors There are none, the time limit is exceeded, or `is_stopped` says that they are no
+    /// # Errors
+    /// There are none, the time limit is exceeded, or `is_stopped` says that they are no
     /// longer wanted.
     pub(super) fn addresses(
         &self,

@@ -27,7 +27,8 @@ impl<'a> Refresh<'a> {
 
     /// Fetches everything (docs/protocol.md §2.4).
     ///
-    /// # Errors A call failed, on any page: half of the providers would be worse than the old ones.
+    /// # Errors
+    /// A call failed, on any page: half of the providers would be worse than the old ones.
     pub(super) fn run(mut self) -> Result<Snapshot, RefreshError> {
         let outpost = read_instances(&self.fetch(Call::Instances)?)?;
         self.shared.events.outpost_known(&outpost);

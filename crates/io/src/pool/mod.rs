@@ -159,7 +159,8 @@ impl<T> Drop for Pool<T> {
 
 /// Starts a thread with the caller's signal mask.
 ///
-/// # Errors The system cannot create a thread.
+/// # Errors
+/// The system cannot create a thread.
 pub fn spawn_plainly(builder: Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     builder.spawn(body).map(drop)
 }

@@ -6,7 +6,8 @@ use rustls::pki_types::pem::PemObject;
 
 /// Counts the certificates in a PEM bundle, for `nginx -t`: each must be usable for TLS.
 ///
-/// # Errors What is wrong with the bundle, as a sentence without a trailing period.
+/// # Errors
+/// What is wrong with the bundle, as a sentence without a trailing period.
 pub fn check_authorities(pem: &[u8]) -> Result<usize, String> {
     read(pem).map(|roots| roots.len())
 }

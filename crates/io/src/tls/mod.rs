@@ -17,7 +17,8 @@ use verifier::{Anything, Listed};
 /// The settings for connections that verify certificates this way. Reads the system's certificates
 /// from disk if they are trusted.
 ///
-/// # Errors The authorities are invalid, or the system has none, in words for the administrator.
+/// # Errors
+/// The authorities are invalid, or the system has none, in words for the administrator.
 pub(crate) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(ring::default_provider());
     let config = match trust {

@@ -21,7 +21,8 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// # Errors None of them is usable.
+    /// # Errors
+    /// None of them is usable.
     pub(super) fn new(
         trusted: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,

@@ -13,7 +13,8 @@ pub(super) struct Converted {
     pub(super) remarks: Vec<String>,
 }
 
-/// # Errors Why it cannot be used, as a sentence without a trailing period.
+/// # Errors
+/// Why it cannot be used, as a sentence without a trailing period.
 pub(super) fn convert(
     config: &ProviderConfig,
     outpost: &str,

@@ -49,7 +49,8 @@ impl Call<'_> {
 
 /// The outpost that the token belongs to: the only one visible to its account.
 ///
-/// # Errors There is none, there are several, or it is not for proxy providers.
+/// # Errors
+/// There is none, there are several, or it is not for proxy providers.
 pub fn read_instances(response: &HttpResponse) -> Result<Outpost, RefreshError> {
     let call = Call::Instances;
     let garbled = || RefreshError::Garbled { about: call.about() };
@@ -74,7 +75,8 @@ pub fn read_instances(response: &HttpResponse) -> Result<Outpost, RefreshError> 
 /// Page `page` of the outpost's providers. Each is parsed separately, so one bad provider does not
 /// keep the others from being served.
 ///
-/// # Errors There is no such page, or the response is not one.
+/// # Errors
+/// There is no such page, or the response is not one.
 pub fn read_providers(
     response: &HttpResponse,
     page: u32,
@@ -100,7 +102,8 @@ pub fn read_providers(
 
 /// `fingerprint_sha256` of a certificate.
 ///
-/// # Errors The response is not one to [`Call::KeyPair`].
+/// # Errors
+/// The response is not one to [`Call::KeyPair`].
 pub fn read_fingerprint(response: &HttpResponse, call: Call<'_>) -> Result<String, RefreshError> {
     let members = call.members(response)?;
     let fingerprint = members.get("fingerprint_sha256").and_then(Value::as_str);
@@ -112,7 +115,8 @@ pub fn read_fingerprint(response: &HttpResponse, call: Call<'_>) -> Result<Strin
 
 /// The PEM in `data` of [`Call::Certificate`] or [`Call::PrivateKey`].
 ///
-/// # Errors The response is not one to that call.
+/// # Errors
+/// The response is not one to that call.
 pub fn read_pem(response: &HttpResponse, call: Call<'_>) -> Result<Secret, RefreshError> {
     let members = call.members(response)?;
     let pem = members.get("data").and_then(Value::as_str);

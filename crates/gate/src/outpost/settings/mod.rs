@@ -44,7 +44,8 @@ pub enum Call<'a> {
 impl OutpostSettings {
     /// Checks the configured values.
     ///
-    /// # Errors The first mistake, with its remedy.
+    /// # Errors
+    /// The first mistake, with its remedy.
     pub fn new(
         url: &str,
         browser_url: Option<&str>,

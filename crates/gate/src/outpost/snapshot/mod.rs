@@ -146,14 +146,16 @@ impl ProviderConfig {
 impl Snapshot {
     /// Serialises it for publishing and storage. Contains secrets.
     ///
-    /// # Errors Never in practice: everything in it can be expressed in JSON.
+    /// # Errors
+    /// Never in practice: everything in it can be expressed in JSON.
     pub fn to_json(&self) -> Result<Secret, serde_json::Error> {
         serde_json::to_vec(self).map(Secret::new)
     }
 
     /// Reads the output of [`Snapshot::to_json`].
     ///
-    /// # Errors It is not ours, or has another version.
+    /// # Errors
+    /// It is not ours, or has another version.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }

@@ -36,7 +36,8 @@ pub(super) struct Translated {
 
 /// Rewrites a pattern.
 ///
-/// # Errors Patterns that Go would not compile, and the few that mean something else here.
+/// # Errors
+/// Patterns that Go would not compile, and the few that mean something else here.
 pub(super) fn translate(pattern: &str) -> Result<Translated, Flaw> {
     let mut translation = Translation {
         pattern,
