@@ -1,4 +1,4 @@
-//! A question on a thread, and how far a request is with what it needs to know.
+//! Asking authentik on a thread, and the progress of a request that needs the answer.
 
 use std::time::Instant;
 
@@ -8,18 +8,18 @@ use gate::question::{CoreError, Endpoints, Question};
 use gate::reason::Reason;
 use gate::time::UnixTime;
 
-/// What a request learns when it needs to know something.
+/// The outcome of looking something up for a request.
 pub(crate) enum Learnt<T> {
-    /// This.
+    /// The value.
     Known(T),
-    /// Nothing yet: the request was suspended.
+    /// Not known yet: the request was suspended.
     Waiting,
-    /// Nothing, and it will not be known soon.
+    /// Not known, and will not be soon.
     Failed(Reason),
 }
 
 impl<T> Learnt<T> {
-    /// The same, made into something else.
+    /// Maps the value with `make`.
     pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U) -> Learnt<U> {
         match self {
             Self::Known(known) => Learnt::Known(make(known)),
@@ -29,15 +29,15 @@ impl<T> Learnt<T> {
     }
 }
 
-/// Whether a question of a request was taken.
+/// Whether a request's question was accepted.
 pub(crate) enum Put {
     /// The request waits for the answer.
     Waiting,
-    /// It was not, and this is why.
+    /// The question was not accepted, for this reason.
     Refused(Reason),
 }
 
-/// Who asks, on a thread: of whom, and until when.
+/// Everything a thread needs to ask authentik about a provider.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'d> {
     pub(crate) client: &'d Client,

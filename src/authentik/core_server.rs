@@ -1,7 +1,8 @@
 //! What is known about an authentik server: its endpoints and its keys.
 //!
-//! Both are documents that authentik serves. The first sign-in that needs one fetches it, one request
-//! at a time across all workers (a lease in the zone), and it is kept in the zone for all.
+//! Both are documents that authentik serves. The first sign-in that needs one fetches it, with one
+//! request at a time across all workers (a lease in the zone), and the zone keeps it for all of
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use super::threads::{Errand, Line};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{self, Fault, Request, Zone};
 
-/// A document as a thread brings it.
+/// A document fetched by a thread.
 struct Fetched<D> {
     provider: Arc<Provider>,
     body: Result<(Secret, Mark, D), CoreError>,
@@ -43,7 +44,7 @@ pub(crate) fn endpoints(
     }
 }
 
-/// What it takes to ask for tokens and to judge them.
+/// What is needed to request and verify tokens.
 pub(crate) fn endpoints_and_keys(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -61,7 +62,7 @@ pub(crate) fn endpoints_and_keys(
     Ok(keys.map(|keys| (endpoints, keys)))
 }
 
-/// The same as far as it is at hand, however old: nobody waits.
+/// The same, but only if available now, however old; does not wait.
 pub(crate) fn at_hand(zone: Zone, provider: &Provider) -> Option<(Endpoints, Keys)> {
     let endpoints = match Endpoints::given(provider) {
         Some(given) => given,
@@ -74,7 +75,7 @@ pub(crate) fn at_hand(zone: Zone, provider: &Provider) -> Option<(Endpoints, Key
     Some((endpoints, keys))
 }
 
-/// A document that is at hand, however old.
+/// A document that is available now, however old.
 fn at_hand_of<D: Understood>(zone: Zone, provider: &Provider) -> Option<D> {
     let head = documents::head(zone, D::DOCUMENT, provider)?;
     match documents::stored(zone, provider, &head) {
@@ -83,9 +84,9 @@ fn at_hand_of<D: Understood>(zone: Zone, provider: &Provider) -> Option<D> {
     }
 }
 
-/// What authentik signed does not fit what is known of its keys: whoever needs them next fetches
-/// them anew, unless that was done for the same [`Cause`] less than [`REFETCH`] seconds ago. What is
-/// known stays until there is something better.
+/// Called if a signature by authentik does not match its known keys: they are fetched again the
+/// next time they are needed, unless this happened for the same [`Cause`] less than [`REFETCH`]
+/// seconds ago. The known ones are kept until they are replaced.
 pub(crate) fn outdate(zone: Zone, provider: &Provider, cause: Cause) {
     if lease::take(zone, Entry::Outdated(cause).key(Document::Keys, provider), REFETCH) {
         for document in [Document::Discovery, Document::Keys] {
@@ -94,7 +95,7 @@ pub(crate) fn outdate(zone: Zone, provider: &Provider, cause: Cause) {
     }
 }
 
-/// A document from the zone, or from authentik by way of the zone.
+/// A document from the zone, or fetched from authentik into the zone.
 fn document<D: Understood>(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -135,13 +136,14 @@ fn fetch<D: Understood>(
     provider: &Arc<Provider>,
     request: Result<HttpRequest, CoreError>,
 ) -> Result<Learnt<D>, Fault> {
-    // A look later: the answer wakes the request before, and if it does not, the zone tells.
+    // Checks again after this time: normally the answer wakes the request earlier; if not, the zone
+    // has it.
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let asked = Arc::clone(provider);
     let errand = Errand {
         line: Line::SignIns,
         provider: Some(&provider.key),
-        // For all workers, also when the request goes.
+        // Fetched for all workers, even if the request ends.
         sender: None,
         ticket: Some(ticket),
         cancel: Cancel::default(),
@@ -149,7 +151,7 @@ fn fetch<D: Understood>(
     let taken = errand.hand_over(move |client, deadline| {
         let body = request.and_then(|request| {
             let response = client.fetch(&request, &asked.trust, deadline);
-            // Understood here: only what is gets into the zone, and long ones take their time.
+            // Parsed here: only a valid document gets into the zone, and long ones take a while.
             let document: D = read_document(&asked, response.as_ref())?;
             let body = response.map_err(CoreError::Unreachable)?.body;
             let mark = Mark::of(body.expose());
@@ -172,7 +174,7 @@ fn fetch<D: Understood>(
     Ok(Learnt::Failed(Reason::Overloaded))
 }
 
-/// Puts what a thread brought where every worker finds it. On the event loop.
+/// Makes what a thread fetched available to all workers. Runs on the event loop.
 fn publish<D: Understood>(fetched: Fetched<D>) {
     let Fetched { provider, body } = fetched;
     let Some(zone) = Zone::of_worker() else { return };
@@ -193,7 +195,7 @@ fn publish<D: Understood>(fetched: Fetched<D>) {
             Some(Reason::from(&error))
         }
     };
-    // Else those who wait would ask again at once, one after the other, until their patience ends.
+    // Otherwise waiting requests would ask again at once, one after another, until they time out.
     let keep = |reason| documents::keep_failure(zone, D::DOCUMENT, &provider, reason);
     if reason.is_some_and(|reason| !keep(reason)) {
         log_failure(D::DOCUMENT, &provider, &"the failure does not fit into the zone either");

@@ -1,5 +1,5 @@
-//! The documents of authentik servers: as received, in the zone, for all workers; and parsed, in each
-//! worker, so that a long one is not parsed for every sign-in.
+//! The documents of authentik servers: as received, in the zone, for all workers; and parsed, in
+//! each worker, so that a long one is not parsed at every sign-in.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,16 +15,16 @@ use nginx::lifecycle::uptime;
 
 use crate::ngx::{Zone, now};
 
-/// How many documents of a kind a worker keeps as it understood them. Beyond, it starts again.
+/// Parsed documents of one kind that a worker keeps. When there are more, it starts over.
 const UNDERSTOOD: usize = 1024;
 
-/// A document that workers remember as they understood it.
+/// A document that workers keep in parsed form.
 pub(super) trait Understood: ServedDocument + Clone + Send + 'static {
-    /// Where this worker has those of its kind.
+    /// This worker's documents of this kind.
     fn memory() -> &'static LocalKey<Memory<Self>>;
 }
 
-/// Documents of one kind, and the marks they are known by.
+/// Documents of one kind, with the marks that identify their versions.
 type Memory<D> = RefCell<HashMap<Key, (Mark, D)>>;
 
 thread_local! {
@@ -45,13 +45,13 @@ impl Understood for KeySet {
     }
 }
 
-/// What the zone has of a document.
+/// The state of a document in the zone.
 pub(super) enum Stored<D> {
-    /// It says this.
+    /// The parsed document.
     Understood(D),
-    /// It cannot be used, and this is why.
+    /// The document cannot be used, for this reason.
     Unusable(Reason),
-    /// It is not there any more.
+    /// The document is no longer there.
     Gone,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn head(zone: Zone, document: Document, provider: &Provider) -> Optio
     is_whole.then(|| Head::split(&bytes).map(|(head, _)| head))?
 }
 
-/// What the document with this head says.
+/// The contents of the document with this head.
 pub(super) fn stored<D: Understood>(zone: Zone, provider: &Provider, head: &Head) -> Stored<D> {
     let key = Entry::Body.key(D::DOCUMENT, provider);
     let known = D::memory().with_borrow(|documents| {
@@ -97,7 +97,7 @@ fn remember<D: Understood>(key: Key, mark: Mark, document: D) {
     });
 }
 
-/// Puts a document into the zone, which was understood already. Says whether it is there now.
+/// Stores a parsed document in the zone. Returns whether it is stored.
 pub(super) fn keep<D: Understood>(
     zone: Zone,
     provider: &Provider,
@@ -111,7 +111,7 @@ pub(super) fn keep<D: Understood>(
     is_kept
 }
 
-/// Has the document asked for again by who needs it next.
+/// Marks the document as outdated, so that it is fetched again the next time it is needed.
 pub(super) fn outdate(zone: Zone, document: Document, provider: &Provider) {
     let key = Entry::Body.key(document, provider);
     if let Some((head, body)) = read(zone, key).filter(|(head, _)| !head.is_outdated()) {
@@ -119,14 +119,14 @@ pub(super) fn outdate(zone: Zone, document: Document, provider: &Provider) {
     }
 }
 
-/// Why the document could not be had a moment ago.
+/// The reason why a recent attempt to fetch the document failed.
 pub(super) fn failure(zone: Zone, document: Document, provider: &Provider) -> Option<Reason> {
     let mut desk = Vec::new();
     let length = zone.copy_out(&Entry::Failure.key(document, provider), &mut desk)?;
     dated::content(desk.get(..length)?, uptime()).map(failure_of)
 }
 
-/// Puts that into the zone. Says whether it is there now.
+/// Stores such a failure in the zone. Returns whether it is stored.
 pub(super) fn keep_failure(
     zone: Zone,
     document: Document,

@@ -1,9 +1,9 @@
-//! One question at a time across all workers: a lease in the zone, and patience for everybody else.
+//! One question at a time across all workers: one holds a lease in the zone, everybody else waits.
 //!
-//! Of all requests of a worker that wait for the same answer, one, the scout, looks into the zone every
-//! [`LOOK`]; if a thread of this worker is asking, none does. The others sleep until the scout finds
-//! the answer or the thread returns it, and then continue a few at a time. A scout that leaves is
-//! replaced.
+//! Of a worker's requests that wait for the same answer, one, the scout, checks the zone every
+//! [`LOOK`]; if a thread of this worker is asking, none does. The others sleep until the scout
+//! finds the answer or the thread returns it, and then continue a few at a time. A scout that
+//! leaves is replaced.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -17,16 +17,17 @@ use super::threads;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{self, Fault, Request, Zone, now};
 
-/// How long one question may take until another worker may ask, in seconds.
+/// Seconds after which another worker may ask, if there is no answer.
 pub(crate) const LEASE: u64 = 12;
-/// How often a scout looks whether somebody else's question was answered.
+/// Interval at which a scout checks for the answer to somebody else's question.
 const LOOK: Duration = Duration::from_millis(40);
-/// How long a request waits for somebody else's question, in seconds.
+/// Maximum wait of a request for somebody else's question, in seconds.
 const WAIT: u64 = 15;
-/// How many go on in one turn of the event loop: visitors with a session are served in between.
+/// Requests that continue in one turn of the event loop; visitors with a session are served in
+/// between.
 const AT_ONCE: usize = 32;
 
-/// Those of this worker that wait for the same answer.
+/// This worker's requests that wait for the same answer.
 #[derive(Default)]
 struct Queue {
     /// Number of the scout.
@@ -34,13 +35,13 @@ struct Queue {
     sleepers: VecDeque<Ticket>,
 }
 
-/// Looks for all others. Dropped with its request.
+/// Checks the zone on behalf of all others. Dropped with its request.
 pub(crate) struct Scout {
     lease: Key,
     number: u64,
 }
 
-/// What is done on the next turn of the event loop: the phases of some request are running.
+/// Work for the next turn of the event loop: at present, some request is in its phases.
 #[derive(Default)]
 struct Next {
     awake: VecDeque<Ticket>,
@@ -55,7 +56,7 @@ thread_local! {
     static SCOUTS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Takes what only one may have, for `life` seconds. `false`: somebody has it.
+/// Takes a lease for `life` seconds. Returns `false` if somebody else holds it.
 pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
     let (clock, expires) = (uptime(), now().plus(life));
     let end = store::lease::payload(clock, life);
@@ -63,7 +64,7 @@ pub(crate) fn take(zone: Zone, key: Key, life: u64) -> bool {
     take_as(zone, lease, clock)
 }
 
-/// The same for a question that a client without an account causes, whose sender it is.
+/// The same for a question caused by a client without an account; `sender` identifies the client.
 pub(crate) fn take_for_stranger(zone: Zone, key: Key, sender: Option<u64>, life: u64) -> bool {
     let (clock, expires) = (uptime(), now().plus(life));
     let end = store::lease::payload(clock, life);
@@ -78,12 +79,12 @@ fn take_as(zone: Zone, lease: Result<Record<'_>, TooBig>, clock: u64) -> bool {
     true
 }
 
-/// Whether somebody has it.
+/// Whether somebody holds the lease.
 pub(crate) fn is_taken(zone: Zone, key: &Key) -> bool {
     zone.with(|table| table.has_lease(key, uptime())).unwrap_or(false)
 }
 
-/// Whether the request has waited as long as it may; the first call starts the clock.
+/// Whether the request has reached its maximum wait; the first call starts the clock.
 pub(crate) fn has_waited_enough(r: &Request<'_>) -> Result<bool, Fault> {
     let state = r.state()?;
     let clock = uptime();
@@ -92,7 +93,7 @@ pub(crate) fn has_waited_enough(r: &Request<'_>) -> Result<bool, Fault> {
     Ok(clock.saturating_sub(since) > WAIT)
 }
 
-/// Lets the request wait for who has the lease, or for what somebody has called for under its key.
+/// Suspends the request until the holder of the lease is done, or there is an answer under its key.
 pub(crate) fn wait(r: &mut Request<'_>, lease: Key) -> Result<(), Fault> {
     if scouts(r, lease)? {
         r.suspend(LOOK)?;
@@ -103,12 +104,12 @@ pub(crate) fn wait(r: &mut Request<'_>, lease: Key) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The request has the lease, and a thread has its question: nobody of this worker needs to look.
+/// The request holds the lease, and a thread is asking: no request of this worker needs to check.
 pub(crate) fn lead(r: &Request<'_>, lease: Key) -> Result<(), Fault> {
     scouts(r, lease).map(drop)
 }
 
-/// Whether the request is the scout; it becomes it if there is none.
+/// Whether the request is the scout; makes it the scout if there is none.
 fn scouts(r: &Request<'_>, lease: Key) -> Result<bool, Fault> {
     let state = r.state()?;
     let scout = state.scout.take();
@@ -132,7 +133,7 @@ fn scouts(r: &Request<'_>, lease: Key) -> Result<bool, Fault> {
     Ok(scouts)
 }
 
-/// The request need not wait any more: if it was the scout, the others need not either.
+/// The request no longer needs to wait. If it was the scout, neither do the others.
 pub(crate) fn found(r: &Request<'_>, lease: impl FnOnce() -> Key) {
     let Some(scout) = r.existing_state().and_then(|state| state.scout.take()) else { return };
     if scout.lease == lease() {
@@ -166,7 +167,7 @@ pub(crate) fn deliver() {
     }
 }
 
-/// Wakes one that becomes the scout. It may have gone, or have waited enough: then the next.
+/// Wakes a request to become the scout; if it has ended or timed out, the next one.
 fn replace_scout(lease: &Key) {
     loop {
         let sleeper = QUEUES.with_borrow_mut(|queues| {
@@ -184,7 +185,7 @@ fn replace_scout(lease: &Key) {
 
 impl Drop for Scout {
     fn drop(&mut self) {
-        // Fails at the end of the process only.
+        // Fails only at the end of the process.
         let _ = QUEUES.try_with(|queues| {
             let mut queues = queues.borrow_mut();
             let Some(queue) = queues.get_mut(&self.lease) else { return };

@@ -2,10 +2,10 @@
 //!
 //! | module | has |
 //! |---|---|
-//! | [`core_server`] | what is known of an authentik server: endpoints and keys, asked for once |
-//! | [`documents`] | what it says of them: in the zone for all, understood in each worker |
-//! | [`asking`] | a question put on a thread, and how far a request is with what it needs to know |
-//! | [`lease`] | one question at a time over all workers |
+//! | [`core_server`] | the endpoints and keys of an authentik server, fetched once |
+//! | [`documents`] | the documents they come from: in the zone for all, parsed in each worker |
+//! | [`asking`] | asking on a thread, and the progress of a request that needs the answer |
+//! | [`lease`] | one question at a time across all workers |
 //! | [`threads`] | the threads of a worker: jobs out, results in |
 
 pub(crate) mod asking;

@@ -1,4 +1,5 @@
-//! Calls for settings that turned out to be outdated: authentik does not announce every change.
+//! Requests for new settings when the current ones turn out to be outdated: authentik does not
+//! announce every change.
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use crate::authentik::core_server::Cause;
 use crate::authentik::lease;
 use crate::ngx::Zone;
 
-/// Calls for the settings, unless that was done for this provider and cause a moment ago, by the same
-/// settings: the call that one can wait for.
+/// Requests the settings, unless this was just done for this provider and cause with the current
+/// settings. Returns the request to wait for.
 pub(crate) fn called_for(zone: Zone, provider: &Provider, cause: Cause) -> Option<Called> {
     let lease = of_these_settings(SettingsCall::key(provider, cause));
     match lease::take(zone, lease, SettingsCall::ONCE_IN) {
@@ -22,9 +23,9 @@ pub(crate) fn called_for(zone: Zone, provider: &Provider, cause: Cause) -> Optio
     }
 }
 
-/// A lease that lasts no longer than the settings at hand: those that come may be outdated as well, and what
-/// was found out by the former ones says nothing of them. Only authentik can bring others, so nobody else
-/// makes more of it.
+/// A lease tied to the current settings: the next ones may be outdated as well, whatever was found
+/// out about these. Only authentik can change the settings, so clients cannot cause more questions
+/// this way.
 pub(crate) fn of_these_settings(lease: Key) -> Key {
     sha256(&[
         b"authentik lease of one state of the settings v1",
@@ -33,7 +34,7 @@ pub(crate) fn of_these_settings(lease: Key) -> Key {
     ])
 }
 
-/// A provider of the outpost as it is now, if that differs from the one at hand.
+/// The outpost's current version of a provider, if it differs from this one.
 pub(crate) fn newest(provider: &Arc<Provider>) -> Option<Arc<Provider>> {
     let directory = directory()?;
     let newest = directory.by_key(provider.key)?;

@@ -1,5 +1,5 @@
-//! What the connection to authentik reports: to all workers through the board, to the administrator
-//! by the [`Journal`].
+//! Reports from the connection to authentik: to all workers through the board, to the administrator
+//! through the [`Journal`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,20 +24,20 @@ use crate::ngx::log::{Level, printable};
 
 pub(super) struct Herald {
     words: SharedWords<'static>,
-    /// Calls the keepers of all workers.
+    /// Wakes the keepers of all workers.
     bell: Bell<'static>,
     me: Candidate,
-    /// What says that it is this process that listens.
+    /// Identifies this process as the one that has the WebSocket open.
     listener: Listener,
     mailbox: Arc<Mailbox>,
     journal: Journal,
     state: Option<PathBuf>,
     settings: OutpostSettings,
     origin: Origin,
-    /// Number of the publication that was put on the disk last, 0 = none by this process.
+    /// Number of the publication last written to disk by this process, 0 = none.
     stored: AtomicU64,
     gap: Gap,
-    /// The calls for settings that the refresh under way answers.
+    /// The requests for settings that the current refresh will answer.
     calls: AtomicU64,
 }
 
@@ -65,12 +65,12 @@ impl Herald {
         }
     }
 
-    /// What the administrator is told.
+    /// The journal for the administrator.
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// Puts settings on the board and the disk, where they are not there yet.
+    /// Writes settings to the board and to disk, unless already there.
     fn publish(&self, snapshot: &Snapshot) {
         let Ok(document) = snapshot.to_json() else { return };
         let document = self.origin.mark(&document);
@@ -79,7 +79,7 @@ impl Herald {
         }
     }
 
-    /// What is served now: published, or after a restart from the disk.
+    /// The settings in use: the published ones or, after a restart, those on disk.
     fn previous(&self) -> Option<Snapshot> {
         match published(self.words, &self.origin) {
             Some((_, Published::Own(snapshot))) => Some(snapshot),
@@ -89,7 +89,7 @@ impl Herald {
         }
     }
 
-    /// What is served while nothing newer is read.
+    /// What is served until newer settings arrive, for the log.
     fn what_serves(&self) -> &'static str {
         if self.previous().is_some() {
             return "the previous ones stay in use";
@@ -104,8 +104,8 @@ impl Herald {
         }
     }
 
-    /// What another token has brought is ours, if this one is of the same outpost: `outpost` is what
-    /// authentik says. Else it means nothing any more.
+    /// Decides about settings published with another token: if this token is for the same outpost
+    /// (`outpost` is authentik's answer), they are ours; otherwise they are dropped.
     fn resolve_doubt(&self, outpost: Option<&Outpost>) {
         let board = published(self.words, &self.origin);
         let Some((_, Published::Doubted(snapshot))) = board.filter(|_| self.is_holder()) else {
@@ -125,7 +125,7 @@ impl Herald {
         self.bell.ring();
     }
 
-    /// The number under which the board has the document now.
+    /// Publishes the document if the board does not have it yet. Returns its number there.
     fn post(&self, document: &Secret) -> Option<u64> {
         let board = self.words.board()?;
         if let Some((number, known)) = board.read() {
@@ -149,8 +149,8 @@ impl Herald {
         }
     }
 
-    /// Once by each process that gets to it, also without a change: what another one left may be
-    /// elsewhere or missing. Tried again with the next refresh if it fails.
+    /// Written once by each process that gets here, even without a change: the file of another
+    /// process may be elsewhere or missing. If this fails, the next refresh tries again.
     fn store(&self, number: u64, document: &Secret) {
         let Some(directory) = &self.state else { return };
         if self.stored.load(Ordering::Relaxed) == number {
@@ -167,18 +167,18 @@ impl Herald {
         }
     }
 
-    /// Who called for settings before they were asked for need not wait any more.
+    /// Marks the requests made before this refresh as finished.
     fn answer_calls(&self) {
         self.words.raise(Word::SettingsAnswered, self.calls.load(Ordering::Relaxed));
     }
 
-    /// Whether sessions are to be compared with authentik now, by the settings on the board.
+    /// Whether sessions must now be compared with authentik, using the settings on the board.
     pub(super) fn has_gap_to_close(&self) -> bool {
         self.gap.is_to_be_closed()
     }
 
-    /// Unless another process still listens, something may have been said to nobody. What its
-    /// predecessors missed is left to the process that is connected now.
+    /// Unless another process still listens, messages may have been lost. What earlier processes
+    /// missed is left to the one that is connected now.
     fn may_have_missed_something(&self) -> bool {
         let before = Listener::of(self.words.get(Word::ConnectedBy));
         let listens = before.is_some_and(|before| before.is_there(keeper::started));
@@ -201,7 +201,7 @@ impl Events for Herald {
     }
 
     fn refreshed(&self, mut snapshot: Snapshot) {
-        // A connection that is being handed over may be slower than its successor.
+        // The connection being handed over may be slower than its successor.
         if !self.is_holder() {
             return;
         }
@@ -210,7 +210,8 @@ impl Events for Herald {
         }
         self.publish(&snapshot);
         if !self.is_holder() {
-            // Slept in between, for seconds: what is there now may be older than what was there.
+            // Slept for seconds in between: newer settings may have been overwritten with older
+            // ones.
             self.words.set(Word::Overwritten, 1);
             self.bell.ring();
             return;
@@ -269,7 +270,7 @@ impl Events for Herald {
     }
 }
 
-/// Seconds since 1970. Not on the event loop, which has nginx's cached time.
+/// Seconds since 1970. Must not use nginx's cached time, which belongs to the event loop.
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,4 +1,4 @@
-//! What the administrator reads of an outpost in the log: each trouble once, each remark once.
+//! Log lines about an outpost for the administrator: each problem once, each remark once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,16 +7,16 @@ use gate::outpost::{Directory, Unusable};
 use super::mailbox::{Mail, Mailbox};
 use crate::ngx::log::{Level, printable};
 
-/// Lines for the log, and what was written last.
+/// Writes log lines, and knows what was last written.
 pub(super) struct Journal {
     mailbox: Arc<Mailbox>,
-    /// What was said last of each kind of trouble, so that it is not said again and again.
+    /// The last text for each kind of trouble, so that it is not repeated.
     troubles: Mutex<Vec<(Trouble, String)>>,
-    /// The remarks that came with the last settings, for the same reason.
+    /// The remarks about the last settings, for the same reason.
     told: Mutex<Vec<Unusable>>,
 }
 
-/// Things that can be wrong for a while.
+/// Problems that can last for a while.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
     Refresh,
@@ -25,16 +25,16 @@ pub(super) enum Trouble {
     State,
 }
 
-/// Skipped providers that are named in the log, at most; the status page has all.
+/// Maximum number of skipped providers named in the log; the status page lists them all.
 const NAMED_AT_MOST: usize = 20;
 
 impl Journal {
-    /// In which nothing was written yet.
+    /// A journal that has not written anything yet.
     pub(super) fn new(mailbox: Arc<Mailbox>) -> Self {
         Self { mailbox, troubles: Mutex::default(), told: Mutex::default() }
     }
 
-    /// Tells the administrator what providers there are now.
+    /// Logs the current providers and new remarks about them.
     pub(super) fn tell_of(&self, directory: &Directory) {
         let skipped = directory.skipped();
         let name = printable(directory.outpost().name.as_bytes());
@@ -57,7 +57,7 @@ impl Journal {
                 true => name,
                 false => format!("provider \"{name}\""),
             };
-            // It quotes what was typed in authentik.
+            // It quotes values entered in authentik.
             let why = remark.why.replace(char::is_control, "?");
             self.log(Level::Warn, format!("outpost: {what}: {why}"));
         }
@@ -69,7 +69,7 @@ impl Journal {
         self.mailbox.put(Mail::Log(level, text));
     }
 
-    /// Logs a trouble unless it is the one that was logged last.
+    /// Logs a trouble, unless it is the last one logged of its kind with the same text.
     pub(super) fn complain(&self, trouble: Trouble, level: Level, text: String) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         if troubles.iter().any(|(known, said)| *known == trouble && *said == text) {
@@ -81,7 +81,7 @@ impl Journal {
         self.log(level, text);
     }
 
-    /// The trouble is over. Says whether there was one.
+    /// The trouble is over. Returns whether there was one.
     pub(super) fn relieved(&self, trouble: Trouble) -> bool {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         let before = troubles.len();

@@ -1,4 +1,4 @@
-//! The thread that every worker has for the outpost.
+//! Each worker's thread for the outpost.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -24,14 +24,14 @@ use crate::conf::OutpostConf;
 use crate::ngx::log::Level;
 use crate::ngx::shared_words::SharedWordsZone;
 
-/// How often the thread looks around without having been called: whether the holder of the tenure is
-/// silent, whether this worker is leaving. A few times within [`LOST_AFTER`](gate::outpost::LOST_AFTER).
+/// Interval at which the thread checks, unasked, whether the holder of the tenure is silent and
+/// whether this worker is exiting. A few times within [`LOST_AFTER`](gate::outpost::LOST_AFTER).
 const ROUND: Duration = Duration::from_secs(1);
 /// The same while a connection is handed over.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often the event loop is asked how long it takes to come round.
+/// Interval at which the event loop's delay is measured.
 const PULSE: Duration = Duration::from_secs(1);
-/// How long a defect stops the thread.
+/// Pause of the thread after a panic.
 const AFTER_DEFECT: Duration = Duration::from_secs(5);
 
 /// The event loop's end of the thread.
@@ -42,7 +42,7 @@ pub(super) struct Keeper {
     me: Candidate,
 }
 
-/// What the thread knows.
+/// The state of the thread.
 struct Watch {
     settings: OutpostSettings,
     origin: Origin,
@@ -51,21 +51,21 @@ struct Watch {
     words: SharedWords<'static>,
     me: Candidate,
     stopped: Arc<AtomicBool>,
-    /// Rung by whoever has something to look at, in whichever process.
+    /// Rung by any process when there is something to look at.
     bell: Bell<'static>,
-    /// The event loop has more sessions to look at.
+    /// Says when the event loop has more sessions to check.
     rechecking: Arc<Rhythm>,
-    /// Number of the newest publication that is known, and what was made of it.
+    /// Number of the newest known publication, and the directory built from it.
     seen: u64,
     directory: Option<Arc<Directory>>,
-    /// The last call for the settings that was passed on.
+    /// The last request for the settings that was passed on.
     called: u64,
-    /// Former ones that the event loop, or a request, may still have.
+    /// Earlier directories that the event loop, or a request, may still use.
     retired: Vec<Arc<Directory>>,
 }
 
 impl Keeper {
-    /// Starts the thread. `seen` is what `directory` was made of.
+    /// Starts the thread. `seen` is the publication that `directory` was built from.
     pub(super) fn start(
         conf: &OutpostConf,
         words: SharedWords<'static>,
@@ -103,12 +103,13 @@ impl Keeper {
         self.words.tenure().and_then(|tenure| tenure.holder()) == Some(self.me)
     }
 
-    /// Makes the thread look around.
+    /// Wakes the thread.
     pub(super) fn call(&self) {
         self.bell.ring();
     }
 
-    /// Ends the thread soon, and the tenure now: another worker need not wait for it to time out.
+    /// Stops the thread soon, and resigns the tenure now, so that other workers need not wait for
+    /// it to time out.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         if let Some(tenure) = self.words.tenure() {
@@ -119,14 +120,14 @@ impl Keeper {
     }
 }
 
-/// When the process was started that has this id now, by [`uptime_millis`]; `None` if there is none.
-/// Where there is no /proc all processes are as old as the machine.
+/// The start time of the process with this id, by [`uptime_millis`]; `None` if there is none.
+/// Without /proc, all processes are considered as old as the machine.
 pub(super) fn started(pid: u32) -> Option<u64> {
     let shown = process::started(pid);
     shown.or_else(|| (process::started(process_id()).is_none() && is_alive(pid)).then_some(0))
 }
 
-/// Nobody takes this process for the one that hears what authentik says any more.
+/// Records that this process no longer has the WebSocket open.
 fn no_longer_listens(words: SharedWords<'static>, pid: u32) {
     let word = words.get(Word::ConnectedBy);
     if Listener::of(word).is_some_and(|listener| listener.pid() == pid) {
@@ -134,7 +135,7 @@ fn no_longer_listens(words: SharedWords<'static>, pid: u32) {
     }
 }
 
-/// What the thread does over time.
+/// The state of a running thread.
 #[derive(Default)]
 struct Course {
     agent: Option<Agent>,
@@ -144,12 +145,12 @@ struct Course {
 }
 
 impl Watch {
-    /// Until it is stopped. A defect ends a turn, not the thread: workers would go on with old
-    /// settings and nobody would know.
+    /// Runs until stopped. A panic ends a turn, not the thread: otherwise the worker would keep old
+    /// settings unnoticed.
     fn run(mut self) {
         let mut course = Course::default();
         while !self.stopped.load(Ordering::Acquire) {
-            // Asked first: what is called in the course of the turn is not slept through.
+            // First, so that a ring during the turn is not slept through.
             let heard = self.bell.heard();
             let turn = panic::catch_unwind(AssertUnwindSafe(|| self.turn(&mut course)));
             if turn.is_err() {
@@ -184,11 +185,11 @@ impl Watch {
             }
             Some(_) | None => {}
         }
-        // Asked first: what is published by then is seen in the same look.
+        // First, so that the same look sees what is published by then.
         let closes_gap = leads && self.herald.has_gap_to_close();
         let is_ours = self.look_at_board(leads);
         if let Some(agent) = course.agent.as_ref().filter(|_| leads) {
-            // What we have to say was replaced, so it is said again.
+            // Our settings were overwritten, so publish them again.
             if self.words.take(Word::Overwritten) != 0 || !is_ours || self.is_called() {
                 agent.refresh_now();
             }
@@ -206,7 +207,7 @@ impl Watch {
         }
     }
 
-    /// Whether a worker has called for the settings; says it once for each call.
+    /// Whether a worker has requested the settings; true once per request.
     fn is_called(&mut self) -> bool {
         let asked = self.words.get(Word::SettingsAsked);
         let is_new = asked > self.words.get(Word::SettingsAnswered) && asked != self.called;
@@ -214,8 +215,9 @@ impl Watch {
         is_new
     }
 
-    /// A worker that is leaving gives the tenure up: it would wait for ever for the end of a
-    /// connection that goes through this very nginx (authentik behind it) and lives as long as it.
+    /// An exiting worker resigns the tenure: otherwise it would wait forever for the end of a
+    /// connection that passes through this same nginx (with authentik behind it) and lives as long
+    /// as the worker.
     fn claim(&self) -> bool {
         let Some(tenure) = self.words.tenure() else { return false };
         let holder = tenure.holder();
@@ -233,8 +235,8 @@ impl Watch {
         if holder != Some(self.me) {
             self.bell.ring(); // for who had it
         }
-        // Taken from one of the same configuration, which therefore was silent: it may be there
-        // still, but nobody knows whether it listens.
+        // Taken from a process of the same configuration because it was silent: it may still exist,
+        // but it is unknown whether it listens.
         if let Some(former) = former.filter(|former| former.epoch == self.me.epoch) {
             no_longer_listens(self.words, former.pid);
         }
@@ -258,7 +260,7 @@ impl Watch {
         }
     }
 
-    /// Whether nothing is lost by closing the connection now.
+    /// Whether the connection can be closed now without losing anything.
     fn may_leave(&self, lost_at: &mut Option<Instant>) -> bool {
         let lost_at = lost_at.get_or_insert_with(Instant::now);
         let successor = self.words.tenure().and_then(|tenure| tenure.holder());
@@ -266,16 +268,16 @@ impl Watch {
         may_leave(successor, connected, lost_at.elapsed())
     }
 
-    /// Makes providers of what was published since the last look; `false` if that is of another
-    /// outpost, whose configuration is newer or older: it is not ours.
+    /// Builds the providers from what was published since the last look; `false` if it is from
+    /// another outpost, whose configuration is newer or older, and thus not for us.
     fn look_at_board(&mut self, leads: bool) -> bool {
-        // They are taken apart here: with many providers that takes too long for the event loop.
+        // Dropped here: with many providers that takes too long for the event loop.
         self.retired.retain(|former| Arc::strong_count(former) > 1);
         if self.words.board().is_none_or(|board| board.newest() == self.seen) {
             return true;
         }
         let Some((number, published)) = published(self.words, &self.origin) else { return true };
-        // Before they are made: what makes us stumble is not tried again and again.
+        // Before building, so that settings that make it panic are not tried over and over.
         self.seen = number;
         let snapshot = match published {
             Published::Own(snapshot) => snapshot,

@@ -1,4 +1,4 @@
-//! What threads of the outpost want the event loop to do.
+//! What threads of the outpost ask the event loop to do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -8,25 +8,25 @@ use nginx::wakeup::Waker;
 
 use crate::ngx::log::Level;
 
-/// One thing to do on the event loop.
+/// A task for the event loop.
 pub(super) enum Mail {
-    /// Use these providers from now on, made of the publication of this number.
+    /// Use these providers from now on, built from the publication with this number.
     Directory(u64, Arc<Directory>),
-    /// Nothing is known any more, says the publication of this number.
+    /// Nothing is known any more, according to the publication with this number.
     Nothing(u64),
     /// authentik ended this session.
     SessionEnded(String),
-    /// Ends of sessions may have been missed: look for them.
+    /// Ends of sessions may have been missed: check for them.
     Recheck,
-    /// Go on with that.
+    /// Take the next step of that check.
     RecheckNext,
-    /// Write a line: nginx's log belongs to the event loop.
+    /// Write a log line: only the event loop may use nginx's log.
     Log(Level, String),
-    /// Say how long this took to arrive.
+    /// Measure how long this took to arrive.
     Pulse(Instant),
 }
 
-/// Threads put mail in, the event loop takes it out.
+/// Threads add mail, the event loop removes it.
 pub(super) struct Mailbox {
     mails: Mutex<Vec<Mail>>,
     wakeup: Waker,
@@ -37,13 +37,13 @@ impl Mailbox {
         Self { mails: Mutex::default(), wakeup }
     }
 
-    /// Leaves a mail and wakes the event loop.
+    /// Adds a mail and wakes the event loop.
     pub(super) fn put(&self, mail: Mail) {
         self.mails.lock().unwrap_or_else(PoisonError::into_inner).push(mail);
         self.wakeup.signal();
     }
 
-    /// All that came, in order. The lock is never held for longer than it takes to move a vector.
+    /// All mail, in order. The lock is held only while a vector is moved.
     pub(super) fn take(&self) -> Vec<Mail> {
         std::mem::take(&mut *self.mails.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,8 +1,8 @@
-//! The connection to authentik as an outpost: one worker holds it, all workers see what it brings.
+//! The connection to authentik as an outpost: one worker holds it, all workers see its results.
 //!
-//! Each worker has one thread, the [`keeper`]: it claims the tenure, runs the connection while it holds
-//! it, and creates a [`Directory`] of every published state, so that the event loop only has to
-//! exchange a pointer. What the event loop has to do is passed to it as [`Mail`].
+//! Each worker has one thread, the [`keeper`]: it claims the tenure, runs the connection while it
+//! holds it, and builds a [`Directory`] from every published state, so that the event loop only has
+//! to replace a pointer. Tasks for the event loop are sent to it as [`Mail`].
 
 mod calls;
 mod herald;
@@ -44,20 +44,20 @@ thread_local! {
     // Used on the event-loop thread only.
     static POST: RefCell<Option<Post>> = const { RefCell::new(None) };
     static DIRECTORY: RefCell<Option<Arc<Directory>>> = const { RefCell::new(None) };
-    /// Number of the publication that it was made of.
+    /// Number of the publication that it was built from.
     static NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A call for the settings: authentik does not tell of each change.
+/// A request for the settings: authentik does not announce every change.
 #[derive(Clone, Copy)]
 pub(crate) struct Called(u64);
 
-/// The outpost's providers. `None` while nothing is known of them.
+/// The outpost's providers. `None` if not known yet.
 pub(crate) fn directory() -> Option<Arc<Directory>> {
     DIRECTORY.with_borrow(Option::clone)
 }
 
-/// Calls for the settings, whichever process holds the connection. `None` without an outpost.
+/// Requests the settings, whichever process has the connection. `None` without an outpost.
 pub(crate) fn call() -> Option<Called> {
     POST.with_borrow(|post| {
         let Post { words, keeper, .. } = post.as_ref()?;
@@ -67,13 +67,13 @@ pub(crate) fn call() -> Option<Called> {
     })
 }
 
-/// The last call, by whichever worker.
+/// The last request, by any worker.
 pub(crate) fn last_call() -> Option<Called> {
     let words = POST.with_borrow(|post| post.as_ref().map(|post| post.words))?;
     Some(Called(words.get(Word::SettingsAsked)))
 }
 
-/// Whether the call was answered, perhaps in vain, and [`directory`] has what it brought.
+/// Whether the request is finished, successful or not, and [`directory`] is up to date with it.
 pub(crate) fn has_answered(Called(call): Called) -> bool {
     POST.with_borrow(|post| {
         let Some(Post { words, .. }) = post else { return true };
@@ -82,7 +82,8 @@ pub(crate) fn has_answered(Called(call): Called) -> bool {
     })
 }
 
-/// Called once per worker process. Settings that are at hand are ready before the first request.
+/// Called once per worker process. Settings that are available now are ready before the first
+/// request.
 pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
     let (Some(outpost), Some(words)) =
         (&conf.outpost, conf.shared_words().and_then(|zone| zone.get()))
@@ -107,7 +108,7 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
     }
 }
 
-/// What was published before this worker was started, else what the disk has.
+/// The settings published before this worker was started, otherwise those on disk.
 fn at_hand(outpost: &OutpostConf, words: SharedWords<'static>) -> (u64, Option<Arc<Directory>>) {
     let OutpostSettings { trust, cookie_samesite, .. } = &outpost.settings;
     let build = |snapshot| Directory::build(snapshot, trust, *cookie_samesite, None);
@@ -137,7 +138,7 @@ pub(crate) fn stop() {
     }
 }
 
-/// Called on the event loop when there is mail, perhaps.
+/// Called on the event loop when there may be mail.
 pub(crate) fn deliver() {
     POST.with_borrow_mut(|post| {
         let Some(post) = post else { return };
@@ -181,15 +182,15 @@ impl Post {
     }
 }
 
-/// From here on every new request sees these providers. The keeper has the old ones too, so that
-/// it is not this thread that takes them apart.
+/// New requests see these providers from now on. The keeper also has the old ones, so that this
+/// thread does not have to drop them.
 fn exchange(directory: Option<Arc<Directory>>, words: SharedWords<'static>) {
     let begun = Instant::now();
     DIRECTORY.set(directory);
     words.raise(Word::LongestExchange, micros(begun));
 }
 
-/// authentik ended a session: so do all that came of it here, at every provider.
+/// authentik ended a session: ends all sessions that belong to it here, for every provider.
 fn end_session(sid: &[u8; 16], words: SharedWords<'static>, when: &str) {
     let Some(zone) = Zone::of_worker() else { return };
     let ended = zone.with(|table| table.remove_by_sid(sid)).and_then(Result::ok).unwrap_or(0);
@@ -203,6 +204,6 @@ fn end_session(sid: &[u8; 16], words: SharedWords<'static>, when: &str) {
 }
 
 fn micros(since: Instant) -> u64 {
-    // Rounded up: nothing takes no time at all.
+    // Rounded up: nothing takes zero time.
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1)
 }

@@ -1,21 +1,21 @@
-//! What is on the board, and what it is to a connection.
+//! What is published on the board, as seen by one connection.
 
 use gate::outpost::{Origin, Provenance, Snapshot};
 use gate::shared_words::SharedWords;
 
-/// What is on the board.
+/// The contents of the board.
 pub(super) enum Published {
-    /// Settings that came by this very connection.
+    /// Settings from this connection.
     Own(Snapshot),
-    /// Nothing is known, says this very connection.
+    /// This connection has published that nothing is known.
     Nothing,
-    /// Settings that came from this authentik by another token.
+    /// Settings from this authentik, received with another token.
     Doubted(Snapshot),
-    /// What means nothing to this connection.
+    /// Unrelated to this connection.
     Foreign,
 }
 
-/// The number of what is on the board, and what it is to this `origin`.
+/// The number and the contents of the publication, as seen by this `origin`.
 pub(super) fn published(words: SharedWords<'static>, origin: &Origin) -> Option<(u64, Published)> {
     let (number, document) = words.board()?.read()?;
     let published = match origin.unmark(&document) {

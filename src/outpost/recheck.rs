@@ -1,9 +1,9 @@
 //! Sessions that may have ended while the connection was down.
 //!
 //! authentik reports the end of a session only once (docs/protocol.md §3.4). So after a gap in the
-//! connection, authentik is asked about the sessions here, one token for each session at authentik, a
-//! few at a time: sessions whose token is no longer active have ended. If authentik cannot be asked,
-//! nothing ends, and it is asked again later, until there is an answer for each.
+//! connection, authentik is asked about the sessions here, one token per session at authentik, a
+//! few at a time: sessions whose token is no longer active have ended. If authentik cannot be
+//! asked, no session ends, and it is asked again later, until there is an answer for each session.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,42 +26,42 @@ use crate::ngx::keyring::keyring;
 use crate::ngx::{Zone, now};
 use crate::outpost;
 
-/// How long authentik may take for one.
+/// Maximum time for one answer from authentik.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Between a walk that left questions open and the next, at first and at most.
+/// Pause after a walk that left questions unanswered: first and longest.
 const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
 
-/// Between two steps.
+/// Time between two steps.
 const STEP: Duration = Duration::from_millis(100);
-/// Between two looks whether the pause is over.
+/// Interval at which the end of the pause is checked.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// A session at authentik, as the zone goes by it.
+/// A session at authentik, as identified in the zone.
 type Sid = [u8; 16];
 
-/// Walks over the zone, in steps.
+/// Walks through the zone, in steps.
 pub(super) struct Recheck {
     pool: Pool<Fate>,
     stage: Stage,
-    /// What was asked for and is not answered yet, by the number of the question.
+    /// Questions that are not answered yet, by number.
     waiting: HashMap<u64, Unanswered>,
-    /// What was answered, so that it is not asked for again.
+    /// Sessions with an answer, so that they are not asked about again.
     answered: HashSet<Sid>,
     questions: u64,
-    /// A question of this walk was not answered.
+    /// A question of this walk could not be answered.
     is_open: bool,
     pause: Duration,
-    /// Tells the keeper when to send for the next step.
+    /// Tells the keeper when to trigger the next step.
     under_way: Arc<Rhythm>,
 }
 
-/// How long until the next step. The event loop sets it, the keeper goes by it.
+/// Time until the next step, set by the event loop and read by the keeper.
 #[derive(Default)]
 pub(super) struct Rhythm(AtomicU64);
 
 impl Rhythm {
-    /// `None`: there is nothing to do.
+    /// `None` if there is nothing to do.
     pub(super) fn pause(&self) -> Option<Duration> {
         match self.0.load(Ordering::Acquire) {
             0 => None,
@@ -74,34 +74,34 @@ impl Rhythm {
     }
 }
 
-/// What was asked for, and with whose secret.
+/// A question: the session, and the provider whose secret was used.
 struct Unanswered {
     sid: Sid,
     provider: Arc<Provider>,
 }
 
-/// Where the walk is.
+/// Stages of the walk.
 enum Stage {
     /// There is nothing to do.
     Idle,
-    /// At this place of the zone.
+    /// At this position in the zone.
     At(u32),
-    /// At the end; answers are missing.
+    /// At the end; some answers are missing.
     Waits,
-    /// What was left open is asked for again then.
+    /// Unanswered questions will be repeated at this time.
     Again(Instant),
 }
 
-/// What has become of a session, by what authentik says.
+/// The fate of a session, according to authentik.
 enum Fate {
     GoesOn,
     Ended,
-    /// Nothing that can be relied on.
+    /// No reliable answer.
     Unknown,
 }
 
 impl Recheck {
-    /// Nothing to do yet. Threads are started when there is.
+    /// Initially idle. Threads are started when needed.
     pub(super) fn new(wakeup: Waker, under_way: Arc<Rhythm>) -> Self {
         let settings = PoolSettings {
             threads: 2,
@@ -123,7 +123,7 @@ impl Recheck {
         }
     }
 
-    /// Begins, or starts again.
+    /// Starts, or starts over.
     pub(super) fn begin(&mut self) {
         self.stage = Stage::At(0);
         self.waiting.clear();
@@ -133,7 +133,7 @@ impl Recheck {
         self.under_way.set(STEP);
     }
 
-    /// Goes on. Says whether all is done now.
+    /// Takes a step. Returns whether the check is now complete.
     pub(super) fn step(&mut self, zone: Zone) -> bool {
         match self.stage {
             Stage::Idle => {}
@@ -160,7 +160,7 @@ impl Recheck {
         false
     }
 
-    /// Asks for the next few.
+    /// Asks about the next few sessions.
     fn ask_from(&mut self, zone: Zone, place: u32) {
         let Some(directory) = outpost::directory() else { return };
         let asked: HashSet<Sid> = self.waiting.values().map(|asked| asked.sid).collect();
@@ -168,7 +168,7 @@ impl Recheck {
         let (found, next) = survey(zone, place, wanted);
         for (sid, record) in found {
             let view = record.view();
-            // Of a provider that is written by hand there may be another authentik.
+            // A provider defined in nginx may use another authentik.
             let Some(provider) = directory.by_key(view.provider()) else { continue };
             self.questions += 1;
             if !ask(&self.pool, self.questions, provider, view.token()) {
@@ -180,13 +180,13 @@ impl Recheck {
         self.stage = next.map_or(Stage::Waits, Stage::At);
     }
 
-    /// The sessions at authentik that turned out to have ended.
+    /// The sessions at authentik that have ended, from the answers that have arrived.
     pub(super) fn ended(&mut self) -> Vec<Sid> {
         let mut arrived = Vec::new();
         self.pool.drain(&mut |question, outcome| arrived.push((question, outcome)));
         let mut ended = Vec::new();
         for (question, outcome) in arrived {
-            // Else of a walk that was started again.
+            // Otherwise it belongs to a walk that was abandoned.
             let Some(asked) = self.waiting.remove(&question) else { continue };
             match outcome {
                 Outcome::Done(Fate::GoesOn) => drop(self.answered.insert(asked.sid)),
@@ -208,7 +208,7 @@ impl Recheck {
     }
 }
 
-/// Whether the provider is as it was when it was asked for. By a secret that was replaced meanwhile
+/// Whether the provider is unchanged since the question. To a client with a replaced secret,
 /// authentik calls every token inactive (docs/protocol.md §5.1).
 fn is_still(provider: &Arc<Provider>) -> bool {
     let directory = outpost::directory();
@@ -216,7 +216,7 @@ fn is_still(provider: &Arc<Provider>) -> bool {
     now.is_some_and(|now| Arc::ptr_eq(now, provider))
 }
 
-/// Whether a thread will ask.
+/// Whether the question was accepted by the pool.
 fn ask(pool: &Pool<Fate>, question: u64, provider: &Arc<Provider>, token: &[u8]) -> bool {
     let introspect = Introspect { token: Secret::new(token) };
     let (provider, time) = (Arc::clone(provider), now());
@@ -240,8 +240,8 @@ fn ask(pool: &Pool<Fate>, question: u64, provider: &Arc<Provider>, token: &[u8])
     pool.submit(job).is_ok()
 }
 
-/// A few sessions that came of a session at authentik, from a place in the zone on, of those whose
-/// `sid` is `wanted`; and where to go on.
+/// A few sessions that belong to a session at authentik whose `sid` is `wanted`, starting at a
+/// position in the zone; and the position to continue at.
 fn survey(
     zone: Zone,
     from: u32,
@@ -262,7 +262,7 @@ fn survey(
             found.len() < FEW
         })
     });
-    // After the lock was given back.
+    // After the lock was released.
     let opened = found
         .into_iter()
         .filter_map(|(sid, key, sealed)| Some((sid, open_unasked(&sealed, &key, keyring()?)?)));

@@ -10,13 +10,13 @@ use gate::secret::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 
 const NAME: &str = "outpost.settings";
-/// Longest file that is read, in bytes.
+/// Maximum size of the file, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// What [`write`] left; `None` when there is nothing.
+/// Reads the settings stored by [`write`]; `None` if there are none.
 ///
 /// # Errors
-/// Why what is there cannot be used, as a sentence without a final stop.
+/// Why the file cannot be used, as a sentence without a full stop.
 pub(super) fn read(
     directory: Option<&Path>,
     settings: &OutpostSettings,
@@ -40,17 +40,17 @@ pub(super) fn read(
         .map_err(|_| wrong("has another version; it is not used"))
 }
 
-/// Replaces the file in one step: whoever reads it finds the old settings or the new ones.
+/// Replaces the file atomically: readers see either the old settings or the new ones.
 ///
 /// # Errors
-/// Why it stays as it was, for the log.
+/// Why the file was not replaced, for the log.
 pub(super) fn write(directory: &Path, document: &Secret, token: &Secret) -> Result<(), String> {
     let mut nonce = [0; vault::NONCE];
     let sealed = SystemRandom::new().fill(&mut nonce).ok();
     let sealed = sealed.and_then(|()| vault::seal(document, token, nonce));
     let sealed = sealed.ok_or("the settings cannot be sealed")?;
     let path = directory.join(NAME);
-    // Two processes may write for a moment, never to the same file.
+    // Two processes may write at the same time for a moment, but not to the same file.
     let draft = directory.join(format!("{NAME}.{}", std::process::id()));
     let done = write_draft(&draft, &sealed).and_then(|()| fs::rename(&draft, &path));
     done.map_err(|error| {
@@ -60,13 +60,14 @@ pub(super) fn write(directory: &Path, document: &Secret, token: &Secret) -> Resu
 }
 
 fn write_draft(draft: &Path, sealed: &[u8]) -> io::Result<()> {
-    // A process of this number may have been killed here. Made again: a link is never followed.
+    // A process with this id may have been killed here. The file is created anew: a link is never
+    // followed.
     match fs::remove_file(draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
-    // Whatever the umask is.
+    // Regardless of the umask.
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(sealed)?;
     file.sync_all()

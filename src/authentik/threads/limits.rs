@@ -1,10 +1,10 @@
-//! How many threads a worker may have, and how many questions may wait for them.
+//! Limits on the threads of a worker, and on the questions that wait for them.
 
 use authentik_io::pool::PoolSettings;
 
 use super::spawn;
 
-/// For sign-ins, and the documents they need.
+/// For sign-ins and the documents they need.
 pub(super) const SIGN_INS: PoolSettings = PoolSettings {
     threads: THREADS,
     per_key: THREADS_PER_PROVIDER,
@@ -23,15 +23,15 @@ pub(super) const CREDENTIALS: PoolSettings = PoolSettings {
     ..SIGN_INS
 };
 
-/// Threads of a worker at most; each is started when all others are busy. Enough for 200 sign-ins at
-/// once through two workers with an authentik that takes a second for each.
+/// Maximum threads per worker; one is started when all others are busy. Enough for 200 simultaneous
+/// sign-ins through two workers if authentik takes a second for each.
 const THREADS: usize = 32;
-/// Of them, how many one provider may keep busy: a slow one leaves room for the others.
+/// How many of them one provider may occupy: a slow one leaves room for the others.
 const THREADS_PER_PROVIDER: usize = 24;
 
-/// Sign-ins that may wait for a thread.
+/// Sign-ins that can wait for a thread.
 const QUEUE: usize = 1024;
-/// Of them, those of one client address: an office behind one is no flood.
+/// How many of them may come from one client address: an office behind one address is no flood.
 const QUEUE_PER_SENDER: usize = QUEUE / 4;
 /// The same for header authentication.
 const CHECKERS: usize = 8;

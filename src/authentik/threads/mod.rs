@@ -1,5 +1,5 @@
-//! The threads of a worker: they run jobs, and the event loop does with each result what its job says.
-//! Nothing here knows who is asking.
+//! The threads of a worker: they run jobs, and each job says what the event loop does with its
+//! result. Nothing here knows who is asking.
 
 mod limits;
 
@@ -20,58 +20,58 @@ use crate::ngx::Authentik;
 use crate::ngx::log::{self, Level};
 use limits::{CREDENTIALS, SIGN_INS};
 
-/// What to do where a thread cannot be started.
+/// What to do if a thread cannot be started.
 pub(crate) const CURE: &str = "raise what the system allows nginx of threads and memory (TasksMax, ulimit -u), \
     then reload";
 
-/// How long authentik may take for an answer.
+/// Maximum time for an answer from authentik.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// When a waiting request stops to wait: the threads know the deadline too, this is the net below.
+/// Maximum wait of a suspended request: a fallback, since the threads have their own deadline.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(11);
 
-/// Ticket of no request.
+/// A ticket that belongs to no request.
 const NOBODY: Ticket = Ticket(0);
 
-/// What is done on the event loop with what a job has brought.
+/// What the event loop does with the result of a job.
 pub(crate) type Completion = Box<dyn FnOnce() + Send>;
 
-/// Why a job has brought nothing.
+/// Why a job has no result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lost {
-    /// No thread had time for it.
+    /// No thread was free in time.
     Overloaded,
     /// The thread panicked.
     Panicked,
 }
 
-/// Which threads do a job.
+/// The threads that run a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Line {
-    /// Those of sign-ins, and of the documents they need.
+    /// Those for sign-ins and the documents they need.
     SignIns,
-    /// Those of header authentication, which a flood of bad passwords may fill, and of what nobody
-    /// waits for.
+    /// Those for header authentication, which a flood of bad passwords can fill, and for jobs
+    /// nobody waits for.
     Credentials,
 }
 
-/// A job, as far as the threads must know it.
+/// What the threads need to know about a job.
 pub(crate) struct Errand<'a> {
     pub(crate) line: Line,
-    /// Whose job it is, for fairness.
+    /// Used for fairness between providers.
     pub(crate) provider: Option<&'a ProviderKey>,
-    /// Who caused it, for fairness; `None` is nobody in particular.
+    /// Used for fairness between clients; `None` for jobs not caused by one.
     pub(crate) sender: Option<u64>,
     /// The request that waits for it.
     pub(crate) ticket: Option<Ticket>,
-    /// Says when nobody waits for the outcome any more.
+    /// Set when nobody waits for the result any more.
     pub(crate) cancel: Cancel,
 }
 
 struct Worker {
     sign_ins: Pool<Completion>,
     credentials: Pool<Completion>,
-    /// Closed, and with it the eventfd, when the worker exits.
+    /// Closed when the worker exits, and its eventfd with it.
     wakeup: Wakeup,
 }
 
@@ -80,8 +80,9 @@ thread_local! {
     static WORKER: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
 }
 
-/// Called once per worker process, after the fork: threads do not survive one. `deliver` is called on
-/// the event loop when there is something to deliver. What wakes the loop, or `None` where nothing does.
+/// Called once per worker process, after the fork, which threads do not survive. `deliver` is
+/// called on the event loop when there is something to deliver. Returns what wakes the loop, or
+/// `None` if that failed.
 pub(crate) fn start(deliver: fn()) -> Option<Waker> {
     match Wakeup::open::<Authentik>(deliver) {
         Ok(wakeup) => {
@@ -107,18 +108,20 @@ fn signal(wakeup: &Wakeup) -> impl Fn() + Send + Sync + 'static {
     move || waker.signal()
 }
 
-/// Starts a thread of the module: it takes no signals, and the event loop goes first.
+/// Starts a thread of the module: it receives no signals, and has lower priority than the event
+/// loop.
 ///
-/// Threads share the worker's open files, as always; a worker that is killed on a busy machine therefore
-/// closes its connections only when its last thread has had a processor to end on. With 30 busy loops on two
-/// processors that took 125 ms (median; 640 ms at most) with eight idle threads at nice +5, and 13 ms (95 ms)
-/// with such threads under `SCHED_BATCH` at nice 0. But beside 16 threads at work, 99 of 100 requests were done
-/// within 77 ms with the former, 118 ms with the latter and 54 ms without threads: requests come all the time, a
-/// `kill -9` does not. (A simulation of both, on a crowded machine: only the order counts.)
+/// Threads share the worker's open files, as usual; so a worker that is killed on a busy machine
+/// closes its connections only after its last thread has been scheduled to exit. With 30 busy loops
+/// on two processors that took 125 ms (median; 640 ms at most) with eight idle threads at nice +5,
+/// and 13 ms (95 ms) with such threads under `SCHED_BATCH` at nice 0. But with 16 threads at work,
+/// 99 of 100 requests were done within 77 ms with nice +5, 118 ms with `SCHED_BATCH`, and 54 ms
+/// without threads: requests come all the time, a `kill -9` does not. (Both were simulated on a
+/// crowded machine: only the order is meaningful.)
 ///
-/// A table of open files of their own (`CLONE_FILES` undone) would be quicker, and a trap: a descriptor that one
-/// thread hands to another would be another file there, and the locks of a database file would hold for each
-/// thread alone.
+/// A separate table of open files per thread (`unshare(CLONE_FILES)`) would be faster, but a trap:
+/// a descriptor passed from one thread to another would refer to another file there, and the locks
+/// on a database file would be per thread.
 pub(crate) fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     let run = Box::new(|| {
         give_way();
@@ -127,7 +130,7 @@ pub(crate) fn spawn(builder: Builder, run: Box<dyn FnOnce() + Send>) -> io::Resu
     with_signals_blocked(|| spawn_plainly(builder, run))
 }
 
-/// Called when the worker exits. Busy threads are not waited for.
+/// Called when the worker exits. Does not wait for busy threads.
 pub(crate) fn stop() {
     if let Some(worker) = WORKER.take() {
         worker.sign_ins.stop();
@@ -136,7 +139,7 @@ pub(crate) fn stop() {
 }
 
 impl Errand<'_> {
-    /// Hands the job to a thread. Says whether it was taken.
+    /// Submits the job to a thread. Returns whether it was accepted.
     pub(crate) fn hand_over(
         self,
         work: impl FnOnce(&Client, Instant) -> Completion + Send + 'static,
@@ -162,9 +165,9 @@ fn fairness_key(provider: &ProviderKey) -> u64 {
     provider.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// Has the event loop call back on its next turn.
+/// Makes the event loop call back on its next turn.
 pub(crate) fn come_round() {
-    // Fails at the end of the process only.
+    // Fails only at the end of the process.
     let _ = WORKER.try_with(|worker| {
         if let Some(worker) = worker.borrow().as_ref() {
             worker.wakeup.waker().signal();
@@ -172,8 +175,8 @@ pub(crate) fn come_round() {
     });
 }
 
-/// Does with what the threads have brought what is to be done; `lost` is told of jobs that bring nothing.
-/// On the event loop.
+/// Handles what the threads have returned; `lost` is called for jobs without a result. Runs on the
+/// event loop.
 pub(crate) fn deliver(lost: fn(Ticket, Lost)) {
     let Some(worker) = WORKER.with_borrow(Option::clone) else { return };
     // Collected first: a request that continues may ask again.
