@@ -11,8 +11,8 @@
 //! | [`conf`] | the directives, their inheritance, what `nginx -t` rejects |
 //! | [`ngx`] | the fence, crates/nginx, with our types filled in |
 //!
-//! A room knows only the rooms below it in this table; `crates/gate/tests/layers.rs` checks that. The state of a
-//! request (`phases/state.rs`) is reached from all rooms through the request.
+//! A room knows only the rooms below it in this table; `crates/gate/tests/layers.rs` checks this.
+//! The state of a request (`phases/state.rs`) is available to all rooms through the request.
 //!
 //! Decisions are made in crates/gate; blocking code is in crates/io.
 
@@ -45,9 +45,9 @@ use crate::phases::state::RequestState;
 use crate::request::{answers, status, variables};
 use crate::visitor::{header_auth, known, sweep};
 
-// Handlers of a phase run in reverse order (`ngx_http_init_phase_handlers`): we stand before these
-// modules, so that our access handler runs after theirs. With `satisfy any` an address that `allow`
-// admits, or a password, then needs no session.
+// Handlers of a phase run in reverse order (`ngx_http_init_phase_handlers`): this module comes
+// before these, so that its access handler runs after theirs. With `satisfy any`, an address
+// admitted by `allow`, or a password, then needs no session.
 nginx::module! {
     ngx_http_authentik_module: Authentik;
     before: "ngx_http_auth_basic_module", "ngx_http_access_module", "ngx_http_auth_request_module"
@@ -127,7 +127,7 @@ impl Module for Authentik {
     }
 }
 
-/// Called on the event loop when threads or requests have left something for it.
+/// Called on the event loop when threads or requests have left work for it.
 fn deliver() {
     outpost::deliver();
     header_auth::deliver();

@@ -1,4 +1,4 @@
-//! What this worker counts, in the words that all workers share.
+//! This worker's counters, in the words that all workers share.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
@@ -26,12 +26,12 @@ pub(crate) fn count(status: Status, reason: Option<Reason>) {
     status::count(COUNTERS.get(), status, reason);
 }
 
-/// Counts that the zone was asked for a session.
+/// Counts a session lookup in the zone.
 pub(crate) fn count_lookup() {
     status::count_lookup(COUNTERS.get());
 }
 
-/// Counts a session cookie that this nginx has not made.
+/// Counts a session cookie not created by this nginx.
 pub(crate) fn count_foreign_cookie() {
     status::count_foreign_cookie(COUNTERS.get());
 }

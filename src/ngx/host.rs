@@ -1,16 +1,16 @@
-//! Which host and port a request is for: those by which nginx selected the server. The whole module
-//! asks here.
+//! The host and port that a request is for: those by which nginx selected the server. The whole
+//! module uses these functions.
 
 use gate::request::Authority;
 
 use super::{Fault, Request};
 
-/// Host and port that were asked for.
+/// The requested host and port.
 pub(crate) fn asked<'r>(r: &Request<'r>) -> Authority<'r> {
     Authority::new(r.host(), r.written_authority())
 }
 
-/// `host[:port]`, made again where it is not written so.
+/// `host[:port]`, rebuilt if the client has written it differently.
 pub(crate) fn authority<'r>(r: &Request<'r>) -> Result<&'r [u8], Fault> {
     let asked = asked(r);
     match asked.as_written() {

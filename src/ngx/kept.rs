@@ -1,4 +1,4 @@
-//! What of a request's memory is kept for the next callback, and in which slot.
+//! What is kept in a request's memory for the next callback, and in which slot.
 
 use core::ops::Range;
 
@@ -6,15 +6,15 @@ use gate::cookie::MAX_CANDIDATES;
 
 use super::{Fault, Request};
 
-/// The query of an endpoint, as it was before it was hidden from the logs.
+/// The query of an endpoint, before it was hidden from logs.
 pub(crate) const QUERY: usize = 0;
 /// The session record of the visitor.
 pub(crate) const RECORD: usize = 1;
-/// The values of the `Cookie` headers as the client sent them, before ours are hidden. The first is kept
-/// whenever they are.
+/// The values of the `Cookie` headers as sent by the client, before ours are hidden. If they are
+/// kept, the first slot is set.
 const COOKIES: Range<usize> = 2..2 + MAX_CANDIDATES;
 
-/// Room for all of it.
+/// A shelf with room for all slots.
 pub(crate) type Shelf = nginx::Shelf<{ COOKIES.end }>;
 
 /// Keeps the values of the `Cookie` headers.

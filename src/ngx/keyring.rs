@@ -1,7 +1,9 @@
-//! The keys that this nginx's processes have in common: in no shared memory, in no file, in no core dump.
+//! The keys shared by the processes of this nginx: not in shared memory, not in a file, not in a
+//! core dump.
 //!
-//! The master makes them once, before its first worker, and keeps them for as long as the zone of sessions
-//! may live: over all reloads, not over a restart or an upgrade, which begin with an empty zone.
+//! The master creates them once, before its first worker, and keeps them as long as the session
+//! zone can live: across all reloads, but not across a restart or an upgrade, which begin with an
+//! empty zone.
 
 use std::sync::OnceLock;
 
@@ -13,12 +15,13 @@ use super::log::{self, Level};
 
 static KEYS: OnceLock<Hidden<{ Keyring::SIZE }>> = OnceLock::new();
 
-/// Makes them, if that was not done before. In the master, whenever a configuration comes into use.
+/// Creates the keys, unless they exist already. Called in the master whenever a configuration takes
+/// effect.
 pub(crate) fn make() {
     if KEYS.get().is_some() {
         return;
     }
-    // `make bench` must know the cookie of a session that no sign-in opened.
+    // `make bench` needs to know the cookie of a session that no sign-in has created.
     let is_known = cfg!(feature = "bench-seed");
     let random =
         |bytes: &mut [u8; Keyring::SIZE]| is_known || SystemRandom::new().fill(bytes).is_ok();
@@ -31,7 +34,7 @@ pub(crate) fn make() {
     }
 }
 
-/// The keys. `None` where there are none: then there is no session either.
+/// The keys. `None` if there are none; then there are no sessions either.
 pub(crate) fn keyring() -> Option<Keyring<'static>> {
     KEYS.get().map(|keys| Keyring::new(keys.bytes()))
 }

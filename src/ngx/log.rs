@@ -12,7 +12,7 @@ pub(crate) fn cycle(level: Level, text: fmt::Arguments<'_>) {
     nginx::log::cycle::<Authentik>(level, text);
 }
 
-/// The level of a reason.
+/// nginx's level for the level of a reason.
 pub(crate) fn level(level: reason::Level) -> Level {
     match level {
         reason::Level::Info => Level::Info,

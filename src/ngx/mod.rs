@@ -3,11 +3,11 @@
 //! | module | has |
 //! |---|---|
 //! | [`host`] | the requested host and port |
-//! | [`sender`] | who waits for the answer |
+//! | [`sender`] | who waits for the response |
 //! | [`zone`], [`shared_words`] | the shared memory, as the gate's table of records and its words |
-//! | [`counters`] | what this worker counts |
-//! | [`keyring`] | the keys of this nginx's processes |
-//! | [`kept`] | what of a request's memory is kept for the next callback |
+//! | [`counters`] | this worker's counters |
+//! | [`keyring`] | the keys shared by the processes of this nginx |
+//! | [`kept`] | what is kept in a request's memory for the next callback |
 //! | [`log`] | the error log |
 
 pub(crate) mod counters;
@@ -27,12 +27,12 @@ pub(crate) use nginx::{Fault, Mistake, Place};
 
 pub(crate) use self::zone::Zone;
 
-/// The module. What it does when is in lib.rs.
+/// The module; lib.rs implements its hooks.
 pub(crate) struct Authentik;
 
-/// A request, for as long as a callback.
+/// A request, for the duration of a callback.
 pub(crate) type Request<'r> = nginx::Request<'r, Authentik>;
-/// The configuration as it is read.
+/// The configuration being read.
 pub(crate) type Conf<'c> = nginx::Conf<'c, Authentik>;
 /// How a request continues.
 pub(crate) type Flow = nginx::Flow<Response>;
@@ -41,13 +41,13 @@ pub(crate) type Row = nginx::Row<Authentik>;
 /// A row of the table of variables.
 pub(crate) type Variable = nginx::Variable<Authentik>;
 
-/// Ends the wait of `ticket`: `deliver` gets the state of its request, then the request goes on.
-/// Nothing happens when the request is gone or no longer waits for this ticket.
+/// Wakes the request that waits with `ticket`: `deliver` gets its state, then the request
+/// continues. Does nothing if the request has ended or no longer waits with this ticket.
 pub(crate) fn wake(ticket: Ticket, deliver: impl FnOnce(&<Authentik as Module>::State)) {
     suspend::wake::<Authentik>(ticket, deliver);
 }
 
-/// The time as nginx knows it: cached once per turn of the event loop, no system call.
+/// nginx's time: cached once per turn of the event loop, without a system call.
 pub(crate) fn now() -> UnixTime {
     UnixTime(nginx::now())
 }

@@ -1,16 +1,16 @@
-//! Who sends a request, and waits for the answer.
+//! Who sends a request and waits for the response.
 
 use gate::network::client_network;
 use gate::sender::{Sender, SenderHints};
 
 use super::Request;
 
-/// What kind of client it is.
+/// The kind of client.
 pub(crate) fn of(r: &Request<'_>) -> Sender {
     Sender::of(&hints(r))
 }
 
-/// What tells it, gathered in one walk over the headers.
+/// The evidence for it, gathered in one pass over the headers.
 pub(crate) fn hints<'r>(r: &Request<'r>) -> SenderHints<'r> {
     let hints = SenderHints::gather(r.method(), r.headers());
     match r.location().asked_by() {
@@ -19,8 +19,8 @@ pub(crate) fn hints<'r>(r: &Request<'r>) -> SenderHints<'r> {
     }
 }
 
-/// Where it is, for what is shared between senders: as the realip module has left it. `None` on a local
-/// socket, where whoever is behind it cannot be told apart.
+/// The client's network, for limits per client: from the address as left by the realip module.
+/// `None` for a unix socket, where clients cannot be told apart.
 pub(crate) fn network(r: &Request<'_>) -> Option<u64> {
     r.peer_address().map(client_network)
 }

@@ -1,4 +1,4 @@
-//! The second shared zone: words that are read and written without a lock ([`gate::shared_words`]).
+//! The second shared zone: words that are accessed without a lock ([`gate::shared_words`]).
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -10,24 +10,24 @@ use super::{Conf, Mistake};
 /// Number of the newest configuration; workers inherit it from the master.
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
-/// The zone, as the configuration asked for it.
+/// The zone requested by the configuration.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedWordsZone(WordZone<Mapped>);
 
 struct Mapped;
 
 impl SharedWordsZone {
-    /// Asks nginx for room for `words` words. Pages that are never written cost nothing.
+    /// Requests a zone of `words` words from nginx. Pages that are never written use no memory.
     pub(crate) fn add(cf: &Conf<'_>, name: &str, words: usize) -> Result<Self, Mistake> {
         WordZone::add(cf, name, words).map(Self)
     }
 
-    /// The words. They stay mapped until the worker ends.
+    /// The words. They stay mapped until the worker exits.
     pub(crate) fn get(&self) -> Option<SharedWords<'static>> {
         SharedWords::new(self.0.get()?)
     }
 
-    /// Number of the configuration that this process runs.
+    /// Number of this process's configuration.
     pub(crate) fn epoch() -> u32 {
         EPOCH.load(Ordering::Relaxed)
     }

@@ -10,15 +10,15 @@ use nginx::zone::{Contents, Region};
 use super::log::{self, Level};
 use super::{Conf, Mistake, now};
 
-/// Smallest size that `authentik_shared_zone` takes, in bytes.
+/// Minimum size for `authentik_shared_zone`, in bytes.
 ///
-/// Room for one record of the largest kind, and for nginx's own bookkeeping.
+/// Enough for one record of the largest kind and nginx's own bookkeeping.
 pub(crate) const SMALLEST: usize = 512 * 1024;
 
-/// A zone this full is worth a warning, in percent.
+/// Fill level from which a warning is logged, in percent.
 const WARN_AT: u32 = 80;
 
-/// A zone that the configuration asked for. nginx maps it after the configuration was read.
+/// A zone requested by the configuration. nginx maps it after reading the configuration.
 #[derive(Clone, Copy)]
 pub(crate) struct Zone(nginx::zone::Zone<Records>);
 
@@ -30,16 +30,17 @@ thread_local! {
 }
 
 impl Zone {
-    /// Asks nginx for the zone.
+    /// Requests the zone from nginx.
     pub(crate) fn add(cf: &Conf<'_>, name: &str, size: usize) -> Result<Self, Mistake> {
         nginx::zone::Zone::add(cf, name, size).map(Self)
     }
 
-    /// Runs `work` on the table while no other worker does. Keep it short: copy out, nothing else.
+    /// Runs `work` on the table with the zone locked. Keep it short: only copy out.
     ///
-    /// Not from within itself: the lock would wait for this thread for ever (see [`Turn`]).
+    /// Must not be called from within `work`: this thread would wait for its own lock forever (see
+    /// [`Turn`]).
     ///
-    /// `None` when the zone holds something that is not our table.
+    /// Returns `None` if the zone contains something other than our table.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Table<'_>) -> R) -> Option<R> {
         let (recovery, result) = {
             let _turn = Turn::begin();
@@ -49,7 +50,7 @@ impl Zone {
                 Some((table.recovery(), result))
             })??
         };
-        // Logged only after the lock was given back.
+        // Logged only after the lock was released.
         if let Some(recovery) = recovery {
             log::cycle(
                 Level::Warn,
@@ -64,8 +65,8 @@ impl Zone {
         Some(result)
     }
 
-    /// Has the record with this key read ahead of [`Self::with`], so that whoever waits for the lock need not
-    /// wait for memory.
+    /// Reads the record with this key ahead of [`Self::with`], so that nobody waits for memory
+    /// while holding the lock.
     #[inline]
     pub(crate) fn warm(&self, key: &Key) {
         if let Some(unlocked) = self.0.unlocked() {
@@ -73,7 +74,7 @@ impl Zone {
         }
     }
 
-    /// The same for a use of the record that copies nothing out.
+    /// The same for uses of the record that do not copy it.
     #[inline]
     pub(crate) fn warm_head(&self, key: &Key) {
         if let Some(unlocked) = self.0.unlocked() {
@@ -81,7 +82,7 @@ impl Zone {
         }
     }
 
-    /// The epoch of the session with this key, without the lock. `None` where there is no zone.
+    /// The epoch of the session with this key, without locking. `None` if there is no zone.
     #[inline]
     pub(crate) fn epoch_of(&self, key: &Key) -> Option<Epoch> {
         Some(Epochs::new(self.0.words()?)?.of(key))
@@ -92,18 +93,18 @@ impl Zone {
         OF_WORKER.set(zone);
     }
 
-    /// The zone of this worker, for what is published without a request at hand.
+    /// The zone of this worker, for code without a request.
     pub(crate) fn of_worker() -> Option<Self> {
         OF_WORKER.get()
     }
 
-    /// Puts a record into the zone: whether it is there now.
+    /// Puts a record into the zone. Returns whether it is stored.
     pub(crate) fn put(&self, record: &Record<'_>, time: UnixTime) -> bool {
         let inserted = self.with(|table| table.insert(record, time)).and_then(Result::ok);
         inserted.as_ref().map(warn_if_full).is_some()
     }
 
-    /// Copies a record to the desk, which grows if need be, outside of the lock. Its length, or `None`.
+    /// Copies a record to the desk, which grows outside the lock if necessary. Returns the length.
     pub(crate) fn copy_out(&self, key: &Key, desk: &mut Vec<u8>) -> Option<usize> {
         for _ in 0..3 {
             let time = now();
@@ -124,10 +125,10 @@ impl Zone {
     }
 }
 
-/// To be called after each insertion, whatever it was of.
+/// Must be called after each insertion, of whatever kind.
 pub(crate) fn warn_if_full(inserted: &Inserted) {
     thread_local! {
-        // By the clock that nobody sets.
+        // By the monotonic clock.
         static AGAIN: Cell<u64> = const { Cell::new(0) };
     }
     const PAUSE: u64 = 60;

@@ -74,7 +74,7 @@ fn policy<'p>(location: &'p LocationConf, provider: &'p Provider) -> Policy<'p> 
     }
 }
 
-/// The request as the gate sees it: read only where the decision needs it.
+/// The request as seen by the gate: read only as far as the decision needs it.
 struct SiteRequest<'a, 'r> {
     r: &'a Request<'r>,
     provider: &'a Provider,
@@ -92,8 +92,8 @@ impl RequestFacts for SiteRequest<'_, '_> {
             Mode::ForwardSingle | Mode::Proxy => Subject::Path,
             Mode::ForwardDomain => {
                 let scheme = self.r.scheme();
-                // Empty where it is none of the domain's, and then no pattern covers it: which
-                // server answers is decided by nginx, which host is claimed by the client.
+                // Empty if the host is not one of the domain's, so that no pattern matches: nginx
+                // chooses the server, but the client claims the host.
                 let asked = asked(self.r);
                 let host = of_domain(self.provider, scheme, asked.host(), asked.port());
                 let host = self.r.keep(&host).unwrap_or_default();
@@ -104,7 +104,8 @@ impl RequestFacts for SiteRequest<'_, '_> {
     }
 }
 
-/// Lets the request through. The only writer of identity headers; only a [`Permit`] opens it.
+/// Lets the request through. The only place that sets identity headers, and it requires a
+/// [`Permit`].
 fn admit<'r>(
     r: &mut Request<'r>,
     permit: &Permit<'r>,
@@ -127,7 +128,7 @@ fn admit<'r>(
     Ok(if permit.is_vote() { Flow::Admit } else { Flow::Next })
 }
 
-/// `X-Forwarded-Host`: the requested host, whatever the client claims of another one
+/// Sets `X-Forwarded-Host` to the requested host, regardless of what the client claims
 /// (docs/protocol.md §7.5).
 fn say_which_host<'r>(r: &mut Request<'r>, provider: &'r Provider) -> Result<(), Fault> {
     const NAME: HeaderName<'static> = HeaderName::new(b"X-Forwarded-Host", b"x-forwarded-host");
@@ -151,7 +152,7 @@ fn set_identity_headers<'r>(
         }
     } else {
         let extras = session.extra_headers().count();
-        // The client's own of these names too.
+        // Also removes the client's headers with these names.
         r.remove_headers(|name, _| session.overrides(name))?;
         r.add_headers(NAMES.len() + extras, identity_headers(session, provider, encoding))?;
     }

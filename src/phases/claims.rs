@@ -1,5 +1,4 @@
-//! What a client claims, removed from the request: identity headers, and a host other than the one that
-//! is checked.
+//! Removes what a client claims: identity headers, and a host other than the one that is checked.
 
 use gate::identity::{folds_to, is_identity_header};
 use nginx::header_list::{HeaderName, NewHeader, UNREADABLE};
@@ -17,11 +16,12 @@ pub(super) fn remove_claimed_headers(r: &mut Request<'_>) -> Result<(), Fault> {
     })
 }
 
-/// Makes `Host` say what was judged, for whoever goes by it: `$http_host`, `HTTP_HOST` of CGI. So
-/// RFC 9112 section 3.2.2 wants it of a proxy for the absolute form; HTTP/3 has no `Host` at all,
-/// and `wiki.test:@other.test` is `other.test` for an application that reads it as part of a URL.
+/// Sets `Host` to the host that was checked, for everything that uses it: `$http_host`, and
+/// `HTTP_HOST` in CGI. RFC 9112 section 3.2.2 requires this of a proxy for the absolute form;
+/// HTTP/3 has no `Host` at all, and `wiki.test:@other.test` is `other.test` for an application that
+/// parses it as part of a URL.
 ///
-/// A server that other proxies ask keeps what they sent: it says what their visitor did.
+/// A server that other proxies ask keeps their `Host`: it contains what their visitor sent.
 pub(super) fn settle_host(r: &mut Request<'_>) -> Result<(), Fault> {
     const HOST: HeaderName<'static> = HeaderName::of_any(b"Host", b"host");
     if r.server().asked_by_proxies && !r.has_host_in_target() {
@@ -38,8 +38,8 @@ pub(super) fn settle_host(r: &mut Request<'_>) -> Result<(), Fault> {
     r.edit_header(b"host", |_, _| Ok(Some(value)))
 }
 
-/// Of a second `Host`, which nginx refuses, only the error page sees anything: it gets the first,
-/// as nginx did.
+/// nginx rejects a second `Host`, so only the error page sees it: it gets the first one, like
+/// nginx.
 pub(super) fn drop_further_hosts(r: &mut Request<'_>) -> Result<(), Fault> {
     let mut found = 0;
     if r.headers().filter(|(name, _)| *name == b"host").count() < 2 {

@@ -1,5 +1,5 @@
-//! The three phases the module takes part in, in the order nginx runs them, and what
-//! is remembered of a request from one to the next.
+//! The three phases the module takes part in, in the order nginx runs them, and the state of a
+//! request between them.
 
 pub(crate) mod access;
 mod claims;

@@ -5,10 +5,11 @@ use crate::endpoints;
 use crate::endpoints::forward;
 use crate::ngx::{Fault, Flow, Request};
 
-/// Strips what clients claim, makes `Host` say what is judged, then hands over requests to the module's own endpoints.
+/// Strips what clients claim, sets `Host` to the host that is checked, then passes requests to the
+/// module's own endpoints.
 ///
-/// Stripped here and nowhere else: with `satisfy any` nginx skips our access handler once another
-/// module admits, and rewrite rules read headers earlier still.
+/// Stripping happens only here: with `satisfy any`, nginx skips our access handler once another
+/// module admits the request, and rewrite rules read headers even earlier.
 pub(crate) fn post_read(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let server = r.server();
     if !r.is_main() || !server.uses_module() {

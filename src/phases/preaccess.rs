@@ -1,4 +1,4 @@
-//! Preaccess: runs for every location that a request reaches, whatever admits it later.
+//! Preaccess: runs for every location that a request reaches, whichever module admits it later.
 
 use gate::cookie::{Stripped, without_own};
 use gate::identity::SessionView;
@@ -7,7 +7,7 @@ use super::claims::{drop_further_hosts, remove_claimed_headers, settle_host};
 use crate::ngx::{Fault, Flow, Request, kept};
 use crate::visitor::sessions;
 
-/// Takes back what an earlier location said of the visitor, and hides our cookies.
+/// Undoes what an earlier location said about the visitor, and hides our cookies.
 pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let server = r.server();
     if !r.is_main() || !server.uses_module() {
@@ -17,8 +17,8 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
     crate::testing::defect::at(r, "preaccess");
     if r.is_internal() {
         forget_visitor(r)?;
-        // Also when nobody set any: an error page of a request that nginx could not even read (400,
-        // 494 to 497) comes here without post-read, with whatever the client claimed.
+        // Also if none were set: the error page of a request that nginx could not even read (400,
+        // 494 to 497) gets here without post-read, with whatever the client claimed.
         remove_claimed_headers(r)?;
         drop_further_hosts(r)?;
         settle_host(r)?;
@@ -30,7 +30,7 @@ pub(crate) fn preaccess(r: &mut Request<'_>) -> Result<Flow, Fault> {
     Ok(Flow::Next)
 }
 
-/// After an internal redirect the new location decides anew.
+/// After an internal redirect, the new location makes its own decision.
 fn forget_visitor(r: &mut Request<'_>) -> Result<(), Fault> {
     let Some(state) = r.existing_state() else { return Ok(()) };
     let record = r.forget(kept::RECORD);
@@ -44,7 +44,7 @@ fn forget_visitor(r: &mut Request<'_>) -> Result<(), Fault> {
     }
 }
 
-/// In the same walk over the headers their values are kept as they came.
+/// Keeps the original values in the same pass over the headers.
 fn hide_own_cookies(r: &mut Request<'_>) -> Result<(), Fault> {
     let mut emptied = false;
     let mut sent = sessions::Cookies::default();

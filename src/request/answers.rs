@@ -1,4 +1,4 @@
-//! Refusals and error pages, each with its one log line.
+//! Refusals and error pages, each with a single log line.
 
 use std::cell::Cell;
 
@@ -23,10 +23,10 @@ use crate::ngx::log::{Level, printable};
 use crate::ngx::{Fault, Flow, Request, counters, log, sender};
 use crate::visitor::{providers, sessions};
 
-/// What clients are told to wait before they try again, in seconds.
+/// Value of `Retry-After`, in seconds.
 const RETRY_AFTER: &str = "5";
 
-/// A pattern that takes too long is not complained of again for this long, in seconds.
+/// Time before another warning about a slow pattern, in seconds.
 const PATTERN_AGAIN: u64 = 60;
 
 /// `$authentik_status` and `$authentik_reason`.
@@ -36,23 +36,23 @@ pub(crate) struct Decided {
     pub(crate) reason: Option<Reason>,
 }
 
-/// Remembers how the request was decided, for `$authentik_status` and `$authentik_reason`, and
+/// Records the decision about the request, for `$authentik_status` and `$authentik_reason`, and
 /// counts it.
 pub(crate) fn note(r: &Request<'_>, status: Status, reason: Option<Reason>) -> Result<(), Fault> {
     let decided = Decided { status: Some(status), reason };
-    // The same again when it is woken, or when nginx sends it from location to location.
+    // It is decided again when it is woken, or when nginx redirects it to another location.
     if r.state()?.decided.replace(decided) != decided {
         counters::count(status, reason);
     }
     Ok(())
 }
 
-/// The one line that explains a request that was not admitted. `detail` names no secret.
+/// Logs the one line that explains why a request was not admitted. `detail` contains no secrets.
 pub(crate) fn log(r: &Request<'_>, status: &str, reason: Reason, detail: &str) {
     log_at(r, log::level(reason.reply().level), status, reason, detail);
 }
 
-/// The same at another level than the reason's.
+/// The same, at a level other than the reason's.
 pub(crate) fn log_at(r: &Request<'_>, level: Level, status: &str, reason: Reason, detail: &str) {
     let code = reason.code();
     let provider = providers::known(r).map_or("", |provider| &provider.name);
@@ -63,7 +63,8 @@ pub(crate) fn log_at(r: &Request<'_>, level: Level, status: &str, reason: Reason
     );
 }
 
-/// Says which pattern makes open paths cost too much, if one does; once in [`PATTERN_AGAIN`] seconds.
+/// Warns of a pattern that makes open paths too expensive, if there is one; once in
+/// [`PATTERN_AGAIN`] seconds.
 pub(crate) fn warn_of_pattern(r: &Request<'_>, effort: &Effort<'_>) {
     thread_local! {
         // Used on the event-loop thread only.
@@ -85,12 +86,12 @@ pub(crate) fn warn_of_pattern(r: &Request<'_>, effort: &Effort<'_>) {
     );
 }
 
-/// Refuses a request to a protected location: words for programs, a page for people.
+/// Refuses a request to a protected location: with JSON for programs, with a page for people.
 pub(crate) fn refuse(r: &Request<'_>, reason: Reason) -> Result<Flow, Fault> {
     refusal(r, reason).map(Flow::Refuse)
 }
 
-/// The refusal itself, for those who send it otherwise.
+/// The response of a refusal, for callers that send it differently.
 pub(crate) fn refusal(r: &Request<'_>, reason: Reason) -> Result<Response, Fault> {
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
@@ -101,8 +102,8 @@ pub(crate) fn refusal(r: &Request<'_>, reason: Reason) -> Result<Response, Fault
     }
 }
 
-/// Has the browser forget a session cookie that names no session. Only in answers of our own, which
-/// nobody keeps: what an open path is answered may be kept for others.
+/// Makes the browser forget a session cookie without a session. Only in our own responses, which
+/// are not cached: responses for open paths may be cached for others.
 pub(crate) fn without_dead_session(
     r: &Request<'_>,
     provider: &Provider,
@@ -118,7 +119,7 @@ pub(crate) fn without_dead_session(
     })
 }
 
-/// Refuses a request for a host that none of the outpost's providers has.
+/// Refuses a request for a host without a provider in the outpost.
 pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fault> {
     let reason = Reason::UnknownHost;
     let host = printable(host);
@@ -133,7 +134,7 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
     Ok(shown(r, Response::page(status, &page)))
 }
 
-/// Refuses a visitor who is known and may not. The log says what is missing, the page does not.
+/// Refuses a known visitor who has no permission. The log says what is missing, the page does not.
 pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
     let reason = Reason::NotPermitted;
     note(r, Status::Refused, Some(reason))?;
@@ -153,7 +154,7 @@ fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
     }
 }
 
-/// Says with a 401 which credentials would do, where some would.
+/// Adds to a 401 which credentials are accepted, if any.
 fn challenged(r: &Request<'_>, reason: Reason, response: Response) -> Response {
     let provider = providers::known(r).filter(|provider| provider.intercept_header_auth);
     let is_asked = response.status == 401 && r.location().checks_header();
@@ -163,7 +164,7 @@ fn challenged(r: &Request<'_>, reason: Reason, response: Response) -> Response {
     challenges.into_iter().fold(response, |response, one| response.with(challenge::NAME, one))
 }
 
-/// Shows a person the way to authentik who cannot be sent there.
+/// Shows the way to authentik to a person who cannot be redirected there.
 pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Result<Flow, Fault> {
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
@@ -177,7 +178,7 @@ pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Re
     without_dead_session(r, provider, reason, answer).map(Flow::Refuse)
 }
 
-/// Leaves undone what nobody asked for. `query` is the endpoint's.
+/// Refuses an action that the visitor did not ask for. `query` is the endpoint's.
 pub(crate) fn unasked(
     r: &Request<'_>,
     provider: &Provider,
@@ -199,14 +200,14 @@ pub(crate) fn unasked(
     Ok(shown(r, page))
 }
 
-/// A page as its reader can see it: in a frame, where that is one in which a session can be had.
+/// A page that the client can display: in a frame, if sessions are possible in it.
 fn shown(r: &Request<'_>, page: Response) -> Response {
     let everywhere =
         providers::known(r).is_some_and(|provider| provider.cookie_samesite == SameSite::None);
     if sender::hints(r).may_frame(everywhere) { page.framed() } else { page }
 }
 
-/// Ends an endpoint with an error page. `way_on` is where "try again" leads.
+/// Ends an endpoint with an error page. `way_on` is the target of "try again".
 pub(crate) fn fail(
     r: &Request<'_>,
     provider: &Provider,
@@ -227,7 +228,7 @@ pub(crate) fn fail(
     Ok(shown(r, page_with(reason, hint, url.as_ref().map(RedirectTarget::as_str))))
 }
 
-/// The end of a sign-in that succeeded.
+/// Completes a successful sign-in.
 pub(crate) fn arrive(
     r: &Request<'_>,
     provider: &Provider,
@@ -242,7 +243,7 @@ pub(crate) fn arrive(
     Ok(if reason.is_some() { shown(r, answer) } else { answer })
 }
 
-/// The page of a reason, with `Retry-After` where trying again later helps.
+/// The page for a reason, with `Retry-After` if trying again later helps.
 fn page_of(reason: Reason) -> Response {
     page_with(reason, "", None)
 }

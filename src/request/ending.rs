@@ -14,10 +14,10 @@ use crate::ngx::log::{Level, printable};
 use crate::ngx::{Fault, Flow, Request, Zone, kept};
 use crate::visitor::sessions;
 
-/// How long others are served before a few more places of the zone are looked at.
+/// Time for other requests before a few more positions in the zone are checked.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Runs again from the top when the body is there, and whenever the request is woken.
+/// Runs again from the start when the body has arrived, and whenever the request is woken.
 pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
     if r.is_suspended() {
         return Ok(Flow::Suspended);
@@ -25,7 +25,7 @@ pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let origins = Origins::gather(r.headers());
     let back = String::from_utf8_lossy(r.path()).into_owned();
     let unheeded = |why: Unheeded| Ok(Flow::Answer(why.answer(origins.reader(), &back)));
-    // Nobody has judged a sub-request (`mirror`): nginx leaves out their access phase.
+    // A subrequest (`mirror`) has not been authorized: nginx skips the access phase.
     if !r.is_main() || is_let_in_as_nobody(r) {
         return unheeded(Unheeded::Forged);
     }
@@ -48,14 +48,14 @@ pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
     Ok(Flow::Answer(ending::ended(ended, reader, &back)))
 }
 
-/// Whether the location let the request in though it is nobody's: an open path, or `pass`. What is
-/// open to read is not open to everybody's hand.
+/// Whether the location admitted the request without an identity: through an open path, or `pass`.
+/// What anybody may read, not everybody may change.
 fn is_let_in_as_nobody(r: &Request<'_>) -> bool {
     let decided = r.existing_state().and_then(|state| state.decided.get().status);
     matches!(decided, Some(Status::UnauthPath | Status::Pass))
 }
 
-/// How many ended; `None` while the request waits for its next turn.
+/// How many were ended; `None` while the request waits for its next turn.
 fn carry_out(r: &mut Request<'_>, zone: Zone, whose: &Whose) -> Result<Option<u32>, Fault> {
     let at_all_providers = |ended: &Ended| Ok(Some(sessions::end_at(zone, ended, |_| true)));
     let name = match whose {
@@ -72,7 +72,7 @@ fn carry_out(r: &mut Request<'_>, zone: Zone, whose: &Whose) -> Result<Option<u3
     Ok(None)
 }
 
-/// Who did it, and to whom. A `sid` is not named: whoever has it may end that session.
+/// Logs who ended whose sessions. A `sid` is not logged: whoever knows it can end that session.
 fn note(r: &Request<'_>, whose: &Whose, ended: u32) {
     let by = r.recall(kept::RECORD).and_then(SessionView::over).map(|view| view.username());
     let by =

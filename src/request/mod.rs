@@ -1,9 +1,9 @@
-//! What a request leaves behind: its answer, its log line, its variables.
+//! The results of a request: its response, its log line, its variables.
 //!
 //! | module | has |
 //! |---|---|
 //! | [`ending`] | sessions that an administrator ends by hand |
-//! | [`verdict`] | who it is, what the policy says, what is decided |
+//! | [`verdict`] | identity, policy, decision |
 //! | [`answers`] | refusals and error pages, with their log lines |
 //! | [`variables`] | `$authentik_…` |
 //! | [`status`] | `authentik_status` |

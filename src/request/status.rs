@@ -17,7 +17,7 @@ pub(crate) fn answer(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return ending::end(r);
     }
     if !r.is_safe_method() {
-        // RFC 9110 section 15.5.6: it says which methods there are.
+        // RFC 9110 section 15.5.6: a 405 lists the allowed methods.
         let allow = if may_end { "GET, HEAD, POST" } else { "GET, HEAD" };
         return Ok(Flow::Answer(Response::empty(405).with("Allow", allow)));
     }

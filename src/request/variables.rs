@@ -1,5 +1,5 @@
-//! `$authentik_…`: what the access phase left behind. They never fail, and are empty if there is
-//! nothing to say.
+//! `$authentik_…`: the results of the access phase. They never fail, and are empty if there is no
+//! value.
 
 use gate::identity::SessionView;
 use gate::outpost::Certificate;
@@ -9,7 +9,7 @@ use crate::ngx::{Request, Variable, kept};
 use crate::outpost;
 use crate::visitor::providers;
 
-/// All of them; `docs/directives.md` lists the same.
+/// All variables; listed in `docs/directives.md`.
 pub(crate) const TABLE: &[Variable] = &[
     Variable { name: "authentik_username", value: |r| user_header(r, 0) },
     Variable { name: "authentik_groups", value: |r| user_header(r, 1) },
@@ -33,7 +33,7 @@ pub(crate) const TABLE: &[Variable] = &[
     },
 ];
 
-/// Of the seven headers of the user, in the order of `gate::identity::HEADERS`. Only an admitted
+/// One of the user's seven headers, in the order of `gate::identity::HEADERS`. Only an admitted
 /// visitor has any.
 fn user_header<'r>(r: &Request<'r>, at: usize) -> &'r [u8] {
     let encoding = r.location().header_encoding();
@@ -49,7 +49,7 @@ fn admitted<'r>(r: &Request<'r>) -> Option<SessionView<'r>> {
     SessionView::over(r.recall(kept::RECORD)?)
 }
 
-/// Empty where there is no backend, so that nothing is proxied anywhere.
+/// Empty if there is no backend, so that nothing is proxied anywhere.
 fn upstream<'r>(r: &Request<'r>) -> &'r [u8] {
     let Some(provider) = providers::known(r) else { return &[] };
     gate::upstream::backend(provider, admitted(r).as_ref()).unwrap_or_default()
@@ -78,9 +78,9 @@ fn reason<'r>(r: &Request<'r>) -> &'r [u8] {
         .unwrap_or_default()
 }
 
-/// Of the key pair of the outpost's provider whose host a TLS client names. There is one during the
-/// handshake only, so that no log format, header or page can show the key. nginx asks for both parts
-/// in one callback: they are of one state of the settings.
+/// Part of the key pair of the outpost's provider for the host that a TLS client names. Only
+/// available during the handshake, so that no log format, header or page can reveal the key. nginx
+/// asks for both parts in one callback, so they come from the same settings.
 fn of_key_pair<'r>(r: &Request<'r>, part: fn(&Certificate) -> &[u8]) -> &'r [u8] {
     let Some(name) = r.handshake_name() else { return &[] };
     let Some(directory) = outpost::directory() else { return &[] };

@@ -1,5 +1,5 @@
-//! The one way to a verdict, for visitors' requests and for questions from other proxies: identity,
-//! policy, decision.
+//! The only way to a verdict, for visitors' requests and for questions from other proxies:
+//! identity, policy, decision.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::authentik::asking::Put;
 use crate::ngx::{Fault, Request};
 use crate::visitor::header_auth;
 
-/// What `decide` says of the visitor. `None` while the request waits for authentik's word on its
-/// credentials.
+/// The verdict of `decide` on the visitor. `None` while the request waits for authentik's answer
+/// about its credentials.
 pub(crate) fn verdict<'r>(
     r: &mut Request<'r>,
     provider: &'r Arc<Provider>,

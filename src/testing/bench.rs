@@ -32,7 +32,7 @@ const LIFE: u64 = 24 * 3600;
 /// Length of each token, in bytes.
 const TOKEN: usize = 1536;
 
-/// Seeds from the first worker; the session with the number 0 comes last.
+/// Runs in the first worker; the session with number 0 comes last.
 pub(crate) fn seed(conf: &MainConf) {
     let (Some(zone), Some(defined)) = (conf.zone(), conf.providers.first()) else { return };
     if conf.bench_sessions == 0 || lifecycle::worker_number() != 0 {
@@ -74,8 +74,8 @@ fn payload(provider: &Provider) -> Option<Vec<u8>> {
     Some(render(&claims, provider, &[b't'; TOKEN], None).record.expose().to_vec())
 }
 
-/// The id of the session with this number: its lower 24 bits, then zeros, and the proof of a keyring of
-/// zeros (see `keyring::make`). So ci/bench/seed.py can make its cookie.
+/// The id of the session with this number: its lower 24 bits, then zeros, and the proof from a
+/// keyring of zeros (see `keyring::make`), so that ci/bench/seed.py can create its cookie.
 fn id(number: usize, keyring: Keyring<'_>) -> SessionId {
     let mut random = [0; SessionId::RANDOM];
     let bytes = number.to_be_bytes();

@@ -1,4 +1,4 @@
-//! Never in a release: what tests and `make bench` need of the module.
+//! Parts of the module for tests and `make bench`, never in a release.
 
 #[cfg(feature = "bench-seed")]
 pub(crate) mod bench;

@@ -1,4 +1,4 @@
-//! For foreign test suites: sends any request to a thread and back.
+//! For third-party test suites: suspends every request once.
 
 use authentik_io::pool::Cancel;
 use gate::provider::ProviderKey;
@@ -7,7 +7,7 @@ use crate::authentik::threads::{Errand, Line, PATIENCE};
 use crate::endpoints::exchange::{self, Exchanged};
 use crate::ngx::{Fault, Flow, Request};
 
-/// Sends the request through a thread and back once, whatever it is.
+/// Sends the request through a thread and back once, whatever it is for.
 pub(crate) fn suspend_once(r: &mut Request<'_>) -> Result<Option<Flow>, Fault> {
     let state = r.state()?;
     if state.was_suspended.replace(true) {
@@ -16,7 +16,7 @@ pub(crate) fn suspend_once(r: &mut Request<'_>) -> Result<Option<Flow>, Fault> {
         return Ok(None);
     }
     let ticket = r.suspend(PATIENCE)?;
-    // One after the other for some of them.
+    // Some of them must take turns.
     let key = ProviderKey([(ticket.0 % 7) as u8; 16]);
     let errand = Errand {
         line: Line::SignIns,

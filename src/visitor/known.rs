@@ -1,4 +1,4 @@
-//! Sessions as this worker remembers them: see [`gate::session_cache`] for what counts.
+//! Sessions that this worker remembers: see [`gate::session_cache`] for when they are valid.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,10 +19,10 @@ use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::{Fault, Request, Zone, counters, now};
 use crate::visitor::told::the_twelve;
 
-/// A session, and its identity headers in UTF-8. Requests that have it hold it by reference count.
+/// A session with its identity headers in UTF-8. Requests hold it by reference count.
 pub(crate) type Known = ReadyHeaders<Session>;
 
-/// What headers and variables are parts of.
+/// The data that headers and variables refer to.
 pub(crate) struct Session {
     record: OwnedRecord,
     provider: Arc<Provider>,
@@ -34,7 +34,7 @@ impl Session {
         self.record.view()
     }
 
-    /// The same as bytes.
+    /// The session as bytes.
     pub(crate) fn record(&self) -> &[u8] {
         self.record.bytes()
     }
@@ -42,7 +42,7 @@ impl Session {
 
 struct Memory {
     cache: SessionCache<Rc<Known>>,
-    /// Of which configuration. A worker has one, unless nginx is its own worker.
+    /// Its configuration. A worker has only one, unless nginx runs without a master process.
     configuration: u32,
 }
 
@@ -51,7 +51,7 @@ thread_local! {
     static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
 }
 
-/// The session of this id with the provider, which the request then holds.
+/// The session with this id at the provider, held by the request.
 pub(super) fn find<'r>(
     r: &Request<'r>,
     provider: &Arc<Provider>,
@@ -63,7 +63,7 @@ pub(super) fn find<'r>(
         return r.hold(known).map(Some);
     }
     if !keyring().is_some_and(|keyring| id.is_proven(keyring)) {
-        // Nobody has such a session, and nobody is asked.
+        // There cannot be such a session, so it is not looked up.
         counters::count_foreign_cookie();
         return Ok(None);
     }
@@ -72,7 +72,7 @@ pub(super) fn find<'r>(
 
 /// Forgets all sessions, when the worker exits.
 pub(crate) fn forget() {
-    // Fails at the end of the process only.
+    // Fails only at the end of the process.
     let _ = MEMORY.try_with(RefCell::take);
 }
 
@@ -81,7 +81,7 @@ fn with_cache<T>(use_it: impl FnOnce(&mut SessionCache<Rc<Known>>) -> T) -> Opti
         let configuration = SharedWordsZone::epoch();
         let memory = match memory {
             Some(memory) if memory.configuration == configuration => memory,
-            // The zone may be another one.
+            // The zone may have changed.
             outdated => {
                 let cache = SessionCache::new(TagSecret::new(random()?));
                 outdated.insert(Memory { cache, configuration })
@@ -91,7 +91,8 @@ fn with_cache<T>(use_it: impl FnOnce(&mut SessionCache<Rc<Known>>) -> T) -> Opti
     })
 }
 
-/// What is remembered and counts. Takes the lock only if it is time to say that the session is in use.
+/// A remembered session that is still valid. Locks only if it is time to record that the session is
+/// in use.
 fn recall(
     zone: Zone,
     provider: &Arc<Provider>,
@@ -106,7 +107,7 @@ fn recall(
             counters::count_lookup();
             zone.warm_head(&key);
             let is_there = zone.with(|table| {
-                // Found at all, it is found as it was: the epoch is read under the same lock.
+                // If it is there, it is unchanged: the epoch is read under the same lock.
                 table.find(&key, time).is_some() && table.epoch(&key) == epoch
             });
             let is_there = is_there == Some(true);
@@ -119,7 +120,7 @@ fn recall(
     }
 }
 
-/// Finds the session in the zone, and remembers it.
+/// Looks up the session in the zone, and remembers it.
 fn look_up(
     zone: Zone,
     provider: &Arc<Provider>,
@@ -132,7 +133,7 @@ fn look_up(
         Some((identity::open(sealed, &key, id)?, epoch, expires))
     });
     let (record, epoch, expires) = opened?;
-    // Bound to the provider twice: by the key, and by what the record says.
+    // Bound to the provider twice: by the key and by the contents of the record.
     if record.view().provider() != provider.key {
         return None;
     }

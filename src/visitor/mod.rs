@@ -3,12 +3,12 @@
 //! | module | has |
 //! |---|---|
 //! | [`providers`] | the provider of a request: by its location, or by its host |
-//! | [`sessions`] | the gate's table, joined to the mapped zone |
-//! | [`known`] | sessions as this worker remembers them |
+//! | [`sessions`] | the gate's table in the mapped zone |
+//! | [`known`] | sessions that this worker remembers |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
 //! | [`random`] | random bytes |
-//! | [`told`] | what applications are told of a visitor: the identity headers |
-//! | [`sweep`] | expired records go in time |
+//! | [`told`] | the identity headers, which tell applications about a visitor |
+//! | [`sweep`] | removal of expired records |
 
 pub(crate) mod header_auth;
 pub(crate) mod known;

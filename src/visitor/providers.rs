@@ -26,14 +26,14 @@ pub(crate) fn of_location<'r>(r: &Request<'r>) -> Result<Chosen<'r>, Fault> {
     }
 }
 
-/// The outpost's provider for the requested host, whose endpoints are to answer. A server
-/// that other proxies ask gets their visitors under the proxies' hosts.
+/// The outpost's provider for the requested host, whose endpoints must respond. If other proxies
+/// ask this server, their visitors arrive under the proxies' hosts.
 pub(crate) fn of_host<'r>(r: &Request<'r>, auto: Auto) -> Result<Chosen<'r>, Fault> {
     look_up(r, auto, !r.server().asked_by_proxies)
 }
 
-/// Only the requested host counts, no header beside it. Looked up once, so that a request that waits sees one
-/// state of the settings from beginning to end.
+/// Only the requested host counts, no other header. Looked up once, so that a request that waits
+/// sees the same settings from beginning to end.
 fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>, Fault> {
     let state = r.state()?;
     if state.of_host.get().is_none() {
@@ -47,7 +47,7 @@ fn look_up<'r>(r: &Request<'r>, auto: Auto, by_name: bool) -> Result<Chosen<'r>,
     Ok(chosen(state.of_host.get(), auto, by_name))
 }
 
-/// The provider of the location for the host that another proxy asks about.
+/// The location's provider for the host that another proxy asks about.
 pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<Chosen<'r>, Fault> {
     let auto = match r.location().protection() {
         Protection::Off => return Ok(Chosen::Off),
@@ -68,13 +68,14 @@ pub(crate) fn of_forwarded<'r>(r: &Request<'r>, url: &ForwardUrl<'_>) -> Result<
     Ok(chosen(of_forwarded.get().map(|found| &found.of_url), auto, true))
 }
 
-/// The provider whose host the `Host` of a question is, of these.
+/// The provider whose host is in the `Host` of a question, from this directory.
 pub(crate) fn asked<'d>(r: &Request<'_>, directory: &'d Directory) -> Option<&'d Arc<Provider>> {
     let asked = host::asked(r);
     directory.find_told(asked.host(), asked.port()).or(directory.only())
 }
 
-/// Whose host the `Host` of the question is, once [`of_forwarded`] has looked.
+/// The provider whose host is in the `Host` of the question, once [`of_forwarded`] has looked it
+/// up.
 pub(crate) fn asked_at(r: &Request<'_>) -> Option<ProviderKey> {
     r.existing_state()?.of_forwarded.get()?.asked_at
 }
@@ -83,13 +84,14 @@ fn chosen(of_host: Option<&OfHost>, auto: Auto, by_name: bool) -> Chosen<'_> {
     of_host.map_or(Chosen::NotYet, |of_host| of_host.choose(by_name, auto.or_single))
 }
 
-/// Whether the provider is one of the outpost's, rather than written in this server's configuration.
+/// Whether the provider is one of the outpost's, rather than defined in this server's
+/// configuration.
 pub(crate) fn is_of_outpost(r: &Request<'_>, provider: &Provider) -> bool {
     !r.server().providers.iter().any(|own| own.key == provider.key)
 }
 
-/// The provider this request is about: at an endpoint the one it works for, else the location's; as
-/// far as it is known without looking anything up.
+/// The provider that this request is about: at an endpoint, the endpoint's, otherwise the
+/// location's; only if known without a lookup.
 pub(crate) fn known<'r>(r: &Request<'r>) -> Option<&'r Arc<Provider>> {
     let state = r.existing_state();
     let of_host = state.and_then(|state| state.of_host.get());

@@ -1,4 +1,4 @@
-//! Joins the gate's table of sessions to the mapped zone.
+//! The gate's table of sessions in the mapped zone.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::ngx::keyring::keyring;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, kept, now};
 
-/// The values of a request's `Cookie` headers, as far as they are read.
+/// The values of a request's `Cookie` headers, up to a maximum number.
 #[derive(Default)]
 pub(crate) struct Cookies<'r> {
     values: [&'r [u8]; MAX_CANDIDATES],
@@ -27,7 +27,7 @@ pub(crate) struct Cookies<'r> {
 }
 
 impl<'r> Cookies<'r> {
-    /// One more.
+    /// Adds a value.
     pub(crate) fn add(&mut self, value: &'r [u8]) {
         if let Some(slot) = self.values.get_mut(self.count) {
             *slot = value;
@@ -36,7 +36,7 @@ impl<'r> Cookies<'r> {
     }
 }
 
-/// Keeps the `Cookie` headers, unless they were kept before: what was found first is as it came.
+/// Keeps the `Cookie` headers, unless already kept: the first values are the original ones.
 pub(crate) fn remember_sent<'r>(r: &Request<'r>, sent: Cookies<'r>) -> Result<(), Fault> {
     match kept::recall_cookies(r) {
         None if sent.count > 0 => kept::remember_cookies(r, sent.values),
@@ -44,7 +44,7 @@ pub(crate) fn remember_sent<'r>(r: &Request<'r>, sent: Cookies<'r>) -> Result<()
     }
 }
 
-/// The values of the request's `Cookie` headers, as they came.
+/// The original values of the request's `Cookie` headers.
 pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES], Fault> {
     if let Some(kept) = kept::recall_cookies(r) {
         return Ok(kept);
@@ -56,11 +56,11 @@ pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES],
     Ok(values)
 }
 
-/// What the cookies of a request come to with a provider.
+/// What a request's cookies mean at a provider.
 pub(crate) enum Standing<'r> {
     /// The visitor has this session.
     SignedIn(SessionView<'r>),
-    /// There is none, and this is why.
+    /// The visitor has no session, for this reason.
     Stranger(Reason),
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn is_signed_in(r: &Request<'_>, provider: &Arc<Provider>) -> Result<
     Ok(matches!(find(r, provider)?, Standing::SignedIn(_)))
 }
 
-/// Looks for the session of the request with this provider.
+/// Looks up the request's session with this provider.
 pub(crate) fn find<'r>(r: &Request<'r>, provider: &Arc<Provider>) -> Result<Standing<'r>, Fault> {
     let mut reason = Reason::NoSession;
     for id in cookie::session_ids(cookies(r)?, provider) {
@@ -83,11 +83,11 @@ pub(crate) fn find<'r>(r: &Request<'r>, provider: &Arc<Provider>) -> Result<Stan
 }
 
 thread_local! {
-    /// Where bytes are laid out whose length is not known before: no secrets.
+    /// A buffer for bytes of unknown length, no secrets.
     static DESK: RefCell<Vec<u8>> = RefCell::new(vec![0; 16 * 1024]);
 }
 
-/// Lends the desk, at least `length` bytes of it.
+/// Lends at least `length` bytes of the desk.
 pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
     DESK.with_borrow_mut(|desk| {
         if desk.len() < length {
@@ -97,8 +97,8 @@ pub(crate) fn with_desk<R>(length: usize, work: impl FnOnce(&mut [u8]) -> R) -> 
     })
 }
 
-/// Copies a record to the desk, under the lock, and then has it read: nothing is allocated, and nothing
-/// opened, under the lock. `read` gets its epoch and when it ends as well.
+/// Copies a record to the desk under the lock, and passes it to `read` after unlocking: nothing is
+/// allocated or decrypted under the lock. `read` also gets the record's epoch and expiry time.
 pub(super) fn read<T>(
     zone: Zone,
     key: &Key,
@@ -127,7 +127,7 @@ pub(super) fn read<T>(
     None
 }
 
-/// Stores the session of a completed sign-in in place of those the browser had, under a new id.
+/// Stores the session of a completed sign-in under a new id, replacing the browser's previous ones.
 pub(crate) fn open(
     r: &Request<'_>,
     provider: &Arc<Provider>,
@@ -161,29 +161,29 @@ pub(crate) fn open(
     Ok(id)
 }
 
-/// A record as it goes into the zone.
+/// A record ready for the zone.
 pub(crate) struct Sealed {
     pub(crate) owner: Owner,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Seals a record that is to stand under this key, for who has the id, if any, and for this nginx.
-/// `None` where there is no randomness.
+/// Seals a record for this key, so that it takes this nginx to open it, and the id, if there is
+/// one. `None` if there is no randomness.
 pub(crate) fn seal(record: &[u8], key: &Key, id: Option<SentId<'_>>) -> Option<Sealed> {
     let keyring = keyring()?;
     let bytes = identity::seal(record, key, id, keyring, random()?)?;
     Some(Sealed { owner: owner_of(record, keyring), bytes })
 }
 
-/// Ends every session of the user, at all providers. Says how many there were.
+/// Ends all sessions of the user, at all providers. Returns how many there were.
 pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
     let (Some(zone), Some(keyring)) = (r.main_conf().zone(), keyring()) else { return 0 };
     let subject = subject_of(uid, keyring);
     zone.with(|table| table.remove_by_subject(&subject)).and_then(Result::ok).unwrap_or(0)
 }
 
-/// Ends what is over of the sessions of the providers that are meant: says how many there were. Others
-/// may call a session or a user the same.
+/// Ends sessions at the providers for which `is_meant` is true, since others may use the same name
+/// for a session or user. Returns how many there were.
 pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -> bool) -> u32 {
     let Some(keyring) = keyring() else { return 0 };
     let wanted = |beginning: &[u8]| provider_of(beginning).is_some_and(&is_meant);
@@ -200,8 +200,9 @@ pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -
     removed.and_then(Result::ok).unwrap_or(0)
 }
 
-/// Ends sessions of every user of this name, at all providers, as far as a few places in the zone go:
-/// says how many there were, and where to go on. Names are in no index: this is for administrators.
+/// Ends the sessions of every user with this name, at all providers, in one part of the zone.
+/// Returns how many there were, and where to continue. Names are not indexed: this is for
+/// administrators.
 pub(crate) fn end_some_of_name(zone: Zone, name: &[u8], from: u32) -> (u32, Option<u32>) {
     const PLACES: u32 = 2048;
     let Some(keyring) = keyring() else { return (0, None) };
@@ -211,8 +212,8 @@ pub(crate) fn end_some_of_name(zone: Zone, name: &[u8], from: u32) -> (u32, Opti
     removed.and_then(Result::ok).unwrap_or((0, None))
 }
 
-/// Whether this is the first use of a token that may be used once, until then. A use that cannot be noted
-/// counts as the first: it is better that a session ends twice than not at all.
+/// Whether this is the first use of a token that may be used once before `until`. A use that cannot
+/// be recorded counts as the first: it is better to end a session twice than not at all.
 pub(crate) fn is_first_use(zone: Zone, token: Key, until: UnixTime) -> bool {
     let spent = Record::of_spent(token, until);
     !matches!(zone.with(|table| table.insert_if_absent(&spent, now())), Some(Ok(None)))

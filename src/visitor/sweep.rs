@@ -1,4 +1,4 @@
-//! Removes expired records in time, even without requests, and wipes their contents.
+//! Removes expired records, even without requests, and wipes their contents.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::ngx::{Authentik, Zone, now};
 /// How often the zone is swept.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// So many times until it was swept from end to end: once a minute, if it is not larger than 50 MB.
+/// Steps for sweeping the whole zone: once a minute, if it is not larger than 50 MB.
 const STEPS: u32 = 12;
-/// Blocks of the zone that are looked at under one lock: about a hundred microseconds if each of them
-/// is a record that expired, a tenth of that if none is.
+/// Blocks checked under one lock: about a hundred microseconds if all of them are expired records,
+/// a tenth of that if none is.
 const AT_ONCE: u32 = 128;
-/// Blocks of one step at most, so that it never takes more than a few milliseconds.
+/// Maximum number of blocks per step, so that it never takes more than a few milliseconds.
 const AT_MOST: u32 = 8192;
 
 thread_local! {
@@ -34,14 +34,14 @@ pub(crate) fn stop() {
     TICKER.take();
 }
 
-/// Takes a step.
+/// Takes one step.
 fn step() {
     let Some(zone) = Zone::of_worker() else { return };
     let time = now();
     let blocks = zone.with(|table| table.fill().blocks_total).unwrap_or(0);
     let due = (blocks / STEPS).clamp(AT_ONCE, AT_MOST);
     for _ in 0..due.div_ceil(AT_ONCE) {
-        // A table that is damaged is recovered by whoever opens it next.
+        // A damaged table is recovered by the next one to open it.
         let _ = zone.with(|table| table.sweep(time, AT_ONCE));
     }
 }

@@ -4,8 +4,8 @@
 use gate::identity::{HEADERS, HeaderEncoding, ProviderHeaders, SessionView};
 use nginx::header_list::{HeaderName, NewHeader};
 
-/// All that is told of a visitor. Additional headers come from the administrator and override all
-/// others (docs/protocol.md §7.4).
+/// All identity headers of a visitor. Additional headers are set by the administrator and override
+/// all others (docs/protocol.md §7.4).
 pub(crate) fn identity_headers<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
@@ -20,7 +20,7 @@ pub(crate) fn identity_headers<'r>(
     the_twelve(&session, provider, encoding).filter(move |header| !overridden(header)).chain(extra)
 }
 
-/// What is told of every visitor.
+/// The headers that every visitor has.
 pub(crate) fn the_twelve<'r>(
     session: &SessionView<'r>,
     provider: &'r ProviderHeaders,
@@ -31,7 +31,7 @@ pub(crate) fn the_twelve<'r>(
     NAMES.iter().zip(values).map(|(name, value)| NewHeader { name: *name, value })
 }
 
-/// The names of the identity headers as nginx wants them, in the order of [`HEADERS`].
+/// The names of the identity headers in nginx's form, in the order of [`HEADERS`].
 pub(crate) static NAMES: [HeaderName<'static>; HEADERS.len()] = names();
 
 const fn names() -> [HeaderName<'static>; HEADERS.len()] {

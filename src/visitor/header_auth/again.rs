@@ -1,4 +1,5 @@
-//! Credentials that were rejected, and wait for what may change that: see [`gate::credentials`].
+//! Credentials that were rejected, but wait for something that may change this: see
+//! [`gate::credentials`].
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -16,21 +17,21 @@ use crate::authentik::lease;
 use crate::ngx::Zone;
 use crate::outpost::{self, Called};
 
-/// How many wait in a worker; more are refused at once.
+/// Maximum waiting per worker; further ones are rejected at once.
 const MOST: usize = 256;
 
-/// Credentials that were refused, and wait.
+/// Rejected credentials that wait.
 struct Waiting {
     ticket: Ticket,
     judged: Judged,
     what: What,
-    /// By the clock that nobody sets.
+    /// By the monotonic clock.
     until: u64,
 }
 
 /// What they wait for.
 enum What {
-    /// Whether authentik knows us.
+    /// The answer whether authentik knows this client.
     Client,
     /// The outpost's settings.
     Settings(Called),
@@ -41,7 +42,7 @@ thread_local! {
     static WAITING: RefCell<Vec<Waiting>> = RefCell::default();
 }
 
-/// Takes what came back. Gives what stays as it is, and whose it is.
+/// Handles a result from a thread. Returns the results that are final, with their requests.
 pub(super) fn sift(zone: Zone, ticket: Ticket, judged: Judged) -> Vec<(Ticket, Judged)> {
     let mut came = Vec::new();
     let ended = (judged.round == Round::Client).then(|| Doubt::Open.key(&judged.case.provider));
@@ -51,14 +52,14 @@ pub(super) fn sift(zone: Zone, ticket: Ticket, judged: Judged) -> Vec<(Ticket, J
     came.push((ticket, judged));
     let stays = |(ticket, judged)| put_off(zone, ticket, judged);
     let stay = came.into_iter().filter_map(stays).collect();
-    // Last: other workers then see whether settings were called for.
+    // Last: other workers then see whether settings were requested.
     if let Some(doubt) = ended {
         zone.with(|table| table.remove(&doubt));
     }
     stay
 }
 
-/// What is not waited for any more, and stays as it is.
+/// The results that no longer wait and are final.
 pub(super) fn due(zone: Zone) -> Vec<(Ticket, Judged)> {
     let time = uptime();
     let due = take(|waiting| match waiting.what {
@@ -70,13 +71,13 @@ pub(super) fn due(zone: Zone) -> Vec<(Ticket, Judged)> {
     });
     let again = |Waiting { ticket, judged, what, .. }| match what {
         What::Settings(_) => ask_again(zone, ticket, judged),
-        // Another worker has asked: whether it has called for settings is seen by the call.
+        // Another worker has asked: if it has requested settings, the last request shows it.
         What::Client => put_off(zone, ticket, judged),
     };
     due.into_iter().filter_map(again).collect()
 }
 
-/// `None` if it waits, or authentik is asked once more.
+/// Returns `None` if the result waits, or authentik is asked once more.
 fn put_off(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)> {
     let error = judged.result.as_ref().err();
     let Some(recourse) = error.and_then(|error| recourse(judged.round, error)) else {
@@ -104,7 +105,7 @@ fn put_off(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged
     doubt(zone, ticket, judged)
 }
 
-/// Asks whether authentik knows us, unless that was done lately.
+/// Asks whether authentik knows this client, unless that was done recently.
 fn doubt(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)> {
     let provider = &judged.case.provider;
     let lately = Doubt::Lately;
@@ -122,7 +123,7 @@ fn doubt(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)>
     Some((ticket, judged))
 }
 
-/// The doubt has ended: those of this worker who waited for that, with what became of it.
+/// The doubt is resolved: returns this worker's results that waited for it, now with its outcome.
 fn those_in_doubt(
     provider: ProviderKey,
     result: &Result<Rendered, CoreError>,
@@ -156,7 +157,7 @@ fn take(is_wanted: impl FnMut(&Waiting) -> bool) -> Vec<Waiting> {
     })
 }
 
-/// With the settings of now, if they are newer.
+/// Asks again with the current settings, if they are newer.
 fn ask_again(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)> {
     let newer = outpost::newest(&judged.case.provider).filter(|_| judged.case.is_of_outpost);
     let Some(provider) = newer else { return Some((ticket, judged)) };

@@ -1,4 +1,4 @@
-//! What authentik says about credentials: asked on a thread.
+//! Asking authentik about credentials, on a thread.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::authentik::asking::Caller;
 use crate::authentik::threads::{Errand, Line};
 use crate::ngx::now;
 
-/// What is asked about, and where the zone gets the answer.
+/// The question, and where the zone keeps the answer.
 #[derive(Clone)]
 pub(super) struct Case {
     pub(super) credentials: Credentials,
@@ -26,14 +26,15 @@ pub(super) struct Case {
     pub(super) lease: Key,
 }
 
-/// What a thread brings back.
+/// The result of a thread.
 pub(super) struct Judged {
     pub(super) case: Case,
     pub(super) round: Round,
     pub(super) result: Result<Rendered, CoreError>,
 }
 
-/// Hands the question to a thread; `ticket` is that of the request that asks. Says whether it was taken.
+/// Submits the question to a thread; `ticket` is that of the request that asks. Returns whether it
+/// was accepted.
 pub(super) fn submit(
     ticket: Ticket,
     case: Case,
@@ -60,7 +61,7 @@ pub(super) fn submit(
     })
 }
 
-/// Asks until authentik says yes; else the last no counts.
+/// Asks until authentik says yes; otherwise returns the last no.
 fn ask(caller: Caller<'_>, credentials: &Credentials, keys: &Keys) -> Result<Rendered, CoreError> {
     let mut last = Err(CoreError::Misconfigured("nothing to ask".to_owned()));
     for inquiry in credentials.inquiries() {

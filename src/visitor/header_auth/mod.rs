@@ -1,7 +1,7 @@
-//! Header authentication: clients without a session that send `Authorization`.
+//! Header authentication: clients without a session that send an `Authorization` header.
 //!
-//! authentik is asked off the event loop, by one request per credential across all workers; its answer
-//! is kept in the zone for a limited time, under a keyed hash of the header.
+//! authentik is asked off the event loop, with one request per credential across all workers; its
+//! answer is kept in the zone for a limited time, under a keyed hash of the header.
 
 mod again;
 mod judge;
@@ -30,7 +30,7 @@ use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
 use crate::visitor::providers;
 use crate::visitor::sessions::{self, Sealed, Standing};
 
-/// The credentials of a request, and where the zone has what became of them.
+/// The credentials of a request, and where the zone keeps the answer about them.
 struct Presented {
     credentials: Credentials,
     zone: Zone,
@@ -38,7 +38,8 @@ struct Presented {
     lease: Key,
 }
 
-/// Who sends the request: by session, else by credentials that authentik was asked about lately.
+/// Identifies the visitor by session, otherwise by credentials that authentik was recently asked
+/// about.
 pub(crate) fn identify<'r>(
     r: &mut Request<'r>,
     provider: &'r Arc<Provider>,
@@ -51,7 +52,7 @@ pub(crate) fn identify<'r>(
         return Ok(Visitor::Stranger(reason));
     }
     let Some(presented) = presented(r, provider) else {
-        // After an internal redirect: accepted and taken away by the location before.
+        // After an internal redirect: the previous location accepted and removed the header.
         let consumed = r.existing_state().and_then(|state| state.consumed.get());
         let known = consumed.map(|answer| known(r, provider, &answer, None)).transpose()?.flatten();
         return Ok(known.unwrap_or(Visitor::Stranger(reason)));
@@ -63,7 +64,7 @@ pub(crate) fn identify<'r>(
     Ok(known.unwrap_or(Visitor::Unverified))
 }
 
-/// The `Authorization` header, if authentik could know it.
+/// The `Authorization` header, if it can be an authentik credential.
 fn presented(r: &Request<'_>, provider: &Provider) -> Option<Presented> {
     let header = r.header(b"authorization")?;
     let credentials = Credentials::parse(header)?;
@@ -81,7 +82,7 @@ pub(crate) fn ask<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Resul
         return Ok(Put::Refused(Reason::NoSession));
     };
     if r.state()?.asked_credentials.get() {
-        // It was our own question, and its answer did not get into the zone.
+        // This request has asked, and the answer did not get into the zone.
         return Ok(Put::Refused(Reason::CoreTimeout));
     }
     if lease::has_waited_enough(r)? {
@@ -95,7 +96,7 @@ pub(crate) fn ask<'r>(r: &mut Request<'r>, provider: &'r Arc<Provider>) -> Resul
     put_question(r, provider, presented)
 }
 
-/// What the zone says of them; they are `None` when a location before has taken them away.
+/// The answer in the zone. `credentials` is `None` if a previous location has removed the header.
 fn known<'r>(
     r: &mut Request<'r>,
     provider: &Arc<Provider>,
@@ -132,7 +133,7 @@ fn known<'r>(
     Ok(Some(Visitor::Known(view)))
 }
 
-/// Hands the question to a thread.
+/// Submits the question to a thread.
 fn put_question(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -167,14 +168,14 @@ fn put_question(
     give_up(Put::Refused(Reason::Overloaded))
 }
 
-/// Takes what a thread brought. On the event loop.
+/// Handles the result of a thread. Runs on the event loop.
 fn publish(ticket: Ticket, judged: Judged) {
     if let Some(zone) = Zone::of_worker() {
         settle(zone, again::sift(zone, ticket, judged));
     }
 }
 
-/// Lets go on what need not wait any more. On the event loop.
+/// Continues requests that no longer need to wait. Runs on the event loop.
 pub(crate) fn deliver() {
     if let Some(zone) = Zone::of_worker() {
         settle(zone, again::due(zone));
@@ -188,7 +189,7 @@ fn settle(zone: Zone, judged: Vec<(Ticket, Judged)>) {
     }
 }
 
-/// Puts what authentik said where every worker finds it.
+/// Stores authentik's answer where all workers find it.
 fn put(zone: Zone, judged: Judged) {
     let Judged { case: Case { credentials, provider, sender, answer, lease, .. }, result, .. } =
         judged;
@@ -208,7 +209,7 @@ fn put(zone: Zone, judged: Judged) {
             }
         }
         Err(error) => {
-            // The next one asks with the keys of today.
+            // The next request asks with the current keys.
             if error.is_about_keys() {
                 core_server::outdate(zone, &provider, Cause::Credentials);
             }
@@ -225,7 +226,7 @@ fn put(zone: Zone, judged: Judged) {
             keep(Record::of_stranger(answer, sender, time.plus(life), &payload));
         }
     }
-    // Last: who waits for it looks for the answer, and asks again where there is none.
+    // Last: requests that wait for the lease look for the answer, and ask again if there is none.
     zone.with(|table| table.remove(&lease));
     lease::answered(&lease);
 }

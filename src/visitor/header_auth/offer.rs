@@ -1,7 +1,8 @@
-//! The session that belongs to credentials.
+//! A session for credentials.
 //!
-//! A client that keeps cookies does not need to be asked for its credentials again. One that does not
-//! has one session, however often it comes: the same credentials, the same session, until it ends.
+//! A client that keeps cookies does not have to send its credentials again. A client that does not
+//! keep them has one session, however often it comes: the same credentials mean the same session,
+//! until it ends.
 
 use std::sync::Arc;
 
@@ -18,16 +19,16 @@ use crate::ngx::{Fault, Request, Zone, now, sender};
 use crate::visitor::random::random;
 use crate::visitor::sessions::{self, Sealed};
 
-/// The yes of authentik.
+/// Credentials accepted by authentik.
 pub(super) struct Accepted<'a> {
     pub(super) credentials: &'a Credentials,
     pub(super) key: &'a Key,
     pub(super) bytes: &'a [u8],
-    /// This request has asked.
+    /// This request has asked authentik.
     pub(super) is_fresh: bool,
 }
 
-/// Offers the session of accepted credentials by its cookie.
+/// Offers the session to a client with accepted credentials, by a cookie.
 pub(super) fn session(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
@@ -38,7 +39,7 @@ pub(super) fn session(
         return Ok(());
     }
     let Some(zone) = r.main_conf().zone() else { return Ok(()) };
-    // Again where another worker has begun it meanwhile.
+    // A second time if another worker has created the session in the meantime.
     let id = (0..2).find_map(|_| id_of(zone, provider, accepted, expires));
     if let Some(id) = id {
         let life = expires.since(now());
@@ -47,9 +48,9 @@ pub(super) fn session(
     Ok(())
 }
 
-/// The id of the session, which is in the zone now.
+/// The id of the session, which is now in the zone.
 ///
-/// The salt is a record of the user as the session is, so both end with a sign-out.
+/// The salt is a record of the user, like the session, so both end with a sign-out.
 fn id_of(
     zone: Zone,
     provider: &Provider,
@@ -61,8 +62,8 @@ fn id_of(
     let known = zone.with(|table| salt_of(table, &name, time))?;
     let keyring = keyring()?;
     let id_with = |salt: &Salt| session_id(provider, accepted.credentials, salt, keyring);
-    // A session that ended leaves its salt behind where only sessions are ended. It is not used again:
-    // an id that ended stays dead.
+    // If only sessions are ended, the salt of an ended session remains. It is not reused: an id
+    // that has ended stays dead.
     let lasting = known.filter(|salt| {
         let key = id_with(salt).zone_key(&provider.key);
         zone.with(|table| table.find(&key, time).is_some()) == Some(true)
@@ -77,7 +78,8 @@ fn id_of(
     let session = Record::new(key, owner, kind::SESSION, expires, &bytes).ok()?;
     let salt = Record::new(name, owner, kind::CREDENTIALS, expires, &salt).ok()?;
     let begin = |table: &mut Table<'_>| -> Result<Option<Inserted>, Unstored> {
-        // Who was signed out meanwhile has no answer any more, and must not get a session.
+        // If the user has been signed out meanwhile, the answer is gone, and there must be no
+        // session.
         if table.find(accepted.key, time).is_none() || salt_of(table, &name, time) != known {
             return Ok(None);
         }
