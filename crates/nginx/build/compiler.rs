@@ -1,4 +1,4 @@
-//! The C compiler, with the headers and the flags that nginx is compiled with.
+//! The C compiler, with the headers and flags that nginx is compiled with.
 
 use std::env;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::doctor::Patch;
 
-/// Ready for a file.
+/// A compiler without source files yet.
 pub(crate) fn compiler(patch: Option<Patch>) -> Result<cc::Build, Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=DEP_NGINX_BUILD_DIR");
     let makefile = Path::new(&env::var("DEP_NGINX_BUILD_DIR")?).join("Makefile");
@@ -21,18 +21,18 @@ pub(crate) fn compiler(patch: Option<Patch>) -> Result<cc::Build, Box<dyn Error>
 
     let mut compiler = cc::Build::new();
     compiler
-        // nginx's flags only.
+        // Only nginx's flags.
         .no_default_flags(true)
         .flags(flags(&fs::read_to_string(makefile)?)?)
         .includes(include)
-        // A newer compiler than nginx's may warn of nginx's own headers; link-time optimization is not
-        // rustc's.
+        // A compiler newer than nginx's may warn about nginx's own headers; link-time optimization
+        // would not match rustc's.
         .flags(["-O2", "-fPIC", "-Wno-error", "-fno-lto"]);
     Ok(compiler)
 }
 
-/// The words of `CFLAGS` in nginx's Makefile, without the directories of headers, which nginx-sys has
-/// made absolute.
+/// The words of `CFLAGS` in nginx's Makefile, without the include directories: nginx-sys supplies
+/// them as absolute paths.
 fn flags(makefile: &str) -> Result<Vec<String>, Box<dyn Error>> {
     let line = makefile
         .lines()

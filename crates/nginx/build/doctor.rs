@@ -1,21 +1,21 @@
-//! For `make check` only: a header of nginx that is patched, as a distribution might do it.
+//! For `make check` only: patches an nginx header, as a distribution might.
 
 use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where `ngx_http_request_t` gets a field that it does not have.
+/// Where to add a field to `ngx_http_request_t`.
 #[derive(Clone, Copy)]
 pub(crate) enum Patch {
-    /// Before all others.
+    /// Before all other fields.
     Start,
-    /// Before its bit-fields.
+    /// Before the bit-fields.
     BitFields,
 }
 
 impl Patch {
-    /// What the features ask for that are called `doctored-` and one of these.
+    /// The patch requested by a feature named `doctored-` and one of these names.
     pub(crate) fn of(features: &[&str]) -> Option<Self> {
         let asked = |name: &str| {
             let variable = format!("CARGO_FEATURE_DOCTORED_{}", name.to_uppercase());
@@ -28,7 +28,7 @@ impl Patch {
         }
     }
 
-    /// Makes the patched header, and says in which directory it is.
+    /// Writes the patched header and returns its directory.
     pub(crate) fn header(self, directories: &[PathBuf]) -> Result<PathBuf, Box<dyn Error>> {
         const NAME: &str = "ngx_http_request.h";
         const START: &str = "struct ngx_http_request_s {";

@@ -1,14 +1,14 @@
-//! Everything that the fence (src) reads or writes of nginx's structures, uses of its constants
-//! and of its variables. The C compiler is asked about each row, and the bindings must agree.
+//! All structures, constants and variables of nginx that the fence (src) uses. The C compiler is
+//! asked about each row, and the bindings must agree.
 //!
 //! What is missing here cannot be used: see ci/fence. Bit-fields have no row, since only C code
-//! touches them (src/bits.c).
+//! accesses them (src/bits.c).
 
-/// A structure as Rust calls it, and its fields. nginx has them under the same names, but for the `_`
-/// behind a word that Rust reserves.
+/// A structure as named in Rust, and its fields. Their names are nginx's, except for a `_` appended
+/// to words reserved in Rust.
 pub(crate) type Structure = (&'static str, &'static [&'static str]);
 
-/// In every nginx.
+/// In all versions of nginx.
 pub(crate) const STRUCTURES: &[Structure] = &[
     // Core.
     ("ngx_str_t", &["len", "data"]),
@@ -29,7 +29,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ("ngx_variable_value_t", &["data"]),
     ("ngx_buf_t", &["pos"]),
     ("ngx_chain_t", &["buf", "next"]),
-    // A module, a cycle, a configuration.
+    // Modules, cycles, configurations.
     (
         "ngx_module_t",
         &[
@@ -151,14 +151,14 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ),
 ];
 
-/// Since 1.23.0, where header elements of one name are linked.
+/// Since 1.23.0, which links header elements with the same name.
 pub(crate) const WITH_LINKED_HEADERS: &[Structure] =
     &[("ngx_table_elt_t", &["next"]), ("ngx_http_headers_in_t", &["cookie"])];
 
-/// Before.
+/// Before 1.23.0.
 pub(crate) const WITH_HEADER_ARRAYS: &[Structure] = &[("ngx_http_headers_in_t", &["cookies"])];
 
-/// Constants, as nginx and the system call them.
+/// Constants, named as in nginx and in the system headers.
 pub(crate) const CONSTANTS: &[&str] = &[
     "NGX_OK",
     "NGX_ERROR",
@@ -197,15 +197,15 @@ pub(crate) const CONSTANTS: &[&str] = &[
     "nginx_version",
 ];
 
-/// Constants of `ngx_http_phases`; the bindings put the name of the enumeration in front.
+/// Constants of `ngx_http_phases`; the bindings prefix them with the name of the enumeration.
 pub(crate) const PHASES: &[&str] =
     &["NGX_HTTP_POST_READ_PHASE", "NGX_HTTP_PREACCESS_PHASE", "NGX_HTTP_ACCESS_PHASE"];
 
-/// Constants that are texts, and only shown.
+/// String constants, only displayed.
 #[allow(dead_code, reason = "ci/fence asks for them, the probe does not")]
 pub(crate) const TEXTS: &[&str] = &["NGINX_VERSION"];
 
-/// Variables of nginx.
+/// nginx's variables.
 pub(crate) const VARIABLES: &[&str] = &[
     "ngx_cycle",
     "ngx_process",

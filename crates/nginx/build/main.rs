@@ -1,5 +1,5 @@
 //! Turns what nginx-sys found in the nginx sources into capabilities, named after what they allow;
-//! compiles what only a C compiler can do right, and has it judge the bindings.
+//! compiles what needs a C compiler, and checks the bindings with it.
 
 #![expect(clippy::print_stdout, reason = "how a build script talks to cargo")]
 
@@ -15,8 +15,8 @@ use std::path::Path;
 use compiler::compiler;
 use doctor::Patch;
 
-/// Since 1.23.0 header elements of one name are linked by `next`; before, `cookies` and
-/// `x_forwarded_for` are arrays (nginx CHANGES 1.23.0).
+/// Since 1.23.0, header elements with the same name are linked by `next`; before, `cookies` and
+/// `x_forwarded_for` were arrays (nginx CHANGES 1.23.0).
 const LINKED_HEADERS: u32 = 1_023_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,14 +24,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for variable in ["VERSION_NUMBER", "VERSION", "FEATURES"] {
         println!("cargo::rerun-if-env-changed=DEP_NGINX_{variable}");
     }
-    // ci/fence runs this, too.
+    // ci/fence runs this too.
     let places = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let mut places = places.flat_map(|place| [place.to_owned(), place.join("crates/nginx")]);
     let home = places.find(|place| place.join("build/layout.rs").exists());
     let home = home.ok_or("the repository is not complete")?;
     println!("cargo::rerun-if-changed={}", home.join("build").display());
 
-    // Told by nginx-sys, which read it from the nginx sources.
+    // From nginx-sys, which reads it from the nginx sources.
     let version: u32 = env::var("DEP_NGINX_VERSION_NUMBER")?.parse()?;
     let linked_headers = version >= LINKED_HEADERS;
     if linked_headers {

@@ -1,9 +1,9 @@
-//! Asks the C compiler about each row of the table, and writes what it says as assertions about the
-//! bindings, which src/layout.rs includes: so the very bindings that the module is compiled with
-//! are judged.
+//! Asks the C compiler about each row of the table, and writes its answers as assertions about the
+//! bindings. src/layout.rs includes them, so they check the very bindings that the module is
+//! compiled with.
 //!
-//! The compiler evaluates, nothing is run: the answers are read from the assembly code, as the Linux
-//! kernel does it (Kbuild, asm-offsets).
+//! The compiler evaluates and nothing is run: the answers are read from the assembly code, as in
+//! the Linux kernel (Kbuild, asm-offsets).
 
 use std::env;
 use std::error::Error;
@@ -15,14 +15,14 @@ use crate::layout::{
     CONSTANTS, PHASES, STRUCTURES, Structure, VARIABLES, WITH_HEADER_ARRAYS, WITH_LINKED_HEADERS,
 };
 
-/// What is asked: an invocation of a macro in src/layout.rs that lacks the compiler's numbers, and
-/// the expressions for these.
+/// A question: a macro invocation for src/layout.rs that lacks the compiler's numbers, and the
+/// expressions that yield them.
 struct Question {
     assertion: String,
     expressions: Vec<String>,
 }
 
-/// Writes `layout.rs` into `OUT_DIR`.
+/// Writes `layout.rs` to `OUT_DIR`.
 pub(crate) fn run(compiler: &cc::Build, linked_headers: bool) -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
@@ -81,23 +81,24 @@ fn fields((structure, fields): &Structure) -> impl Iterator<Item = Question> {
     })
 }
 
-/// A structure of the system has no type name of its own.
+/// System structures have no typedef.
 fn in_c(structure: &str) -> String {
     if structure.starts_with("ngx_") { structure.to_owned() } else { format!("struct {structure}") }
 }
 
-/// Structures that stand in no header, of which the fence reads the first field: the module's file, the
-/// structure, the field. They can be asked about only where all of nginx's sources are; elsewhere the
-/// integration tests of that nginx (`nginx -t` warns of `return` and of `auth_request`) must do.
+/// Structures that are in no header, and the first field that the fence reads: source file,
+/// structure, field. They can be checked only with all of nginx's sources at hand; otherwise the
+/// integration tests of that nginx must suffice (`nginx -t` warns about `return` and
+/// `auth_request`).
 const PRIVATE: &[(&str, &str, &str)] = &[
     ("ngx_http_rewrite_module.c", "ngx_http_rewrite_loc_conf_t", "codes"),
     ("ngx_http_auth_request_module.c", "ngx_http_auth_request_conf_t", "uri"),
 ];
 
-/// Questions about [`PRIVATE`] structures; their answer is 0.
+/// Questions about [`PRIVATE`] structures; the answer must be 0.
 fn private(program: &mut String) {
     for (number, (file, structure, field)) in PRIVATE.iter().enumerate() {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(
             program,
             "#if __has_include(<{file}>)\n#include <{file}>\nvoid probe_{number}(void)\n{{\n    \
@@ -114,7 +115,7 @@ fn program(questions: &[Question]) -> String {
     );
     for (number, question) in questions.iter().enumerate() {
         for expression in &question.expressions {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(
                 program,
                 "    __asm__ volatile (\"\\n.ascii \\\"->{number} %c0\\\"\\n\" : : \"i\" ({expression}));"
@@ -126,7 +127,7 @@ fn program(questions: &[Question]) -> String {
     program
 }
 
-/// The questions with their answers: lines of Rust.
+/// The questions with their answers, as lines of Rust.
 fn answers(assembly: &str, questions: &[Question]) -> Result<String, Box<dyn Error>> {
     let mut numbers = vec![Vec::new(); questions.len()];
     for line in assembly.lines() {

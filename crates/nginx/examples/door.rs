@@ -1,7 +1,7 @@
-//! A module for nginx: a door that opens to those who know the word.
+//! An nginx module: a door that opens to those who know the word.
 //!
-//! `door WORD;` lets in who sends `X-Word: WORD`. Others wait a moment, so that guessing takes long, and
-//! are refused. `$door` is `open` or `shut`.
+//! `door WORD;` admits requests with `X-Word: WORD`. Others wait a moment, to slow down guessing,
+//! and are refused. `$door` is `open` or `shut`.
 
 use std::cell::Cell;
 use std::time::Duration;

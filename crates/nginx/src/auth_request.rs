@@ -1,4 +1,4 @@
-//! Finds out whether something else decides about a location: `auth_request`, `allow` and `deny`.
+//! Finds out whether other directives restrict a location: `auth_request`, `allow` and `deny`.
 
 use ngx::ffi::{ngx_array_t, ngx_http_conf_ctx_t, ngx_str_t};
 
@@ -7,14 +7,14 @@ use super::conf::Conf;
 use super::module::Module;
 
 impl<M: Module> Conf<'_, M> {
-    /// Whether the location being merged has an `allow` or `deny` of its own, or `http` before that.
+    /// Whether the location being merged has its own `allow` or `deny`, or the `http` level has.
     ///
-    /// It merges after us, so what it inherits is not there yet.
+    /// The access module merges after us, so inherited rules are not there yet.
     pub fn has_access_rules(&self) -> bool {
         let Some(index) = self.module_ctx_index(c"ngx_http_access_module") else { return false };
-        // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`. The first field of the module's
-        // (private) configuration is the array of rules of IPv4, NULL if there is none; "all" is in it
-        // (ngx_http_access_module.c, since it exists).
+        // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`. The first field of the access
+        // module's private configuration is the array of IPv4 rules, NULL if there are none; "all"
+        // is in it (ngx_http_access_module.c, since its first version).
         unsafe {
             let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
             let rules = (*(*context).loc_conf.add(index)).cast::<*const ngx_array_t>();
@@ -22,15 +22,14 @@ impl<M: Module> Conf<'_, M> {
         }
     }
 
-    /// What `auth_request` of the location being merged says itself, or of `http` before that; empty
-    /// for `off`.
+    /// The `auth_request` of the location being merged, or of the `http` level; empty for `off`.
     ///
-    /// It merges after us, so what it inherits is not there yet.
+    /// That module merges after us, so an inherited value is not there yet.
     pub fn auth_request(&self) -> Option<String> {
         let index = self.module_ctx_index(c"ngx_http_auth_request_module")?;
         // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`. The first field of the module's
-        // (private) configuration is the URI, NULL where none is said
-        // (ngx_http_auth_request_module.c, since it exists).
+        // private configuration is the URI, NULL if not set (ngx_http_auth_request_module.c, since
+        // its first version).
         unsafe {
             let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
             let uri = (*(*context).loc_conf.add(index)).cast::<ngx_str_t>();

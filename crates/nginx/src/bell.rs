@@ -4,38 +4,40 @@ use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counts how often it was rung.
+/// Counts how many times it was rung.
 #[derive(Clone, Copy)]
 pub struct Bell<'m>(&'m AtomicU64);
 
 impl<'m> Bell<'m> {
-    /// Over a word that all processes see, in memory that is mapped shared.
+    /// A bell on a word that all processes share, in memory mapped as shared.
     pub fn over(word: &'m AtomicU64) -> Self {
         Self(word)
     }
 
-    /// Wakes all who wait. Never blocks.
+    /// Wakes all waiting threads. Never blocks.
     pub fn ring(self) {
         self.0.fetch_add(1, Ordering::Release);
-        // SAFETY: a plain system call; the kernel takes the address for a name and reads nothing.
+        // SAFETY: a plain system call; the kernel only uses the address as a key and reads nothing.
         unsafe { libc::syscall(libc::SYS_futex, self.low_half(), libc::FUTEX_WAKE, i32::MAX) };
     }
 
-    /// What [`Bell::wait`] wants to be told.
+    /// The current count, for [`Bell::wait`].
     pub fn heard(self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Waits until the bell is rung, at most for `longest`; not at all if it was rung since `heard`.
+    /// Waits until the bell is rung, at most for `longest`; returns at once if it was rung since
+    /// `heard`.
     pub fn wait(self, heard: u64, longest: Duration) {
         let timeout = libc::timespec {
             tv_sec: libc::time_t::try_from(longest.as_secs()).unwrap_or(1),
             tv_nsec: longest.subsec_nanos() as _,
         };
-        // The low half is what changes.
+        // Only the low half is compared.
         let expected = heard as u32;
-        // SAFETY: the word is mapped as long as this process lives; the kernel reads its four aligned
-        // bytes, and the timeout before it returns. Whatever it answers, the caller looks around.
+        // SAFETY: the word stays mapped while this process lives; the kernel reads its four aligned
+        // bytes, and the timeout before it returns. The result is ignored: the caller checks the
+        // state anyway.
         unsafe {
             let timeout = ptr::from_ref(&timeout);
             libc::syscall(libc::SYS_futex, self.low_half(), libc::FUTEX_WAIT, expected, timeout)

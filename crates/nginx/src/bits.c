@@ -1,9 +1,11 @@
 /*
- * Bit-fields of nginx's structures, and nginx's macros and inline functions that use them.
+ * Bit-fields of nginx's structures, and nginx's macros and inline functions
+ * that use them.
  *
- * Compiled by build.rs with the headers and the flags of the nginx that the module is built for. Only
- * the C compiler knows where a bit-field lies; bindgen guesses, and has been wrong (nginx 1.29.3,
- * rust-bindgen #3384). What Rust sees of this file is declared in bits.rs.
+ * Compiled by build/main.rs with the headers and flags of the nginx that the
+ * module is built for. Only the C compiler knows the layout of bit-fields;
+ * bindgen guesses, and has been wrong (nginx 1.29.3, rust-bindgen #3384). The
+ * Rust declarations are in bits.rs.
  */
 
 #include <ngx_config.h>
@@ -38,7 +40,7 @@ ngx_http_fence_set_expect_tested(ngx_http_request_t *r)
 }
 
 
-/* One more reference to the request. */
+/* Adds a reference to the request. */
 void
 ngx_http_fence_hold(ngx_http_request_t *r)
 {
@@ -46,7 +48,7 @@ ngx_http_fence_hold(ngx_http_request_t *r)
 }
 
 
-/* How many bytes are in memory, or -1 when they are in a file. A buffer may be a mark, without any. */
+/* The number of bytes in memory, or -1 if they are in a file. A special buffer may have neither. */
 ssize_t
 ngx_http_fence_buffer_length(const ngx_buf_t *b)
 {
@@ -59,8 +61,8 @@ ngx_http_fence_buffer_length(const ngx_buf_t *b)
 
 
 /*
- * Whether the modules' contexts were cleared, see ngx_http_internal_redirect() and
- * ngx_http_filter_finalize_request().
+ * Whether the modules' contexts were cleared, see ngx_http_internal_redirect()
+ * and ngx_http_filter_finalize_request().
  */
 ngx_uint_t
 ngx_http_fence_lost_contexts(const ngx_http_request_t *r)
@@ -69,7 +71,7 @@ ngx_http_fence_lost_contexts(const ngx_http_request_t *r)
 }
 
 
-/* Whether nginx reads the body no more, or never has for this request: what there is came elsewhere. */
+/* Whether nginx reads no body for this request: a subrequest, or the body was discarded. */
 ngx_uint_t
 ngx_http_fence_reads_no_body(const ngx_http_request_t *r)
 {
@@ -78,9 +80,10 @@ ngx_http_fence_reads_no_body(const ngx_http_request_t *r)
 
 
 /*
- * A connection that is not TLS, or whose handshake is over, says 0. So does every request of a client: over
- * QUIC one may come before the handshake is over (0-RTT), and only nginx's own, which is made for the
- * variables of certificates, is never logged.
+ * 0 unless a TLS handshake is in progress. Also 0 for every client request:
+ * over QUIC, one may arrive before the handshake completes (0-RTT). Only the
+ * request that nginx itself creates to evaluate variables in ssl_certificate
+ * has "logged" set.
  */
 ngx_uint_t
 ngx_http_fence_shakes_hands(const ngx_http_request_t *r)
@@ -94,7 +97,7 @@ ngx_http_fence_shakes_hands(const ngx_http_request_t *r)
 }
 
 
-/* The length of a value, or -1 when there is none. */
+/* The length of a value, or -1 if there is none. */
 ngx_int_t
 ngx_http_fence_value_length(const ngx_http_variable_value_t *v)
 {
@@ -113,7 +116,7 @@ ngx_http_fence_set_value(ngx_http_variable_value_t *v, u_char *data, size_t len)
 }
 
 
-/* As "set" keeps a value that no handler is asked about. */
+/* Stores the value as "set" does, without consulting the handler again. */
 void
 ngx_http_fence_keep_value(ngx_http_variable_value_t *kept,
     const ngx_http_variable_value_t *v)
@@ -125,7 +128,7 @@ ngx_http_fence_keep_value(ngx_http_variable_value_t *kept,
 }
 
 
-/* Its handler is asked again. */
+/* The handler is consulted again. */
 void
 ngx_http_fence_drop_value(ngx_http_variable_value_t *v)
 {
@@ -169,7 +172,7 @@ ngx_http_fence_add_timer(ngx_event_t *ev, ngx_msec_t timer)
 }
 
 
-/* Nothing happens when it is not set. */
+/* Does nothing if the timer is not set. */
 void
 ngx_http_fence_del_timer(ngx_event_t *ev)
 {
@@ -186,7 +189,7 @@ ngx_http_fence_post_event(ngx_event_t *ev)
 }
 
 
-/* The code of a "rewrite": whether it ends in a redirect. */
+/* Whether the code of a "rewrite" ends in a redirect. */
 ngx_uint_t
 ngx_http_fence_redirects(const ngx_http_script_regex_code_t *code)
 {

@@ -1,7 +1,7 @@
 //! Bit-fields of nginx's structures: read and written by C, see bits.c.
 //!
-//! bindgen's own accessors for them are not used, since they touch other bits than nginx does in
-//! some versions of nginx; `make check` refuses them.
+//! bindgen's own accessors are not used, since with some versions of nginx they access the wrong
+//! bits; `make check` rejects them.
 
 use ngx::ffi::{
     ngx_buf_t, ngx_event_t, ngx_http_request_t, ngx_http_script_regex_code_t,
@@ -34,7 +34,7 @@ unsafe extern "C" {
     fn ngx_http_fence_redirects(code: *const ngx_http_script_regex_code_t) -> ngx_uint_t;
 }
 
-/// Whether nginx itself sent the request to where it is.
+/// Whether nginx itself redirected the request to this location.
 ///
 /// # Safety
 /// `r` is live.
@@ -61,7 +61,7 @@ pub(super) unsafe fn set_expect_tested(r: *mut ngx_http_request_t) {
     unsafe { ngx_http_fence_set_expect_tested(r) };
 }
 
-/// Takes one more reference to the request.
+/// Adds a reference to the request.
 ///
 /// # Safety
 /// `r` is live.
@@ -70,7 +70,7 @@ pub(super) unsafe fn hold(r: *mut ngx_http_request_t) {
     unsafe { ngx_http_fence_hold(r) };
 }
 
-/// How many bytes of a buffer are in memory; `None` when they are in a file.
+/// The number of bytes in memory of a buffer; `None` if they are in a file.
 ///
 /// # Safety
 /// `b` is live.
@@ -88,8 +88,8 @@ pub(super) unsafe fn lost_contexts(r: *const ngx_http_request_t) -> bool {
     unsafe { ngx_http_fence_lost_contexts(r) != 0 }
 }
 
-/// Whether nginx reads no body for the request, whoever asks: it throws it away, or it is that of the
-/// request that this one belongs to.
+/// Whether nginx reads no body for the request: it discards it, or this is a subrequest and the
+/// body is its parent's.
 ///
 /// # Safety
 /// `r` is live.
@@ -98,38 +98,38 @@ pub(super) unsafe fn reads_no_body(r: *const ngx_http_request_t) -> bool {
     unsafe { ngx_http_fence_reads_no_body(r) != 0 }
 }
 
-/// Whether the request is the one that nginx makes for a TLS handshake that is under way.
+/// Whether nginx created the request for a TLS handshake in progress.
 ///
 /// # Safety
 /// `r` is live.
 pub(super) unsafe fn shakes_hands(r: *const ngx_http_request_t) -> bool {
-    // SAFETY: by this function's contract; a request has a connection, whose `ssl` is NULL or lives as
-    // long as it.
+    // SAFETY: by this function's contract; a request has a connection, whose `ssl` is NULL or lives
+    // as long as the connection.
     unsafe { ngx_http_fence_shakes_hands(r) != 0 }
 }
 
-/// Length of a variable's value; `None` when it has none.
+/// Length of a variable's value; `None` if it has none.
 ///
 /// # Safety
-/// `value` is one that nginx has filled.
+/// `value` has been filled by nginx.
 pub(super) unsafe fn value_length(value: *const ngx_http_variable_value_t) -> Option<usize> {
     // SAFETY: by this function's contract.
     usize::try_from(unsafe { ngx_http_fence_value_length(value) }).ok()
 }
 
-/// Makes `text` the value of a variable, for this one time.
+/// Sets the value of a variable, for this evaluation only.
 ///
 /// # Safety
-/// `value` is nginx's to be filled; `text` lives as long as the request.
+/// `value` is passed by nginx to be filled; `text` lives as long as the request.
 pub(super) unsafe fn set_value(value: *mut ngx_http_variable_value_t, text: &[u8]) {
     // SAFETY: by this function's contract; nginx never writes through the pointer.
     unsafe { ngx_http_fence_set_value(value, text.as_ptr().cast_mut(), text.len()) };
 }
 
-/// Makes `value` what the request keeps of a variable.
+/// Stores `value` as the request's cached value of a variable.
 ///
 /// # Safety
-/// `kept` is a value of a live request, `value` one that nginx has filled.
+/// `kept` belongs to a live request, `value` has been filled by nginx.
 pub(super) unsafe fn keep_value(
     kept: *mut ngx_http_variable_value_t,
     value: *const ngx_http_variable_value_t,
@@ -138,7 +138,7 @@ pub(super) unsafe fn keep_value(
     unsafe { ngx_http_fence_keep_value(kept, value) };
 }
 
-/// Has nginx ask for a variable again.
+/// Makes nginx evaluate a variable again.
 ///
 /// # Safety
 /// `value` is one of nginx's.
@@ -156,7 +156,7 @@ pub(super) unsafe fn is_ready(event: *const ngx_event_t) -> bool {
     unsafe { ngx_http_fence_is_ready(event) != 0 }
 }
 
-/// Says that all was read.
+/// Marks the event as fully read.
 ///
 /// # Safety
 /// `event` is a live read event.
@@ -165,8 +165,7 @@ pub(super) unsafe fn clear_ready(event: *mut ngx_event_t) {
     unsafe { ngx_http_fence_clear_ready(event) };
 }
 
-/// Says that the event's connection is not a client's: nginx does not count it as open at
-/// shutdown.
+/// Marks the event's connection as not a client's: nginx does not count it as open at shutdown.
 ///
 /// # Safety
 /// `event` is live.
@@ -175,7 +174,7 @@ pub(super) unsafe fn set_channel(event: *mut ngx_event_t) {
     unsafe { ngx_http_fence_set_channel(event) };
 }
 
-/// Says that a worker that shuts down need not wait for the event's timer.
+/// Lets a worker shut down without waiting for the event's timer.
 ///
 /// # Safety
 /// `event` is live.
@@ -184,10 +183,10 @@ pub(super) unsafe fn set_cancelable(event: *mut ngx_event_t) {
     unsafe { ngx_http_fence_set_cancelable(event) };
 }
 
-/// Sets the timer of an event, also when it is set already.
+/// Sets or resets the timer of an event.
 ///
 /// # Safety
-/// `event` is live, has a handler and a log, and stays where it is until the timer is deleted.
+/// `event` is live, has a handler and a log, and does not move until the timer is deleted.
 pub(super) unsafe fn add_timer(event: *mut ngx_event_t, milliseconds: ngx_msec_t) {
     // SAFETY: by this function's contract.
     unsafe { ngx_http_fence_add_timer(event, milliseconds) };
@@ -202,10 +201,10 @@ pub(super) unsafe fn del_timer(event: *mut ngx_event_t) {
     unsafe { ngx_http_fence_del_timer(event) };
 }
 
-/// Has an event handled in this turn of the event loop.
+/// Queues an event for this turn of the event loop.
 ///
 /// # Safety
-/// `event` is live and stays so until it was handled.
+/// `event` is live until it is handled.
 pub(super) unsafe fn post_event(event: *mut ngx_event_t) {
     // SAFETY: by this function's contract.
     unsafe { ngx_http_fence_post_event(event) };
@@ -214,7 +213,7 @@ pub(super) unsafe fn post_event(event: *mut ngx_event_t) {
 /// Whether a `rewrite` ends in a redirect.
 ///
 /// # Safety
-/// `code` is a whole one.
+/// `code` is complete.
 pub(super) unsafe fn redirects(code: *const ngx_http_script_regex_code_t) -> bool {
     // SAFETY: by this function's contract.
     unsafe { ngx_http_fence_redirects(code) != 0 }

@@ -1,7 +1,8 @@
-//! The body of a request that a module answers itself: read by nginx without blocking.
+//! Reads the body of a request that the module answers itself, without blocking.
 //!
-//! It follows `ngx_http_mirror_module.c`: nginx reads, then runs the phases again. In post-read the
-//! configuration is that of the server, so the server's `client_body_buffer_size` applies.
+//! Follows `ngx_http_mirror_module.c`: nginx reads the body, then runs the phases again. In
+//! post-read the configuration is that of the server, so the server's `client_body_buffer_size`
+//! applies.
 
 use ngx::ffi::{
     NGX_DONE, NGX_HTTP_SPECIAL_RESPONSE, ngx_http_core_run_phases, ngx_http_finalize_request,
@@ -13,25 +14,25 @@ use super::callbacks;
 use super::guard::Fault;
 use super::{Module, Request};
 
-/// What there is of a request's body.
+/// The state of a request's body.
 pub enum Body<'r> {
-    /// The client has not said how long it is.
+    /// The client has not announced its length.
     Unannounced,
-    /// The client has announced more than is wanted.
+    /// The client has announced more than allowed.
     TooLong,
-    /// Nobody has asked nginx for it yet: [`Flow::ReadBody`](super::Flow::ReadBody) does.
+    /// Not requested from nginx yet: [`Flow::ReadBody`](super::Flow::ReadBody) does that.
     Unread,
-    /// It cannot be had any more: nginx has thrown it away, or ended with an error while it read it; or it
-    /// is that of the request that this one belongs to, and nobody has read it.
+    /// No longer available: nginx has discarded it, or failed while reading it; or it is the parent
+    /// request's and was never read.
     Gone,
-    /// All of it.
+    /// The complete body.
     Whole(&'r [u8]),
-    /// nginx has written it to a file: it did not fit into `client_body_buffer_size`.
+    /// nginx has written it to a file because it did not fit into `client_body_buffer_size`.
     InFile,
 }
 
 impl<'r, M: Module> Request<'r, M> {
-    /// The body, if the client has announced `most` bytes of it or fewer: it is copied.
+    /// A copy of the body, if the client has announced at most `most` bytes.
     pub fn body(&self, most: usize) -> Result<Body<'r>, Fault> {
         let announced = match usize::try_from(self.fields().headers_in.content_length_n) {
             Err(_) => return Ok(Body::Unannounced),
@@ -40,14 +41,14 @@ impl<'r, M: Module> Request<'r, M> {
         };
         let body = self.fields().request_body;
         if body.is_null() {
-            // SAFETY: the request is live. Asked to read such a one nginx calls back at once, without a
-            // body, and we would ask again.
+            // SAFETY: the request is live. If nginx were asked to read such a body, it would call
+            // back at once without one, and we would ask again.
             let is_gone = unsafe { bits::reads_no_body(self.raw) };
             return Ok(if is_gone { Body::Gone } else { Body::Unread });
         }
         let mut whole = Vec::new();
-        // SAFETY: once the phases run again the body is complete: a chain of buffers in the request's
-        // pool, NULL if there is none (ngx_http_request_body.c).
+        // SAFETY: when the phases run again, the body is complete: a chain of buffers in the
+        // request's pool, NULL if there is none (ngx_http_request_body.c).
         unsafe {
             let mut link = (*body).bufs;
             while !link.is_null() {
@@ -70,11 +71,11 @@ impl<'r, M: Module> Request<'r, M> {
     }
 }
 
-/// Has nginx read the body: what a content handler returns afterwards. nginx finalizes the request with
-/// that, which gives back the reference that reading holds.
+/// Starts reading the body; a content handler returns the result. nginx finalizes the request with
+/// it, which drops the reference held for reading.
 pub(super) fn begin<M: Module>(request: &Request<'_, M>) -> ngx_int_t {
-    // SAFETY: the request is live. What is there already may have been answered when this returns, so
-    // nobody touches the request after it.
+    // SAFETY: the request is live. If the body was already there, the request may have been
+    // answered when this returns, so nobody touches it afterwards.
     let read = unsafe {
         ngx_http_read_client_request_body(request.raw, Some(callbacks::body_is_there::<M>))
     };
@@ -86,7 +87,7 @@ pub(super) fn read<M: Module>(request: &mut Request<'_, M>) -> ngx_int_t {
     let raw = request.raw;
     let read = begin(request);
     if read == NGX_DONE as ngx_int_t {
-        // SAFETY: the reference that reading holds keeps the request until here, and no longer.
+        // SAFETY: the reference held for reading keeps the request alive up to here, and no longer.
         unsafe { ngx_http_finalize_request(raw, NGX_DONE as ngx_int_t) };
     }
     read
@@ -95,7 +96,7 @@ pub(super) fn read<M: Module>(request: &mut Request<'_, M>) -> ngx_int_t {
 /// Runs the phases again.
 ///
 /// # Safety
-/// `r` is live, on the event-loop thread, and its body was read.
+/// `r` is live and its body was read; called on the event-loop thread.
 pub(super) unsafe fn go_on(r: *mut ngx_http_request_t) {
     // SAFETY: by this function's contract.
     unsafe {

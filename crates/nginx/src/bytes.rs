@@ -1,4 +1,4 @@
-//! nginx strings as slices, slices as nginx strings.
+//! Converts between nginx strings and slices.
 
 use core::marker::PhantomData;
 use std::cell::Cell;
@@ -7,7 +7,7 @@ use ngx::ffi::{ngx_pnalloc, ngx_pool_t, ngx_str_t};
 
 use super::guard::Fault;
 
-/// The bytes of `text`, empty when it has none.
+/// The bytes of `text`, empty if it is unset.
 ///
 /// # Safety
 /// `text` points to `len` readable bytes that stay unchanged for `'a`.
@@ -15,19 +15,19 @@ pub(super) unsafe fn slice<'a>(text: &ngx_str_t) -> &'a [u8] {
     if text.data.is_null() || text.len == 0 {
         return &[];
     }
-    // SAFETY: the caller vouches for pointer, length and lifetime.
+    // SAFETY: by this function's contract.
     unsafe { core::slice::from_raw_parts(text.data, text.len) }
 }
 
-/// `bytes` as nginx passes strings. nginx never writes through those that we hand it this way.
+/// `bytes` as an nginx string. nginx never writes through the strings that we pass it this way.
 pub(super) const fn borrowed(bytes: &[u8]) -> ngx_str_t {
     ngx_str_t { len: bytes.len(), data: bytes.as_ptr().cast_mut() }
 }
 
-/// Copies `bytes` into the pool, with a NUL behind: some of nginx's parsers expect one.
+/// Copies `bytes` into the pool and appends a NUL, which some of nginx's parsers expect.
 ///
 /// # Errors
-/// `Fault::NoMemory` when the pool cannot grow.
+/// `Fault::NoMemory` if the pool cannot grow.
 ///
 /// # Safety
 /// `pool` is live; the copy is valid as long as the pool.
@@ -47,8 +47,8 @@ pub(super) unsafe fn pool_copy<'a>(
     }
 }
 
-/// Room in a request's pool that is filled part by part, so that what is copied there is copied
-/// once. Made by [`super::Request::room`].
+/// A buffer in a request's pool that is filled piece by piece, so that everything is copied only
+/// once. Created by [`super::Request::room`].
 pub struct Room<'r> {
     data: *mut u8,
     size: usize,
@@ -58,7 +58,7 @@ pub struct Room<'r> {
 
 impl<'r> Room<'r> {
     /// # Errors
-    /// `Fault::NoMemory` when the pool cannot grow.
+    /// `Fault::NoMemory` if the pool cannot grow.
     ///
     /// # Safety
     /// `pool` is live and outlives the room's lifetime.
@@ -71,31 +71,31 @@ impl<'r> Room<'r> {
         Ok(Self { data, size, filled: 0, request: PhantomData })
     }
 
-    /// How many bytes it holds at most.
+    /// Its capacity, in bytes.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// How many bytes are there already.
+    /// The number of bytes written so far.
     pub fn filled(&self) -> usize {
         self.filled
     }
 
-    /// Puts `part` behind what is there already; nothing of what does not fit.
+    /// Appends `part`, or nothing if it does not fit.
     pub fn push(&mut self, part: &[u8]) {
         if part.len() > self.size - self.filled {
             return;
         }
-        // SAFETY: `size` bytes from `data` on are ours alone, and so many are left.
+        // SAFETY: the `size` bytes from `data` on are only ours, and enough of them are left.
         unsafe {
             self.data.add(self.filled).copy_from_nonoverlapping(part.as_ptr(), part.len());
         }
         self.filled += part.len();
     }
 
-    /// What was put there.
+    /// The bytes written.
     pub fn into_slice(self) -> &'r [u8] {
-        // SAFETY: so many bytes were written, and nobody writes there any more.
+        // SAFETY: this many bytes were written, and nobody writes there any more.
         unsafe { core::slice::from_raw_parts(self.data, self.filled) }
     }
 }

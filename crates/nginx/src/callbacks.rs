@@ -1,4 +1,4 @@
-//! Everything that nginx calls: each is one statement through the guard.
+//! The functions that nginx calls: each is one statement through the guard.
 
 use core::ffi::{c_char, c_void};
 
@@ -46,13 +46,13 @@ unsafe fn phase<M: Module>(
     }
 }
 
-/// A body that was asked for is there.
+/// The body that was requested has been read.
 pub(super) unsafe extern "C" fn body_is_there<M: Module>(r: *mut ngx_http_request_t) {
-    // SAFETY: the request is live, on the event-loop thread; as ngx_http_mirror_module does.
+    // SAFETY: the request is live, on the event-loop thread; as in ngx_http_mirror_module.
     guard::event::<M>("body of a request", || unsafe { body::go_on(r) });
 }
 
-/// Content handler of the locations where the module answers.
+/// Content handler of the locations that the module answers.
 pub(super) unsafe extern "C" fn content<M: Module>(r: *mut ngx_http_request_t) -> ngx_int_t {
     match M::CONTENT {
         // SAFETY: content handlers get a live request, on the event-loop thread.
@@ -116,7 +116,7 @@ unsafe fn add_handler(
     }
 }
 
-/// Makes an empty configuration that is dropped with the cycle's pool.
+/// Creates an empty configuration, dropped with the cycle's pool.
 pub(super) unsafe extern "C" fn create<M: Module, C: Default>(cf: *mut ngx_conf_t) -> *mut c_void {
     let mut made = core::ptr::null_mut();
     guard::event::<M>("configuration", || {
@@ -145,7 +145,8 @@ pub(super) unsafe extern "C" fn init_main_conf<M: Module>(
         Borrowed::Main,
         |cf, message| cf.emerg_without_place(message),
         |cf| {
-            // SAFETY: `conf` is what `create_main_conf` made, and `cf` does not lend it meanwhile.
+            // SAFETY: `conf` was created by `create_main_conf`, and `cf` does not lend it
+            // meanwhile.
             let slot = unsafe { &mut *conf.cast::<MainSlot<M>>() };
             M::finish(&mut slot.main, cf)
         },
@@ -162,7 +163,7 @@ pub(super) unsafe extern "C" fn merge_location<M: Module>(
         Borrowed::Nothing,
         |cf, message| cf.emerg_without_place(message),
         |cf| {
-            // SAFETY: both are what `create_loc_conf` made, and they are not the same.
+            // SAFETY: both were created by `create_loc_conf`, and they differ.
             let (parent, child) =
                 unsafe { (&*parent.cast::<M::Location>(), &mut *child.cast::<M::Location>()) };
             M::merge(parent, child, cf)

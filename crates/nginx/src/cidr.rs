@@ -1,4 +1,4 @@
-//! Addresses and networks, as nginx writes and matches them.
+//! Addresses and networks, in nginx's syntax, matched by nginx.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,19 +13,19 @@ use super::{Module, Request, bytes};
 #[derive(Default)]
 pub struct Addresses(Vec<ngx_cidr_t>);
 
-/// What is remarkable about an address that was added.
+/// Something to warn about in an address that was added.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Remark {
     /// Nothing.
     None,
-    /// Bits behind the mask are set: another network may have been meant.
+    /// Bits beyond the prefix are set: another network may have been meant.
     LowBits,
-    /// It is everybody.
+    /// It includes every address.
     Everybody,
 }
 
 impl Addresses {
-    /// Adds one; `None` if it is not one.
+    /// Adds an address or network; `None` if `text` is neither.
     pub fn add(&mut self, text: &str) -> Option<Remark> {
         // SAFETY: all-zero is a valid entry: no family, no address.
         let mut cidr: ngx_cidr_t = unsafe { core::mem::zeroed() };
@@ -48,7 +48,7 @@ impl Addresses {
 }
 
 fn is_everybody(cidr: &ngx_cidr_t) -> bool {
-    // SAFETY: the family says which half of the union nginx has filled.
+    // SAFETY: the family says which member of the union nginx has filled.
     unsafe {
         match u32::try_from(cidr.family) {
             Ok(AF_INET) => cidr.u.in_.mask == 0,
@@ -62,11 +62,10 @@ fn is_everybody(cidr: &ngx_cidr_t) -> bool {
 }
 
 impl<M: Module> Request<'_, M> {
-    /// Whether the other end of the connection is one of these: as the realip module has left it,
-    /// where the administrator uses that.
+    /// Whether the peer's address is one of these: as set by the realip module, where that is used.
     pub fn comes_from(&self, addresses: &Addresses) -> bool {
-        // SAFETY: a live request has a connection with an address; nginx only reads the array, which
-        // is laid out as one of its own.
+        // SAFETY: a live request has a connection with an address; nginx only reads the array,
+        // which is laid out like its own arrays.
         unsafe {
             let mut array: ngx_array_t = core::mem::zeroed();
             array.elts = addresses.0.as_ptr().cast_mut().cast();
@@ -77,10 +76,10 @@ impl<M: Module> Request<'_, M> {
         }
     }
 
-    /// The address of the other end, as the realip module has left it. `None` on a local socket.
+    /// The peer's address, as set by the realip module. `None` on a Unix socket.
     pub fn peer_address(&self) -> Option<IpAddr> {
         // SAFETY: a live request has a connection with an address of its family's length; it is
-        // copied out, so its alignment does not matter.
+        // copied, so its alignment does not matter.
         unsafe {
             let peer = (*(*self.raw).connection).sockaddr;
             match u32::from((*peer).sa_family) {
@@ -97,7 +96,7 @@ impl<M: Module> Request<'_, M> {
         }
     }
 
-    /// The other end of the connection, as text.
+    /// The peer's address, as text.
     pub fn peer(&self) -> &[u8] {
         // SAFETY: as above; the text lives as long as the connection.
         unsafe { bytes::slice(&(*(*self.raw).connection).addr_text) }

@@ -1,4 +1,4 @@
-//! Reading the configuration: arguments in, mistakes out, always with file and line.
+//! Reads the configuration: gives out arguments, reports mistakes, always with file and line.
 
 use core::ffi::{c_char, c_void};
 use core::fmt;
@@ -15,12 +15,12 @@ use ngx::ffi::{
 use super::guard::{self, Fault};
 use super::{Module, bytes, module};
 
-/// A configuration that cannot be used.
+/// An unusable configuration.
 #[derive(Debug)]
 pub enum Mistake {
-    /// Said here: what is wrong, and what would be right.
+    /// Not logged yet: what is wrong, and what would be right.
     Said(String),
-    /// nginx, or a nested block, has said it already.
+    /// Already logged by nginx or a nested block.
     Logged,
 }
 
@@ -36,7 +36,7 @@ impl From<Fault> for Mistake {
     }
 }
 
-/// A place in the configuration files.
+/// A position in the configuration files.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     file: String,
@@ -49,16 +49,17 @@ impl fmt::Display for Place {
     }
 }
 
-/// What a server is called, in one of its names.
+/// A name of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerName<'c> {
-    /// As it is written in lower case, perhaps with `*.` or `.` in front, or `.*` behind.
+    /// In lower case, as configured: maybe with a leading `*.` or `.`, or a trailing `.*`.
     Written(&'c [u8]),
     /// A regular expression.
     Pattern,
 }
 
-/// What a callback borrows of the module's configuration, so that [`Conf`] does not lend it again.
+/// What a callback borrows of the module's configuration, so that [`Conf`] does not lend it a
+/// second time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Borrowed {
     Nothing,
@@ -66,7 +67,7 @@ pub(super) enum Borrowed {
     Main,
 }
 
-/// Runs a step of the configuration; what goes wrong is told to `say`.
+/// Runs a configuration step; mistakes are passed to `say`.
 pub(super) fn configure<M: Module>(
     cf: *mut ngx_conf_t,
     borrowed: Borrowed,
@@ -88,7 +89,7 @@ pub(super) fn configure<M: Module>(
 /// `NGX_CONF_ERROR`.
 const CONF_ERROR: *mut c_char = usize::MAX as *mut c_char;
 
-/// The configuration as it is read.
+/// The configuration being read.
 pub struct Conf<'c, M> {
     raw: *mut ngx_conf_t,
     borrowed: Borrowed,
@@ -98,7 +99,7 @@ pub struct Conf<'c, M> {
 
 impl<'c, M: Module> Conf<'c, M> {
     /// # Safety
-    /// `raw` is live for `'c`, and of the module's configuration only `borrowed` is borrowed.
+    /// `raw` is live for `'c`, and only `borrowed` of the module's configuration is borrowed.
     pub(super) unsafe fn new(raw: *mut ngx_conf_t, borrowed: Borrowed) -> Self {
         Self { raw, borrowed, callback: PhantomData, module: PhantomData }
     }
@@ -112,9 +113,9 @@ impl<'c, M: Module> Conf<'c, M> {
         unsafe { &*self.raw }
     }
 
-    /// The words of the directive, its name first; what is not UTF-8 is replaced.
+    /// The words of the directive, its name first; invalid UTF-8 is replaced.
     pub fn words(&self) -> Vec<String> {
-        // SAFETY: `args` is nginx's array of the words it just read.
+        // SAFETY: `args` is nginx's array of the words that it has just read.
         let words = unsafe { (*self.fields().args).as_slice::<ngx_str_t>() };
         // SAFETY: words live in the configuration's pool.
         words.iter().map(|w| String::from_utf8_lossy(unsafe { bytes::slice(w) }).into()).collect()
@@ -130,25 +131,25 @@ impl<'c, M: Module> Conf<'c, M> {
         self.arguments().into_iter().next().unwrap_or_default()
     }
 
-    /// Whether the directive stands in `http` itself.
+    /// Whether the directive is directly in `http`.
     pub fn is_in_http(&self) -> bool {
         self.fields().cmd_type == NGX_HTTP_MAIN_CONF as ngx_uint_t
     }
 
-    /// Where the directive stands.
+    /// The position of the directive.
     pub fn place(&self) -> Place {
         let file = self.fields().conf_file;
         if file.is_null() {
             return Place::default();
         }
-        // SAFETY: nginx's description of the file it reads; the name lives as long.
+        // SAFETY: nginx's description of the file that it reads; the name lives as long.
         unsafe {
             let name = bytes::slice(&(*file).file.name);
             Place { file: String::from_utf8_lossy(name).into(), line: (*file).line }
         }
     }
 
-    /// A path as nginx reads paths in its configuration: relative to the prefix.
+    /// A path in the configuration, relative to nginx's prefix, made absolute.
     pub fn full_path(&self, path: &str) -> Result<String, Mistake> {
         let mut name = bytes::borrowed(self.keep(path.as_bytes())?);
         // SAFETY: `cycle` is the one being configured; the name is NUL-terminated in its pool.
@@ -162,12 +163,13 @@ impl<'c, M: Module> Conf<'c, M> {
         Ok(String::from_utf8_lossy(name).into())
     }
 
-    /// A directory for the workers to write to: nginx makes it, and gives it to the user that workers
-    /// run as (`ngx_create_paths`). Returns its full path.
+    /// A directory that workers write to: nginx creates it and gives it to the workers' user
+    /// (`ngx_create_paths`). Returns its full path.
     pub fn state_directory(&self, path: &str) -> Result<String, Mistake> {
         let full = self.full_path(path)?;
         let name = bytes::borrowed(self.keep(full.as_bytes())?);
-        // SAFETY: the pool is live and zeroes the path; its name is NUL-terminated in the pool.
+        // SAFETY: the pool is live; `ngx_pcalloc` zeroes the path; its name is NUL-terminated in
+        // the pool.
         unsafe {
             let entry =
                 ngx_pcalloc(self.fields().pool, size_of::<ngx_path_t>()).cast::<ngx_path_t>();
@@ -176,7 +178,7 @@ impl<'c, M: Module> Conf<'c, M> {
             }
             (*entry).name = name;
             let mut slot = entry;
-            // Says itself what is wrong, e.g. the same path with another meaning.
+            // Logs the reason itself, e.g. the same path with another meaning.
             if ngx_add_path(self.raw, &raw mut slot) != NGX_OK as ngx_int_t {
                 return Err(Mistake::Logged);
             }
@@ -184,7 +186,7 @@ impl<'c, M: Module> Conf<'c, M> {
         Ok(full)
     }
 
-    /// Copies bytes into the pool of the configuration.
+    /// Copies bytes into the configuration's pool.
     pub fn keep(&self, text: &[u8]) -> Result<&'c [u8], Fault> {
         // SAFETY: the pool is live.
         Ok(unsafe { bytes::pool_copy(self.fields().pool, text)? })
@@ -198,8 +200,8 @@ impl<'c, M: Module> Conf<'c, M> {
     ) -> Result<(), Mistake> {
         let mut block = Block { target, line, borrowed: self.borrowed };
         let raw = self.raw;
-        // SAFETY: nginx calls `handler` with `handler_conf` for each directive while it parses, and
-        // both are put back as they were before `block` goes out of scope.
+        // SAFETY: nginx calls `handler` with `handler_conf` for each directive while it parses;
+        // both are restored before `block` goes out of scope.
         let done = unsafe {
             let (handler, handler_conf) = ((*raw).handler, (*raw).handler_conf);
             (*raw).handler = Some(block_line::<M, T>);
@@ -215,24 +217,24 @@ impl<'c, M: Module> Conf<'c, M> {
     /// Configuration of the `http` block.
     ///
     /// # Panics
-    /// In a callback that has it already, as an argument.
+    /// In a callback that already has it as an argument.
     pub fn main_conf(&mut self) -> &mut M::Main {
         assert!(self.borrowed != Borrowed::Main, "the configuration of http is borrowed already");
-        // SAFETY: made by our `create_main_conf` before any directive is read. Nobody else has it: the
-        // callback does not, and `self` lends it once at a time.
+        // SAFETY: created by our `create_main_conf` before any directive is read. Nobody else has
+        // it: the callback does not, and `self` lends it once at a time.
         unsafe { &mut module::main_conf_of::<M>(self.raw).main }
     }
 
     /// Configuration of the server whose locations are being merged.
     pub fn server_conf(&mut self) -> &mut M::Server {
-        // SAFETY: made by our `create_srv_conf`. No callback has it as an argument.
+        // SAFETY: created by our `create_srv_conf`. No callback has it as an argument.
         unsafe { module::server_conf_of::<M>(self.raw) }
     }
 
-    /// What the server whose locations are being merged is called.
+    /// The names of the server whose locations are being merged.
     pub fn server_names(&self) -> impl Iterator<Item = ServerName<'c>> {
-        // SAFETY: inside `http` every server has a core configuration, which was merged before ours;
-        // its names live until the configuration was read.
+        // SAFETY: inside `http` every server has a core configuration, which was merged before
+        // ours; its names live until the configuration has been read.
         unsafe {
             let context = self.fields().ctx.cast::<ngx_http_conf_ctx_t>();
             let core = *(*context).srv_conf.add(ngx_http_core_module.ctx_index);
@@ -245,29 +247,29 @@ impl<'c, M: Module> Conf<'c, M> {
         }
     }
 
-    /// Says what stops the configuration, with file and line.
+    /// Logs an error that stops the configuration, with file and line.
     pub fn emerg(&self, message: &str) {
         self.say(NGX_LOG_EMERG, message);
     }
 
-    /// Says what is allowed but surely not meant.
+    /// Logs a warning: allowed, but surely not intended.
     pub fn warn(&self, message: &str) {
         self.say(NGX_LOG_WARN, message);
     }
 
-    /// Says what stops the configuration, for a mistake that is found after its line was read; the
-    /// message names the place itself.
+    /// Logs an error that is only found after its line was read; the message names the position
+    /// itself.
     pub fn emerg_without_place(&self, message: &str) {
         self.say_without_place(NGX_LOG_EMERG, message);
     }
 
-    /// As [`warn`](Self::warn), for what is found after its line was read.
+    /// Like [`warn`](Self::warn), for what is found after its line was read.
     pub fn warn_without_place(&self, message: &str) {
         self.say_without_place(NGX_LOG_WARN, message);
     }
 
     fn say_without_place(&self, level: u32, message: &str) {
-        // SAFETY: the log of a configuration is live; nginx copies before it returns.
+        // SAFETY: a configuration's log is live; nginx copies before it returns.
         unsafe {
             let format = c"%*s".as_ptr();
             let log = self.fields().log;
@@ -307,7 +309,7 @@ unsafe extern "C" fn block_line<M: Module, T>(
     )
 }
 
-/// A size as nginx writes sizes: `512k`, `16m`.
+/// Parses a size in nginx's syntax: `512k`, `16m`.
 pub fn size(text: &str) -> Option<usize> {
     let mut text = bytes::borrowed(text.as_bytes());
     // SAFETY: nginx reads `len` bytes.

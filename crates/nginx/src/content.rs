@@ -7,10 +7,10 @@ use ngx::ffi::{
 use super::conf::Conf;
 use super::module::Module;
 
-/// Who answers in a location.
+/// Which handler answers in a location.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Answerer {
-    /// Files: no directive has said otherwise.
+    /// None: static files.
     Nobody,
     /// This module.
     Us,
@@ -19,7 +19,7 @@ pub enum Answerer {
 }
 
 impl<M: Module> Conf<'_, M> {
-    /// Who answers in the location that is being read or merged, as far as it is known yet.
+    /// Which handler answers in the location being read or merged, as far as known yet.
     pub fn answerer(&self) -> Answerer {
         // SAFETY: by the contract of `core_conf`.
         match unsafe { (*self.core_conf()).handler } {
@@ -29,20 +29,21 @@ impl<M: Module> Conf<'_, M> {
         }
     }
 
-    /// Lets the module's [`CONTENT`](Module::CONTENT) answer in the location that is being read.
+    /// Makes the module's [`CONTENT`](Module::CONTENT) answer in the location being read.
     pub fn answer_here(&mut self) {
-        // SAFETY: as above; nginx lets nobody else at the configuration meanwhile.
+        // SAFETY: as above; nobody else accesses the configuration meanwhile.
         unsafe { (*self.core_conf()).handler = Some(M::fixed().content) };
     }
 
-    /// Whether `satisfy any` of the location being merged lets other modules admit before us; the
+    /// Whether `satisfy any` of the location being merged lets other modules admit before us. The
     /// core module merges before we do.
     pub fn location_satisfies_any(&self) -> bool {
         // SAFETY: by the contract of `core_conf`.
         unsafe { (*self.core_conf()).satisfy == NGX_HTTP_SATISFY_ANY as usize }
     }
 
-    /// Whether nginx alone leads to the location being merged: `internal`, or a name.
+    /// Whether only nginx itself leads to the location being merged: `internal`, or a named
+    /// location.
     pub fn location_is_internal(&self) -> bool {
         // SAFETY: by the contract of `core_conf`; the core module merges before we do.
         unsafe { (*self.core_conf()).internal == 1 || self.location_name().starts_with('@') }

@@ -1,4 +1,4 @@
-//! The rows of the directive table: a name, where it may stand, and the typed setter it calls.
+//! The rows of the directive table: a name, its contexts, and the typed setter it calls.
 
 use core::ffi::{CStr, c_char, c_void};
 use core::marker::PhantomData;
@@ -13,13 +13,13 @@ use super::conf::{Borrowed, Conf, Mistake, configure};
 use super::module::{self, MainSlot};
 use super::{Module, bytes};
 
-/// Contexts a directive may stand in.
+/// Context `http`.
 pub const HTTP: u32 = NGX_HTTP_MAIN_CONF;
-/// `server`.
+/// Context `server`.
 pub const SERVER: u32 = NGX_HTTP_SRV_CONF;
-/// `location`, also `if` inside one.
+/// Context `location`, including `if` inside one.
 pub const LOCATION: u32 = NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
-/// `location`, without `if`.
+/// Context `location`, without `if`.
 pub const LOCATION_ONLY: u32 = NGX_HTTP_LOC_CONF;
 /// Arity: one argument or none.
 pub const NONE_OR_ONE: u32 = NGX_CONF_NOARGS | NGX_CONF_TAKE1;
@@ -36,7 +36,7 @@ pub const FLAG: u32 = NGX_CONF_FLAG;
 /// Arity: a name and a block.
 pub const NAMED_BLOCK: u32 = NGX_CONF_BLOCK | NGX_CONF_TAKE1;
 
-/// What a directive does: look at its arguments, change a configuration.
+/// What a directive does: reads its arguments, changes a configuration.
 pub type Setter<M, C> = fn(&mut C, &mut Conf<'_, M>) -> Result<(), Mistake>;
 
 /// One row of the directive table.
@@ -90,14 +90,14 @@ impl<M: Module> Row<M> {
             set: Some(callback),
             conf: offset,
             offset: 0,
-            // Ours to use (ngx_conf_file.h): the typed setter that the callback calls.
+            // Free for modules to use (ngx_conf_file.h): the typed setter that the callback calls.
             post: set.cast_mut(),
         };
         Self(command, PhantomData)
     }
 }
 
-/// Whether a table of rows ends as nginx expects it, and not before.
+/// Whether a table of rows ends as nginx expects, and nowhere earlier.
 pub(super) const fn is_ended<M>(table: &[Row<M>]) -> bool {
     let mut left = table;
     while let [row, rest @ ..] = left {
@@ -119,8 +119,8 @@ unsafe extern "C" fn set_main<M: Module>(
         Borrowed::Main,
         |cf, message| cf.emerg(message),
         |cf| {
-            // SAFETY: nginx passes the row's own configuration, and `cf` does not lend it meanwhile;
-            // `Row::main` stored this type of setter.
+            // SAFETY: nginx passes the row's own configuration, and `cf` does not lend it
+            // meanwhile; `Row::main` stored a setter of this type.
             let (set, slot) =
                 unsafe { (setter::<M, M::Main>(command), &mut *conf.cast::<MainSlot<M>>()) };
             set(&mut slot.main, cf)
@@ -138,7 +138,7 @@ unsafe extern "C" fn set_location<M: Module>(
         Borrowed::Nothing,
         |cf, message| cf.emerg(message),
         |cf| {
-            // SAFETY: as above, `Row::location`; nothing else lends the configuration of a location.
+            // SAFETY: as above, `Row::location`; nothing else lends a location's configuration.
             let (set, location) =
                 unsafe { (setter::<M, M::Location>(command), &mut *conf.cast::<M::Location>()) };
             set(location, cf)

@@ -6,12 +6,12 @@ use ngx::ffi::{ngx_http_request_t, ngx_list_part_t, ngx_pool_t, ngx_table_elt_t}
 
 use super::bytes;
 
-/// What a header is called whose name could not be read. No client can send it: nginx refuses requests
+/// Name of a header whose name could not be read. No client can send it: nginx rejects requests
 /// with a NUL in a header.
 pub const UNREADABLE: &[u8] = b"\0";
 
-/// One header. It is read and changed through the raw pointer only: no reference to the structure is
-/// ever held, so whoever changes a header may walk the list meanwhile.
+/// One header. It is accessed only through the raw pointer: no reference to the structure is ever
+/// held, so headers may be changed while the list is walked.
 #[derive(Clone, Copy)]
 pub(super) struct Element<'r> {
     raw: *mut ngx_table_elt_t,
@@ -21,19 +21,19 @@ pub(super) struct Element<'r> {
 
 impl<'r> Element<'r> {
     /// # Safety
-    /// `raw` is an element of a list of headers of the live request with this pool.
+    /// `raw` is an element of a header list of the live request with this pool.
     pub(super) unsafe fn new(raw: *mut ngx_table_elt_t, pool: *mut ngx_pool_t) -> Self {
         Self { raw, pool, request: PhantomData }
     }
 
-    /// The name in lower case. nginx fills `lowcase_key` for every request header; another module may
-    /// have left it out, and then it is made up for.
+    /// The name in lower case. nginx fills `lowcase_key` for every request header; if another
+    /// module left it out, it is computed.
     ///
-    /// Is there no memory for that, the header is called [`UNREADABLE`]: whoever removes headers must
-    /// remove it, too.
+    /// If there is no memory for that, the header is called [`UNREADABLE`]: code that removes
+    /// headers must remove it too.
     pub(super) fn name(self) -> &'r [u8] {
-        // SAFETY: header elements and what they point to live in the request's pool; a `lowcase_key`
-        // that is there has `key.len` bytes.
+        // SAFETY: header elements and what they point to live in the request's pool; a non-NULL
+        // `lowcase_key` has `key.len` bytes.
         unsafe {
             let length = (*self.raw).key.len;
             if (*self.raw).lowcase_key.is_null() {
@@ -53,7 +53,7 @@ impl<'r> Element<'r> {
         unsafe { bytes::slice(&(*self.raw).value) }
     }
 
-    /// Another value.
+    /// Replaces the value.
     pub(super) fn set_value(self, value: &'r [u8]) {
         // SAFETY: the element lives as long as the request, and so does the value.
         unsafe { (*self.raw).value = bytes::borrowed(value) };
@@ -70,7 +70,7 @@ pub(super) struct Elements<'r> {
 
 impl Elements<'_> {
     /// # Safety
-    /// `raw` is a live request, and stays so for the walk.
+    /// `raw` is a live request, and stays so during the walk.
     pub(super) unsafe fn of(raw: *mut ngx_http_request_t) -> Self {
         // SAFETY: by this function's contract.
         unsafe {
@@ -85,7 +85,7 @@ impl<'r> Iterator for Elements<'r> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.part.is_null() {
-            // SAFETY: parts and elements of the list live in the request's pool; `at` is inside the
+            // SAFETY: parts and elements of the list live in the request's pool; `at` is within the
             // part.
             unsafe {
                 if self.at < (*self.part).nelts {

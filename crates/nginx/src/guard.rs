@@ -1,5 +1,5 @@
-//! One door: every callback passes here, no panic goes further, and only here a [`Flow`] becomes
-//! one of nginx's return codes.
+//! One door: every callback passes here and no panic goes further. Only here is a [`Flow`] turned
+//! into one of nginx's return codes.
 
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,24 +15,24 @@ use super::{Request, body, respond, suspend};
 /// How a request continues after one of our phase handlers.
 #[derive(Debug)]
 pub enum Flow<R> {
-    /// We have no opinion: the next handler.
+    /// No opinion: continue with the next handler.
     Next,
-    /// Let it through: under `satisfy any` this is our vote.
+    /// Let it through: under `satisfy any`, this is our vote.
     Admit,
-    /// It waits; something else will run the phases again.
+    /// The request waits; something else will run the phases again.
     Suspended,
-    /// The phases run again once its body is there: see [`Request::body`].
+    /// Run the phases again once the body has been read: see [`Request::body`].
     ReadBody,
-    /// This is the answer.
+    /// Send this response.
     Answer(R),
-    /// This is the answer, unless the location's `error_page` has another one for its status.
+    /// Send this response, unless the location's `error_page` covers its status.
     Refuse(R),
 }
 
-/// What is our own fault: logged at `crit` or `alert`, answered 500, never let through.
+/// A failure of our own: logged at `crit` or `alert`, answered with 500, never let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// A pool or the system has no memory left.
+    /// A pool or the system is out of memory.
     NoMemory,
     /// nginx refused something that should not fail.
     Nginx(&'static str),
@@ -47,13 +47,13 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What to do about a panic.
+/// Advice after a panic.
 const REPORT: &str = "a bug in this module: please report it, with the lines before this one";
 
-/// nginx's own answer, where ours cannot be made.
+/// nginx's own response, if ours cannot be created.
 pub(super) const SERVER_ERROR: ngx_int_t = 500;
 
-/// Runs a phase handler. What breaks ends in a refusal, and where even that breaks in nginx's own 500.
+/// Runs a phase handler. A failure ends in a refusal; if even that fails, in nginx's own 500.
 ///
 /// # Safety
 /// `r` is the live request of the callback, on the event-loop thread.
@@ -93,10 +93,10 @@ fn apply<M: Module>(request: &mut Request<'_, M>, flow: Flow<M::Response>) -> ng
     }
 }
 
-/// Why a handler came to no end.
+/// Why a handler did not finish.
 enum Broken {
     Fault(Fault),
-    /// Its message and place are in the log already: Rust writes them to stderr.
+    /// Message and position are already in the log: Rust writes them to stderr.
     Panicked,
 }
 
@@ -156,14 +156,14 @@ pub(super) unsafe fn content<M: Module>(
     })
 }
 
-/// Runs a callback that has nothing to answer; a panic is logged and goes no further.
+/// Runs a callback that returns nothing; a panic is logged and goes no further.
 pub(super) fn event<M: Module>(name: &str, callback: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(callback)).is_err() {
         log::cycle::<M>(Level::Alert, format_args!("panicked in {name}; {REPORT}"));
     }
 }
 
-/// Runs a callback that answers `NGX_OK` or `NGX_ERROR`.
+/// Runs a callback that returns `NGX_OK` or `NGX_ERROR`.
 pub(super) fn status<M: Module>(
     name: &str,
     callback: impl FnOnce() -> Result<(), ()>,

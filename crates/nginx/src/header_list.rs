@@ -1,10 +1,10 @@
-//! Surgery on the request's header list.
+//! Changes to the request's header list.
 //!
-//! nginx keeps pointers to header elements (`headers_in.host` and friends), so elements never move:
-//! a removal cuts the list's parts around them. Three rules of nginx's own loops must hold after
-//! each cut (ngx_list.c, and the header loops of ngx_http_proxy_module.c and its siblings):
-//! a part other than the first is never empty, `nalloc` is never 0, and `ngx_list_push` sees the
-//! last part as full unless there really is room behind it.
+//! nginx keeps pointers to header elements (`headers_in.host` and others), so elements never move:
+//! a removal splits the list's parts around them. Three rules of nginx's own loops must hold after
+//! each cut (ngx_list.c, and the header loops of ngx_http_proxy_module.c and similar modules): only
+//! the first part may be empty, `nalloc` is never 0, and `ngx_list_push` sees the last part as full
+//! unless there really is room after it.
 
 use core::ptr;
 
@@ -18,7 +18,7 @@ use super::known_headers::{forget, introduce};
 use super::pool::allocate;
 use super::{Module, Request};
 
-/// A header to add: name as it goes on the wire, the same in lower case, value.
+/// A header to add.
 ///
 /// Name and value must live as long as the request: static, or in its pool.
 #[derive(Clone, Copy)]
@@ -29,8 +29,8 @@ pub struct NewHeader<'r> {
     pub value: &'r [u8],
 }
 
-/// A header's name in both spellings, with the hash nginx looks it up by. Made once where the name
-/// is known beforehand.
+/// A header's name as sent and in lower case, with nginx's hash of it. Computed once if the name is
+/// known beforehand.
 #[derive(Clone, Copy)]
 pub struct HeaderName<'r> {
     name: &'r [u8],
@@ -40,7 +40,7 @@ pub struct HeaderName<'r> {
 }
 
 impl<'r> HeaderName<'r> {
-    /// The name as it goes on the wire.
+    /// The name as sent.
     pub(super) fn name(&self) -> &'r [u8] {
         self.name
     }
@@ -55,7 +55,7 @@ impl<'r> HeaderName<'r> {
         self.lowercase
     }
 
-    /// `lowercase` is `name` in lower case, and nginx has no field of its own for it.
+    /// `lowercase` is `name` in lower case; nginx must not have a field of its own for it.
     pub const fn new(name: &'r [u8], lowercase: &'r [u8]) -> Self {
         Self { name, lowercase, hash: hash(lowercase), may_be_known: false }
     }
@@ -67,25 +67,25 @@ impl<'r> HeaderName<'r> {
 }
 
 impl<'r, M: Module> Request<'r, M> {
-    /// Removes every request header for which `unwanted(lowercase name, value)` says so.
+    /// Removes every request header for which `unwanted(lowercase name, value)` is true.
     pub fn remove_headers(
         &mut self,
         mut unwanted: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), Fault> {
-        // The common case writes nothing.
+        // Usually there is none, and nothing is written.
         if !self.headers().any(|(name, value)| unwanted(name, value)) {
             return Ok(());
         }
         self.cut_headers(unwanted)
     }
 
-    /// The same where it is known that there is one.
+    /// The same, if there is known to be one.
     pub fn cut_headers(
         &mut self,
         mut unwanted: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), Fault> {
         let raw = self.raw;
-        // SAFETY: the list belongs to a live request; elements it gives out are valid.
+        // SAFETY: the list belongs to a live request; elements obtained from it are valid.
         unsafe {
             cut(&raw mut (*raw).headers_in.headers, &mut |element| {
                 let header = Element::new(element, (*raw).pool);
@@ -98,8 +98,8 @@ impl<'r, M: Module> Request<'r, M> {
         }
     }
 
-    /// Replaces the value of each header called `name` (lower case) by what `edit` returns; `None`
-    /// leaves it. The new value must live in the request's pool.
+    /// Replaces the value of each header called `name` (lower case) by the result of `edit`, unless
+    /// it is `None`. The new value must live in the request's pool.
     pub fn edit_header(
         &mut self,
         name: &[u8],
@@ -116,7 +116,7 @@ impl<'r, M: Module> Request<'r, M> {
         Ok(())
     }
 
-    /// Adds at most `count` headers in one part of their own.
+    /// Adds at most `count` headers, in a list part of their own.
     pub fn add_headers(
         &mut self,
         count: usize,
@@ -125,7 +125,7 @@ impl<'r, M: Module> Request<'r, M> {
         if count == 0 {
             return Ok(());
         }
-        // SAFETY: the pool is live; the new part is complete before it is linked, and holds exactly
+        // SAFETY: the pool is live; the new part is complete before it is linked, and has exactly
         // `count` elements, all written.
         unsafe {
             let list = made(self.raw)?;
@@ -158,7 +158,7 @@ pub(super) fn element(header: &NewHeader<'_>) -> ngx_table_elt_t {
     element
 }
 
-/// `ngx_hash_key` of a lower-case name: what proxy modules look their own headers up by.
+/// `ngx_hash_key` of a lower-case name: proxy modules look up their own headers by it.
 const fn hash(lowercase: &[u8]) -> ngx_uint_t {
     let mut hash: ngx_uint_t = 0;
     let mut left = lowercase;
@@ -169,14 +169,14 @@ const fn hash(lowercase: &[u8]) -> ngx_uint_t {
     hash
 }
 
-/// The list of a request's headers. nginx makes none for HTTP/0.9, nor if it could not read the request
-/// line (ngx_http_process_request_line in ngx_http_request.c); then it is made here.
+/// The list of a request's headers. nginx creates none for HTTP/0.9, or if it could not parse the
+/// request line (ngx_http_process_request_line in ngx_http_request.c); it is then created here.
 ///
 /// # Safety
 /// `raw` is a live request.
 pub(super) unsafe fn made(raw: *mut ngx_http_request_t) -> Result<*mut ngx_list_t, Fault> {
-    // SAFETY: by this function's contract; a list without a part has never been made, and nothing points
-    // into it.
+    // SAFETY: by this function's contract; a list without a part was never initialised, and nothing
+    // points into it.
     unsafe {
         let list = &raw mut (*raw).headers_in.headers;
         if (*list).last.is_null() {
@@ -190,7 +190,7 @@ pub(super) unsafe fn made(raw: *mut ngx_http_request_t) -> Result<*mut ngx_list_
     }
 }
 
-/// Elements of a part that holds none yet.
+/// Capacity of an empty part.
 const ROOM: usize = 4;
 
 /// # Safety
@@ -216,7 +216,7 @@ pub(super) unsafe fn append(
             (*last).next = part;
             (*list).last = part;
         }
-        // Full: the next push allocates a part of its own.
+        // Full: the next push allocates its own part.
         (*list).nalloc = count;
     }
     Ok(())
@@ -228,7 +228,8 @@ unsafe fn cut(
     list: *mut ngx_list_t,
     remove: &mut dyn FnMut(*mut ngx_table_elt_t) -> bool,
 ) -> Result<(), Fault> {
-    // SAFETY: parts are walked as they were; each is rewritten only after its successor was read.
+    // SAFETY: parts are walked in their old state; each is rewritten only after its successor was
+    // read.
     unsafe {
         let pool = (*list).pool;
         let mut old = (*list).part;
@@ -259,7 +260,7 @@ unsafe fn cut(
     Ok(())
 }
 
-/// The list as it grows again from the runs of elements that stay.
+/// The list while it is rebuilt from the runs of elements that stay.
 struct Remaining {
     list: *mut ngx_list_t,
     any: bool,
@@ -267,7 +268,7 @@ struct Remaining {
 
 impl Remaining {
     /// # Safety
-    /// `first` starts `count` elements of the list that was cut.
+    /// `first` is the first of `count` elements of the list that was cut.
     unsafe fn run(&mut self, first: *mut ngx_table_elt_t, count: usize) -> Result<(), Fault> {
         if count == 0 {
             return Ok(());

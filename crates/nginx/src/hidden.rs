@@ -1,22 +1,22 @@
-//! Memory for keys: core dumps leave it out.
+//! Memory for keys, excluded from core dumps.
 //!
-//! It is a process's own, and those that it forks have a copy of it.
+//! It is private to a process; forked processes have a copy.
 
 use core::ptr::{self, NonNull};
 
-/// Bytes that no core dump of this process holds, nor of those that it forks.
+/// Bytes that are in no core dump of this process or those that it forks.
 pub struct Hidden<const N: usize>(NonNull<[u8; N]>);
 
-// SAFETY: nobody changes the bytes once they are filled, and the mapping is of the whole process.
+// SAFETY: the bytes do not change once filled, and the mapping belongs to the whole process.
 unsafe impl<const N: usize> Send for Hidden<N> {}
 // SAFETY: as above.
 unsafe impl<const N: usize> Sync for Hidden<N> {}
 
 impl<const N: usize> Hidden<N> {
-    /// Has them filled. `None` if that fails, or if there is no memory that can be hidden.
+    /// Lets `fill` fill them. `None` if that fails, or if no memory can be hidden.
     pub fn filled(fill: impl FnOnce(&mut [u8; N]) -> bool) -> Option<Self> {
         const { assert!(N > 0, "a mapping has a length") };
-        // SAFETY: asks for a mapping of its own, of zeros, at least as long and aligned to a page.
+        // SAFETY: requests a new mapping of zeros, at least as long and page aligned.
         let mapped = unsafe {
             let (access, kind) =
                 (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
@@ -26,7 +26,7 @@ impl<const N: usize> Hidden<N> {
             return None;
         }
         let mut hidden = Self(NonNull::new(mapped.cast())?);
-        // SAFETY: advice for exactly that mapping; nobody else knows it yet.
+        // SAFETY: advice for exactly that mapping, which nobody else knows yet.
         let is_filled = unsafe {
             libc::madvise(mapped, N, libc::MADV_DONTDUMP) == 0 && fill(hidden.0.as_mut())
         };
@@ -36,15 +36,15 @@ impl<const N: usize> Hidden<N> {
     /// The bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8; N] {
-        // SAFETY: mapped and readable until it is dropped.
+        // SAFETY: mapped and readable until dropped.
         unsafe { self.0.as_ref() }
     }
 }
 
 impl<const N: usize> Drop for Hidden<N> {
     fn drop(&mut self) {
-        // SAFETY: mapped by `filled`, once; nobody borrows it any more. The system overwrites it before
-        // it gives it to anybody.
+        // SAFETY: mapped by `filled`, once; nobody borrows it any more. The kernel clears it before
+        // giving it to anybody else.
         unsafe { libc::munmap(self.0.as_ptr().cast(), N) };
     }
 }

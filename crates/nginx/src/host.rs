@@ -1,20 +1,20 @@
-//! Which host a request is for: the one by which nginx selected the server.
+//! The host that a request is for: the one by which nginx selected the server.
 //!
-//! The absolute form of the request target or `:authority`, otherwise `Host`: the order of
-//! `ngx_http_process_request_line`, `ngx_http_v2_run_request` and the like.
+//! It is the absolute form of the request target or `:authority`, otherwise `Host`: the order of
+//! `ngx_http_process_request_line`, `ngx_http_v2_run_request` and others.
 
 use ngx::ffi::{NGX_HTTP_VERSION_20, ngx_uint_t};
 
 use super::{Module, Request, bytes};
 
 impl<'r, M: Module> Request<'r, M> {
-    /// The host nginx chose the server by: validated, lower case, without port.
+    /// The host by which nginx selected the server: validated, lower case, without port.
     pub fn host(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool or header buffers.
         unsafe { bytes::slice(&self.fields().headers_in.server) }
     }
 
-    /// Where nginx found the host: in the request target or in `Host`, with the port that stands there.
+    /// The host as received, in the request target or in `Host`, with its port.
     pub fn written_authority(&self) -> &'r [u8] {
         let fields = self.fields();
         if fields.host_start.is_null() || fields.host_end.is_null() {
@@ -29,16 +29,17 @@ impl<'r, M: Module> Request<'r, M> {
         }
     }
 
-    /// HTTP/1 ends `host_end` before the port, until nginx 1.29.3: the length of colon and digits behind it.
-    /// 0 in a line that nginx did not read to its end, where there may be nothing behind them.
+    /// With HTTP/1, `host_end` is before the port, up to nginx 1.29.3: the length of the colon and
+    /// digits after it. 0 if nginx did not read the line to its end, since there may be nothing
+    /// after them.
     ///
     /// # Safety
     /// `host_end` is not NULL.
     unsafe fn port_in_request_line(&self) -> usize {
         let fields = self.fields();
         let mut length = 0;
-        // SAFETY: `sw_port` of ngx_http_parse.c has read digits up to a "/", "?" or space, which are
-        // still there if the line has an end.
+        // SAFETY: `sw_port` of ngx_http_parse.c has read digits up to a "/", "?" or space, which
+        // are still there if the line has an end.
         unsafe {
             let is_http_1 = fields.http_version < NGX_HTTP_VERSION_20 as ngx_uint_t;
             if !is_http_1 || fields.request_end.is_null() || *fields.host_end != b':' {
@@ -52,14 +53,14 @@ impl<'r, M: Module> Request<'r, M> {
         length
     }
 
-    /// The value of `Host`, empty without one.
+    /// The value of `Host`, empty if there is none.
     pub fn host_header(&self) -> &'r [u8] {
         let host = self.fields().headers_in.host;
         // SAFETY: NULL, or a header element of this request.
         if host.is_null() { &[] } else { unsafe { bytes::slice(&(*host).value) } }
     }
 
-    /// Whether the request target says the host, and not `Host`.
+    /// Whether the host comes from the request target, not from `Host`.
     pub fn has_host_in_target(&self) -> bool {
         !self.fields().host_start.is_null()
     }

@@ -1,8 +1,8 @@
-//! Slices of a request's pool that are kept across callbacks, where no lifetime can be written down, and
-//! what many requests share, which is kept by reference count.
+//! Slices of a request's pool that are kept across callbacks, where no lifetime can express it, and
+//! data shared by many requests, which is reference-counted.
 //!
-//! They lie beside the state of the request that they came from and are accessible through that request
-//! only: nothing can be passed to another one.
+//! They are stored beside the state of the request that they came from and are accessible only
+//! through that request: nothing can be passed to another one.
 
 use core::any::Any;
 use core::ptr::{self, NonNull};
@@ -46,14 +46,14 @@ pub struct Slice(NonNull<[u8]>);
 
 impl Slice {
     /// # Safety
-    /// The slice is of the request that `'r` is the callback of.
+    /// The slice belongs to the request whose callback is `'r`.
     unsafe fn get<'r>(self) -> &'r [u8] {
-        // SAFETY: what was put on the shelf of a request lives as long as its pool, unchanged.
+        // SAFETY: slices on the shelf of a request live as long as its pool, unchanged.
         unsafe { self.0.as_ref() }
     }
 }
 
-/// What a request shares with others. Nothing leaves it before the request does.
+/// What a request shares with others. Nothing is removed before the request ends.
 #[derive(Default)]
 pub(super) struct Held {
     first: OnceCell<Rc<dyn Any>>,
@@ -72,20 +72,20 @@ impl Held {
 }
 
 impl<'r, M: Module> Request<'r, M> {
-    /// Keeps what other requests use as well for as long as this one lives.
+    /// Keeps a value shared with other requests for as long as this request lives.
     ///
     /// # Errors
-    /// If there is no memory for the request's state.
+    /// There is no memory for the request's state.
     pub fn hold<T: 'static>(&self, value: Rc<T>) -> Result<&'r T, Fault> {
         let context = self.context()?;
         let held = NonNull::from(&*value);
         context.held.add(value);
-        // SAFETY: it is counted until the request's state is dropped with the pool, and is borrowed
-        // shared only.
+        // SAFETY: the reference count is held until the request's state is dropped with the pool,
+        // and it is only borrowed shared.
         Ok(unsafe { held.as_ref() })
     }
 
-    /// What is held of this type and is `wanted`.
+    /// The held value of this type that is `wanted`.
     #[must_use]
     pub fn held<T: 'static>(&self, wanted: impl Fn(&T) -> bool) -> Option<&'r T> {
         let held = &self.existing_context()?.held;
@@ -98,11 +98,12 @@ impl<'r, M: Module> Request<'r, M> {
         Some(unsafe { found.as_ref() })
     }
 
-    /// Keeps a slice in one of the module's [`Kept`](Module::Kept) slots. It lives in the request's pool:
-    /// nothing else lives as long as `'r`, but for what lives longer. Beyond the last slot nothing is kept.
+    /// Keeps a slice in one of the module's [`Kept`](Module::Kept) slots. It lives in the request's
+    /// pool: only data there, or data that lives longer, has the lifetime `'r`. Slots out of range
+    /// are ignored.
     ///
     /// # Errors
-    /// If there is no memory for the request's state.
+    /// There is no memory for the request's state.
     pub fn remember(&self, slot: usize, slice: &'r [u8]) -> Result<(), Fault> {
         if let Some(slot) = private::Slots::slot(&self.context()?.kept, slot) {
             slot.set(Some(Slice(slice.into())));
@@ -110,15 +111,15 @@ impl<'r, M: Module> Request<'r, M> {
         Ok(())
     }
 
-    /// What was kept.
+    /// The slice kept in a slot.
     #[must_use]
     pub fn recall(&self, slot: usize) -> Option<&'r [u8]> {
         let slice = private::Slots::slot(&self.existing_context()?.kept, slot)?.get()?;
-        // SAFETY: it is of this request's own shelf.
+        // SAFETY: it is on this request's own shelf.
         Some(unsafe { slice.get() })
     }
 
-    /// What was kept, and is no longer.
+    /// Takes the slice out of a slot.
     pub fn forget(&self, slot: usize) -> Option<&'r [u8]> {
         let slice = private::Slots::slot(&self.existing_context()?.kept, slot)?.take()?;
         // SAFETY: as above.

@@ -1,5 +1,5 @@
-//! The headers that nginx itself knows: pointers into the header list, by name (`headers_in.host` and
-//! its like). They are kept in step with what [`super::header_list`] removes and adds.
+//! The headers that nginx itself knows: pointers into the header list, by name (`headers_in.host`
+//! and others). They are kept in step with what [`super::header_list`] removes and adds.
 
 #[cfg(not(ngx_linked_headers))]
 use core::ptr;
@@ -12,7 +12,7 @@ use super::guard::Fault;
 #[cfg(not(ngx_linked_headers))]
 use super::pool::allocate;
 
-/// Takes an element out of nginx's known headers, so that `$http_…` and `headers_in.…` do not show
+/// Removes an element from nginx's known headers, so that `$http_…` and `headers_in.…` do not show
 /// what was removed.
 ///
 /// # Safety
@@ -27,14 +27,14 @@ pub(super) unsafe fn forget(r: *mut ngx_http_request_t, gone: *mut ngx_table_elt
     }
 }
 
-/// Makes an element one of nginx's known headers, so that `$http_…`, `$remote_user` and nginx's own
-/// modules see what the application will.
+/// Adds an element to nginx's known headers, so that `$http_…`, `$remote_user` and nginx's own
+/// modules see what the application will see.
 ///
-/// The handler that nginx has for a name is not run: it judges what a client sent, and may end the
-/// request. Who adds a `Host` must know that nginx has chosen the server already.
+/// nginx's handler for the name is not run: it validates client input, and may end the request. A
+/// caller that adds a `Host` must know that nginx has already selected the server.
 ///
 /// # Safety
-/// `r` is live and `added` will be one of its header elements, called as none of those it has.
+/// `r` is live and `added` will be one of its header elements; no other element has its name.
 pub(super) unsafe fn introduce(
     r: *mut ngx_http_request_t,
     added: *mut ngx_table_elt_t,
@@ -58,7 +58,7 @@ unsafe fn known_field(r: *mut ngx_http_request_t, name: &[u8]) -> Option<*mut u8
     // of a header pointer, or of an array of them, inside `headers_in`.
     unsafe {
         if name == b"cookie" {
-            // Goes from every request of a visitor with no other cookie: not worth a search.
+            // Removed from every request of a visitor with no other cookie: skip the search.
             return Some(cookie_field(r));
         }
         let mut known =
@@ -102,7 +102,7 @@ unsafe fn forget_field(_name: &[u8], field: *mut u8, gone: *mut ngx_table_elt_t)
     }
 }
 
-/// As `ngx_http_process_header_line` does it.
+/// As in `ngx_http_process_header_line`.
 #[cfg(ngx_linked_headers)]
 unsafe fn introduce_field(
     _r: *mut ngx_http_request_t,
@@ -121,7 +121,7 @@ unsafe fn introduce_field(
     Ok(())
 }
 
-/// As `ngx_http_process_header_line` and `ngx_http_process_multi_header_lines` do it.
+/// As in `ngx_http_process_header_line` and `ngx_http_process_multi_header_lines`.
 #[cfg(not(ngx_linked_headers))]
 unsafe fn introduce_field(
     r: *mut ngx_http_request_t,
@@ -129,7 +129,7 @@ unsafe fn introduce_field(
     field: *mut u8,
     added: *mut ngx_table_elt_t,
 ) -> Result<(), Fault> {
-    // SAFETY: as in `forget_field`; an array without elements was never set up.
+    // SAFETY: as in `forget_field`; an array without elements was never initialised.
     unsafe {
         if !is_array(name) {
             let pointer = field.cast::<*mut ngx_table_elt_t>();

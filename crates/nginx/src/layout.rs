@@ -1,7 +1,8 @@
-//! The bindings against the C compiler: everything that the fence uses of nginx's structures lies where
-//! the compiler puts it, with the headers and the flags of the nginx that the module is built for.
+//! Checks the bindings against the C compiler: everything that the fence uses of nginx's structures
+//! has the layout that the compiler gives it, with the headers and flags of the nginx that the
+//! module is built for.
 //!
-//! build/layout.rs is the table, build/probe.rs asks the compiler and writes the lines that are
+//! build/layout.rs is the table; build/probe.rs asks the compiler and writes the lines that are
 //! included here. A difference stops the build.
 
 use core::mem::{MaybeUninit, offset_of};
@@ -30,7 +31,7 @@ macro_rules! field {
     ($structure:ident, $($part:ident).+, $offset:literal, $size:literal) => {
         const _: () = {
             let memory = MaybeUninit::<ffi::$structure>::uninit();
-            // SAFETY: the field is named, not read.
+            // SAFETY: the field is only named, not read.
             let size = size_of_pointee(unsafe { &raw const (*memory.as_ptr()).$($part).+ });
             assert!(
                 offset_of!(ffi::$structure, $($part).+) == $offset && size == $size,

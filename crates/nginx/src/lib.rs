@@ -34,8 +34,8 @@
 //!
 //! # How a request waits
 //!
-//! A handler calls [`Request::suspend`] and returns [`Flow::Suspended`]. nginx then watches the client, and runs the
-//! phases again if
+//! A handler calls [`Request::suspend`] and returns [`Flow::Suspended`]. nginx then watches the
+//! client, and runs the phases again if
 //!
 //! * somebody calls [`suspend::wake`] with the ticket, on the event loop: a callback of [`wakeup::Wakeup`], which
 //!   threads signal;
@@ -125,10 +125,10 @@ pub mod export {
 
 use ngx::ffi::ngx_cached_time;
 
-/// Seconds since 1970 as nginx knows them: cached once per turn of the event loop, no system call.
+/// Seconds since 1970, as cached by nginx once per turn of the event loop: no system call.
 #[must_use]
 pub fn now() -> u64 {
-    // SAFETY: `ngx_cached_time` points to a slot of a static array (ngx_times.c) from start to end.
+    // SAFETY: `ngx_cached_time` always points to a slot of a static array (ngx_times.c).
     let seconds = unsafe { (*ngx_cached_time).sec };
     u64::try_from(seconds).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Lines in nginx's error log, each beginning with the module's name.
+//! Lines in nginx's error log, each starting with the module's name.
 
 use core::fmt;
 
@@ -9,18 +9,18 @@ use ngx::ffi::{
 
 use super::Module;
 
-/// Severity, in nginx's words.
+/// Severity, named as in nginx.
 #[derive(Clone, Copy, Debug)]
 pub enum Level {
-    /// A defect of this module.
+    /// A bug in this module.
     Alert,
-    /// Memory or keys ran out.
+    /// Memory or keys are exhausted.
     Crit,
-    /// Somebody else does not do what they should.
+    /// Somebody else's failure.
     Error,
-    /// Somebody should look at it.
+    /// Somebody should have a look.
     Warn,
-    /// Something changed as it should.
+    /// An expected change.
     Notice,
     /// One per refusal.
     Info,
@@ -45,7 +45,7 @@ pub fn cycle<M: Module>(level: Level, text: fmt::Arguments<'_>) {
     unsafe { write::<M>((*ngx_cycle).log, level, text) }
 }
 
-/// Writes a line if the log takes this level; formats nothing otherwise.
+/// Writes a line if the log includes this level; otherwise formats nothing.
 ///
 /// # Safety
 /// `log` is a live nginx log.
@@ -61,7 +61,7 @@ pub(super) unsafe fn write<M: Module>(log: *mut ngx_log_t, level: Level, text: f
     }
 }
 
-/// Text from outside, made fit for one log line: at most 200 bytes, no control characters.
+/// Text from outside, made safe for a log line: at most 200 bytes, no control characters.
 pub fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 200;
     let cut = bytes.get(..LONGEST).unwrap_or(bytes);

@@ -16,61 +16,61 @@ use super::respond::Parts;
 use super::variables::{Others, Variable};
 use super::{Request, callbacks, lifecycle, state};
 
-/// A handler of a phase. nginx calls it again whenever a request that waits is woken.
+/// A phase handler. nginx calls it again whenever a waiting request is woken.
 pub type PhaseHandler<M> =
     for<'r> fn(&mut Request<'r, M>) -> Result<Flow<<M as Module>::Response>, Fault>;
 
-/// A handler that answers in a location. nginx calls it again when the request was woken, or its body
-/// read. `Flow::Next` leaves the answer to nginx, as does `Flow::Admit`.
+/// A content handler. nginx calls it again when the request is woken or its body has been read.
+/// `Flow::Next` and `Flow::Admit` leave the response to nginx.
 pub type ContentHandler<M> =
     for<'r> fn(&mut Request<'r, M>) -> Result<Flow<<M as Module>::Response>, Fault>;
 
-/// A module for nginx: its configuration, and what it does when. All but a few have a default, which
-/// does nothing and costs nothing.
+/// An nginx module: its configuration and its handlers. All but a few have a default, which does
+/// nothing and costs nothing.
 pub trait Module: Exported + Sized + 'static {
-    /// Begins each of the module's lines in the error log.
+    /// Prefix of the module's lines in the error log.
     const NAME: &'static str;
 
     /// Configuration of the `http` block.
     type Main: Default;
     /// Configuration of a server.
     type Server: Default;
-    /// Configuration of a location; of `http` and `server` too, whose settings locations inherit.
+    /// Configuration of a location; also of `http` and `server`, from which locations inherit.
     type Location: Default;
-    /// What is remembered of a request between callbacks. In cells, since nothing of nginx's is
-    /// exclusive.
+    /// State of a request, kept between callbacks. Use cells: nothing of nginx's is borrowed
+    /// exclusively.
     type State: Default;
-    /// Slices of a request's memory that are remembered with it: a [`Shelf`](super::kept::Shelf).
+    /// Slices of a request's memory, kept with its state: a [`Shelf`](super::kept::Shelf).
     type Kept: Slots;
-    /// An answer that the module gives itself.
+    /// A response of the module itself.
     type Response;
 
-    /// The directives, ended by [`Row::end`].
+    /// The directives, ending with [`Row::end`].
     const DIRECTIVES: &'static [Row<Self>];
-    /// The variables, 32 at most.
+    /// The variables, at most 32.
     const VARIABLES: &'static [Variable<Self>] = &[];
-    /// Runs before rewrite rules see the request, when its headers were read.
+    /// Runs when the request's headers have been read, before rewrite rules.
     const POST_READ: Option<PhaseHandler<Self>> = None;
-    /// Runs in each location that a request comes to, before access is decided.
+    /// Runs in each location that a request enters, before the access check.
     const PREACCESS: Option<PhaseHandler<Self>> = None;
-    /// Decides who may.
+    /// Decides on access.
     const ACCESS: Option<PhaseHandler<Self>> = None;
-    /// Answers where the configuration says [`Conf::answer_here`].
+    /// Answers in locations with [`Conf::answer_here`].
     const CONTENT: Option<ContentHandler<Self>> = None;
 
-    /// Completes the configuration of `http` when it was read, before locations are merged.
+    /// Completes the configuration of `http` once it has been read, before locations are merged.
     ///
     /// # Errors
-    /// What cannot be used.
+    /// The configuration is unusable.
     fn finish(main: &mut Self::Main, cf: &Conf<'_, Self>) -> Result<(), Mistake> {
         let _ = (main, cf);
         Ok(())
     }
 
-    /// Completes the configuration of a location by that of what is around it.
+    /// Completes a location's configuration from the enclosing one.
     ///
     /// # Errors
-    /// What cannot be used.
+    /// The configuration is unusable.
     fn merge(
         parent: &Self::Location,
         child: &mut Self::Location,
@@ -80,22 +80,21 @@ pub trait Module: Exported + Sized + 'static {
         Ok(())
     }
 
-    /// Looks at the whole configuration when all of it was read.
+    /// Checks the whole configuration once it has been read.
     ///
     /// # Errors
-    /// What cannot be used.
+    /// The configuration is unusable.
     fn check(cf: &mut Conf<'_, Self>) -> Result<(), Mistake> {
         let _ = cf;
         Ok(())
     }
 
-    /// A configuration was read without a mistake and is used from now on; `None` without an `http`
-    /// block. In the master.
+    /// A valid configuration takes effect; `None` without an `http` block. In the master.
     fn begin(main: Option<&Self::Main>) {
         let _ = main;
     }
 
-    /// A worker has started. Threads are started here or later: they do not survive a fork.
+    /// A worker has started. Threads must be started here or later: they do not survive a fork.
     fn start_worker(main: &Self::Main) {
         let _ = main;
     }
@@ -103,43 +102,44 @@ pub trait Module: Exported + Sized + 'static {
     /// A worker exits.
     fn stop_worker() {}
 
-    /// Whether the module's variables are its own for this request. Where they are not, whoever else
-    /// defines variables of these names has them.
+    /// Whether the module's variables are its own for this request. If not, they belong to any
+    /// other module or directive that defines variables with these names.
     fn owns_variables(request: &Request<'_, Self>) -> bool {
         let _ = request;
         true
     }
 
-    /// What there is to send of an answer.
+    /// The parts of a response to send.
     fn parts(response: &Self::Response) -> Parts<'_>;
 
-    /// How a request ends whose handler failed or panicked; it was logged already. Never lets it in.
+    /// The response after a handler failed or panicked, which has been logged already. Never lets
+    /// the request in.
     ///
     /// # Errors
-    /// If not even that can be said: nginx then answers 500.
+    /// There is no such response: nginx then answers with 500.
     fn refuse(request: &Request<'_, Self>) -> Result<Self::Response, Fault>;
 }
 
-/// What [`module!`](crate::module!) makes of a [`Module`]. Nobody else implements it.
+/// What [`module!`](crate::module!) generates for a [`Module`]. Only the macro implements it.
 ///
 /// # Safety
-/// `descriptor` is the one that nginx loads this module by; `fixed` is always the same.
+/// `descriptor` is the one by which nginx loads this module; `fixed` is always the same.
 pub unsafe trait Exported {
     /// The descriptor. nginx writes the module's index into it.
     fn descriptor() -> *mut ngx_module_t;
-    /// Functions with one address.
+    /// Functions with a unique address.
     fn fixed() -> &'static Fixed;
 }
 
-/// Functions that are told by their addresses. That of a generic function may differ between codegen
-/// units, so a static of the module has them.
+/// Functions that are identified by their addresses. The address of a generic function may differ
+/// between codegen units, so a static of the module holds them.
 pub struct Fixed {
     pub(super) drop_state: unsafe extern "C" fn(*mut c_void),
     pub(super) content: unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t,
 }
 
 impl Fixed {
-    /// Those of a module.
+    /// The functions of a module.
     #[must_use]
     pub const fn of<M: Module>() -> Self {
         Self { drop_state: state::drop_context::<M>, content: callbacks::content::<M> }
@@ -177,14 +177,14 @@ pub const fn descriptor<M: Module>(context: *const ngx_http_module_t) -> ngx_mod
     }
 }
 
-/// What `ngx_load_module` looks up: addresses, ended by NULL.
+/// What `ngx_load_module` looks up: addresses, terminated by NULL.
 #[repr(transparent)]
 pub struct Symbols<const N: usize>(pub [*const c_void; N]);
 
 // SAFETY: constants, read by nginx on its one thread.
 unsafe impl<const N: usize> Sync for Symbols<N> {}
 
-/// Makes the module that nginx finds in the shared object, of a type that implements [`Module`].
+/// Defines the nginx module for a type that implements [`Module`].
 ///
 /// ```ignore
 /// nginx::module! {
@@ -194,7 +194,7 @@ unsafe impl<const N: usize> Sync for Symbols<N> {}
 /// }
 /// ```
 ///
-/// The modules behind `before:` are those that this one stands in front of in nginx's list.
+/// The modules after `before:` are those that this one precedes in nginx's list.
 #[macro_export]
 macro_rules! module {
     ($name:ident: $module:ty; before: $($next:literal),*) => {
@@ -207,7 +207,7 @@ macro_rules! module {
         static mut $name: $crate::export::ngx_module_t =
             $crate::export::descriptor::<$module>(&raw const CONTEXT);
 
-        // SAFETY: nginx finds the descriptor by `ngx_modules`; a static has one address.
+        // SAFETY: nginx finds the descriptor through `ngx_modules`; a static has one address.
         unsafe impl $crate::export::Exported for $module {
             fn descriptor() -> *mut $crate::export::ngx_module_t {
                 &raw mut $name
@@ -243,12 +243,12 @@ macro_rules! module {
     };
 }
 
-/// Where nginx finds the configuration a directive changes (`NGX_HTTP_MAIN_CONF_OFFSET`).
+/// Where nginx finds the configuration that a directive changes (`NGX_HTTP_MAIN_CONF_OFFSET`).
 pub(super) const MAIN_OFFSET: usize = offset_of!(ngx_http_conf_ctx_t, main_conf);
 /// `NGX_HTTP_LOC_CONF_OFFSET`.
 pub(super) const LOCATION_OFFSET: usize = offset_of!(ngx_http_conf_ctx_t, loc_conf);
 
-/// The module's part of the configuration of `http`, and ours.
+/// The module's configuration of `http`, and ours.
 pub(super) struct MainSlot<M: Module> {
     pub(super) main: M::Main,
     pub(super) others: Others,
@@ -260,13 +260,13 @@ impl<M: Module> Default for MainSlot<M> {
     }
 }
 
-/// The module's slot in every table of contexts and configurations.
+/// The module's index in every table of contexts and configurations.
 pub(super) fn ctx_index<M: Module>() -> usize {
     // SAFETY: nginx writes it before it creates any configuration, and never again.
     unsafe { (*M::descriptor()).ctx_index }
 }
 
-/// Tells the module's shared zones from those of others.
+/// Distinguishes the module's shared zones from those of others.
 pub(super) fn tag<M: Module>() -> *mut c_void {
     M::descriptor().cast()
 }
@@ -274,7 +274,7 @@ pub(super) fn tag<M: Module>() -> *mut c_void {
 /// # Safety
 /// `table` is a table of main configurations.
 pub(super) unsafe fn main_conf<'a, M: Module>(table: *mut *mut c_void) -> &'a MainSlot<M> {
-    // SAFETY: by this function's contract; our slot holds what `create_main_conf` made.
+    // SAFETY: by this function's contract; our slot holds what `create_main_conf` created.
     unsafe { &*(*table.add(ctx_index::<M>())).cast::<MainSlot<M>>() }
 }
 

@@ -1,4 +1,4 @@
-//! Memory of a pool, aligned for what is put there.
+//! Memory from a pool, correctly aligned.
 
 use core::ffi::{c_ulong, c_void};
 use core::ptr::NonNull;
@@ -7,11 +7,11 @@ use ngx::ffi::{ngx_palloc, ngx_pool_cleanup_add, ngx_pool_t};
 
 use super::guard::Fault;
 
-/// What nginx promises of the memory that a pool gives out (`NGX_ALIGNMENT`, ngx_config.h): four bytes
-/// where a `long` has four, and there a `u64` may need eight (32-bit ARM).
+/// The alignment that nginx guarantees for pool memory (`NGX_ALIGNMENT`, ngx_config.h): four bytes
+/// if a `long` has four, and there a `u64` may need eight (32-bit ARM).
 const ALIGNMENT: usize = size_of::<c_ulong>();
 
-/// Room for `count` of nginx's own structures, which need no more alignment than a pool gives.
+/// Room for `count` of nginx's own structures, which need no more alignment than a pool guarantees.
 ///
 /// # Safety
 /// `pool` is live.
@@ -23,7 +23,7 @@ pub(super) unsafe fn allocate<T>(pool: *mut ngx_pool_t, count: usize) -> Result<
     if memory.is_null() { Err(Fault::NoMemory) } else { Ok(memory) }
 }
 
-/// Puts a value of ours into the pool. `drop` gets it when the pool is destroyed.
+/// Moves a value of ours into the pool. `drop` gets it when the pool is destroyed.
 ///
 /// # Safety
 /// `pool` is live; `drop` takes a pointer to a `T`.
@@ -33,10 +33,10 @@ pub(super) unsafe fn place<T>(
     drop: unsafe extern "C" fn(*mut c_void),
 ) -> Result<NonNull<T>, Fault> {
     let padding = const { align_of::<T>().saturating_sub(ALIGNMENT) };
-    // nginx gives no place to what has no size, `()` say.
+    // nginx allocates nothing for a size of 0, e.g. that of `()`.
     let size = const { if size_of::<T>() == 0 { 1 } else { size_of::<T>() } };
-    // SAFETY: by this function's contract. With the padding there is an aligned place for the value;
-    // nobody has the pointer before it is written.
+    // SAFETY: by this function's contract. With the padding there is an aligned place for the
+    // value; nobody has the pointer before it is written.
     unsafe {
         let cleanup = ngx_pool_cleanup_add(pool, size + padding);
         if cleanup.is_null() {

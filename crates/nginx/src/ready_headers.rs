@@ -1,7 +1,7 @@
-//! Headers that are laid out once and set on many requests.
+//! Headers that are prepared once and added to many requests.
 //!
 //! A request gets a copy of the elements, not the elements themselves: other modules change the
-//! elements of their request in place, and none of that may be seen by another one.
+//! elements of a request in place, and no other request may see that.
 
 use core::ptr;
 use std::rc::Rc;
@@ -13,15 +13,16 @@ use super::header_list::{NewHeader, append, element, made};
 use super::pool::allocate;
 use super::{Module, Request};
 
-/// Header elements, together with what their names and values are parts of.
+/// Header elements, together with the owner of their names and values.
 pub struct ReadyHeaders<T> {
     owner: Rc<T>,
-    /// They point into `owner`, or to what lives for ever.
+    /// They point into `owner` or to static data.
     elements: Box<[ngx_table_elt_t]>,
 }
 
 impl<T> ReadyHeaders<T> {
-    /// Lays the headers out. They are parts of the owner, and none that nginx has a field for.
+    /// Prepares the headers. They borrow from the owner, and nginx must not have a field for any of
+    /// them.
     pub fn lay_out(owner: T, list: impl for<'o> FnOnce(&'o T, &mut Vec<NewHeader<'o>>)) -> Self {
         let owner = Rc::new(owner);
         let mut headers = Vec::new();
@@ -31,13 +32,13 @@ impl<T> ReadyHeaders<T> {
         Self { elements, owner }
     }
 
-    /// What the headers are parts of.
+    /// The owner of the headers.
     #[must_use]
     pub fn owner(&self) -> &T {
         &self.owner
     }
 
-    /// Bytes that the elements take.
+    /// Size of the elements, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         size_of_val(&*self.elements)
@@ -45,18 +46,18 @@ impl<T> ReadyHeaders<T> {
 }
 
 impl<'r, M: Module> Request<'r, M> {
-    /// Adds the headers, in one part of their own.
+    /// Adds the headers, in a list part of their own.
     ///
     /// # Errors
-    /// If there is no memory.
+    /// There is no memory.
     pub fn add_ready_headers<T>(&mut self, ready: &'r ReadyHeaders<T>) -> Result<(), Fault> {
         let count = ready.elements.len();
         if count == 0 {
             return Ok(());
         }
-        // SAFETY: the pool is live; the copy has `count` elements when it is linked. What they point to
-        // has not moved, as it is counted and only borrowed shared, and lives as long as `ready`, so as
-        // long as the request.
+        // SAFETY: the pool is live; the copy has `count` elements when it is linked. What they
+        // point to has not moved, as it is reference-counted and only borrowed shared, and it lives
+        // as long as `ready`, so as long as the request.
         unsafe {
             let list = made(self.raw)?;
             let elements = allocate::<ngx_table_elt_t>((*list).pool, count)?;

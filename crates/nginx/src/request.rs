@@ -1,4 +1,4 @@
-//! A request, as far as the module may look at and change it.
+//! A request, with what the module may read and change.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -18,8 +18,8 @@ use super::log::{self, Level};
 use super::module::{self, MainSlot, Module};
 use super::state::{self, Context};
 
-/// The request of a callback. `'r` is the callback: what is borrowed from the request's pool lives
-/// at least that long. It is invariant: nothing that lives shorter passes for a part of the pool.
+/// The request of a callback. Data borrowed from the request's pool has the lifetime `'r`, that of
+/// the callback. It is invariant: nothing that lives shorter can pass as part of the pool.
 pub struct Request<'r, M> {
     pub(super) raw: *mut ngx_http_request_t,
     callback: PhantomData<Cell<&'r ngx_http_request_t>>,
@@ -34,51 +34,51 @@ impl<'r, M: Module> Request<'r, M> {
     }
 
     pub(super) fn fields(&self) -> &'r ngx_http_request_t {
-        // SAFETY: live for the callback; nobody else runs on this thread meanwhile.
+        // SAFETY: live during the callback; nobody else runs on this thread meanwhile.
         unsafe { &*self.raw }
     }
 
-    /// Whether this is what the client sent, not a sub-request.
+    /// Whether this is the client's request, not a subrequest.
     pub fn is_main(&self) -> bool {
         self.raw == self.fields().main
     }
 
-    /// Whether nginx itself sent the request to where it is: an error page, `try_files`, `index`,
-    /// `X-Accel-Redirect`, `rewrite`. Such a request may have been through a location before, and
-    /// one that nginx found faulty while it read it (400, 494 to 497) has seen no phase at all.
+    /// Whether nginx itself redirected the request here: an error page, `try_files`, `index`,
+    /// `X-Accel-Redirect`, `rewrite`. Such a request may have been through a location before; one
+    /// that nginx rejected while reading it (400, 494 to 497) has been through no phase at all.
     pub fn is_internal(&self) -> bool {
-        // SAFETY: live for the callback.
+        // SAFETY: live during the callback.
         unsafe { bits::is_internal(self.raw) }
     }
 
-    /// The path nginx serves: decoded, merged, without dot segments and query.
+    /// The path that nginx serves: decoded, slashes merged, without dot segments and query.
     pub fn path(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.
         unsafe { bytes::slice(&self.fields().uri) }
     }
 
-    /// The request target as it was sent.
+    /// The request target as sent.
     pub fn raw_target(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.
         unsafe { bytes::slice(&self.fields().unparsed_uri) }
     }
 
-    /// The query as it was sent, without `?`.
+    /// The query as sent, without `?`.
     pub fn query(&self) -> &'r [u8] {
         // SAFETY: parsed by nginx, in the request's pool.
         unsafe { bytes::slice(&self.fields().args) }
     }
 
-    /// `http` or `https`, as `$scheme` has it: that of this hop.
+    /// `http` or `https`, as in `$scheme`: for this hop.
     pub fn scheme(&self) -> &'static str {
         if self.variable(b"scheme") == Some(b"https") { "https" } else { "http" }
     }
 
-    /// The server name of a TLS handshake that is under way, as the client wrote it. `None` when
-    /// it is over, so for every request that a client can send, and when no name was given.
+    /// The server name in a TLS handshake in progress, as sent by the client. `None` if the client
+    /// sent none, and after the handshake, so for every request that a client can send.
     pub fn handshake_name(&self) -> Option<&'r [u8]> {
-        // SAFETY: the request is live. In a handshake it is one that nginx made for the variables of
-        // certificates only (`ngx_http_ssl_certificate`, ngx_http_request.c).
+        // SAFETY: the request is live. In a handshake it is the one that nginx creates only to
+        // evaluate variables in `ssl_certificate` (`ngx_http_ssl_certificate`, ngx_http_request.c).
         let shakes_hands = unsafe { bits::shakes_hands(self.raw) };
         shakes_hands.then(|| self.variable(b"ssl_server_name")).flatten()
     }
@@ -98,9 +98,9 @@ impl<'r, M: Module> Request<'r, M> {
         }
     }
 
-    /// The port that the client connected to; `None` where that was no port, or is not known.
+    /// The port that the client connected to; `None` for a Unix socket, or if unknown.
     pub fn local_port(&self) -> Option<u16> {
-        // SAFETY: a request has a connection; nginx fills in its own address where it has not yet.
+        // SAFETY: a request has a connection; nginx fills in the local address if it has not yet.
         unsafe {
             let connection = self.fields().connection;
             if ngx_connection_local_sockaddr(connection, ptr::null_mut(), 0) != NGX_OK as ngx_int_t
@@ -111,42 +111,42 @@ impl<'r, M: Module> Request<'r, M> {
         }
     }
 
-    /// Whether a redirect keeps what was asked: `GET` and `HEAD`.
+    /// Whether the request can be repeated after a redirect: `GET` and `HEAD`.
     pub fn is_safe_method(&self) -> bool {
         self.fields().method & ((NGX_HTTP_GET | NGX_HTTP_HEAD) as ngx_uint_t) != 0
     }
 
-    /// The method, as it was sent.
+    /// The method as sent.
     pub fn method(&self) -> &'r [u8] {
         bytes_of(&self.fields().method_name)
     }
 
-    /// Lower-case name and value of each request header, in the order they came.
+    /// Lower-case name and value of each request header, in the order received.
     pub fn headers(&self) -> impl Iterator<Item = (&'r [u8], &'r [u8])> + use<'r, M> {
         self.elements().map(|element| (element.name(), element.value()))
     }
 
-    /// The value of a header, by its lower-case name; the first if it is repeated.
+    /// The value of a header, by its lower-case name; the first one if it is repeated.
     pub fn header(&self, name: &[u8]) -> Option<&'r [u8]> {
         self.headers().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
-    /// The elements of the header list, to be read or have their value replaced.
+    /// The elements of the header list, for reading them or replacing their values.
     pub(super) fn elements(&self) -> Elements<'r> {
         // SAFETY: the request is live for `'r`.
         unsafe { Elements::of(self.raw) }
     }
 
-    /// What the module remembers of the request; made on first use, also found again after an
-    /// internal redirect, which clears nginx's own table of it.
+    /// The module's state of the request. Created on first use; found again even after an internal
+    /// redirect, which clears nginx's own table.
     ///
     /// # Errors
-    /// If there is no memory for it.
+    /// There is no memory for it.
     pub fn state(&self) -> Result<&'r M::State, Fault> {
         Ok(&self.context()?.state)
     }
 
-    /// The state if there is one: for those who only read.
+    /// The state, if there is one: for code that only reads.
     pub fn existing_state(&self) -> Option<&'r M::State> {
         Some(&self.existing_context()?.state)
     }
@@ -161,13 +161,13 @@ impl<'r, M: Module> Request<'r, M> {
         unsafe { state::existing(self.raw) }
     }
 
-    /// Configuration of the location nginx chose so far.
+    /// Configuration of the location that nginx has selected so far.
     pub fn location(&self) -> &'r M::Location {
-        // SAFETY: made by our `create_loc_conf` for every location, lives as long as the worker.
+        // SAFETY: created by our `create_loc_conf` for every location, lives as long as the worker.
         unsafe { module::location_conf::<M>(self.fields().loc_conf) }
     }
 
-    /// Configuration of the server the request was sent to.
+    /// Configuration of the server that the request was sent to.
     pub fn server(&self) -> &'r M::Server {
         // SAFETY: as above.
         unsafe { module::server_conf::<M>(self.fields().srv_conf) }
@@ -183,27 +183,27 @@ impl<'r, M: Module> Request<'r, M> {
         unsafe { module::main_conf(self.fields().main_conf) }
     }
 
-    /// Copies bytes into the request's pool, with a NUL behind.
+    /// Copies bytes into the request's pool and appends a NUL.
     pub fn keep(&self, bytes: &[u8]) -> Result<&'r [u8], Fault> {
         // SAFETY: the request's pool is live.
         Ok(unsafe { bytes::pool_copy(self.fields().pool, bytes)? })
     }
 
-    /// Room for so many bytes in the request's pool.
+    /// A buffer of this size in the request's pool.
     pub fn room(&self, size: usize) -> Result<Room<'r>, Fault> {
-        // SAFETY: the request's pool is live, and `'r` is how long it is.
+        // SAFETY: the request's pool is live for `'r`.
         unsafe { Room::of(self.fields().pool, size) }
     }
 
-    /// Writes a line with the request's context (client, server, host) behind it.
+    /// Writes a log line, to which nginx appends the request's context (client, server, host).
     pub fn log(&self, level: Level, text: fmt::Arguments<'_>) {
         // SAFETY: a live request has a live connection with a log.
         unsafe { log::write::<M>((*self.fields().connection).log, level, text) }
     }
 
-    /// Takes the query out of what nginx will write to its logs: `code` and `state` are secrets.
+    /// Removes the query from what nginx will log: `code` and `state` are secrets.
     ///
-    /// `$request`, `$request_uri` and `$args` show `…?<hidden>` from here on.
+    /// `$request`, `$request_uri` and `$args` show `…?<hidden>` from now on.
     pub fn hide_query(&mut self) -> Result<(), Fault> {
         let fields = self.fields();
         if fields.args.len == 0 {
@@ -215,8 +215,8 @@ impl<'r, M: Module> Request<'r, M> {
         let protocol = bytes_of(&fields.http_protocol);
         let line = [method, b" ", path, HIDDEN, b" ", protocol].concat();
         let shown = [path, HIDDEN].concat();
-        // SAFETY: the pool is live, and these fields are only read by variables and logs once the
-        // request line was parsed.
+        // SAFETY: the pool is live, and once the request line has been parsed these fields are only
+        // read by variables and logs.
         unsafe {
             let line = bytes::pool_copy(fields.pool, &line)?;
             let shown = bytes::pool_copy(fields.pool, &shown)?;

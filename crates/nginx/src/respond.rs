@@ -1,4 +1,4 @@
-//! Answers of our own, sent through nginx's own machinery.
+//! Responses of our own, sent through nginx.
 
 use ngx::ffi::{
     ngx_http_complex_value_t, ngx_http_core_module, ngx_http_err_page_t, ngx_http_finalize_request,
@@ -13,20 +13,20 @@ use super::header_list::NewHeader;
 use super::log::Level;
 use super::{Module, Request};
 
-/// What there is to send of an answer.
+/// The parts of a response to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
     /// HTTP status.
     pub status: u16,
-    /// Of the body; `None` if there is none.
+    /// Type of the body; `None` if there is none.
     pub content_type: Option<&'static str>,
-    /// Headers in order.
+    /// Headers, in order.
     pub headers: &'a [(&'static str, String)],
-    /// The body, empty for redirects: nginx writes theirs.
+    /// The body; empty for redirects, for which nginx writes one.
     pub body: &'a [u8],
 }
 
-/// Sends the response and ends the request: what a phase handler returns afterwards.
+/// Sends the response and ends the request; a phase handler returns the result.
 pub(super) fn answer<M: Module>(request: &mut Request<'_, M>, response: &M::Response) -> ngx_int_t {
     answer_parts(request, &M::parts(response))
 }
@@ -37,7 +37,7 @@ fn answer_parts<M: Module>(request: &mut Request<'_, M>, response: &Parts<'_>) -
     match sent {
         Ok(302) => 302,
         Ok(code) => {
-            // SAFETY: the response was handed to nginx; after this the request may be gone, and
+            // SAFETY: the response was passed to nginx; after this the request may be gone, and
             // FINALIZED tells the phase engine not to touch it.
             unsafe { ngx_http_finalize_request(request.raw, code) };
             FINALIZED
@@ -49,7 +49,7 @@ fn answer_parts<M: Module>(request: &mut Request<'_, M>, response: &Parts<'_>) -
     }
 }
 
-/// Sends the response unless `error_page` of the location names its status: then nginx answers.
+/// Sends the response, unless the location has an `error_page` for its status: then nginx answers.
 pub(super) fn refuse<M: Module>(request: &mut Request<'_, M>, response: &M::Response) -> ngx_int_t {
     let response = &M::parts(response);
     if !has_error_page(request, response.status) {
@@ -61,8 +61,8 @@ pub(super) fn refuse<M: Module>(request: &mut Request<'_, M>, response: &M::Resp
     }
 }
 
-/// What a content handler returns. nginx ends the request with it, and writes the body of what has
-/// none.
+/// The return value of a content handler. nginx ends the request with it, and writes the body if
+/// the response has none.
 pub(super) fn content<M: Module>(
     request: &mut Request<'_, M>,
     response: &M::Response,
@@ -80,16 +80,16 @@ fn send<M: Module>(request: &mut Request<'_, M>, response: &Parts<'_>) -> Result
     let body = request.keep(response.body)?;
     let mut content_type = bytes::borrowed(content_type.as_bytes());
     // SAFETY: all-zero is a constant complex value (no script); its text is in the request's pool,
-    // the content type is static; nginx copies neither but both outlive the request.
+    // the content type is static; nginx copies neither, but both outlive the request.
     unsafe {
         let mut text: ngx_http_complex_value_t = core::mem::zeroed();
         text.value = bytes::borrowed(body);
         let status = ngx_uint_t::from(response.status);
-        // In a location that serves an error page nginx would send that error's status instead
-        // (`ngx_http_send_header`): `error_page 404 =200 …` must not make a refusal a success.
+        // In a location that serves an error page, nginx would send that error's status instead
+        // (`ngx_http_send_header`): `error_page 404 =200 …` must not turn a refusal into a success.
         (*request.raw).err_status = 0;
-        // As in nginx's own refusals: "100 Continue" would invite a body that nobody reads
-        // (RFC 9110 section 10.1.1).
+        // As in nginx's own refusals: "100 Continue" would invite a body that nobody reads (RFC
+        // 9110 section 10.1.1).
         bits::set_expect_tested(request.raw);
         Ok(ngx_http_send_response(request.raw, status, &raw mut content_type, &raw mut text))
     }
@@ -103,13 +103,13 @@ fn set_headers<M: Module>(request: &mut Request<'_, M>, response: &Parts<'_>) ->
 }
 
 impl<'r, M: Module> Request<'r, M> {
-    /// Adds a header to whatever the response will be.
+    /// Adds a header to the response, whatever it will be.
     pub fn add_response_header(&mut self, name: &'static str, value: &str) -> Result<(), Fault> {
         let value = self.keep(value.as_bytes())?;
         self.push_response_header(name.as_bytes(), value)
     }
 
-    /// Adds headers to whatever the response will be.
+    /// Adds headers to the response, whatever it will be.
     pub fn add_response_headers(
         &mut self,
         mut headers: impl Iterator<Item = NewHeader<'r>>,
@@ -126,7 +126,7 @@ impl<'r, M: Module> Request<'r, M> {
             if element.is_null() {
                 return Err(Fault::NoMemory);
             }
-            // Zeroed: since 1.23.0 `next` must not hold rubbish.
+            // Zeroed: since 1.23.0, `next` must not contain garbage.
             element.write(core::mem::zeroed());
             (*element).hash = 1;
             (*element).key = bytes::borrowed(name);
@@ -139,7 +139,7 @@ impl<'r, M: Module> Request<'r, M> {
     }
 }
 
-/// A status as nginx's return codes have it.
+/// A status as one of nginx's return codes.
 const fn code(status: u16) -> ngx_int_t {
     status as ngx_int_t
 }
@@ -151,7 +151,7 @@ fn has_error_page<M: Module>(request: &Request<'_, M>, status: u16) -> bool {
         let raw: *mut ngx_http_request_t = request.raw;
         let index = ngx_http_core_module.ctx_index;
         let core = (*(*raw).loc_conf.add(index)).cast::<ngx::ffi::ngx_http_core_loc_conf_t>();
-        // nginx ignores error_page while it serves one, unless recursive_error_pages.
+        // nginx ignores error_page while serving one, unless recursive_error_pages is on.
         if (*core).error_pages.is_null()
             || (bits::is_error_page(raw) && (*core).recursive_error_pages == 0)
         {

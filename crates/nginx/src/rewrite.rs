@@ -13,14 +13,14 @@ use super::conf::Conf;
 use super::module::Module;
 
 impl<M: Module> Conf<'_, M> {
-    /// How the location being merged answers by itself, also inside an `if`: `return`, or `rewrite`
-    /// with a redirect.
+    /// The directive by which the location being merged answers by itself, even if only inside an
+    /// `if`: `return`, or `rewrite` with a redirect.
     ///
     /// The rewrite module compiles a location's directives into an array of code, the first field
     /// of its (private) configuration; each code begins with the function that runs it.
     pub fn location_answers_by(&self) -> Option<&'static str> {
         let index = self.module_ctx_index(c"ngx_http_rewrite_module")?;
-        // SAFETY: while locations are merged `ctx` is a `ngx_http_conf_ctx_t` whose `loc_conf` is
+        // SAFETY: while locations are merged, `ctx` is a `ngx_http_conf_ctx_t` whose `loc_conf` is
         // the location's; the code array is a byte array of pointer-aligned codes.
         unsafe {
             let context = (*self.raw()).ctx.cast::<ngx_http_conf_ctx_t>();
@@ -45,7 +45,7 @@ impl<M: Module> Conf<'_, M> {
         }
     }
 
-    /// Name of the location being merged, empty for the server itself.
+    /// Name of the location being merged; empty for the server itself.
     pub fn location_name(&self) -> String {
         // SAFETY: as above; every location has a core configuration.
         unsafe {
@@ -71,14 +71,14 @@ impl<M: Module> Conf<'_, M> {
     }
 }
 
-/// Whether a `rewrite` begins there that ends in a redirect: by `redirect` or `permanent`, or because
-/// its replacement is a whole URL (ngx_http_rewrite_module.c).
+/// Whether a `rewrite` starts here that ends in a redirect: by `redirect` or `permanent`, or
+/// because its replacement is an absolute URL (ngx_http_rewrite_module.c).
 fn redirects(code: &[usize]) -> bool {
     const LENGTH: usize = size_of::<ngx_http_script_regex_code_t>() / size_of::<usize>();
     let starts = ngx_http_script_regex_start_code as *const () as usize;
     if code.first() != Some(&starts) || code.len() < LENGTH {
         return false;
     }
-    // SAFETY: codes are aligned to words, this one is whole, and its first field says what it is.
+    // SAFETY: codes are word-aligned, this one is complete, and its first field says what it is.
     unsafe { bits::redirects(code.as_ptr().cast()) }
 }

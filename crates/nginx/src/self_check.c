@@ -1,6 +1,6 @@
 /*
- * Whether the nginx that runs has its structures where the headers have them that the module was
- * compiled with. See self_check.rs.
+ * Checks that the running nginx has the structure layout of the headers that
+ * the module was compiled with. See self_check.rs.
  */
 
 #include <ngx_config.h>
@@ -19,9 +19,10 @@ typedef struct {
 
 
 /*
- * nginx keeps some offsets of its own: in its tables of directives, variables and header fields. They
- * were written by the compiler of the nginx that runs. A field that a patch adds moves all that are
- * behind it, so each offset speaks for the fields in front of it, too.
+ * nginx records some offsets itself, in its tables of directives, variables and
+ * header fields. They come from the compiler of the running nginx. A field
+ * added by a patch moves all fields after it, so each offset also covers the
+ * fields before it.
  */
 
 static const ngx_http_fence_offset_t  ngx_http_fence_main_directives[] = {
@@ -176,8 +177,8 @@ ngx_http_fence_check_headers_out(const ngx_http_fence_offset_t *ours)
 
 
 /*
- * While the block "http" begins: NULL, or the name of something that lies elsewhere. What is asked
- * first is what the next question leans on.
+ * Called when the "http" block begins: returns NULL, or the name of something
+ * at another offset. Each check relies on those before it.
  */
 
 const char *
@@ -223,15 +224,17 @@ ngx_http_fence_check_conf(ngx_conf_t *cf)
 
 
 /*
- * What nothing tells before there is a request: where it has its bit-fields and what is behind them,
- * and the size of connections and events. A sub-request is not asked, but the one it belongs to. A wrong
- * place gives another value somewhere: nginx begins with two odd numbers, and repeats the version. Some
- * build nginx with another NGX_HTTP_MAX_SUBREQUESTS, a round one.
+ * Checks what only a request reveals: its bit-fields and the fields after them,
+ * and the size of connections and events. For a subrequest, its main request is
+ * checked. A wrong offset yields another value somewhere: nginx sets two fields
+ * to unusual numbers, and stores the version twice. Some build nginx with
+ * another NGX_HTTP_MAX_SUBREQUESTS, but a round one.
  *
- * 0: something lies elsewhere. 1: nothing does. 2: nothing does that such a request tells: an internal one,
- * as nginx may not have been able to read it, and then it has neither version nor headers; or one of
- * HTTP/0.9, for which nginx makes no list of headers; header_list.rs may have made one, when there was a
- * host in the line.
+ * 0: something is at another offset. 1: nothing is. 2: nothing is, as far as
+ * this request can tell. It is an internal one, which nginx may have been unable
+ * to parse and which then has neither version nor headers; or one of HTTP/0.9,
+ * for which nginx creates no header list (header_list.rs may have created one if
+ * the request line had a host).
  */
 
 ngx_uint_t

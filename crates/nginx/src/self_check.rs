@@ -23,15 +23,15 @@ unsafe extern "C" {
     fn ngx_http_fence_check_request(r: *const ngx_http_request_t) -> ngx_uint_t;
 }
 
-/// What stands in the log, and what cures it.
+/// The log message and the remedy.
 const ELSEWHERE: &str = "this nginx was built with other structures than the headers that the module was \
                          compiled with; build the module with the headers of this very nginx, see \
                          docs/compatibility.md";
 
 /// # Safety
-/// `cf` is live, the block `http` begins.
+/// `cf` is live, and the `http` block begins.
 pub(super) unsafe fn configuration<M: Module>(cf: *mut ngx_conf_t) -> Result<(), ()> {
-    // SAFETY: by this function's contract; the answer is NULL or a text that always lives.
+    // SAFETY: by this function's contract; the result is NULL or a static string.
     let differs = unsafe {
         let differs = ngx_http_fence_check_conf(cf);
         if differs.is_null() {
@@ -45,7 +45,7 @@ pub(super) unsafe fn configuration<M: Module>(cf: *mut ngx_conf_t) -> Result<(),
     Err(())
 }
 
-/// Whether requests are what we take them for; asked until a first one has said all.
+/// Whether requests have the expected layout; checked until a request has proved all of it.
 ///
 /// # Safety
 /// `r` is live.

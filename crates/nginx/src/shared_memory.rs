@@ -9,11 +9,11 @@ use ngx::ffi::{
 use super::conf::{Conf, Mistake};
 use super::{Module, bytes, module};
 
-/// What nginx calls in the master when the zone was mapped, and at each reload: then the second
-/// argument is what the zone of the same name, size and owner had in its `data` before.
+/// Called by nginx in the master when the zone has been mapped, and at each reload: then the second
+/// argument is the old `data` of the zone with the same name, size and owner.
 pub(super) type Init = unsafe extern "C" fn(*mut ngx_shm_zone_t, *mut c_void) -> ngx_int_t;
 
-/// Asks nginx for a zone; it is mapped after the configuration was read.
+/// Asks nginx for a zone; it is mapped after the configuration has been read.
 pub(super) fn add<M: Module>(
     cf: &Conf<'_, M>,
     name: &str,
@@ -21,7 +21,8 @@ pub(super) fn add<M: Module>(
     init: Init,
 ) -> Result<*mut ngx_shm_zone_t, Mistake> {
     let name = cf.keep(name.as_bytes())?;
-    // SAFETY: the name lives in the cycle's pool; the tag tells our zones from other modules'.
+    // SAFETY: the name lives in the cycle's pool; the tag distinguishes our zones from other
+    // modules'.
     unsafe {
         let mut name = bytes::borrowed(name);
         let raw = ngx_shared_memory_add(cf.raw(), &raw mut name, size, module::tag::<M>());
@@ -33,8 +34,9 @@ pub(super) fn add<M: Module>(
     }
 }
 
-/// Finds our part of a zone that was just mapped, and keeps it in the zone's `data`. In a fresh zone
-/// it is all pages as one piece, which `format` makes a head and so many bytes of.
+/// Finds our part of a zone that has just been mapped, and stores it in the zone's `data`. In a
+/// fresh zone, all pages are allocated as one piece; `format` initialises its head, given the
+/// remaining size in bytes.
 ///
 /// # Safety
 /// Called by the zone's [`Init`] with its arguments; the part begins with an `H`.
@@ -43,11 +45,11 @@ pub(super) unsafe fn find<H>(
     old: *mut c_void,
     format: impl FnOnce(*mut H, usize) -> Option<()>,
 ) -> Option<*mut H> {
-    // A page has 4,096 bytes or more wherever nginx runs.
+    // Pages have at least 4,096 bytes wherever nginx runs.
     const { assert!(align_of::<H>() <= 4096, "a page does not align for this") };
-    // SAFETY: a mapped zone begins with nginx's slab pool (`ngx_init_zone_pool`); in a fresh one
-    // nobody else uses it yet, and a whole-page allocation is page aligned. The advice is for the
-    // whole mapping, which begins at a page, and changes nothing that a process sees.
+    // SAFETY: a mapped zone begins with nginx's slab pool (`ngx_init_zone_pool`); nobody else uses
+    // a fresh one yet, and a whole-page allocation is page aligned. The advice covers the whole
+    // mapping, which begins at a page boundary, and changes nothing that a process sees.
     unsafe {
         let pool = (*zone).shm.addr.cast::<ngx_slab_pool_t>();
         let head = if !old.is_null() {
@@ -65,8 +67,8 @@ pub(super) unsafe fn find<H>(
             head
         };
         (*zone).data = head.cast();
-        // Sessions and keys are in it: no core dump of any process may contain them. If the system
-        // does not know how, nothing else depends on it.
+        // It contains sessions and keys, which must not end up in any process's core dump. If the
+        // system does not support this, nothing else depends on it.
         libc::madvise((*zone).shm.addr.cast(), (*zone).shm.size, libc::MADV_DONTDUMP);
         Some(head)
     }

@@ -1,4 +1,4 @@
-//! Where the state that a module keeps for a request lives.
+//! Where the module's state of a request is stored.
 
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
@@ -12,12 +12,12 @@ use super::module::{Module, ctx_index};
 use super::suspend::Suspension;
 use super::{bits, pool};
 
-/// The module's part, and ours.
+/// The module's state, and ours.
 pub(super) struct Context<M: Module> {
     pub(super) state: M::State,
     pub(super) kept: M::Kept,
     pub(super) held: Held,
-    /// Set on the first wait; lives in the request's pool, too.
+    /// Set on the first wait; also lives in the request's pool.
     pub(super) suspension: Cell<Option<NonNull<Suspension>>>,
 }
 
@@ -52,14 +52,14 @@ pub(super) unsafe fn of<'r, M: Module>(
 
 /// The context of `r` if there is one.
 ///
-/// An internal redirect clears `r->ctx` (`ngx_http_internal_redirect`), as does a filter that answers itself
-/// (`ngx_http_filter_finalize_request`: 412 for `If-Match`); the context is then found by its pool cleanup,
-/// as `ngx_http_realip_get_module_ctx` does.
+/// An internal redirect clears `r->ctx` (`ngx_http_internal_redirect`), as does a filter that
+/// answers itself (`ngx_http_filter_finalize_request`: 412 for `If-Match`); the context is then
+/// found through its pool cleanup, as in `ngx_http_realip_get_module_ctx`.
 ///
 /// # Safety
 /// As [`of`].
 pub(super) unsafe fn existing<'r, M: Module>(r: *mut ngx_http_request_t) -> Option<&'r Context<M>> {
-    // SAFETY: by this function's contract; only our own cleanup carries this handler.
+    // SAFETY: by this function's contract; only our own cleanup has this handler.
     unsafe {
         let slot = (*r).ctx.add(ctx_index::<M>());
         let context = (*slot).cast::<Context<M>>();

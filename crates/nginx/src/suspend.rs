@@ -1,8 +1,8 @@
-//! Requests that wait for a thread or for a time, and how they continue.
+//! Requests that wait for a thread or a timeout, and how they continue.
 //!
-//! It follows `ngx_http_limit_req_module.c`: return `NGX_AGAIN`, watch the client, run the phases again
-//! later. The reference count stays the same: the request belongs to its connection, and if the client
-//! disconnects, its pool destroys the [`Suspension`] too.
+//! Follows `ngx_http_limit_req_module.c`: return `NGX_AGAIN`, watch the client, run the phases
+//! again later. The reference count stays the same: the request belongs to its connection, and if
+//! the client disconnects, the [`Suspension`] is destroyed with the request's pool.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -20,7 +20,7 @@ use super::bits;
 use super::guard::{self, Fault};
 use super::{Module, Request, pool};
 
-/// Names one wait of one request; never used twice in a worker.
+/// Identifies one wait of one request; never reused in a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(pub u64);
 
@@ -28,7 +28,7 @@ pub struct Ticket(pub u64);
 pub struct Suspension {
     timer: ngx_event_t,
     request: *mut ngx_http_request_t,
-    /// The wait that is going on.
+    /// The current wait.
     pending: Cell<Option<Ticket>>,
 }
 
@@ -39,14 +39,15 @@ thread_local! {
 }
 
 impl<M: Module> Request<'_, M> {
-    /// Whether a wait is going on: nginx also runs the phases when the client's socket is ready.
+    /// Whether the request is waiting: nginx also runs the phases when the client's socket is
+    /// ready.
     pub fn is_suspended(&self) -> bool {
         let Some(context) = self.existing_context() else { return false };
         // SAFETY: set by `suspend` only, lives in this request's pool.
         context.suspension.get().is_some_and(|s| unsafe { s.as_ref() }.pending.get().is_some())
     }
 
-    /// Lets the request wait until [`wake`] is called with the ticket, at most for `longest`.
+    /// Makes the request wait until [`wake`] is called with the ticket, at most for `longest`.
     ///
     /// The timer keeps a worker that shuts down gracefully alive until the request is answered, so
     /// it is not cancelable (`ngx_event_no_timers_left`).
@@ -57,7 +58,7 @@ impl<M: Module> Request<'_, M> {
         // SAFETY: the suspension lives in the pool of this live request; the connection too.
         unsafe {
             let suspension = suspension.as_ptr();
-            end_wait(suspension); // no entry may outlive the request, whoever calls twice
+            end_wait(suspension); // no entry may outlive the request, even if this is called twice
             (*suspension).pending.set(Some(ticket));
             let r = self.raw;
             (*r).read_event_handler = Some(ngx_http_test_reading);
@@ -75,11 +76,11 @@ impl<M: Module> Request<'_, M> {
         Ok(ticket)
     }
 
-    /// Takes a wait back that led to nothing: the job was refused.
+    /// Cancels a wait that is pointless: the job was refused.
     pub fn resume_now(&mut self) {
         if let Some(suspension) = self.existing_context().and_then(|c| c.suspension.get()) {
-            // SAFETY: lives in this request's pool; we are inside its phase handler, so it is not
-            // posted but simply continues.
+            // SAFETY: lives in this request's pool; we are inside its phase handler, so it simply
+            // continues instead of being posted.
             unsafe {
                 end_wait(suspension.as_ptr());
                 (*self.raw).read_event_handler = Some(ngx_http_block_reading);
@@ -92,8 +93,8 @@ impl<M: Module> Request<'_, M> {
         if let Some(suspension) = context.suspension.get() {
             return Ok(suspension);
         }
-        // SAFETY: the request is live; the cleanup runs when its pool is destroyed. All-zero is a timer
-        // that is not set.
+        // SAFETY: the request is live; the cleanup runs when its pool is destroyed. All-zero is a
+        // timer that is not set.
         let suspension = unsafe {
             let mut timer: ngx_event_t = core::mem::zeroed();
             timer.handler = Some(on_timer::<M>);
@@ -108,21 +109,22 @@ impl<M: Module> Request<'_, M> {
     }
 }
 
-/// What a content handler returns whose request waits: nginx then finalizes it, which takes a reference.
+/// The return value of a content handler whose request waits: finalizing drops a reference, so one
+/// is added.
 pub(super) fn hold<M: Module>(request: &Request<'_, M>) -> ngx_int_t {
     // SAFETY: the request is live.
     unsafe { bits::hold(request.raw) };
     NGX_DONE as ngx_int_t
 }
 
-/// Ends the wait of `ticket`: `deliver` gets the state of its request, then the request goes on.
-/// Nothing happens when the request is gone or no longer waits for this ticket.
+/// Ends the wait of `ticket`: `deliver` gets the state of its request, then the request continues.
+/// Does nothing if the request is gone or no longer waits for this ticket.
 pub fn wake<M: Module>(ticket: Ticket, deliver: impl FnOnce(&M::State)) {
     let Some(suspension) = WAITING.with_borrow(|waiting| waiting.get(&ticket).copied()) else {
         return;
     };
-    // SAFETY: an entry leaves the map before its suspension is dropped, so this one is live, and
-    // with it its request. We are on the event-loop thread, outside of any request's phases.
+    // SAFETY: an entry leaves the map before its suspension is dropped, so this one is live, and so
+    // is its request. We are on the event-loop thread, outside any request's phases.
     unsafe {
         let r = (*suspension.as_ptr()).request;
         if let Some(context) = super::state::existing::<M>(r) {
@@ -133,16 +135,16 @@ pub fn wake<M: Module>(ticket: Ticket, deliver: impl FnOnce(&M::State)) {
 }
 
 /// # Safety
-/// The suspension and its request are live, and we are outside of the request's phases.
+/// The suspension and its request are live, and we are outside the request's phases.
 unsafe fn resume(suspension: *mut Suspension) {
     // SAFETY: by this function's contract. The request is posted, not run: if it is being
-    // terminated its write handler is another one, and that is the one to run.
+    // terminated, its write handler is a different one, and that one must run.
     unsafe {
         end_wait(suspension);
         let r = (*suspension).request;
         let connection = (*r).connection;
         (*r).read_event_handler = Some(ngx_http_block_reading);
-        // What the macro ngx_http_set_log_request does.
+        // As in the macro ngx_http_set_log_request.
         let context = (*(*connection).log).data.cast::<ngx_http_log_ctx_t>();
         (*context).current_request = r;
         if ngx_http_post_request(r, core::ptr::null_mut()) == NGX_OK as ngx_int_t {

@@ -1,4 +1,4 @@
-//! A timer that fires repeatedly for as long as the worker lives.
+//! A timer that fires repeatedly as long as the worker lives.
 
 use core::ptr::NonNull;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use ngx::ffi::{ngx_cycle, ngx_event_t, ngx_msec_t};
 
 use super::{Module, bits, guard};
 
-/// Dropped in `stop_worker`.
+/// The running timer. Dropped in `stop_worker`.
 pub struct Ticker(NonNull<Inner>);
 
 #[repr(C)]
@@ -18,13 +18,13 @@ struct Inner {
 }
 
 impl Ticker {
-    /// Starts it: `call` is called each time. A worker that shuts down does not wait for it.
+    /// Starts a timer that calls `call` each time. A worker that shuts down does not wait for it.
     pub fn start<M: Module>(every: Duration, call: fn()) -> Self {
         let every = ngx_msec_t::try_from(every.as_millis()).unwrap_or(60_000);
-        // SAFETY: all-zero is a valid event, as nginx's own `pcalloc` makes them; in `init_process`
-        // the cycle and its log exist. The memory stays where it is until `drop`, which deletes the
-        // timer first. nginx built for debugging takes `data` for a connection and logs a number
-        // from its first bytes, so it points to as many.
+        // SAFETY: all-zero is a valid event, as created by nginx's own `pcalloc`; in `init_process`
+        // the cycle and its log exist. The memory does not move until `drop`, which deletes the
+        // timer first. A debug build of nginx takes `data` for a connection and logs a number from
+        // its first bytes, so it points to enough of them.
         unsafe {
             let inner = Box::new(Inner { event: core::mem::zeroed(), every, call });
             let inner = NonNull::from(Box::leak(inner));
@@ -41,7 +41,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        // SAFETY: made by `start`, taken back once, on the event-loop thread.
+        // SAFETY: created by `start`, reclaimed once, on the event-loop thread.
         unsafe {
             bits::del_timer(&raw mut (*self.0.as_ptr()).event);
             drop(Box::from_raw(self.0.as_ptr()));
@@ -55,7 +55,7 @@ unsafe extern "C" fn on_timer<M: Module>(event: *mut ngx_event_t) {
         let inner = event.cast::<Inner>();
         ((*inner).every, (*inner).call)
     };
-    // Set before the call: it may drop the ticker, which deletes the timer.
+    // Set before the call, which may drop the ticker and so delete the timer.
     // SAFETY: as above.
     unsafe { bits::add_timer(event, every) };
     guard::event::<M>("timer", call);

@@ -1,8 +1,9 @@
 //! Variables of the module, whose names others may use too.
 //!
-//! If another module defines one, it finds it undefined, and takes effect after us once everything is
-//! read. Where the module does not own its variables ([`Module::owns_variables`]), they belong to the
-//! others, as if it were not loaded; where it does, its value is shown, whatever was set.
+//! Another module that defines the same name finds it still undefined; once everything has been
+//! read, our definition takes its place. Where the module does not own its variables
+//! ([`Module::owns_variables`]), they belong to the others, as if it were not loaded; where it
+//! does, its value is shown, whatever was set.
 
 use ngx::ffi::{
     NGX_ERROR, NGX_HTTP_VAR_CHANGEABLE, NGX_OK, ngx_conf_t, ngx_http_add_variable,
@@ -15,16 +16,16 @@ use super::{Module, Request, bits, bytes, guard, module};
 
 /// One variable.
 pub struct Variable<M> {
-    /// Its name without `$`.
+    /// The name, without `$`.
     pub name: &'static str,
-    /// How its value is found. Asked each time.
+    /// Returns the value. Called each time the variable is evaluated.
     pub value: for<'r> fn(&Request<'r, M>) -> &'r [u8],
 }
 
-/// How many variables a module may have.
+/// The maximum number of variables of a module.
 pub(super) const MOST: usize = 32;
 
-/// What others make of the names, in the order of [`Module::VARIABLES`].
+/// How others define these names, in the order of [`Module::VARIABLES`].
 #[derive(Default)]
 pub(super) struct Others {
     of: Vec<Other>,
@@ -35,11 +36,12 @@ pub(super) struct Others {
 struct Other {
     get: ngx_http_get_variable_pt,
     data: usize,
-    /// Where a request keeps the value; whoever sets one needs it.
+    /// Where a request stores the value; needed when a directive sets it.
     index: Option<usize>,
 }
 
-/// Before the configuration is read: nobody can take the names for ever, everybody may use them.
+/// Before the configuration is read: makes the names settable and leaves them undefined, so that
+/// others can define them too.
 ///
 /// # Safety
 /// `cf` is live, before the configuration is read.
@@ -51,7 +53,7 @@ pub(super) unsafe fn register<M: Module>(cf: *mut ngx_conf_t) -> Result<(), ()> 
     Ok(())
 }
 
-/// When the configuration was read: we answer, and remember who would.
+/// After the configuration has been read: installs our handlers and keeps those of others.
 ///
 /// # Safety
 /// `cf` is live, in postconfiguration.
@@ -84,7 +86,7 @@ unsafe fn add(cf: *mut ngx_conf_t, name: &'static str) -> Result<*mut ngx_http_v
 /// # Safety
 /// `cf` is live, inside `http`.
 unsafe fn index_of(cf: *mut ngx_conf_t, name: &[u8]) -> Option<usize> {
-    // SAFETY: by this function's contract; an array that nobody used is empty.
+    // SAFETY: by this function's contract; an unused array is empty.
     unsafe {
         let context = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
         let core = *(*context).main_conf.add(ngx_http_core_module.ctx_index);
@@ -104,9 +106,9 @@ unsafe extern "C" fn get<M: Module>(
 ) -> ngx_int_t {
     let mut result = NGX_ERROR as ngx_int_t;
     guard::event::<M>("variable", || {
-        // SAFETY: nginx passes a live request and a value of its own; the other's handler gets what
-        // it would get from nginx. The state is the client request's: sub-requests see what was
-        // decided for it.
+        // SAFETY: nginx passes a live request and one of its own values; the other handler gets
+        // what nginx would pass it. The state is that of the client's request: subrequests see what
+        // was decided for it.
         unsafe {
             let request = Request::<M>::new((*r).main);
             let other = request.main_slot().others.of.get(at).copied().unwrap_or_default();
@@ -123,19 +125,20 @@ unsafe extern "C" fn get<M: Module>(
     result
 }
 
-/// `set`, `auth_request_set`. Each variable has its own: `data` is that of whoever defined it last.
+/// For `set` and `auth_request_set`. One function per variable, as `data` belongs to the last
+/// definer.
 unsafe extern "C" fn set<M: Module, const AT: usize>(
     r: *mut ngx_http_request_t,
     value: *mut ngx_http_variable_value_t,
     _data: usize,
 ) {
     guard::event::<M>("variable", || {
-        // SAFETY: nginx passes a live request and the value that is to be, which may be that of the
-        // request already; `index` is one of the request's variables.
+        // SAFETY: nginx passes a live request and the new value, which may already be the request's
+        // own; `index` is one of the request's variables.
         unsafe {
             let request = Request::<M>::new((*r).main);
             if M::owns_variables(&request) {
-                bits::drop_value(value); // ours is asked for again
+                bits::drop_value(value); // ours is evaluated again
                 return;
             }
             let other = request.main_slot().others.of.get(AT);
@@ -183,8 +186,8 @@ fn setters<M: Module>() -> [ngx_http_set_variable_pt; MOST] {
 }
 
 impl<M: Module> Request<'_, M> {
-    /// Forgets what others have put into the module's variables past all handlers: a named part of a
-    /// regular expression, which is the client's own text.
+    /// Discards what others have put into the module's variables without a handler: a named capture
+    /// of a regular expression, which is the client's own text.
     pub fn take_back_variables(&mut self) {
         let others = &self.main_slot().others;
         if !others.any {

@@ -1,6 +1,6 @@
-//! How a thread wakes the event loop: an eventfd that nginx watches like a connection.
+//! Lets a thread wake the event loop: an eventfd that nginx watches like a connection.
 //!
-//! `ngx_notify` is not used: it has one global handler, which belongs to nginx's thread pools.
+//! `ngx_notify` is not used: it has a single global handler, which belongs to nginx's thread pools.
 
 use core::ffi::c_void;
 use std::io;
@@ -14,31 +14,32 @@ use ngx::ffi::{
 
 use super::{Module, bits, guard};
 
-/// The loop's end. Dropped in `stop_worker`.
+/// The event loop's end. Dropped in `stop_worker`.
 pub struct Wakeup {
     connection: *mut ngx_connection_t,
     waker: Waker,
 }
 
-/// The threads' end: a descriptor of its own, so that closing the loop's end harms nobody.
+/// The threads' end: has its own descriptor, so that closing the loop's end does no harm.
 #[derive(Clone)]
 pub struct Waker(Arc<OwnedFd>);
 
 impl Waker {
-    /// Makes the loop call back soon. Never blocks; one signal may stand for many calls.
+    /// Makes the loop call back soon. Never blocks; several signals may result in one call.
     pub fn signal(&self) {
         let one = 1_u64.to_ne_bytes();
-        // SAFETY: eight readable bytes to an open descriptor. EAGAIN means a signal is due anyway.
+        // SAFETY: eight readable bytes to an open descriptor. EAGAIN means that a signal is pending
+        // anyway.
         unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 }
 
 impl Wakeup {
-    /// Opens the eventfd and hands it to the event loop, which calls `call` when it is signalled. Takes
-    /// one of `worker_connections`. To be called when a worker starts.
+    /// Opens the eventfd and registers it with the event loop, which calls `call` when it is
+    /// signalled. Uses one of `worker_connections`. Must be called when a worker starts.
     ///
     /// # Errors
-    /// If the system or nginx refuses.
+    /// The system or nginx refuses.
     pub fn open<M: Module>(call: fn()) -> io::Result<Self> {
         // SAFETY: plain system calls; each descriptor is owned by exactly one value.
         let (read_end, write_end) = unsafe {
@@ -94,13 +95,13 @@ impl Drop for Wakeup {
 unsafe extern "C" fn on_signal<M: Module>(event: *mut ngx_event_t) {
     guard::event::<M>("wake-up", || {
         let mut counter = [0_u8; 8];
-        // SAFETY: nginx passes the read event of our connection, whose descriptor is the eventfd and
-        // whose data the function that `open` was given.
+        // SAFETY: nginx passes the read event of our connection, whose descriptor is the eventfd
+        // and whose data is the function passed to `open`.
         let call = unsafe {
             let connection = (*event).data.cast::<ngx_connection_t>();
             libc::read((*connection).fd, counter.as_mut_ptr().cast(), counter.len());
-            // All is read. To level-triggered methods (select, poll) `ready` means that data is left,
-            // and `ngx_handle_read_event` then stops watching; epoll does not mind.
+            // All data has been read. For level-triggered methods (select, poll) `ready` means that
+            // some is left, and `ngx_handle_read_event` would stop watching; epoll does not care.
             bits::clear_ready(event);
             ngx_handle_read_event(event, 0);
             core::mem::transmute::<*mut c_void, fn()>((*connection).data)

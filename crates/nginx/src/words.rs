@@ -9,14 +9,14 @@ use ngx::ffi::{ngx_int_t, ngx_shm_zone_t};
 use super::conf::{Conf, Mistake};
 use super::{Module, guard, lifecycle, log, shared_memory};
 
-/// What the words of a zone are for.
+/// The user of a zone's words.
 pub trait Words {
-    /// nginx has mapped the zone, in the master. `fresh`: nobody has used the words yet, and they hold
-    /// rubbish. A reload brings the words as they are. `None` if they are too few.
+    /// Called in the master when nginx has mapped the zone. `fresh`: nobody has used the words yet,
+    /// and they contain garbage; after a reload they are unchanged. `None` if they are too few.
     fn map(words: &[AtomicU64], fresh: bool) -> Option<()>;
 }
 
-/// The zone, as the configuration asked for it.
+/// The zone requested by the configuration.
 pub struct WordZone<W> {
     raw: *mut ngx_shm_zone_t,
     words: PhantomData<fn() -> W>,
@@ -30,34 +30,34 @@ impl<W> Clone for WordZone<W> {
 
 impl<W> Copy for WordZone<W> {}
 
-/// What stands at the start of our part of the mapping; the words follow.
+/// The header of our part of the mapping; the words follow.
 #[repr(C, align(64))]
 struct Head {
     words: usize,
 }
 
 impl<W: Words> WordZone<W> {
-    /// Asks nginx for room for `words` words. Pages that are never written cost nothing.
+    /// Asks nginx for a zone of `words` words. Pages that are never written cost nothing.
     ///
     /// # Errors
-    /// If nginx refuses; it says why.
+    /// nginx refuses; it logs the reason.
     pub fn add<M: Module>(cf: &Conf<'_, M>, name: &str, words: usize) -> Result<Self, Mistake> {
-        // For nginx's own table of pages: 24 bytes for each, and some.
+        // For nginx's own page table: 24 bytes per page, and a reserve.
         let size = words * 8;
         let size = size + size / 64 + (64 << 10);
         let raw = shared_memory::add(cf, name, size, init::<M, W>)?;
         Ok(Self { raw, words: PhantomData })
     }
 
-    /// The words, in a worker; `None` elsewhere. There they stay mapped until the process ends, hence
-    /// `'static`: threads may outlive the configuration.
+    /// The words, in a worker; `None` elsewhere. In a worker they stay mapped until the process
+    /// ends, hence `'static`: threads may outlive the configuration.
     #[must_use]
     pub fn get(&self) -> Option<&'static [AtomicU64]> {
         if !lifecycle::is_worker() {
             return None;
         }
-        // SAFETY: `data` is what `init` stored. Words are atomic, so that all processes and threads
-        // may use them at once.
+        // SAFETY: `data` was stored by `init`. Words are atomic, so all processes and threads may
+        // use them at once.
         unsafe {
             let head = (*self.raw).data.cast::<Head>();
             if head.is_null() { None } else { Some(words(head)) }
@@ -65,13 +65,14 @@ impl<W: Words> WordZone<W> {
     }
 }
 
-// The words begin where the head ends.
+// The words begin right after the head.
 const _: () = assert!(size_of::<Head>() % align_of::<AtomicU64>() == 0);
 
 /// # Safety
 /// `head` was written by [`init`].
 unsafe fn words<'m>(head: *mut Head) -> &'m [AtomicU64] {
-    // SAFETY: by this function's contract; the head's alignment is that of the words behind it.
+    // SAFETY: by this function's contract; the head's alignment is sufficient for the words after
+    // it.
     unsafe { core::slice::from_raw_parts(head.add(1).cast::<AtomicU64>(), (*head).words) }
 }
 

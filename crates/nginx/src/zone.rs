@@ -1,7 +1,7 @@
 //! A shared zone that is used under a lock.
 //!
-//! The lock is the zone's slab mutex, because that is the one that the master releases if a worker dies
-//! while holding it (`ngx_unlock_mutexes`, ngx_process.c).
+//! The lock is the zone's slab mutex, because the master releases it if a worker dies while holding
+//! it (`ngx_unlock_mutexes`, ngx_process.c).
 
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -14,27 +14,27 @@ use super::conf::{Conf, Mistake};
 use super::log::{self, Level};
 use super::{Module, guard, shared_memory};
 
-/// The memory of a zone, for as long as it is locked.
+/// The memory of a zone while it is locked.
 pub struct Region<'m> {
-    /// A flag that other workers may look at without the lock: whether a change is under way, say, so
-    /// that what a worker left that died amid it is noticed. 0 when the zone is fresh.
+    /// A flag that other workers may read without the lock, e.g. whether a change is in progress,
+    /// so that an unfinished change of a dead worker is noticed. 0 in a fresh zone.
     pub flag: &'m AtomicU32,
-    /// What others read without the lock, see [`Zone::words`]. 0 when the zone is fresh.
+    /// Words that others read without the lock, see [`Zone::words`]. 0 in a fresh zone.
     pub words: &'m [AtomicU32],
-    /// The rest. The same bytes at each use, at different addresses in different processes.
+    /// The rest: the same bytes each time, at different addresses in different processes.
     pub bytes: &'m mut [u8],
 }
 
-/// What a zone holds.
+/// The contents of a zone.
 pub trait Contents {
-    /// How many [words](Region::words) there are.
+    /// The number of [words](Region::words).
     const WORDS: usize;
 
-    /// Begins it in memory that nobody has used, and that holds rubbish. `None` if it has no room.
+    /// Initialises unused memory, which contains garbage. `None` if there is not enough room.
     fn format(region: Region<'_>) -> Option<()>;
 }
 
-/// A zone that the configuration asked for. nginx maps it after the configuration was read.
+/// A zone requested by the configuration. nginx maps it after the configuration has been read.
 pub struct Zone<C> {
     raw: *mut ngx_shm_zone_t,
     contents: PhantomData<fn() -> C>,
@@ -48,7 +48,7 @@ impl<C> Clone for Zone<C> {
 
 impl<C> Copy for Zone<C> {}
 
-/// What stands at the start of our part of the mapping; words and bytes follow.
+/// The header of our part of the mapping; words and bytes follow.
 #[repr(C, align(64))]
 struct Head {
     flag: AtomicU32,
@@ -57,7 +57,7 @@ struct Head {
 }
 
 impl Head {
-    /// Bytes that so many words take: what follows them is aligned like the head.
+    /// Size of this many words in bytes, padded so that what follows is aligned like the head.
     const fn size_of_words(words: usize) -> usize {
         (words * size_of::<AtomicU32>()).next_multiple_of(align_of::<Self>())
     }
@@ -67,7 +67,7 @@ impl<C: Contents> Zone<C> {
     /// Asks nginx for the zone.
     ///
     /// # Errors
-    /// If nginx refuses; it says why.
+    /// nginx refuses; it logs the reason.
     pub fn add<M: Module>(cf: &Conf<'_, M>, name: &str, size: usize) -> Result<Self, Mistake> {
         let raw = shared_memory::add(cf, name, size, init::<M, C>)?;
         Ok(Self { raw, contents: PhantomData })
@@ -75,20 +75,20 @@ impl<C: Contents> Zone<C> {
 
     /// Runs `work` on the memory while no other worker does. Keep it short: copy out, nothing else.
     ///
-    /// Not from within itself: the lock would wait for this thread for ever.
+    /// Must not be nested: the lock would wait for this thread forever.
     ///
-    /// `None` where the zone is not mapped yet.
+    /// `None` if the zone is not mapped yet.
     pub fn with<R>(&self, work: impl FnOnce(Region<'_>) -> R) -> Option<R> {
         let mut locked = Locked::take(self.raw)?;
         Some(work(locked.region()))
     }
 
-    /// The memory, without the lock: whoever has that may change it meanwhile.
+    /// The memory without the lock: whoever holds the lock may be changing it.
     ///
-    /// `None` where the zone is not mapped yet.
+    /// `None` if the zone is not mapped yet.
     #[must_use]
     pub fn unlocked(&self) -> Option<Unlocked<'_>> {
-        // SAFETY: as in `Locked::take`; what `init` wrote into the head stays.
+        // SAFETY: as in `Locked::take`; what `init` wrote into the head does not change.
         unsafe {
             let head = (*self.raw).data.cast::<Head>();
             if head.is_null() {
@@ -99,9 +99,9 @@ impl<C: Contents> Zone<C> {
         }
     }
 
-    /// The words, without the lock: whoever has it may change them meanwhile.
+    /// The words without the lock: whoever holds the lock may be changing them.
     ///
-    /// `None` where the zone is not mapped yet.
+    /// `None` if the zone is not mapped yet.
     #[must_use]
     pub fn words(&self) -> Option<&[AtomicU32]> {
         // SAFETY: as in `Locked::take`; the words are atomic.
@@ -112,7 +112,7 @@ impl<C: Contents> Zone<C> {
     }
 }
 
-/// The memory of a zone, as anybody sees it at any time.
+/// The memory of a zone without the lock.
 pub struct Unlocked<'z> {
     bytes: *const u8,
     length: usize,
@@ -120,22 +120,23 @@ pub struct Unlocked<'z> {
 }
 
 impl Unlocked<'_> {
-    /// How many bytes there are.
+    /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are none.
+    /// Whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// The eight bytes at this multiple of eight as they are at this moment, half written maybe. Nothing
-    /// can be concluded from them; but they are in the processor's caches then.
+    /// The eight bytes at this offset, a multiple of eight, as they are right now, maybe
+    /// half-written. Nothing can be concluded from them, but it loads them into the processor's
+    /// caches.
     ///
-    /// `None` beyond the end, and while this thread has a lock.
+    /// `None` beyond the end, and while this thread holds a lock.
     #[inline]
     #[must_use]
     pub fn glance(&self, at: usize) -> Option<[u8; 8]> {
@@ -143,19 +144,19 @@ impl Unlocked<'_> {
         if at % 8 != 0 || end > self.length || LOCKED.get() > 0 {
             return None;
         }
-        // SAFETY: within the mapping, which is aligned for it and stays. No reference to it exists in this
-        // process, since only the thread that uses zones has one, while it has the lock. Other processes
-        // may write, so it is volatile, and any bytes are a value.
+        // SAFETY: within the mapping, which is suitably aligned and stays. This process has no
+        // reference to it: only the thread that uses zones has one, and only while it holds the
+        // lock. Other processes may write, so it is volatile, and any bytes are a valid value.
         Some(unsafe { self.bytes.add(at).cast::<u64>().read_volatile() }.to_ne_bytes())
     }
 }
 
 thread_local! {
-    /// How many zones this thread has locked.
+    /// The number of zones that this thread has locked.
     static LOCKED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The lock, held.
+/// The lock while it is held.
 struct Locked {
     pool: *mut ngx_slab_pool_t,
     head: *mut Head,
@@ -163,8 +164,8 @@ struct Locked {
 
 impl Locked {
     fn take(zone: *mut ngx_shm_zone_t) -> Option<Self> {
-        // SAFETY: nginx mapped the zone before workers started and keeps it mapped until they exit;
-        // `data` is what `init` stored.
+        // SAFETY: nginx maps the zone before workers start and keeps it mapped until they exit;
+        // `data` was stored by `init`.
         unsafe {
             let head = (*zone).data.cast::<Head>();
             if head.is_null() {
@@ -178,8 +179,9 @@ impl Locked {
     }
 
     fn region(&mut self) -> Region<'_> {
-        // SAFETY: `init` made room for so many bytes behind the head, and while we hold the lock
-        // nobody else touches them. Flag and words are atomic: threads of other workers may look.
+        // SAFETY: `init` made room for this many bytes after the head, and while we hold the lock
+        // nobody else touches them. Flag and words are atomic: threads of other workers may read
+        // them.
         unsafe { region(self.head) }
     }
 }
@@ -187,13 +189,13 @@ impl Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         LOCKED.set(LOCKED.get() - 1);
-        // SAFETY: taken by `take`, given back once.
+        // SAFETY: locked by `take`, unlocked once.
         unsafe { ngx_shmtx_unlock(&raw mut (*self.pool).mutex) };
     }
 }
 
 /// # Safety
-/// `head` was written by `init` and the caller is alone with the bytes.
+/// `head` was written by `init`, and nobody else accesses the bytes.
 unsafe fn region<'m>(head: *mut Head) -> Region<'m> {
     // SAFETY: by this function's contract.
     unsafe {
@@ -209,7 +211,8 @@ unsafe fn region<'m>(head: *mut Head) -> Region<'m> {
 /// # Safety
 /// `head` was written by `init`.
 unsafe fn words<'m>(head: *mut Head) -> &'m [AtomicU32] {
-    // SAFETY: by this function's contract; the head's alignment is enough for the words behind it.
+    // SAFETY: by this function's contract; the head's alignment is sufficient for the words after
+    // it.
     unsafe { core::slice::from_raw_parts(head.add(1).cast::<AtomicU32>(), (*head).words) }
 }
 
@@ -219,8 +222,8 @@ unsafe extern "C" fn init<M: Module, C: Contents>(
     old: *mut c_void,
 ) -> ngx_int_t {
     guard::status::<M>("zone init", || {
-        // SAFETY: nginx passes both; the head of every zone of this kind is written here, and nobody
-        // else uses a fresh one yet.
+        // SAFETY: nginx passes both; the head of every zone of this kind is written here, and
+        // nobody else uses a fresh one yet.
         let found = unsafe {
             shared_memory::find(zone, old, |head: *mut Head, room| {
                 let size = Head::size_of_words(C::WORDS);

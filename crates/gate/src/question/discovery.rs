@@ -61,7 +61,8 @@ impl Endpoints {
 
     /// Parses a discovery document; configured endpoints take precedence.
     ///
-    /// # Errors [`CoreError::Garbled`] if it is not one, [`CoreError::Misconfigured`] if it has
+    /// # Errors
+    /// [`CoreError::Garbled`] if it is not one, [`CoreError::Misconfigured`] if it has
     /// another issuer, lacks an endpoint, or names one that we must not use.
     pub fn parse(document: &[u8], provider: &Provider) -> Result<Self, CoreError> {
         const GARBLED: CoreError = CoreError::Garbled { about: "issuer" };

@@ -25,7 +25,8 @@ pub struct Tokens {
 impl Tokens {
     /// Parses the body of a successful response.
     ///
-    /// # Errors [`CoreError::Garbled`] if it is not JSON, has no access token or is not of type
+    /// # Errors
+    /// [`CoreError::Garbled`] if it is not JSON, has no access token or is not of type
     /// Bearer.
     pub fn parse(body: &[u8]) -> Result<Self, CoreError> {
         const GARBLED: CoreError = CoreError::Garbled { about: "token_endpoint" };
