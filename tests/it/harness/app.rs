@@ -5,12 +5,12 @@ use authentik_standin::{Application, Seen};
 /// The stand-in application.
 pub(crate) struct App(Application);
 
-/// One request as the application saw it.
+/// One request as received by the application.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     /// Path and query, as sent.
     pub(crate) target: String,
-    /// In the order and spelling received.
+    /// In the original order and spelling.
     pub(crate) headers: Vec<(String, String)>,
 }
 
@@ -25,22 +25,22 @@ impl App {
         self.0.address().to_string()
     }
 
-    /// How many requests reached it since [`App::forget`].
+    /// Number of requests since [`App::forget`].
     pub(crate) fn hits(&self) -> u64 {
         self.0.hits()
     }
 
-    /// The last request that reached it.
+    /// The last request.
     pub(crate) fn last(&self) -> Received {
         self.0.last().map(Received::from).expect("the application was asked")
     }
 
-    /// All requests that reached it.
+    /// All requests.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.0.requests().into_iter().map(Received::from).collect()
     }
 
-    /// Counts from now on.
+    /// Forgets all requests so far.
     pub(crate) fn forget(&self) {
         self.0.forget_requests();
     }
@@ -54,20 +54,20 @@ impl From<Seen> for Received {
 }
 
 impl Received {
-    /// The value of the header, which must be there at most once.
+    /// The value of the header, which must occur at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let values = self.all(name);
         assert!(values.len() <= 1, "{name} {} times: {values:?}", values.len());
         values.first().copied()
     }
 
-    /// The values of all headers of that very name.
+    /// The values of all headers with exactly this name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let named = |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(named).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Headers that an application could take for one of ours: case, `_` and `-` are the same.
+    /// Headers that an application could mistake for ours: case is ignored, `_` is the same as `-`.
     pub(crate) fn identity_headers(&self) -> Vec<(String, String)> {
         let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
         let ours = |header: &&(String, String)| folded(&header.0).starts_with("x-authentik-");
@@ -75,7 +75,7 @@ impl Received {
     }
 }
 
-/// What an application is told of a visitor (docs/protocol.md §7.1).
+/// The identity headers for applications (docs/protocol.md §7.1).
 pub(crate) const IDENTITY_HEADERS: [&str; 12] = [
     "X-authentik-username",
     "X-authentik-groups",

@@ -1,4 +1,5 @@
-//! A person with a browser: cookies, redirects, the headers of a navigation or of a script's fetch.
+//! A person with a browser: cookies, redirects, and the headers of a navigation or of a script's
+//! `fetch()`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use super::cookies::{Cookie, Jar};
 use super::http::{Request, Response};
 use super::http3::Http3;
 
-/// A browser that knows every host name as 127.0.0.1.
+/// A browser that resolves every host name to 127.0.0.1.
 #[derive(Clone, Debug)]
 pub(crate) struct Browser {
     home: Url,
@@ -25,7 +26,7 @@ pub(crate) struct Trail {
 }
 
 impl Browser {
-    /// A fresh profile; relative addresses belong to `home`.
+    /// A fresh profile; relative addresses refer to `home`.
     pub(crate) fn new(home: &str) -> Self {
         Self {
             home: Url::parse(home).expect("the site's URL"),
@@ -35,24 +36,24 @@ impl Browser {
         }
     }
 
-    /// From now on https goes this way.
+    /// Uses this client for https from now on.
     pub(crate) fn speak_http3(&mut self, client: &Http3) {
         self.https = Some(client.clone());
     }
 
-    /// Opens a page as a person does, and follows all redirects.
+    /// Opens a page like a person, and follows all redirects.
     pub(crate) fn open(&mut self, address: &str) -> Trail {
         self.open_until(address, |_| false)
     }
 
-    /// Like [`Browser::open`], but stops in front of the first address that `halt` knows.
+    /// Like [`Browser::open`], but stops before the first address for which `halt` returns true.
     pub(crate) fn open_until(&mut self, address: &str, halt: impl Fn(&Url) -> bool) -> Trail {
         let url = self.home.join(address).expect("an address");
         let response = self.navigate(&url);
         self.follow_until(url, response, halt)
     }
 
-    /// Goes on from an answer to a request of the test's own making.
+    /// Continues from the response to a request by the test.
     pub(crate) fn follow(&mut self, address: &str, response: Response) -> Trail {
         let url = self.home.join(address).expect("an address");
         self.store_cookies(&url, &response);
@@ -79,19 +80,19 @@ impl Browser {
         panic!("more than {MOST_REDIRECTS} redirects: {:#?}", trail.addresses());
     }
 
-    /// Signs in at authentik, and stops short of the way back: the callback's address, not yet asked.
+    /// Signs in at authentik, but stops before the callback. Returns the callback's address.
     pub(crate) fn open_until_callback(&mut self, address: &str) -> String {
         let trail = self.open_until(address, |url| url.path().ends_with("/callback"));
         trail.page().location().to_owned()
     }
 
-    /// One step of a navigation, no redirect followed.
+    /// One step of a navigation, without following redirects.
     pub(crate) fn step(&mut self, address: &str) -> Response {
         let url = self.home.join(address).expect("an address");
         self.navigate(&url)
     }
 
-    /// One request of the page's own making, with these headers; cookies are kept.
+    /// A request by the page, with these headers; cookies are kept.
     pub(crate) fn step_with(&mut self, address: &str, headers: &[(&str, &str)]) -> Response {
         let url = self.home.join(address).expect("an address");
         let request = self.request("GET", &url).headers(headers);
@@ -106,7 +107,7 @@ impl Browser {
         Ok(response)
     }
 
-    /// What a script's `fetch()` gets: cookies, no redirect followed.
+    /// A script's `fetch()`: with cookies, without following redirects.
     pub(crate) fn fetch(&mut self, address: &str) -> Response {
         let url = self.home.join(address).expect("an address");
         let request = self
@@ -118,7 +119,7 @@ impl Browser {
         self.exchange(&url, &request)
     }
 
-    /// A request of the test's own making, with this browser's cookies.
+    /// A request for the test to send, with this browser's cookies.
     pub(crate) fn get(&self, address: &str) -> Request {
         let url = self.home.join(address).expect("an address");
         self.request("GET", &url)
@@ -129,41 +130,42 @@ impl Browser {
         self.jar.header(self.home.host_str().unwrap_or_default(), "/", false)
     }
 
-    /// Its cookies of the site.
+    /// Its cookies for the site.
     pub(crate) fn cookies(&self) -> Vec<Cookie> {
         self.jar.of(self.home.host_str().unwrap_or_default())
     }
 
-    /// Its session cookies of the site.
+    /// Its session cookies for the site.
     pub(crate) fn session_cookies(&self) -> Vec<Cookie> {
         self.cookies().into_iter().filter(Cookie::is_session).collect()
     }
 
-    /// Its cookies of the site that belong to unfinished sign-ins; the count of sign-ins in a row,
-    /// one small cookie of some seconds, is not among them.
+    /// Its cookies for the site that belong to unfinished sign-ins, except the counter of
+    /// consecutive sign-ins, a small cookie that lasts a few seconds.
     pub(crate) fn state_cookies(&self) -> Vec<Cookie> {
         let count = |cookie: &Cookie| cookie.name.contains("authentik_signin_trail_");
         let other = |cookie: &Cookie| !cookie.is_session() && !count(cookie);
         self.cookies().into_iter().filter(other).collect()
     }
 
-    /// Takes a `Set-Cookie` line, as from an answer of this host: browsers refuse some.
+    /// Handles a `Set-Cookie` line as if from a response by this host: browsers reject some.
     pub(crate) fn take_cookie_of(&mut self, host: &str, line: &str) {
         self.jar.store(line, host, "/", true);
     }
 
-    /// Puts a cookie in, as a thief would.
+    /// Adds a cookie, like a thief.
     pub(crate) fn plant(&mut self, cookie: Cookie) {
         self.jar.insert(cookie);
     }
 
-    /// From now on authentik takes this browser's owner for that user.
+    /// Makes authentik sign in this browser as another user from now on.
     pub(crate) fn become_user(&mut self, user: &str) {
         let cookie = format!("standin_user={user}; Path=/");
         self.jar.store(&cookie, "127.0.0.1", "/", false);
     }
 
-    /// From now on it drops cookies of these names, as browsers do by policy or wrong clocks.
+    /// Rejects cookies with these names from now on, as browsers do by policy or because of a wrong
+    /// clock.
     pub(crate) fn refuse_cookies(&mut self, refuses: fn(&str) -> bool) {
         self.refuses = refuses;
     }
@@ -204,13 +206,13 @@ impl Browser {
 }
 
 impl Cookie {
-    /// Whether it names a session.
+    /// Whether it is a session cookie.
     pub(crate) fn is_session(&self) -> bool {
         is_session(&self.name)
     }
 }
 
-/// Named as authentik's proxies name a session (docs/protocol.md §6.1).
+/// Whether it is a name that authentik's proxies use for sessions (docs/protocol.md §6.1).
 pub(crate) fn is_session(name: &str) -> bool {
     let name = name.strip_prefix("__Host-").unwrap_or(name);
     name.strip_prefix("authentik_proxy_")
@@ -228,7 +230,7 @@ impl Trail {
         self.page().status()
     }
 
-    /// What the address bar shows at the end.
+    /// The final address in the address bar.
     pub(crate) fn address(&self) -> &Url {
         &self.steps.last().expect("at least one step").0
     }
@@ -257,5 +259,5 @@ fn address_of(url: &Url) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], url.port_or_known_default().expect("a port")))
 }
 
-/// As Chrome.
+/// The same as Chrome.
 const MOST_REDIRECTS: usize = 20;

@@ -1,4 +1,5 @@
-//! Which nginx and which module are under test. Both are required: a missing one fails, never skips.
+//! The nginx and the module under test. Both are required: if one is missing, tests fail instead of
+//! being skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +27,7 @@ pub(crate) fn foreign_module() -> PathBuf {
     required("AUTHENTIK_FOREIGN_MODULE", "the module built for another nginx version")
 }
 
-/// A careless neighbour, built for that nginx.
+/// A module that neglects its duties, built for that nginx.
 pub(crate) fn careless_module() -> PathBuf {
     required("AUTHENTIK_CARELESS_MODULE", "the module of tests/it/careless, built for that nginx")
 }
@@ -36,7 +37,7 @@ pub(crate) fn example_module() -> PathBuf {
     required("AUTHENTIK_EXAMPLE_MODULE", "the example of crates/nginx, built for that nginx")
 }
 
-/// A Python that has aioquic.
+/// A Python with aioquic.
 pub(crate) fn http3_python() -> PathBuf {
     let Some(path) = std::env::var_os("AUTHENTIK_HTTP3_PYTHON") else {
         panic!("AUTHENTIK_HTTP3_PYTHON is not set: a Python with aioquic; ci/it.sh sets it");
@@ -61,7 +62,7 @@ pub(crate) fn nginx_version() -> (u32, u32, u32) {
     }
 }
 
-/// What it was configured with, as `nginx -V` tells.
+/// Its configure options, from `nginx -V`.
 pub(crate) fn nginx_options() -> String {
     let output = Command::new(nginx()).arg("-V").output().expect("nginx -V");
     String::from_utf8_lossy(&output.stderr).into_owned()

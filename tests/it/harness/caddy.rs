@@ -10,8 +10,8 @@ use super::processes::signal;
 use super::site::Site;
 use super::temp::TempDir;
 
-/// A Caddy that asks the site whether to let requests through to the site's application. Dropping it
-/// ends it.
+/// A Caddy that asks the site whether to let requests through to the site's application. Dropping
+/// it stops it.
 #[derive(Debug)]
 pub(crate) struct Caddy {
     process: Child,
@@ -20,7 +20,7 @@ pub(crate) struct Caddy {
 }
 
 impl Caddy {
-    /// Listens where [`Site::other_address`] says, for every host. In the lines of the site block
+    /// Listens on [`Site::other_address`], for every host. In the lines of the site block,
     /// `%%OUTPOST%%` is the site's address, `%%APP%%` the application's.
     pub(crate) fn start(site: &Site, lines: &str) -> Self {
         let directory = TempDir::new();
@@ -28,7 +28,8 @@ impl Caddy {
         let lines = lines
             .replace("%%OUTPOST%%", &site.address().to_string())
             .replace("%%APP%%", &site.app.address());
-        // Nothing of it reaches out: no certificates to be had, no administration.
+        // Without any outside contact: no certificates are requested, and there is no admin
+        // endpoint.
         let conf = format!(
             "{{
     admin off
@@ -78,7 +79,7 @@ fn spawn(directory: &TempDir) -> Child {
     Command::new("caddy")
         .args(["run", "--adapter", "caddyfile", "--config"])
         .arg(path.join("Caddyfile"))
-        // Where it keeps what it knows; otherwise the user's.
+        // Where Caddy keeps its data; otherwise it would use the user's directories.
         .envs(["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, path)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A listener that answers 200 to everything and remembers what it was told.
+/// A listener that responds 200 to everything and records what it received.
 #[derive(Debug)]
 pub(crate) struct Cgi {
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub(crate) enum Protocol {
 type Variables = Vec<(String, String)>;
 
 impl Cgi {
-    /// Listens until the end of the process.
+    /// Listens until the process exits.
     pub(crate) fn start(protocol: Protocol) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -38,17 +38,17 @@ impl Cgi {
         Self { address, received }
     }
 
-    /// For the `*_pass` directive.
+    /// The address for the `*_pass` directive.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How often it was asked.
+    /// Number of requests.
     pub(crate) fn count(&self) -> usize {
         self.received.lock().expect("not poisoned").len()
     }
 
-    /// The values of that variable in the last request.
+    /// The values of this variable in the last request.
     pub(crate) fn last(&self, name: &str) -> Vec<String> {
         let received = self.received.lock().expect("not poisoned");
         let variables = received.last().expect("the application was asked");
@@ -57,7 +57,7 @@ impl Cgi {
     }
 }
 
-/// Records first: whoever has the answer finds the record.
+/// Records first, so that the record exists once the response has arrived.
 fn serve(
     protocol: Protocol,
     mut stream: TcpStream,

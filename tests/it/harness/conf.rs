@@ -1,30 +1,30 @@
-//! A whole `nginx.conf` around the lines that a test shows.
+//! A complete `nginx.conf` around the lines of a test.
 
 use std::path::Path;
 
 use authentik_standin::WIKI_CLIENT_ID;
 
-/// What goes where in the file. Placeholders of [`Places`] may stand anywhere.
+/// The parts of the file. Placeholders of [`Places`] are allowed everywhere.
 #[derive(Debug)]
 pub(crate) struct Conf<'a> {
     pub(crate) module: &'a Path,
     pub(crate) workers: usize,
-    /// Whether nginx becomes a daemon.
+    /// Whether nginx runs as a daemon.
     pub(crate) daemon: bool,
-    /// Lines of the outermost level.
+    /// Lines at the top level.
     pub(crate) main: &'a str,
     /// Lines of the `events` block.
     pub(crate) events: &'a str,
-    /// Lines of the `http` block; may hold further providers and servers.
+    /// Lines of the `http` block; may contain more providers and servers.
     pub(crate) http: &'a str,
-    /// Further lines of `authentik_provider wiki { }`; none = no such block.
+    /// More lines of `authentik_provider wiki { }`; `None` = no such block.
     pub(crate) provider: Option<&'a str>,
     /// Lines of the `server` block.
     pub(crate) server: &'a str,
 }
 
 impl Conf<'_> {
-    /// The file. No path in it depends on how nginx was compiled.
+    /// The file. No path in it depends on the build of nginx.
     pub(crate) fn render(&self) -> String {
         let level =
             if std::env::var_os("AUTHENTIK_DEBUG_LOG").is_some() { "debug" } else { "info" };
@@ -62,7 +62,7 @@ http {{
     }
 }
 
-/// The provider `wiki` of the stand-in's defaults, with further lines.
+/// The provider `wiki` with the stand-in's defaults, and more lines.
 fn provider_block(lines: &str) -> String {
     format!(
         "    authentik_provider wiki {{
@@ -75,26 +75,26 @@ fn provider_block(lines: &str) -> String {
     )
 }
 
-/// Where a site listens.
+/// The ports of a site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
-    /// The server whose lines a test shows: `%%PORT%%`.
+    /// The server with the lines of a test: `%%PORT%%`.
     pub(crate) main: u16,
-    /// For further servers: `%%PORT2%%`.
+    /// For more servers: `%%PORT2%%`.
     pub(crate) other: u16,
 }
 
-/// Below nginx's directory: the API token of the stand-in's first outpost, `%%TOKEN%%`.
+/// In nginx's directory: the API token of the stand-in's first outpost, `%%TOKEN%%`.
 pub(crate) const TOKEN_FILE: &str = "outpost.token";
 
-/// What is known only when a site starts. `%%SSO_ADDRESS%%` is host and port of `%%SSO%%`.
+/// What is known only once a site starts. `%%SSO_ADDRESS%%` is host and port of `%%SSO%%`.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
     pub(crate) prefix: &'a Path,
     pub(crate) ports: Ports,
     /// `127.0.0.1:PORT` of the application.
     pub(crate) app: String,
-    /// URL of the stand-in, with the sub-path it has.
+    /// URL of the stand-in, with its sub-path.
     pub(crate) sso: String,
 }
 
@@ -113,5 +113,5 @@ impl Places<'_> {
     }
 }
 
-/// The name under which browsers know the site.
+/// The site's name for browsers.
 pub(crate) const SITE_NAME: &str = "wiki.test";

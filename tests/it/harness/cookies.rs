@@ -1,4 +1,4 @@
-//! A browser's cookie jar (RFC 6265 section 5), as far as a sign-in needs it.
+//! A browser's cookie jar (RFC 6265 section 5), as far as a sign-in needs one.
 
 /// A stored cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +14,15 @@ pub(crate) struct Cookie {
     pub(crate) max_age: Option<i64>,
 }
 
-/// The jar. Cookies do not tell ports apart (RFC 6265 section 8.5).
+/// The jar. Cookies do not distinguish ports (RFC 6265 section 8.5).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Jar {
     cookies: Vec<Cookie>,
 }
 
 impl Jar {
-    /// Takes one `Set-Cookie` line of an answer to `host` and `path`; a refused one is dropped.
+    /// Handles one `Set-Cookie` line of a response from `host` and `path`; a rejected one is
+    /// dropped.
     pub(crate) fn store(&mut self, line: &str, host: &str, path: &str, secure_channel: bool) {
         let Some((cookie, expired)) = parse(line, host, path) else { return };
         if cookie.secure && !secure_channel {
@@ -55,13 +56,13 @@ impl Jar {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// All cookies that `host` would see on some path.
+    /// All cookies that `host` would receive on some path.
     pub(crate) fn of(&self, host: &str) -> Vec<Cookie> {
         let covers = |cookie: &&Cookie| cookie.covers(host);
         self.cookies.iter().filter(covers).cloned().collect()
     }
 
-    /// Puts a cookie in, as a thief would.
+    /// Adds a cookie, like a thief.
     pub(crate) fn insert(&mut self, cookie: Cookie) {
         self.cookies.push(cookie);
     }

@@ -1,4 +1,4 @@
-//! HTTP/2 and TLS: the curl command, and a certificate made by openssl.
+//! HTTP/2 and TLS: the curl command, and a certificate created by openssl.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use super::conf::SITE_NAME;
 use super::site::Site;
 use super::temp::TempDir;
 
-/// A curl that knows a name's address, keeps cookies and accepts our certificate.
+/// A curl that resolves one name, keeps cookies and accepts our certificate.
 #[derive(Debug)]
 pub(crate) struct Curl {
     arguments: Vec<String>,
 }
 
 impl Curl {
-    /// A curl that reaches `name` at `address`; cookies are kept in `directory`.
+    /// A curl that connects to `address` for `name`; cookies are kept in `directory`.
     pub(crate) fn new(name: &str, address: SocketAddr, directory: &TempDir) -> Self {
         let jar = directory.path().join("curl-cookies").display().to_string();
         let resolve = format!("{name}:{}:{}", address.port(), address.ip());
@@ -34,8 +34,8 @@ impl Curl {
         self
     }
 
-    /// Opens several pages at a time, over one connection where the protocol allows it: the bodies
-    /// go nowhere, the answer is a line per page with status and protocol.
+    /// Opens several pages at a time, over one connection if the protocol allows it. Discards the
+    /// bodies; returns a line per page with status and protocol.
     pub(crate) fn run_parallel(self, urls: &[String]) -> Vec<String> {
         let mut arguments =
             vec!["--parallel", "--parallel-max", "50", "-w", "%{http_code} %{http_version}\\n"];
@@ -46,7 +46,7 @@ impl Curl {
         output.lines().map(str::to_owned).collect()
     }
 
-    /// Everything that came back, heads and bodies, redirects included.
+    /// The complete output: heads and bodies, including redirects.
     pub(crate) fn run(self, url: &str) -> String {
         self.with(&[url]).output()
     }
@@ -62,7 +62,7 @@ impl Curl {
     }
 }
 
-/// The lines with which a server speaks HTTP/2 on `%%PORT2%%`, under any nginx.
+/// The lines that enable HTTP/2 on `%%PORT2%%`, for any nginx version.
 pub(crate) fn listen_http2(parameters: &str) -> String {
     if nginx_version() < (1, 25, 1) {
         format!("listen 127.0.0.1:%%PORT2%% {parameters} http2;")
@@ -71,7 +71,8 @@ pub(crate) fn listen_http2(parameters: &str) -> String {
     }
 }
 
-/// Makes a self-signed certificate for a name and an address: the paths of certificate and key.
+/// Creates a self-signed certificate for a name and an address. Returns the paths of certificate
+/// and key.
 pub(crate) fn certificate(name: &str, address: &str, directory: &TempDir) -> (PathBuf, PathBuf) {
     let certificate = directory.path().join("cert.pem");
     let key = directory.path().join("key.pem");
@@ -89,8 +90,8 @@ pub(crate) fn certificate(name: &str, address: &str, directory: &TempDir) -> (Pa
     (certificate, key)
 }
 
-/// A site that speaks TLS and HTTP/2 on `%%PORT2%%`, protected by a provider of its own. `http`: more lines
-/// for that block. The certificate is made in the directory.
+/// A site with TLS and HTTP/2 on `%%PORT2%%`, protected by its own provider. `http` are more lines
+/// for that block. The certificate is created in the directory.
 pub(crate) fn site_over_http2(http: &str, directory: &TempDir) -> Site {
     let (certificate, key) = certificate(SITE_NAME, "127.0.0.1", directory);
     let listen = listen_http2("ssl");

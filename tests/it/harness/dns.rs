@@ -1,16 +1,16 @@
-//! A name server that knows one name: what nginx's `resolver` needs.
+//! A name server with a single name, for nginx's `resolver`.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 
-/// Answers until the end of the process.
+/// Responds until the process exits.
 #[derive(Debug)]
 pub(crate) struct NameServer {
     address: SocketAddr,
 }
 
 impl NameServer {
-    /// Knows `name` as 127.0.0.1 and no other.
+    /// Resolves `name` to 127.0.0.1, and no other.
     pub(crate) fn start(name: &str) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let address = socket.local_addr().expect("its address");
@@ -26,13 +26,13 @@ impl NameServer {
         Self { address }
     }
 
-    /// For `resolver`.
+    /// The address for `resolver`.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// RFC 1035 section 4: the question again and, if the name is known, one A record.
+/// RFC 1035 section 4: repeats the question and, if the name is known, adds an A record.
 fn answer(query: &[u8], known: &[u8]) -> Option<Vec<u8>> {
     let question = query.get(12..)?;
     let end = question.iter().position(|&byte| byte == 0)? + 1;
@@ -45,7 +45,7 @@ fn answer(query: &[u8], known: &[u8]) -> Option<Vec<u8>> {
     answer.extend([0, 1, 0, u8::from(has_answer), 0, 0, 0, 0]);
     answer.extend(question.get(..end + 4)?);
     if has_answer {
-        // A pointer to the question's name, type A, class IN, a minute, four bytes.
+        // A pointer to the question's name, type A, class IN, TTL 60 seconds, length 4.
         answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
     }
     Some(answer)

@@ -10,8 +10,8 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Listens where [`Site::other_address`] says. In the lines of the `http` block `%%LISTEN%%` is
-    /// that address, `%%OUTPOST%%` the site's, `%%APP%%` the application's.
+    /// Listens on [`Site::other_address`]. In the lines of the `http` block, `%%LISTEN%%` is that
+    /// address, `%%OUTPOST%%` the site's, `%%APP%%` the application's.
     pub(crate) fn start(site: &Site, http: &str) -> Self {
         let prefix = TempDir::new();
         prefix.write("temp/keep", "");

@@ -1,4 +1,4 @@
-//! Git: a forge (`git http-backend` behind an HTTP server) and the command that talks to it.
+//! Git: a server (`git http-backend` behind HTTP) and the git command.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-/// Serves the repositories of a directory to whom `X-authentik-username` names.
+/// Serves the repositories of a directory to the user in `X-authentik-username`.
 #[derive(Debug)]
 pub(crate) struct Forge {
     address: SocketAddr,
 }
 
 impl Forge {
-    /// Makes a bare repository `repo.git` in `root` and serves it until the end of the process.
+    /// Creates a bare repository `repo.git` in `root` and serves it until the process exits.
     pub(crate) fn start(root: &Path) -> Self {
         let made = git(root, &["init", "-q", "--bare", "-b", "main", "repo.git"]);
         assert!(made.status.success(), "{made:?}");
@@ -28,13 +28,13 @@ impl Forge {
         Self { address }
     }
 
-    /// For `proxy_pass`.
+    /// The address for `proxy_pass`.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Runs git in a directory, without this machine's settings.
+/// Runs git in a directory, without the machine's settings.
 pub(crate) fn git(directory: &Path, arguments: &[&str]) -> Output {
     plain_git(directory).args(arguments).output().expect("git is installed: apt-get install git")
 }
@@ -51,7 +51,7 @@ fn plain_git(directory: &Path) -> Command {
     command
 }
 
-/// One request, as nginx sends it to an upstream: HTTP/1.0, with a length if it has a body.
+/// One request, as sent by nginx to an upstream: HTTP/1.0, with a length if it has a body.
 fn serve(stream: TcpStream, root: &PathBuf) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();

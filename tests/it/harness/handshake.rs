@@ -1,13 +1,13 @@
-//! A TLS handshake as the openssl command sees it: which protocol, which certificate.
+//! A TLS handshake by the openssl command: which protocol, which certificate.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-/// Shakes hands with a server; `arguments` are those of `openssl s_client`. The certificate that
-/// was shown, PEM.
+/// Performs a handshake; `arguments` are those of `openssl s_client`. Returns the server's
+/// certificate as PEM.
 ///
 /// # Errors
-/// What openssl said when there was none.
+/// The output of openssl if the handshake failed.
 pub(crate) fn handshake(address: SocketAddr, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("openssl")
         .args(["s_client", "-connect", &address.to_string()])

@@ -1,10 +1,11 @@
-//! A small HTTP/1.1 client that does exactly what a test says: raw bytes, pipelining, abort midway.
+//! A small HTTP/1.1 client that does exactly what a test says: raw bytes, pipelining, aborting
+//! midway.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A request that is being written, one line per decision. Sent by [`Request::send`] and friends.
+/// A request under construction, one method per decision. Sent by [`Request::send`] and friends.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     address: SocketAddr,
@@ -16,7 +17,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// `method target` to the server at `address`, which shall believe to be called `host`.
+    /// `method target` to the server at `address`, with this `Host`.
     pub(crate) fn new(address: SocketAddr, method: &str, host: &str, target: &str) -> Self {
         Self {
             address,
@@ -28,13 +29,13 @@ impl Request {
         }
     }
 
-    /// Adds a header; nothing is replaced, so twice means two lines.
+    /// Adds a header without replacing any: calling it twice gives two lines.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// Sends it there instead.
+    /// Sends it to another address.
     pub(crate) fn to(self, address: SocketAddr) -> Self {
         Self { address, ..self }
     }
@@ -49,36 +50,36 @@ impl Request {
         self.headers(NAVIGATION)
     }
 
-    /// Another `Host`.
+    /// Sets another `Host`.
     pub(crate) fn host(mut self, host: &str) -> Self {
         self.host = host.to_owned();
         self
     }
 
-    /// Another target, sent as it is.
+    /// Sets another target, sent verbatim.
     pub(crate) fn target(mut self, target: &str) -> Self {
         self.target = target.to_owned();
         self
     }
 
-    /// Another method.
+    /// Sets another method.
     pub(crate) fn method(mut self, method: &str) -> Self {
         self.method = method.to_owned();
         self
     }
 
-    /// A body, announced by `Content-Length`.
+    /// Sets a body with `Content-Length`.
     pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = Some(body.as_ref().to_owned());
         self
     }
 
-    /// Sends it on a connection of its own.
+    /// Sends it on a new connection.
     pub(crate) fn send(&self) -> Response {
         self.try_send().unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.target))
     }
 
-    /// Sends it on a connection of its own, which may break.
+    /// Sends it on a new connection, which may break.
     pub(crate) fn try_send(&self) -> io::Result<Response> {
         let closing = self.headers.iter().any(|(name, _)| name == "Connection");
         let request =
@@ -86,8 +87,8 @@ impl Request {
         Connection::try_open(self.address)?.try_request(&request)
     }
 
-    /// Sends it so many times, each on a connection of its own, all open before the first is asked on:
-    /// one worker does not get to accept them all.
+    /// Sends it `count` times, each on its own connection, all opened before the first request: so
+    /// that one worker does not accept them all.
     pub(crate) fn send_together(&self, count: usize) -> Vec<Response> {
         let request = self.clone().header("Connection", "close");
         let connections: Vec<Connection> =
@@ -96,7 +97,7 @@ impl Request {
         connections.into_iter().map(ask).collect()
     }
 
-    /// Sends it and looks at the status only.
+    /// Sends it and returns only the status.
     pub(crate) fn status(&self) -> u16 {
         self.send().status
     }
@@ -120,8 +121,8 @@ impl Request {
         bytes
     }
 
-    /// The fields of HTTP/2 and HTTP/3, for https, and the body. There is no `Host`, and cookies go one
-    /// by one, as browsers send them.
+    /// The fields for HTTP/2 and HTTP/3, over https, and the body. There is no `Host`, and cookies
+    /// are separate fields, as sent by browsers.
     pub(crate) fn to_fields(&self) -> (Vec<(String, Vec<u8>)>, &[u8]) {
         let pseudo = [
             (":method", self.method.as_str()),
@@ -157,7 +158,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects, or fails the test.
+    /// Connects; panics on failure.
     pub(crate) fn open(address: SocketAddr) -> Self {
         Self::try_open(address).unwrap_or_else(|error| panic!("connect to {address}: {error}"))
     }
@@ -171,12 +172,12 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes verbatim.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).expect("the server closed the connection while we were sending");
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes verbatim.
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes.as_ref())
     }
@@ -194,12 +195,12 @@ impl Connection {
         self.try_response(request.method == "HEAD")
     }
 
-    /// Reads the next response of a pipelined row.
+    /// Reads the next response of pipelined requests.
     pub(crate) fn response(&mut self) -> Response {
         self.try_response(false).expect("a whole response")
     }
 
-    /// Reads a response; one to `HEAD` has no body.
+    /// Reads a response; there is no body in response to `HEAD`.
     pub(crate) fn try_response(&mut self, to_head: bool) -> io::Result<Response> {
         let status_line = self.line()?;
         let status = status_line
@@ -225,19 +226,19 @@ impl Connection {
         Ok(response)
     }
 
-    /// Tells the server that nothing more will come.
+    /// Closes the sending side.
     pub(crate) fn finish(&self) {
         let _ = self.stream.get_ref().shutdown(Shutdown::Write);
     }
 
-    /// Everything until the server closes.
+    /// Everything received until the server closes.
     pub(crate) fn read_to_end(&mut self) -> String {
         let mut all = Vec::new();
         let _ = self.stream.read_to_end(&mut all);
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// What came until these words did.
+    /// Everything received up to and including these words.
     pub(crate) fn read_until(&mut self, words: &str) -> String {
         let mut read = Vec::new();
         let mut byte = [0];
@@ -254,7 +255,7 @@ impl Connection {
         String::from_utf8_lossy(&read).into_owned()
     }
 
-    /// How many bytes come until the server closes.
+    /// Number of bytes received until the server closes.
     pub(crate) fn count_to_end(&mut self) -> u64 {
         io::copy(&mut self.stream, &mut io::sink()).expect("everything until the end")
     }
@@ -292,7 +293,7 @@ impl Connection {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     status: u16,
@@ -310,12 +311,12 @@ impl Response {
         self.status
     }
 
-    /// The first header of that name, in any case.
+    /// The first header with this name, in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// All headers of that name, in order.
+    /// All headers with this name, in order.
     pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let name = name.to_ascii_lowercase();
         self.headers
@@ -324,7 +325,7 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
-    /// `Location`, or a failed test.
+    /// `Location`; panics if missing.
     pub(crate) fn location(&self) -> &str {
         self.header("location").unwrap_or_else(|| panic!("no Location in {self:#?}"))
     }
@@ -339,7 +340,7 @@ fn malformed(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("malformed response: {what}"))
 }
 
-/// Longer than any time-out of the module, so that a hanging request fails its test by name.
+/// Longer than any timeout of the module, so that a hanging request fails its own test.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Chrome 130 opening a page from the address bar.

@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What a client begins with (section 3.4).
+/// The client's connection preface (section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-// Types of frames (section 6).
+// Frame types (section 6).
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const PRIORITY: u8 = 2;
@@ -24,12 +24,12 @@ pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 pub(crate) const PADDED: u8 = 8;
 
-/// A whole frame.
+/// A complete frame.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame_of_length(payload.len() as u32, kind, flags, stream, payload)
 }
 
-/// A frame that says another length than it has.
+/// A frame whose length field is wrong.
 pub(crate) fn frame_of_length(
     length: u32,
     kind: u8,
@@ -41,7 +41,7 @@ pub(crate) fn frame_of_length(
     [&length[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Header fields as they stand, without compression (RFC 7541 section 6.2.2).
+/// Header fields in plain form, without compression (RFC 7541 section 6.2.2).
 pub(crate) fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let string = |text: &[u8]| [&integer(text.len()), text].concat();
     let field = |(name, value): &(&str, &[u8])| {
@@ -50,7 +50,7 @@ pub(crate) fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
     fields.iter().flat_map(field).collect()
 }
 
-/// A request without body on a stream of its own.
+/// A request without a body, on its own stream.
 pub(crate) fn request(stream: u32, fields: &[(&str, &[u8])]) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(fields))
 }
@@ -70,14 +70,14 @@ fn integer(value: usize) -> Vec<u8> {
     bytes
 }
 
-/// A connection, on which nothing is sent by itself.
+/// A connection that sends nothing by itself.
 #[derive(Debug)]
 pub(crate) struct Http2 {
     stream: TcpStream,
 }
 
 impl Http2 {
-    /// Connects and sends these bytes, as far as the server takes them.
+    /// Connects and sends these bytes, as far as the server accepts them.
     pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> Self {
         let mut stream = TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("an option");
@@ -87,24 +87,24 @@ impl Http2 {
         Self { stream }
     }
 
-    /// Connects with preface and settings, then these bytes.
+    /// Connects with preface and settings, followed by these bytes.
     pub(crate) fn begin(address: SocketAddr, bytes: &[u8]) -> Self {
         Self::send(address, &[PREFACE, &frame(SETTINGS, 0, 0, &[]), bytes].concat())
     }
 
-    /// Sends more.
+    /// Sends more bytes.
     pub(crate) fn go_on(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// Takes no note of what the server says, for it to be able to go on.
+    /// Discards what the server sends, so that it is not blocked.
     pub(crate) fn ignore_answers(&self) {
         let mut stream = self.stream.try_clone().expect("a socket");
         std::thread::spawn(move || io::copy(&mut stream, &mut io::sink()));
     }
 
-    /// The payloads of the HEADERS frames that the server sends until it closes, which it must. The
-    /// client does not close first: what waits for the application would be given up.
+    /// The payloads of HEADERS frames that the server sends until it closes, which it must. The
+    /// client does not close first, or nginx would abort requests to the application.
     pub(crate) fn answers(mut self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         let ended = self.stream.read_to_end(&mut all);
@@ -124,10 +124,10 @@ impl Http2 {
     }
 }
 
-/// Whether an answer's status is 200, 204 or 206: RFC 7541 appendix A numbers 8 to 10. Others nginx
-/// writes out.
+/// Whether the response status is 200, 204 or 206: RFC 7541 appendix A, indexes 8 to 10. nginx
+/// sends others as literals.
 pub(crate) fn is_success(answer: &[u8]) -> bool {
-    // A change of the table's size may stand in front.
+    // A table size update may come first.
     let status = answer.iter().find(|byte| **byte & 0xe0 != 0x20);
     status.is_some_and(|byte| matches!(byte, 0x88..=0x8a))
 }

@@ -1,4 +1,4 @@
-//! HTTP/3, spoken by aioquic: `http3.py` beside this file.
+//! HTTP/3 with aioquic: `http3.py` next to this file.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -14,19 +14,19 @@ use serde_json::{Value, json};
 use super::build::http3_python;
 use super::http::{Request, Response};
 
-/// A client with one connection at a time. Requests for https go over it, whatever address they are
-/// for.
+/// A client with one connection at a time. It is used for all https requests, whatever their
+/// address.
 #[derive(Clone, Debug)]
 pub(crate) struct Http3(Arc<Mutex<Client>>);
 
-/// How a client gives its requests up.
+/// How a client abandons its requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum GiveUp {
-    /// By their streams; the connection stays.
+    /// Resets their streams; the connection stays open.
     Streams,
-    /// With the connection, and says so.
+    /// Closes the connection properly.
     Connection,
-    /// Without a word, as when a network is lost.
+    /// Silently, like a lost network.
     Silently,
 }
 
@@ -38,7 +38,7 @@ struct Client {
 }
 
 impl Http3 {
-    /// A client that will connect to this port of UDP.
+    /// A client that connects to this UDP port.
     pub(crate) fn to(address: SocketAddr) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/harness/http3.py");
         let mut process = Command::new(http3_python())
@@ -58,14 +58,14 @@ impl Http3 {
         self.send_together(std::slice::from_ref(request)).remove(0)
     }
 
-    /// Sends all at once, each on a stream of its own, and waits for all responses.
+    /// Sends all at once, each on its own stream, and waits for all responses.
     pub(crate) fn send_together(&self, requests: &[Request]) -> Vec<Response> {
         let asked = requests.iter().map(question).collect();
         let answered = self.client().exchange(&Value::Array(asked));
         answered.iter().map(response).collect()
     }
 
-    /// Sends all at once and gives them up a while later.
+    /// Sends all at once and abandons them after a while.
     pub(crate) fn give_up(&self, requests: &[Request], after: Duration, how: GiveUp) {
         let how = match how {
             GiveUp::Streams => "stream",
@@ -100,7 +100,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // The end of its input is the end of the client.
+        // The client exits at the end of its input.
         drop(self.questions.take());
         let _ = self.process.wait();
     }

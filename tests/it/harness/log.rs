@@ -1,4 +1,4 @@
-//! What nginx wrote to its error log, and which lines fail a test.
+//! nginx's error log, and the lines in it that fail a test.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,17 +11,17 @@ pub(crate) struct ErrorLog {
 }
 
 impl ErrorLog {
-    /// The log file, and what went to stderr before nginx had opened it.
+    /// The log file, and the output to stderr before nginx had opened it.
     pub(crate) fn new(files: Vec<PathBuf>) -> Self {
         Self { files, allowed: Vec::new() }
     }
 
-    /// Lines that contain `text` belong to this test.
+    /// Accepts lines that contain `text` in this test.
     pub(crate) fn allow(&mut self, text: impl Into<String>) {
         self.allowed.push(text.into());
     }
 
-    /// Everything so far.
+    /// The log so far.
     pub(crate) fn text(&self) -> String {
         self.files
             .iter()
@@ -34,7 +34,7 @@ impl ErrorLog {
         self.text().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
     }
 
-    /// The last lines, for a failure message.
+    /// The last lines, for failure messages.
     pub(crate) fn tail(&self) -> String {
         let text = self.text();
         let lines: Vec<&str> = text.lines().collect();
@@ -42,7 +42,7 @@ impl ErrorLog {
         lines.get(from..).unwrap_or_default().join("\n")
     }
 
-    /// The lines that no run may have, `allow`ed ones left out.
+    /// The lines that no test may cause, except those from `allow`.
     pub(crate) fn offences(&self) -> Vec<String> {
         self.text()
             .lines()
@@ -53,8 +53,8 @@ impl ErrorLog {
     }
 }
 
-/// Fragments of lines that mean a defect, whatever the test was about: nginx's own alarms, Rust
-/// panics, and the findings of sanitizers and valgrind.
+/// Fragments of lines that indicate a defect in any test: nginx's alerts, Rust panics, and findings
+/// of sanitizers and valgrind.
 const OFFENCES: &[&str] = &[
     "[alert]",
     "[emerg]",

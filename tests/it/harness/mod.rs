@@ -1,4 +1,4 @@
-//! What a story needs: a site that runs, a person with a browser, and an eye on the error log.
+//! What tests need: a running site, a person with a browser, and an eye on the error log.
 
 mod app;
 mod browser;

@@ -1,16 +1,16 @@
-//! Waiting for what another process does in its own time.
+//! Waiting for other processes.
 
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must become true soon; generous, since the machine may be busy.
+/// How long a test waits for something to become true; generous, since the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Waits for what must become true soon; says how long it took.
+/// Waits until something becomes true; returns how long it took.
 pub(crate) fn eventually(what: &str, is_so: impl FnMut() -> bool) -> Duration {
     within(PATIENCE, what, is_so)
 }
 
-/// Waits for what must become true within this time; says how long it took.
+/// Waits until something becomes true within this time; returns how long it took.
 pub(crate) fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let begun = Instant::now();
     loop {
@@ -22,8 +22,8 @@ pub(crate) fn within(patience: Duration, what: &str, mut is_so: impl FnMut() -> 
     }
 }
 
-/// Measures until it took less than this, three times at most: a busy machine may be late now and
-/// then, what is slow is late each time.
+/// Measures up to three times until the time is below `bound`: a busy machine is late now and then,
+/// slow code is late each time.
 pub(crate) fn at_best(bound: Duration, what: &str, mut measure: impl FnMut() -> Duration) {
     let mut measured = Vec::new();
     for _ in 0..3 {

@@ -1,12 +1,12 @@
-//! Free TCP ports. nginx cannot listen on port 0 and tell which one it got.
+//! Free TCP ports. nginx cannot listen on port 0 and report the port it got.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A port of 127.0.0.1 on which nobody listened a moment ago.
 ///
-/// Taken below the range from which the kernel serves outgoing connections (32768 and up), so that
-/// only another test process can be quicker; nginx is then started again with another port.
+/// From below the kernel's range for outgoing connections (32768 and up), so that only another test
+/// process can take it; in that case nginx is started again with another port.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 150) as u16 * 100;

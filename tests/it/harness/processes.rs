@@ -1,4 +1,4 @@
-//! What /proc tells of nginx's processes, and signals to them.
+//! Information about nginx's processes from /proc, and signals to them.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 /// Sends a signal by name.
 pub(super) fn signal(pid: u32, name: &str) {
-    // The command instead of kill(2): this crate has no unsafe code.
+    // The command instead of kill(2), since this crate has no unsafe code.
     let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
 }
 
-/// Anonymous memory of a process that is resident, in KiB (proc_pid_status(5)); 0 where sizes say
-/// nothing of the module (ci/asan.sh).
+/// Resident anonymous memory of a process, in KiB (proc_pid_status(5)); 0 if sizes are meaningless
+/// for the module (ci/asan.sh).
 pub(super) fn private_memory(pid: u32) -> u64 {
     if std::env::var_os("AUTHENTIK_UNMEASURED").is_some() {
         return 0;
@@ -23,10 +23,10 @@ pub(super) fn private_memory(pid: u32) -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// A piece of memory that nginx's processes share.
+/// A memory area shared by nginx's processes.
 pub(crate) struct SharedMemory {
     bytes: Vec<u8>,
-    /// Whether a core dump holds it.
+    /// Whether core dumps include it.
     pub(crate) is_dumped: bool,
 }
 
@@ -37,7 +37,7 @@ impl SharedMemory {
         starts.into_iter().any(|at| self.bytes[at..].starts_with(wanted))
     }
 
-    /// What is in it and was not before, in pieces: no numbers, which are mostly zeros.
+    /// New contents since `before`, in pieces: without numbers, which are mostly zeros.
     pub(crate) fn pieces_since(&self, before: &Self) -> Vec<Vec<u8>> {
         const PIECE: usize = 24;
         let is_text = |piece: &[u8]| piece.iter().filter(|byte| **byte == 0).count() < 3;
@@ -48,7 +48,7 @@ impl SharedMemory {
     }
 }
 
-/// Whether a process has memory of its own that core dumps leave out.
+/// Whether a process has private memory that core dumps exclude.
 pub(crate) fn has_hidden_memory(pid: u32) -> bool {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).expect("smaps");
     let mut is_own = false;
@@ -65,7 +65,7 @@ pub(crate) fn has_hidden_memory(pid: u32) -> bool {
     })
 }
 
-/// What a process shares with others, as it is now (proc_pid_smaps(5), proc_pid_mem(5)).
+/// The current shared memory of a process (proc_pid_smaps(5), proc_pid_mem(5)).
 pub(super) fn shared_memory(pid: u32) -> Vec<SharedMemory> {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).expect("smaps");
     let mut memory = File::open(format!("/proc/{pid}/mem")).expect("the memory of a child");
@@ -81,7 +81,7 @@ pub(super) fn shared_memory(pid: u32) -> Vec<SharedMemory> {
                 let mut bytes = vec![0; usize::try_from(to - from).expect("a size")];
                 memory.seek(SeekFrom::Start(from)).expect("a place in memory");
                 memory.read_exact(&mut bytes).expect("readable memory");
-                // Most of it was never used, and is searched again and again.
+                // Most of it was never used, and is searched repeatedly.
                 let used = bytes.rchunks(4096).position(|page| page.iter().any(|byte| *byte != 0));
                 bytes.truncate(bytes.len() - 4096 * used.unwrap_or(bytes.len() / 4096));
                 found.push(SharedMemory { bytes, is_dumped: true });
@@ -98,9 +98,9 @@ pub(super) fn shared_memory(pid: u32) -> Vec<SharedMemory> {
     found
 }
 
-/// Processor time that a process and its threads have used.
+/// Processor time used by a process and its threads.
 pub(crate) fn cpu_time(pid: u32) -> Duration {
-    // In hundredths of a second: USER_HZ of Linux.
+    // In hundredths of a second: USER_HZ on Linux.
     let ticks = [USER_TIME, SYSTEM_TIME].map(|field| {
         let field = field_of(pid, field).expect("a process");
         field.parse::<u64>().expect("a number")
@@ -108,7 +108,7 @@ pub(crate) fn cpu_time(pid: u32) -> Duration {
     Duration::from_millis(10 * ticks.iter().sum::<u64>())
 }
 
-/// How often a thread of a process has waited for something (proc_pid_status(5)).
+/// Number of times a thread of a process has waited for something (proc_pid_status(5)).
 pub(crate) fn context_switches(pid: u32, thread: &str) -> u64 {
     let thread = self::thread(pid, thread).expect("the thread");
     let status = fs::read_to_string(thread.join("status")).expect("a thread");
@@ -116,7 +116,7 @@ pub(crate) fn context_switches(pid: u32, thread: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).expect("a number")
 }
 
-/// Whether the process has a thread of this name.
+/// Whether the process has a thread with this name.
 pub(crate) fn has_thread(pid: u32, name: &str) -> bool {
     thread(pid, name).is_some()
 }
@@ -128,7 +128,7 @@ fn thread(pid: u32, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Processes that this one has started and that are there still.
+/// Running children of this process.
 pub(super) fn children_of(pid: u32) -> Vec<u32> {
     let mut pids: Vec<u32> = fs::read_dir("/proc")
         .expect("/proc")
@@ -139,8 +139,8 @@ pub(super) fn children_of(pid: u32) -> Vec<u32> {
     pids
 }
 
-/// Whether there is such a process. One that has ended counts as gone, whether or not its parent has
-/// taken note.
+/// Whether the process exists. A process that has exited does not count, even before its parent has
+/// reaped it.
 pub(super) fn is_running(pid: u32) -> bool {
     field_of(pid, STATE).is_some_and(|state| state != "Z")
 }
@@ -149,7 +149,8 @@ fn parent_of(pid: u32) -> Option<u32> {
     field_of(pid, PARENT)?.parse().ok()
 }
 
-/// A field of proc_pid_stat(5), counted from behind the name, which may hold spaces and parentheses.
+/// A field of proc_pid_stat(5), counted from after the name, which may contain spaces and
+/// parentheses.
 fn field_of(pid: u32, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(number).map(str::to_owned)

@@ -16,9 +16,9 @@ use super::ports::free_port;
 use super::processes::{SharedMemory, private_memory};
 use super::temp::TempDir;
 
-/// What a test talks to. Dropping it stops nginx and judges its error log.
+/// A site for a test. Dropping it stops nginx and checks its error log.
 pub(crate) struct Site {
-    // First: nginx leaves before those it talks to.
+    // First: nginx must stop before its peers.
     nginx: Nginx,
     pub(crate) app: App,
     pub(crate) sso: Standin,
@@ -27,12 +27,12 @@ pub(crate) struct Site {
 
 impl Site {
     /// Two workers, one server with these lines. `authentik_provider wiki` is defined, the upstream
-    /// `http://app` is the application, `http://wiki.test:PORT` is how browsers know the site.
+    /// `http://app` is the application, and `http://wiki.test:PORT` is the site's URL for browsers.
     pub(crate) fn start(server: &str) -> Self {
         Self::builder().server(server).start()
     }
 
-    /// For what needs more than lines of a server.
+    /// A builder, for tests that need more than lines of a server.
     pub(crate) fn builder() -> Builder {
         Builder::default()
     }
@@ -42,7 +42,7 @@ impl Site {
         format!("http://{SITE_NAME}:{}", self.ports.main)
     }
 
-    /// Where it listens.
+    /// Its listening address.
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.ports.main))
     }
@@ -52,7 +52,7 @@ impl Site {
         SocketAddr::from(([127, 0, 0, 1], self.ports.other))
     }
 
-    /// A bare request, as a script without a browser sends it.
+    /// A bare request, like that of a script.
     pub(crate) fn get(&self, target: &str) -> Request {
         self.request("GET", target)
     }
@@ -72,7 +72,7 @@ impl Site {
         Browser::new(&self.url())
     }
 
-    /// A browser in which alice has signed in; the application's record of that is wiped.
+    /// A browser in which alice has signed in; the application has forgotten the requests so far.
     pub(crate) fn signed_in(&self) -> Browser {
         self.signed_in_as("alice")
     }
@@ -88,52 +88,52 @@ impl Site {
         browser
     }
 
-    /// A file of nginx's directory.
+    /// The contents of a file in nginx's directory.
     pub(crate) fn file(&self, name: &str) -> String {
         self.nginx.file(name)
     }
 
-    /// Where a file of nginx's directory is.
+    /// The path of a file in nginx's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.nginx.path(name)
     }
 
-    /// Stops nginx and starts it again in the same directory, with the same neighbours.
+    /// Stops nginx and starts it again in the same directory, with the same peers.
     pub(crate) fn restart(&mut self) {
         self.nginx.restart(self.address());
     }
 
-    /// Reloads the same configuration; returns when only new workers accept.
+    /// Reloads the same configuration; returns when only new workers accept connections.
     pub(crate) fn reload(&self) {
         self.nginx.reload();
     }
 
-    /// Replaces text of `nginx.conf`, for the next reload.
+    /// Replaces text in `nginx.conf`, for the next reload.
     pub(crate) fn edit_configuration(&self, from: &str, to: &str) {
         self.nginx.edit_configuration(from, to);
     }
 
-    /// Reloads a configuration that nginx refuses; answers the line that says so.
+    /// Reloads a configuration that nginx rejects; returns the log line that says so.
     pub(crate) fn reload_in_vain(&mut self) -> String {
         self.nginx.reload_in_vain()
     }
 
-    /// The nginx itself.
+    /// The nginx process.
     pub(crate) fn nginx(&mut self) -> &mut Nginx {
         &mut self.nginx
     }
 
-    /// The workers that accept.
+    /// The workers that accept connections.
     pub(crate) fn worker_pids(&self) -> Vec<u32> {
         self.nginx.workers()
     }
 
-    /// What each worker has allocated for itself, in KiB; shared memory is not counted.
+    /// Private memory of each worker, in KiB, without shared memory.
     pub(crate) fn private_memory(&self) -> Vec<u64> {
         self.worker_pids().into_iter().map(private_memory).collect()
     }
 
-    /// What all nginx processes share.
+    /// Memory shared by all nginx processes.
     pub(crate) fn shared_memory(&self) -> Vec<SharedMemory> {
         self.nginx.shared_memory()
     }
@@ -143,7 +143,7 @@ impl Site {
         self.nginx.kill_worker(pid);
     }
 
-    /// `kill -STOP`: the worker exists and does nothing, until [`Site::thaw_worker`].
+    /// `kill -STOP`: the worker exists, but does nothing until [`Site::thaw_worker`].
     pub(crate) fn freeze_worker(&self, pid: u32) {
         self.nginx.freeze(pid);
     }
@@ -153,12 +153,12 @@ impl Site {
         self.nginx.thaw(pid);
     }
 
-    /// Stops nginx as `nginx -s stop` does, and judges its error log.
+    /// Stops nginx like `nginx -s stop`, and checks its error log.
     pub(crate) fn stop_fast(self) {
         self.nginx.stop_fast();
     }
 
-    /// A line with this text is no defect in this test, whatever its level.
+    /// Accepts log lines with this text in this test, whatever their level.
     pub(crate) fn expect_in_error_log(&mut self, text: &str) {
         self.nginx.log.allow(text);
     }
@@ -169,7 +169,7 @@ impl Site {
     }
 }
 
-/// A site that is being described.
+/// A site to be started.
 pub(crate) struct Builder {
     module: Option<PathBuf>,
     workers: usize,
@@ -203,74 +203,75 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Lines of the outermost level of the configuration.
+    /// Sets lines at the top level of the configuration.
     pub(crate) fn main(mut self, lines: &str) -> Self {
         self.main = lines.to_owned();
         self
     }
 
-    /// Other lines of the `events` block.
+    /// Sets other lines of the `events` block.
     pub(crate) fn events(mut self, lines: &str) -> Self {
         self.events = lines.to_owned();
         self
     }
 
-    /// Lines of the `http` block; may hold further providers and servers.
+    /// Sets lines of the `http` block; they may contain more providers and servers.
     pub(crate) fn http(mut self, lines: &str) -> Self {
         self.http = lines.to_owned();
         self
     }
 
-    /// Lines of the `server` block.
+    /// Sets lines of the `server` block.
     pub(crate) fn server(mut self, lines: &str) -> Self {
         self.server = lines.to_owned();
         self
     }
 
-    /// Further lines of `authentik_provider wiki { }`.
+    /// Sets more lines of `authentik_provider wiki { }`.
     pub(crate) fn provider(mut self, lines: &str) -> Self {
         self.provider = Some(lines.to_owned());
         self
     }
 
-    /// Leaves out `authentik_provider wiki { }`: for a site whose providers an outpost brings. The
-    /// file `%%TOKEN%%` holds the token of the stand-in's first outpost.
+    /// Leaves out `authentik_provider wiki { }`, for a site whose providers come from an outpost.
+    /// The file `%%TOKEN%%` contains the token of the stand-in's first outpost.
     pub(crate) fn without_provider(mut self) -> Self {
         self.provider = None;
         self
     }
 
-    /// Another number of workers.
+    /// Sets the number of workers.
     pub(crate) fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// An nginx that is no child of the test, as in production: only such a one can be upgraded.
+    /// Runs nginx as a daemon instead of a child of the test, as in production: required for
+    /// upgrades.
     pub(crate) fn daemon(mut self) -> Self {
         self.daemon = true;
         self
     }
 
-    /// Another build of the module.
+    /// Uses another build of the module.
     pub(crate) fn module(mut self, module: PathBuf) -> Self {
         self.module = Some(module);
         self
     }
 
-    /// A file below nginx's directory, e.g. `html/index.html`.
+    /// Adds a file in nginx's directory, e.g. `html/index.html`.
     pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
         self
     }
 
-    /// Changes the stand-in authentik, knowing the ports of the site.
+    /// Changes the settings of the stand-in authentik, given the ports of the site.
     pub(crate) fn settings(mut self, change: impl Fn(&mut Settings, Ports) + 'static) -> Self {
         self.settings = Box::new(change);
         self
     }
 
-    /// Starts everything, or fails the test with what nginx said.
+    /// Starts everything, or panics with nginx's error.
     pub(crate) fn start(self) -> Site {
         let app = App::start();
         for _ in 0..PORT_ATTEMPTS {

@@ -1,4 +1,4 @@
-//! The directory that one nginx lives in.
+//! The directory of an nginx.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,14 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A directory that is gone after the test, unless the test failed.
+/// A directory that is deleted after the test, unless the test failed.
 #[derive(Debug)]
 pub(crate) struct TempDir {
     path: PathBuf,
 }
 
 impl TempDir {
-    /// Makes one that nginx workers of another user may enter.
+    /// Creates a directory that nginx workers running as another user can access.
     pub(crate) fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let path = loop {
@@ -21,7 +21,7 @@ impl TempDir {
             let path = std::env::temp_dir().join(format!("nginx-authentik-it-{process}-{count}"));
             match fs::create_dir(&path) {
                 Ok(()) => break path,
-                // Of an earlier run that failed.
+                // Left by an earlier run that failed.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => panic!("no temporary directory: {error}"),
             }
@@ -30,12 +30,12 @@ impl TempDir {
         Self { path }
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes a file and answers its path.
+    /// Writes a file and returns its path.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path.join(name);
         if let Some(parent) = path.parent() {
@@ -45,7 +45,7 @@ impl TempDir {
         path
     }
 
-    /// Writes a file that only its owner may read.
+    /// Writes a file that only its owner can read.
     pub(crate) fn write_secret(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.write(name, content);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its permissions");

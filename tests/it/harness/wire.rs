@@ -1,19 +1,19 @@
-//! An upstream that does on the wire exactly what a test says.
+//! An upstream that sends exactly what a test says.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// A listener whose answers a test writes by hand.
+/// A listener with handwritten responses.
 #[derive(Debug)]
 pub(crate) struct Wire {
     address: SocketAddr,
 }
 
 impl Wire {
-    /// Listens until the end of the process. `serve` gets the head of each connection's request and
-    /// what follows it; when it returns the connection is closed.
+    /// Listens until the process exits. `serve` gets the head of each connection's request and what
+    /// follows it; when it returns, the connection is closed.
     pub(crate) fn start(
         serve: impl Fn(&str, &mut BufReader<TcpStream>) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
@@ -33,7 +33,7 @@ impl Wire {
         Self { address }
     }
 
-    /// For `proxy_pass`.
+    /// The address for `proxy_pass`.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

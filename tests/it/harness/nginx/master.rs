@@ -1,4 +1,4 @@
-//! The master process: a child of the test, or, as in production, a daemon.
+//! The master process: a child of the test or, as in production, a daemon.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -12,17 +12,17 @@ use super::{ERROR_LOG, POLL, STDERR};
 #[derive(Debug)]
 pub(super) enum Master {
     Child(Child),
-    /// By its process id.
+    /// With this process id.
     Daemon(u32),
 }
 
 impl Master {
-    /// Starts nginx with `nginx.conf` of this directory, which says whether it becomes a daemon.
+    /// Starts nginx with `nginx.conf` of this directory, which says whether it runs as a daemon.
     pub(super) fn spawn(prefix: &Path) -> Self {
         let mut child = spawn(prefix);
         let conf = fs::read_to_string(prefix.join("nginx.conf")).expect("nginx.conf");
         let is_daemon = conf.contains("daemon on;");
-        // The process that was started leaves when there is another one; or it could not start.
+        // The child exits once the daemon exists, or if nginx could not start.
         if is_daemon && child.wait().expect("wait").success() {
             return Self::Daemon(daemon(prefix));
         }
@@ -59,7 +59,7 @@ pub(super) fn pid_file(prefix: &Path) -> Option<u32> {
     fs::read_to_string(prefix.join("nginx.pid")).ok()?.trim().parse().ok()
 }
 
-/// Its file is written after the process that was started has left.
+/// The daemon's file is written after the child has exited.
 fn daemon(prefix: &Path) -> u32 {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {

@@ -1,4 +1,4 @@
-//! One running nginx: its master, its workers, its signals.
+//! A running nginx: its master, its workers, its signals.
 
 mod master;
 mod upgrade;
@@ -16,11 +16,11 @@ use super::processes::{SharedMemory, children_of, shared_memory, signal, title_o
 use super::temp::TempDir;
 use master::Master;
 
-/// A master process with its workers. Dropping it ends them and judges the error log.
+/// A master process with its workers. Dropping it stops them and checks the error log.
 #[derive(Debug)]
 pub(crate) struct Nginx {
     master: Master,
-    /// While there are two.
+    /// The former master, while there are two.
     former: Option<u32>,
     workers: usize,
     pub(crate) log: ErrorLog,
@@ -31,14 +31,14 @@ pub(crate) struct Nginx {
 /// Why nginx did not start.
 #[derive(Debug)]
 pub(crate) enum StartError {
-    /// Another process took the port meanwhile.
+    /// Another process has taken the port.
     PortTaken,
-    /// Something else; the log says what.
+    /// Another error; the log has the details.
     Failed(String),
 }
 
 impl Nginx {
-    /// Starts nginx with `prefix/nginx.conf` and waits until it accepts on `address`.
+    /// Starts nginx with `prefix/nginx.conf` and waits until it accepts connections on `address`.
     pub(crate) fn start(
         prefix: TempDir,
         address: SocketAddr,
@@ -61,7 +61,7 @@ impl Nginx {
         }
     }
 
-    /// Where a file of nginx's directory is.
+    /// The path of a file in nginx's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.prefix.path().join(name)
     }
@@ -89,12 +89,12 @@ impl Nginx {
         workers_of(self.master.id())
     }
 
-    /// What all its processes share.
+    /// Memory shared by all its processes.
     pub(crate) fn shared_memory(&self) -> Vec<SharedMemory> {
         shared_memory(self.master.id())
     }
 
-    /// A file of nginx's directory.
+    /// The contents of a file in nginx's directory.
     pub(crate) fn file(&self, name: &str) -> String {
         let path = self.prefix.path().join(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -109,7 +109,7 @@ impl Nginx {
         self.wait_for_workers("new workers after the reload", fresh);
     }
 
-    /// Replaces text of `nginx.conf`, for the next reload.
+    /// Replaces text in `nginx.conf`, for the next reload.
     pub(crate) fn edit_configuration(&self, from: &str, to: &str) {
         let path = self.prefix.path().join("nginx.conf");
         let text = fs::read_to_string(path).expect("nginx.conf");
@@ -117,7 +117,7 @@ impl Nginx {
         self.prefix.write("nginx.conf", text.replace(from, to));
     }
 
-    /// Reloads a configuration that nginx refuses; answers the line that says so.
+    /// Reloads a configuration that nginx rejects; returns the log line that says so.
     pub(crate) fn reload_in_vain(&mut self) -> String {
         self.signal_master("HUP");
         let deadline = Instant::now() + PATIENCE;
@@ -131,7 +131,7 @@ impl Nginx {
         }
     }
 
-    /// Kills a worker as the kernel would, and waits until the master has replaced it.
+    /// Kills a worker like the kernel does, and waits until the master has replaced it.
     pub(crate) fn kill_worker(&mut self, pid: u32) {
         self.log.allow(format!("worker process {pid} exited on signal 9"));
         signal(pid, "KILL");
@@ -140,17 +140,17 @@ impl Nginx {
         });
     }
 
-    /// Stops a process of this nginx as a debugger does: it exists and does nothing.
+    /// Stops a process of this nginx like a debugger: it exists, but does nothing.
     pub(crate) fn freeze(&self, pid: u32) {
         signal(pid, "STOP");
     }
 
-    /// Lets it go on.
+    /// Continues it.
     pub(crate) fn thaw(&self, pid: u32) {
         signal(pid, "CONT");
     }
 
-    /// Ends nginx without waiting for open connections.
+    /// Stops nginx without waiting for open connections.
     pub(crate) fn stop_fast(mut self) {
         self.signal_master("TERM");
         let deadline = Instant::now() + PATIENCE;
@@ -177,7 +177,7 @@ impl Nginx {
         }
     }
 
-    /// Asks nginx to leave gracefully; what hangs longer than [`PATIENCE`] is killed.
+    /// Shuts nginx down gracefully; kills it after [`PATIENCE`].
     fn quit(&mut self) -> bool {
         if self.master.has_left() {
             return true;
@@ -223,7 +223,7 @@ impl Drop for Nginx {
     }
 }
 
-/// Those that accept connections.
+/// The workers that accept connections.
 fn workers_of(master: u32) -> Vec<u32> {
     let accepts = |pid: &u32| title_of(*pid) == "nginx: worker process";
     children_of(master).into_iter().filter(accepts).collect()
@@ -232,23 +232,23 @@ fn workers_of(master: u32) -> Vec<u32> {
 const STDERR: &str = "stderr.log";
 const ERROR_LOG: &str = "error.log";
 
-/// What `nginx -t` says to a configuration.
+/// The result of `nginx -t`.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     /// Whether nginx would start with it.
     pub(crate) accepted: bool,
-    /// Everything that was printed.
+    /// The complete output.
     pub(crate) text: String,
 }
 
-/// Runs `nginx -t` on a whole configuration, written to `prefix/nginx.conf`.
+/// Runs `nginx -t` on a complete configuration, written to `prefix/nginx.conf`.
 pub(crate) fn test_configuration(prefix: &TempDir, conf: &str) -> Verdict {
     prefix.write("nginx.conf", conf);
     let output = Command::new(build::nginx())
         .arg("-p")
         .arg(prefix.path())
         .args(["-e", "stderr", "-t", "-c", "nginx.conf"])
-        // A test run ends without giving anything back, so nginx's own memory counts as lost.
+        // `nginx -t` exits without freeing memory, so nginx's own memory would count as leaked.
         .env("LSAN_OPTIONS", "detect_leaks=0")
         .output()
         .expect("nginx -t");

@@ -1,18 +1,18 @@
-//! Another binary in the place of the one that runs, as nginx's documentation describes it
-//! ("Controlling nginx", upgrading executable on the fly). For an nginx that is a daemon: one whose
-//! parent lives takes itself for the new binary and ignores SIGUSR2.
+//! Upgrading the executable on the fly, as in nginx's documentation ("Controlling nginx"). Requires
+//! that nginx runs as a daemon: if its parent process is alive, nginx believes that it is the new
+//! binary and ignores SIGUSR2.
 
 use super::super::processes::{children_of, is_running, signal};
 use super::master::{Master, pid_file};
 use super::{Nginx, workers_of};
 
-/// A master that another one is to replace.
+/// A master that will be replaced by another one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Former(u32);
 
 impl Nginx {
-    /// Starts another master beside the one that runs. From here on this is the new one; both
-    /// accept.
+    /// Starts another master next to the running one. From now on `self` refers to the new one;
+    /// both accept connections.
     pub(crate) fn start_another(&mut self) -> Former {
         let former = Former(self.master.id());
         self.signal_master("USR2");
@@ -25,27 +25,27 @@ impl Nginx {
         former
     }
 
-    /// Processes of the former that accept.
+    /// Workers of the former master that accept connections.
     pub(crate) fn workers_of(&self, former: Former) -> Vec<u32> {
         workers_of(former.0)
     }
 
-    /// Lets the workers of the former finish what they have, and no more.
+    /// Makes the former master's workers finish their requests and exit.
     pub(crate) fn retire_workers(&self, former: Former) {
         signal(former.0, "WINCH");
-        // The new master is a child of the former too.
+        // The new master is also a child of the former one.
         let successor = self.master.id();
         self.wait("an end of the former workers", |_| children_of(former.0) == [successor]);
     }
 
-    /// The former leaves: there is no way back.
+    /// The former master exits: there is no way back.
     pub(crate) fn let_go(&mut self, former: Former) {
         signal(former.0, "QUIT");
         self.wait("an end of the former master", |_| !is_running(former.0));
         self.former = None;
     }
 
-    /// The former starts workers again, and the new one leaves.
+    /// The former master starts workers again, and the new one exits.
     pub(crate) fn go_back(&mut self, former: Former) {
         signal(former.0, "HUP");
         self.wait("workers of the former", |nginx| workers_of(former.0).len() == nginx.workers);
