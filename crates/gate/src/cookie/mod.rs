@@ -1,9 +1,9 @@
-//! The module's cookies: finding them in request headers, hiding them from the application, writing
+//! The module's cookies: finds them in request headers, hides them from the application, writes
 //! them.
 //!
 //! Reading works on the raw bytes of `Cookie` headers, allocates nothing and takes linear time. It
-//! splits at `;` only, as browsers write it (RFC 6265 §4.2.1): a `;` within quotes separates too, since
-//! none of our cookies contains one.
+//! splits at `;` only, the separator that browsers write (RFC 6265 §4.2.1), even within quotes,
+//! since none of our cookies contains one.
 
 mod session_id;
 mod strip;
@@ -15,15 +15,17 @@ pub use write::{delete, delete_session, set, set_session};
 
 use crate::provider::Provider;
 
-/// Sessions looked up at most per request. More than one comes from overlapping `Domain`s or from
-/// somebody who tries; the browser's order says nothing about which one is ours (authentik #7541).
+/// Maximum number of sessions looked up per request. Several candidates come from overlapping
+/// `Domain`s or from an attacker; the browser's order does not tell which one is ours (authentik
+/// #7541).
 pub const MAX_CANDIDATES: usize = 4;
 
-/// What of a `Cookie` header is read, in bytes. nginx refuses longer header lines long before.
+/// Only this much of a `Cookie` header is read, in bytes. nginx rejects such long header lines
+/// anyway.
 const MAX_HEADER: usize = 64 * 1024;
 
-/// The well-formed session ids that the request's `Cookie` headers hold for this provider, in
-/// order, at most [`MAX_CANDIDATES`].
+/// The well-formed session ids for this provider in the request's `Cookie` headers, in order, at
+/// most [`MAX_CANDIDATES`].
 pub fn session_ids<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
     provider: &'a Provider,
@@ -35,7 +37,7 @@ pub fn session_ids<'a>(
         .take(MAX_CANDIDATES)
 }
 
-/// Whether a cookie of that name was sent, whatever it holds.
+/// Whether a cookie with that name was sent, whatever its value.
 pub fn names_a_session<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
     provider: &Provider,
@@ -53,7 +55,7 @@ pub fn values<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a 
     })
 }
 
-/// Name and value of each cookie, in order; what has no `=` is left out.
+/// Name and value of each cookie, in order; anything without `=` is left out.
 pub fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     pieces(limited(header)).filter_map(|piece| {
         let (name, value) = name_and_rest(piece);
@@ -65,7 +67,7 @@ fn limited(header: &[u8]) -> &[u8] {
     header.get(..MAX_HEADER).unwrap_or(header)
 }
 
-/// What stands between the semicolons, as it stands there.
+/// The pieces between the semicolons, untrimmed.
 fn pieces(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(header);
     std::iter::from_fn(move || {
@@ -77,7 +79,7 @@ fn pieces(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What stands before the first `=`, trimmed, and what stands after it.
+/// The part before the first `=`, trimmed, and the part after it.
 fn name_and_rest(piece: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut parts = piece.splitn(2, |byte| *byte == b'=');
     (parts.next().unwrap_or_default().trim_ascii(), parts.next())
@@ -135,7 +137,7 @@ mod tests {
             format!("a={NAME}={ID}"),
             format!("a=1, {NAME}={ID}"),
             format!("__Host-authentik_proxy_d5fe8251={ID}"),
-            // What any host of the domain can set.
+            // Any host of the domain can set this one.
             format!("authentik_proxy_b44ea687={ID}"),
         ] {
             assert_eq!(found(header.as_bytes()), 0, "{header}");

@@ -1,7 +1,7 @@
 //! The secret that a browser holds for a session.
 //!
-//! 20 random bytes, and 12 that prove that nginx has made them: an id that somebody made up is refused
-//! before anybody is asked for its session.
+//! 20 random bytes, and 12 bytes that prove that this nginx created it: an invented id is rejected
+//! before its session is looked up.
 
 use std::hint::black_box;
 
@@ -17,33 +17,33 @@ use crate::provider::ProviderKey;
 const ENCODED: usize = 43;
 /// Random bytes of an id.
 const RANDOM: usize = 20;
-/// Bytes of its proof: nobody guesses one among 2^96, and each guess is a request.
+/// Bytes of the proof: nobody guesses one among 2^96, and each guess takes a request.
 const PROOF: usize = 12;
-/// Separates this hash from every other use of SHA-256.
+/// Separates this hash from all other uses of SHA-256.
 const ZONE_KEY_LABEL: u8 = b's';
-/// Bytes of the provider's key in it, so that with label and id it is 55 bytes: what SHA-256 hashes
-/// as one block.
+/// Bytes of the provider's key that are hashed: with label and id, 55 bytes, the most that SHA-256
+/// hashes in one block.
 const OF_PROVIDER: usize = 11;
 
-/// What names a session, as the cookie has it. Cannot be printed; overwritten when dropped.
+/// A session id, as in the cookie. Cannot be printed; overwritten when dropped.
 #[derive(Clone)]
 pub struct SessionId([u8; ENCODED]);
 
-/// What a cookie holds in the place of a session id, where the request has it. Cannot be printed.
+/// A possible session id in a request's cookie, borrowed from the request. Cannot be printed.
 #[derive(Clone, Copy)]
 pub struct SentId<'r>(&'r [u8; ENCODED]);
 
-/// Words of 64 bits in an id.
+/// 64-bit words in an id.
 const WORDS: usize = ENCODED.div_ceil(8);
 
-/// What tags are made with. Of one process.
+/// Secret for tags. Each process has its own.
 pub struct TagSecret([[u128; 1 + WORDS]; 2]);
 
 impl TagSecret {
-    /// Random bytes that it takes.
+    /// Random bytes needed.
     pub const SIZE: usize = size_of::<Self>();
 
-    /// Takes random bytes over.
+    /// Uses these random bytes.
     #[must_use]
     pub fn new(random: [u8; Self::SIZE]) -> Self {
         let random = Zeroizing::new(random);
@@ -59,7 +59,7 @@ impl TagSecret {
 pub struct Tag([u64; 2]);
 
 impl Tag {
-    /// Whether both are of one id. Takes as long whether they are or not.
+    /// Whether both are tags of the same id. Takes constant time.
     #[inline]
     #[must_use]
     pub fn is(self, other: Self) -> bool {
@@ -67,7 +67,7 @@ impl Tag {
         black_box((a ^ c) | (b ^ d)) == 0
     }
 
-    /// A part of it, to find what is kept by tags.
+    /// The beginning of the tag, as a key for lookups.
     #[inline]
     #[must_use]
     pub fn start(self) -> u64 {
@@ -77,9 +77,9 @@ impl Tag {
 }
 
 impl<'r> SentId<'r> {
-    /// Reads a cookie's value: 43 bytes, whatever they are. Others than those that were given out
-    /// name no session, and what they are spelled like does not matter: they are hashed as they stand,
-    /// so that an id has one spelling.
+    /// Accepts any cookie value of 43 bytes. Values that were never issued name no session.
+    /// Encoding variants do not matter: the value is hashed as is, so an id has only one valid
+    /// spelling.
     #[must_use]
     pub fn parse(value: &'r [u8]) -> Option<Self> {
         value.first_chunk().filter(|_| value.len() == ENCODED).map(Self)
@@ -91,10 +91,10 @@ impl<'r> SentId<'r> {
         self.0
     }
 
-    /// Whether it was made with this keyring. Takes as long wherever a proof is wrong.
+    /// Whether the id was created with this keyring. Takes the same time wherever a proof is wrong.
     #[must_use]
     pub fn is_proven(self, keyring: Keyring<'_>) -> bool {
-        // As much room as the decoder asks for.
+        // The decoder demands this much room.
         let mut decoded = Zeroizing::new([0; RANDOM + PROOF + 4]);
         let length = URL_SAFE_NO_PAD.decode_slice(self.0, decoded.as_mut_slice());
         if length != Ok(RANDOM + PROOF) {
@@ -106,17 +106,17 @@ impl<'r> SentId<'r> {
         black_box(differences) == 0
     }
 
-    /// Under which key the session stands in the zone, see [`SessionId::zone_key`].
+    /// The key of the session in the zone, see [`SessionId::zone_key`].
     #[must_use]
     pub fn zone_key(self, provider: &ProviderKey) -> [u8; 32] {
         zone_key(self.0, provider)
     }
 
-    /// A tag by which one process knows the id again: of two ids it is the same once in 2^128 secrets,
-    /// whoever has chosen them. It leaves half of the id's 256 bits open even to somebody who has the
-    /// secret too: nobody can make a cookie of it.
+    /// A tag by which one process recognises the id: two ids share it with only one in 2^128
+    /// secrets, whoever chose them. It reveals at most half of the id's 256 bits even to somebody
+    /// who also has the secret: no cookie can be forged from it.
     ///
-    /// Two multilinear hashes over words of 64 bits, of each the upper half (D. Lemire and O. Kaser,
+    /// Two multilinear hashes over 64-bit words, the upper half of each (D. Lemire and O. Kaser,
     /// "Strongly universal string hashing is fast", section 2).
     #[inline]
     #[must_use]
@@ -134,10 +134,10 @@ impl<'r> SentId<'r> {
 }
 
 impl SessionId {
-    /// Random bytes of an id.
+    /// Number of random bytes in an id.
     pub const RANDOM: usize = RANDOM;
 
-    /// Makes a new id of random bytes.
+    /// Creates an id from random bytes.
     #[must_use]
     pub fn new(random: [u8; RANDOM], keyring: Keyring<'_>) -> Self {
         let mut bytes = [0; RANDOM + PROOF];
@@ -146,7 +146,7 @@ impl SessionId {
         Self::encode(bytes)
     }
 
-    /// One that nobody has proven.
+    /// An id without a proof.
     #[cfg(test)]
     pub(crate) fn from_entropy(entropy: [u8; 32]) -> Self {
         Self::encode(entropy)
@@ -160,7 +160,7 @@ impl SessionId {
         id
     }
 
-    /// The same as the browser will send it.
+    /// The id as the browser will send it.
     #[must_use]
     pub fn as_sent(&self) -> SentId<'_> {
         SentId(&self.0)
@@ -172,10 +172,10 @@ impl SessionId {
         Zeroizing::new(self.0.iter().copied().map(char::from).collect())
     }
 
-    /// Under which key the session stands in the zone.
+    /// The key of the session in the zone.
     ///
-    /// A hash: neither a dump of the zone nor a log of its keys gives anybody a usable cookie. It
-    /// covers the provider: the same id in another provider's cookie finds nothing.
+    /// A hash: neither a dump of the zone nor a log of its keys yields a usable cookie. It includes
+    /// the provider: the same id in another provider's cookie finds nothing.
     #[must_use]
     pub fn zone_key(&self, provider: &ProviderKey) -> [u8; 32] {
         zone_key(&self.0, provider)
@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn an_id_has_one_spelling() {
-        // The last character carries four bits of the id; "B" would decode to the same as "A".
+        // Only four bits of the last character belong to the id; "B" would decode to the same id as
+        // "A".
         let of = |value: &str| {
             SentId::parse(value.as_bytes()).map(|id| id.zone_key(&ProviderKey([1; 16])))
         };

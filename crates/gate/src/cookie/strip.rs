@@ -1,17 +1,17 @@
-//! Hiding the module's cookies from the application.
+//! Hides the module's cookies from the application.
 
 use std::io::Write as _;
 
 use super::pieces;
 use crate::provider::HOST_PREFIX;
 
-/// Names that begin like this are ours, of whichever provider: sessions, login states, the trail.
+/// Name prefixes of our cookies, for all providers: sessions, login states, the trail.
 const OWN_PREFIXES: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"authentik_signin_"];
 
-/// What is left of a `Cookie` header once the module's own cookies are gone.
+/// The rest of a `Cookie` header without the module's own cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stripped {
-    /// There was none of our cookies; nothing was written.
+    /// None of our cookies was found; nothing was written.
     Unchanged,
     /// The first bytes of the buffer, this many, are the new header.
     Changed(usize),
@@ -21,13 +21,14 @@ pub enum Stripped {
 
 /// Writes the `Cookie` header without the module's cookies into `out`.
 ///
-/// Each of them goes together with one separator; all other bytes stay as they are, only leading
-/// white space goes when the first cookie was ours. `out` must be as long as `header`: in a shorter
-/// one the answer is `Empty`, since losing the application's cookies is better than showing ours.
+/// Each of them is removed with one separator; all other bytes stay as they are, except that
+/// leading white space is dropped if the first cookie was ours. `out` must be as long as `header`:
+/// if it is shorter, the result is `Empty`, since losing the application's cookies is better than
+/// exposing ours.
 #[must_use]
 pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
     let mut pieces = pieces(header);
-    // Up to the first of ours all stays as it is.
+    // Everything before the first of ours stays as it is.
     let mut end = 0;
     loop {
         let Some(piece) = pieces.next() else { return Stripped::Unchanged };
@@ -49,7 +50,7 @@ pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
         let first = length == 0;
         let (separator, piece): (&[u8], _) =
             if first { (b"", piece.trim_ascii_start()) } else { (b";", piece) };
-        // Never too long: each piece comes with no more than the separator it came with.
+        // Always fits: each piece is written with at most the separator it came with.
         if room.write_all(separator).and_then(|()| room.write_all(piece)).is_err() {
             return Stripped::Empty;
         }
@@ -59,7 +60,7 @@ pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
     if blank { Stripped::Empty } else { Stripped::Changed(length) }
 }
 
-/// Looks at the beginning only: every request passes here.
+/// Only checks the prefix: this runs for every request.
 fn is_own(piece: &[u8]) -> bool {
     let name = piece.trim_ascii_start();
     let name = name.strip_prefix(HOST_PREFIX.as_bytes()).unwrap_or(name);
@@ -150,7 +151,7 @@ mod tests {
             let header = chosen.join(";");
             let is_own = |piece: &&&str| piece.contains("authentik");
             let kept: Vec<&str> = chosen.iter().filter(|piece| !is_own(piece)).copied().collect();
-            // What is empty at the start goes with it.
+            // Empty pieces at the start are removed too.
             let left = kept.join(";");
             let left = left.trim_start_matches([';', ' ']);
             let expected = match chosen.iter().any(|piece| is_own(&piece)) {

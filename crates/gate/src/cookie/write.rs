@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 use super::SessionId;
 use crate::provider::{Provider, SameSite};
 
-/// The longest life that browsers grant, in seconds: 400 days (RFC 6265bis §5.5).
+/// The longest lifetime that browsers grant, in seconds: 400 days (RFC 6265bis §5.5).
 const MAX_LIFE: u64 = 400 * 86_400;
 
-/// The cookie of a session that lives for `max_age` seconds.
+/// The cookie of a session that lasts `max_age` seconds.
 #[must_use]
 pub fn set_session(provider: &Provider, id: &SessionId, max_age: u64) -> Zeroizing<String> {
     let value = id.to_cookie_value();
@@ -18,20 +18,20 @@ pub fn set_session(provider: &Provider, id: &SessionId, max_age: u64) -> Zeroizi
     Zeroizing::new(for_seconds(cookie, max_age))
 }
 
-/// A cookie of a sign-in. Name and value are of our making: letters, digits, `_`, `-` and `.` only.
+/// A cookie of a sign-in. Name and value consist only of letters, digits, `_`, `-` and `.`.
 #[must_use]
 pub fn set(provider: &Provider, name: &str, value: &str, max_age: u64) -> String {
     let same_site = provider.cookie_samesite.of_sign_in();
     for_seconds(with_attributes(provider, name, value, same_site), max_age)
 }
 
-/// What makes the browser forget a cookie of a sign-in: same name and scope, empty, expired.
+/// Deletes a cookie of a sign-in: same name and scope, empty, expired.
 #[must_use]
 pub fn delete(provider: &Provider, name: &str) -> String {
     expired(with_attributes(provider, name, "", provider.cookie_samesite.of_sign_in()))
 }
 
-/// The same for the session's cookie: at sign-out, and when it names no session.
+/// The same for the session cookie: at sign-out, and if it names no session.
 #[must_use]
 pub fn delete_session(provider: &Provider) -> String {
     expired(with_attributes(provider, &provider.cookie_name, "", provider.cookie_samesite))
@@ -46,7 +46,7 @@ fn expired(cookie: CookieBuilder<'_>) -> String {
     cookie.max_age(Duration::ZERO).expires(OffsetDateTime::UNIX_EPOCH).build().to_string()
 }
 
-/// The attributes of docs/protocol.md §6.2.
+/// Adds the attributes of docs/protocol.md §6.2.
 fn with_attributes<'c>(
     provider: &'c Provider,
     name: &'c str,
@@ -61,7 +61,7 @@ fn with_attributes<'c>(
             SameSite::Lax => cookie::SameSite::Lax,
             SameSite::Strict => cookie::SameSite::Strict,
         })
-        // By the provider, not by this request: TLS may end in front of nginx.
+        // Depends on the provider, not on this request: TLS may end in front of nginx.
         .secure(provider.secure_cookies());
     match provider.cookie_domain.as_deref() {
         Some(domain) => cookie.domain(domain),
@@ -102,7 +102,7 @@ mod tests {
             };
             assert!(has(&set_session(&provider, &id, 60), session), "{word}");
             assert!(has(&delete_session(&provider), session), "{word}");
-            // authentik, of another site, sends the browser back.
+            // authentik may be on another site when it redirects the browser back.
             assert!(has(&set(&provider, "n", "v", 60), sign_in), "{word}");
             assert!(has(&delete(&provider, "n"), sign_in), "{word}");
         }
@@ -113,7 +113,7 @@ mod tests {
         let named = |provider: &Provider| {
             let id = SessionId::from_entropy([9; 32]);
             let header = set_session(provider, &id, 60);
-            // RFC 6265bis section 4.1.3.2: what browsers ask of such a name.
+            // RFC 6265bis section 4.1.3.2: what browsers require for this prefix.
             let may = header.contains("; Secure; Path=/; Max-Age") && !header.contains("Domain");
             assert_eq!(header.starts_with("__Host-"), may, "{}", *header);
             may

@@ -1,10 +1,10 @@
-//! When to ask authentik about credentials again, because our settings may be outdated.
+//! When to ask authentik about credentials again because our settings may be outdated.
 //!
-//! authentik does not announce a new client secret (docs/protocol.md §2.3). A client with the old one
-//! is told that every token is inactive (§5.1), as if all were invented. So an inactive token is a
-//! reason to ask, at most once a minute for a provider across all workers, whether authentik knows us.
-//! If it does not, or if the token for a password does not fit, an outpost's settings are fetched, and
-//! authentik is asked again with them.
+//! authentik does not announce a new client secret (docs/protocol.md §2.3). A client with the old
+//! one is told that every token is inactive (§5.1), as if all were invalid. So an inactive token is
+//! a reason to check, at most once a minute per provider across all workers, whether authentik
+//! still accepts our client. If it does not, or if the token for a password is not valid for us,
+//! the outpost's settings are fetched and authentik is asked again with them.
 
 use crate::hash::sha256;
 use crate::provider::Provider;
@@ -13,27 +13,28 @@ use crate::secret::Secret;
 use crate::store::Key;
 use crate::token::TokenFlaw;
 
-/// Which question about the same credentials it is.
+/// Which question about the same credentials this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
-    /// What the credentials are worth.
+    /// Are the credentials valid?
     First,
-    /// They are worth nothing, it seems: whether authentik knows us.
+    /// They seem invalid: does authentik accept our client?
     Client,
-    /// What they are worth, with newer settings.
+    /// Are they valid with newer settings?
     Last,
 }
 
 /// What may turn a no into a yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recourse {
-    /// Newer settings: they are to be called for.
+    /// Newer settings: request them.
     Settings,
-    /// To know whether authentik knows us. Settings are waited for if somebody else has called for them.
+    /// A check whether authentik accepts our client. Also waits for settings if somebody else has
+    /// requested them.
     Client,
 }
 
-/// What may help against this error in this round; `None` if it counts.
+/// What may help against this error in this round; `None` if the error is final.
 #[must_use]
 pub fn recourse(round: Round, error: &CoreError) -> Option<Recourse> {
     let is_refused = *error == INACTIVE && round == Round::First;
@@ -45,40 +46,40 @@ pub fn recourse(round: Round, error: &CoreError) -> Option<Recourse> {
     }
 }
 
-/// What finds out whether authentik knows us. A code that nobody has is refused for the code's sake if our
-/// secret is right, for ours if it is not (docs/protocol.md §4.4).
+/// The question whether authentik accepts our client. A code that does not exist is rejected as
+/// such if our secret is right, otherwise the client is rejected (docs/protocol.md §4.4).
 #[must_use]
 pub fn probe() -> ExchangeCode {
     ExchangeCode { code: Secret::new(NO_CODE), verifier: Secret::new(NO_CODE) }
 }
 
-/// No code of authentik's: it is too short.
+/// Never one of authentik's codes: it is too short.
 const NO_CODE: &str = "is-this-client-known";
 
-/// What remains to be said of credentials that were worth nothing, when [`probe`] came back: that authentik
-/// does not know us, else the same as before.
+/// The final error for credentials that seemed invalid, after [`probe`]: that authentik does not
+/// accept our client, otherwise the same as before.
 #[must_use]
 pub fn after_doubt(probed: Option<CoreError>) -> CoreError {
     probed.filter(CoreError::is_about_client).unwrap_or(INACTIVE)
 }
 
-/// What authentik says about a token that is invalid, and to a client that is unknown.
+/// authentik's response about an invalid token, and to an unknown client.
 const INACTIVE: CoreError = CoreError::BadToken(TokenFlaw::Inactive);
 
-/// Whether authentik knows us is not certain.
+/// It is uncertain whether authentik accepts our client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// It is being asked.
+    /// The check is under way.
     Open,
-    /// It was asked lately.
+    /// It was checked recently.
     Lately,
 }
 
 impl Doubt {
-    /// Credentials wait so long for what comes of a doubt, in seconds.
+    /// How long credentials wait for the outcome of a check, in seconds.
     pub const WAIT: u64 = 5;
 
-    /// How long the lease lasts, in seconds.
+    /// Duration of the lease, in seconds.
     #[must_use]
     pub fn life(self) -> u64 {
         match self {
@@ -87,7 +88,7 @@ impl Doubt {
         }
     }
 
-    /// Names the lease.
+    /// Key of the lease.
     #[must_use]
     pub fn key(self, provider: &Provider) -> Key {
         sha256(&[b"authentik doubt of the client v1", &[self as u8], &provider.key.0])

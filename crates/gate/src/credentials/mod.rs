@@ -1,11 +1,11 @@
-//! Header authentication: what an `Authorization` header offers instead of a session
-//! (docs/protocol.md §5.1, §5.2).
+//! Header authentication: an `Authorization` header in place of a session (docs/protocol.md §5.1,
+//! §5.2).
 //!
-//! | module | says |
+//! | module | contains |
 //! |---|---|
-//! | this | what credentials are, and under which key their answer is kept |
+//! | this | what credentials are, and the key under which their answer is stored |
 //! | `proof` | what authentik is asked about them, and what its answers prove |
-//! | `terms` | how long an answer is believed, and why it gets nobody in |
+//! | `terms` | how long an answer is valid, and why credentials are rejected |
 //! | `doubt` | when authentik is asked once more |
 
 mod doubt;
@@ -27,26 +27,26 @@ use crate::provider::Provider;
 use crate::secret::Secret;
 use crate::store::Key;
 
-/// Longest header that is looked at, in bytes. nginx's own limit is 8 kB unless it is raised.
+/// Longest header that is parsed, in bytes. nginx's own limit is 8 kB unless it is raised.
 const LONGEST: usize = 16 * 1024;
 
-/// Credentials as they were presented, not yet checked.
+/// Credentials as sent, not yet checked.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A token of this provider.
     Bearer(Secret),
     /// User name and app password.
     Basic {
-        /// As presented.
+        /// As sent.
         username: Secret,
-        /// As presented.
+        /// As sent.
         password: Secret,
     },
 }
 
 impl Credentials {
-    /// Reads the value of an `Authorization` header. `None` is another scheme, or nothing that
-    /// authentik could check: it is the application's.
+    /// Parses the value of an `Authorization` header. `None` for another scheme, or anything that
+    /// authentik could not check: it is meant for the application.
     #[must_use]
     pub fn parse(header: &[u8]) -> Option<Self> {
         if header.len() > LONGEST {
@@ -64,21 +64,21 @@ impl Credentials {
     }
 }
 
-/// Whether it is a token that is presented.
+/// Whether the header contains a token.
 pub(crate) fn is_bearer(header: &[u8]) -> bool {
     after_scheme(header, b"bearer ").is_some()
 }
 
-/// Under which key the zone holds what is known of these credentials: keyed, so that nobody who reads
-/// the zone can try passwords against it, and bound to the provider. However a header spells them,
-/// they are the same.
+/// The key in the zone for what is known about these credentials: keyed, so that nobody who reads
+/// the zone can try passwords against it, and bound to the provider. It does not depend on how the
+/// header spells them.
 #[must_use]
 pub fn zone_key(provider: &Provider, label: &[u8], credentials: &Credentials) -> Key {
     keyed_hash(provider, label, credentials, &[])
 }
 
-/// The session that these credentials have with the provider. The salt is all that the zone holds of
-/// it: without the credentials nobody can tell the id.
+/// The session id of these credentials with the provider. The zone only holds the salt: without the
+/// credentials nobody can compute the id.
 #[must_use]
 pub fn session_id(
     provider: &Provider,
@@ -90,7 +90,7 @@ pub fn session_id(
     SessionId::new(hash::first(&random), keyring)
 }
 
-/// Makes the session of one time another one than that of the next: an id that ended stays dead.
+/// Makes each session of the same credentials a different one: an id that has ended stays dead.
 pub type Salt = [u8; 32];
 
 fn keyed_hash(provider: &Provider, label: &[u8], credentials: &Credentials, salt: &[u8]) -> Key {
@@ -166,7 +166,7 @@ mod tests {
         assert_ne!(key(&one, b"answer"), key(&other, b"answer"));
         assert_ne!(key(&one, b"answer"), key(&one, b"lease"));
 
-        // What was said before a secret was changed counts no longer, not even for a while.
+        // Answers from before a secret was changed are no longer valid, not even for a while.
         let renewed = Some(Secret::new("renewed"));
         let renewed = Settings { client_secret: renewed, ..testing::settings() };
         let mut renewed = Provider::new(renewed).unwrap();

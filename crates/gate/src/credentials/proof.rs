@@ -8,20 +8,20 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::{Expected, Keys, VerifiedClaims, verify};
 
-/// The user name that says: the password is a token.
+/// The user name that marks the password as a token.
 const TOKEN_USER: &[u8] = b"goauthentik.io/token";
 
 /// A question about credentials.
 #[derive(Clone, Debug)]
 pub enum Inquiry {
-    /// They are a token.
+    /// The credentials are a token.
     Token(Introspect),
-    /// They are a user's app password.
+    /// The credentials are a user's app password.
     Password(SignInByPassword),
 }
 
 impl Credentials {
-    /// What to ask authentik, one after the other until it says yes.
+    /// The questions for authentik, in order, until one is answered with yes.
     #[must_use]
     pub fn inquiries(&self) -> Vec<Inquiry> {
         let token = |token: &Secret| Inquiry::Token(Introspect { token: token.clone() });
@@ -42,17 +42,17 @@ impl Credentials {
     }
 }
 
-/// Whom a token proves that authentik calls active.
+/// The identity proved by a token that authentik reports as active.
 #[must_use]
 pub fn of_token(asked: &Introspect, claims: &VerifiedClaims, provider: &Provider) -> Rendered {
     render(claims, provider, asked.token.expose(), BasicAttributes::of(provider))
 }
 
-/// Whom a password proves, by the tokens that authentik has made for it: by the ID token here, not the
+/// The identity proved by a password: that of the ID token that authentik issues for it, not the
 /// access token (docs/protocol.md §5.2).
 ///
 /// # Errors
-/// There is no ID token, or it is not good.
+/// There is no ID token, or it is invalid.
 pub fn of_password(
     tokens: Tokens,
     provider: &Provider,

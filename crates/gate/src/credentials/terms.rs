@@ -6,36 +6,36 @@ use crate::reason::Reason;
 use crate::time::UnixTime;
 use crate::token::TokenFlaw;
 
-/// How long a yes is believed, in seconds (docs/protocol.md §5.3).
+/// How long a yes is valid, in seconds (docs/protocol.md §5.3).
 const YES_KEPT: u64 = 60;
-/// How long a no is believed, in seconds.
+/// How long a no is valid, in seconds.
 const NO_KEPT: u64 = 10;
-/// How long authentik's absence is believed, in seconds: between one and two.
+/// How long authentik is considered unreachable, in seconds: effectively between one and two.
 const AWAY_KEPT: u64 = 2;
 
-/// For how many seconds a yes is believed, to credentials that end at `expires`.
+/// How many seconds a yes is valid, for credentials that expire at `expires`.
 #[must_use]
 pub fn yes_counts_for(expires: UnixTime, now: UnixTime) -> u64 {
     expires.since(now).min(YES_KEPT)
 }
 
-/// For how many seconds this error stands for an answer: shortly if the next one to ask may hear
-/// something else.
+/// How many seconds this error is valid as an answer: only briefly if the next attempt may get a
+/// different one.
 #[must_use]
 pub fn no_counts_for(error: &CoreError) -> u64 {
     let is_passing = error.cure() == Cure::Later || error.is_about_keys();
     if is_passing { AWAY_KEPT } else { NO_KEPT }
 }
 
-/// The reason that was kept in place of an answer.
+/// The reason that was stored in place of an answer.
 #[must_use]
 pub fn reason_of(code: &[u8]) -> Reason {
     Reason::from_code(code).unwrap_or(Reason::CredentialsRejected)
 }
 
 impl Credentials {
-    /// Why they get nobody in: they are wrong, or it is not their fault. Who sends them must not believe
-    /// that they are wrong if it is authentik that is away, or the settings that do not agree.
+    /// Why the credentials are rejected: they are wrong, or it is not their fault. Clients must not
+    /// conclude that they are wrong if authentik is unreachable or the settings do not match.
     #[must_use]
     pub fn refusal(&self, error: &CoreError) -> Reason {
         let are_wrong = match error {
@@ -46,7 +46,7 @@ impl Credentials {
             | CoreError::Misconfigured(_) => false,
             CoreError::Rejected { .. } => error.cure() != Cure::Later && !error.is_about_client(),
             CoreError::BadToken(TokenFlaw::Inactive) => true,
-            // A client's own token is what it is; one that a password brought, authentik has made.
+            // A bearer token came from the client; the one for a password came from authentik.
             CoreError::BadToken(_) => matches!(self, Self::Bearer(_)),
         };
         if are_wrong { Reason::CredentialsRejected } else { Reason::from(error) }

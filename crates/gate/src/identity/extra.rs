@@ -1,4 +1,4 @@
-//! Headers beyond the twelve: HTTP Basic to the application and the user's `additionalHeaders`.
+//! Headers beyond the twelve: HTTP Basic for the application and the user's `additionalHeaders`.
 
 use std::collections::HashMap;
 
@@ -11,18 +11,18 @@ use crate::provider::Provider;
 use crate::text::push_clean;
 use crate::token::Claims;
 
-/// Names of the attributes that hold user name and password for the application
-/// (authentik's `basic_auth_user_attribute`, `basic_auth_password_attribute`).
+/// Names of the attributes with user name and password for the application (authentik's
+/// `basic_auth_user_attribute`, `basic_auth_password_attribute`).
 #[derive(Clone, Copy, Debug)]
 pub struct BasicAttributes<'p> {
-    /// Its value when that is a string, else the e-mail address, is the user name.
+    /// The user name: its value if that is a string, otherwise the e-mail address.
     pub user: &'p str,
-    /// Its value, a string that is not empty, is the password; else no header is sent.
+    /// The password, if its value is a non-empty string; otherwise no header is sent.
     pub password: &'p str,
 }
 
 impl<'p> BasicAttributes<'p> {
-    /// Those that the provider names, if it sends HTTP Basic.
+    /// The provider's attributes, if it sends HTTP Basic.
     #[must_use]
     pub fn of(provider: &'p Provider) -> Option<Self> {
         let (user, password) = provider.basic_auth.as_ref()?;
@@ -30,16 +30,16 @@ impl<'p> BasicAttributes<'p> {
     }
 }
 
-/// Longest name of an additional header.
+/// Maximum length of an additional header's name.
 const MAX_NAME: usize = 256;
 
-/// Most additional headers. Each request compares its own with all of them.
+/// Maximum number of additional headers. Each request compares its own with all of them.
 pub(super) const MAX_EXTRAS: usize = 128;
 
-/// Headers that say where a message goes and where it ends, and the visitor's cookies. nginx decides the
-/// first; set from outside, they would make the application read another request than nginx sent (RFC 9112
-/// §11.2). The second are the application's own: another's would be another session there. `Proxy` is what
-/// CGI takes for the address of a proxy (CVE-2016-5385).
+/// Headers that control where a message goes and where it ends, and the visitor's cookies. nginx
+/// sets the former; set from outside, they would make the application read another request than
+/// nginx sent (RFC 9112 §11.2). Cookies belong to the application: other ones would mean another
+/// session there. `Proxy` would be taken for a proxy's address by CGI (CVE-2016-5385).
 const KEPT_OUT: [&str; 13] = [
     "connection",
     "content-length",
@@ -56,14 +56,14 @@ const KEPT_OUT: [&str; 13] = [
     "upgrade",
 ];
 
-/// One header, its value clean.
+/// One header, with a clean value.
 pub(super) struct Extra {
     pub(super) name: String,
     pub(super) value: Vec<u8>,
 }
 
-/// What is to be set after the twelve; no name twice, and no more than [`MAX_EXTRAS`], the first in
-/// the order of their names.
+/// The headers to set after the twelve; names are unique, and only the first [`MAX_EXTRAS`] are
+/// kept, sorted by name.
 pub(super) fn extra_headers(claims: &Claims, basic: Option<BasicAttributes<'_>>) -> Vec<Extra> {
     let basic = basic.and_then(|attributes| basic_header(claims, attributes));
     let additional = claims.proxy.user_attributes.get("additionalHeaders");
@@ -74,7 +74,7 @@ pub(super) fn extra_headers(claims: &Claims, basic: Option<BasicAttributes<'_>>)
     let mut extras: Vec<Option<Extra>> = Vec::new();
     let mut places = HashMap::new();
     for extra in basic.into_iter().chain(wanted) {
-        // The later one replaces: an additional `Authorization` wins over HTTP Basic.
+        // The later one wins: an additional `Authorization` replaces HTTP Basic.
         if let Some(place) = places.insert(extra.name.to_ascii_lowercase(), extras.len()) {
             if let Some(former) = extras.get_mut(place) {
                 *former = None;
@@ -85,7 +85,7 @@ pub(super) fn extra_headers(claims: &Claims, basic: Option<BasicAttributes<'_>>)
     extras.into_iter().flatten().take(MAX_EXTRAS).collect()
 }
 
-/// docs/protocol.md §7.3. Attribute names are flat, without paths.
+/// See docs/protocol.md §7.3. Attribute names are flat, without paths.
 fn basic_header(claims: &Claims, attributes: BasicAttributes<'_>) -> Option<Extra> {
     let attribute = |name| claims.proxy.user_attributes.get(name).and_then(Value::as_str);
     let password = attribute(attributes.password).filter(|password| !password.is_empty())?;
@@ -97,8 +97,8 @@ fn basic_header(claims: &Claims, attributes: BasicAttributes<'_>) -> Option<Extr
     })
 }
 
-/// A name that HTTP knows (RFC 9110 §5.1) without `_`, which applications confuse with `-`, that
-/// is not [`KEPT_OUT`] and not a second spelling of an identity header.
+/// A valid HTTP header name (RFC 9110 §5.1) without `_`, which applications confuse with `-`, that
+/// is not one of [`KEPT_OUT`] or another spelling of an identity header.
 fn may_be_set(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^`|~".contains(&byte);
     let is_kept_out = || KEPT_OUT.iter().any(|other| name.eq_ignore_ascii_case(other));
@@ -113,7 +113,7 @@ fn may_be_set(name: &str) -> bool {
         && !disguised()
 }
 
-/// Text as it is, null as nothing, everything else as JSON (docs/protocol.md §7.4).
+/// Strings as they are, null as nothing, everything else as JSON (docs/protocol.md §7.4).
 fn value_of(value: &Value) -> Vec<u8> {
     let text = match value {
         Value::Null => String::new(),

@@ -1,8 +1,8 @@
-//! Who is signed in: the record that a session is, and the headers that tell applications.
+//! The visitor's identity: the record of a session, and the headers for applications.
 //!
-//! A record is written once, at login ([`render`]), with every header value ready, and stands in shared
-//! memory sealed ([`seal`]). A worker that sees the session for the first time opens it; a request reads
-//! it where it then lies ([`SessionView`]): no allocation, no formatting.
+//! A record is written once, at login ([`render`]), with all header values ready to use, and is
+//! stored in shared memory sealed ([`seal`]). A worker opens it when it sees the session for the
+//! first time; requests then read it in place ([`SessionView`]): no allocation, no formatting.
 
 mod extra;
 mod owned;

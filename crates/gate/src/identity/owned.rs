@@ -1,15 +1,15 @@
-//! A session record with memory of its own.
+//! A session record that owns its memory.
 
 use std::hint::black_box;
 
 use super::record::SessionView;
 
-/// A record that was checked when it was taken over, so that each look at it costs nothing.
-/// Overwritten when dropped: there is a token in it.
+/// A record that is validated when created, so that reading it costs nothing. Overwritten when
+/// dropped, as it contains a token.
 pub struct OwnedRecord(Vec<u8>);
 
 impl OwnedRecord {
-    /// Takes the bytes over; `None` if they are no session, see [`SessionView::over`].
+    /// Takes ownership of the bytes; `None` if they are not a session, see [`SessionView::over`].
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Option<Self> {
         let record = Self(bytes); // overwritten in either case
@@ -23,13 +23,13 @@ impl OwnedRecord {
         SessionView::over_checked(&self.0)
     }
 
-    /// The record as it is in the zone.
+    /// The record as in the zone.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The memory it takes.
+    /// Its size in memory.
     #[must_use]
     pub fn size(&self) -> usize {
         self.0.capacity()
@@ -38,8 +38,8 @@ impl OwnedRecord {
 
 impl Drop for OwnedRecord {
     fn drop(&mut self) {
-        // As a whole; the crate zeroize goes byte by byte, and this is done for each session that a
-        // worker sees for the first time. The compiler must believe that the zeros are read.
+        // All at once: the crate zeroize works byte by byte, and this is done for each session that
+        // a worker sees for the first time. The compiler must believe that the zeros are read.
         self.0.fill(0);
         black_box(&mut self.0);
     }

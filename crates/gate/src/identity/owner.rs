@@ -1,12 +1,12 @@
-//! Whose record it is: what sign-outs and session ends match.
+//! The owner of a record, which sign-outs and session ends match.
 //!
-//! Shared memory has keyed hashes of what tokens say, nothing else: see [`Keyring`].
+//! Shared memory only contains keyed hashes of the values in tokens: see [`Keyring`].
 
 use super::SessionView;
 use crate::keyring::Keyring;
 use crate::store::Owner;
 
-/// The owner of a session's record.
+/// The owner of a session record.
 #[must_use]
 pub fn owner_of(record: &[u8], keyring: Keyring<'_>) -> Owner {
     match SessionView::over(record) {
@@ -17,19 +17,19 @@ pub fn owner_of(record: &[u8], keyring: Keyring<'_>) -> Owner {
     }
 }
 
-/// What a user is called in the zone, by `sub`. All zeros, which nothing matches, for an empty one.
+/// A user's name in the zone, by `sub`. All zeros, which match nothing, if it is empty.
 #[must_use]
 pub fn subject_of(uid: &[u8], keyring: Keyring<'_>) -> [u8; 16] {
     keyring.name(b"sub", uid)
 }
 
-/// What a session at authentik is called in the zone, by `sid`.
+/// The name in the zone of a session at authentik, by `sid`.
 #[must_use]
 pub fn sid_of(sid: &[u8], keyring: Keyring<'_>) -> [u8; 16] {
     keyring.name(b"sid", sid)
 }
 
-/// What a user is called in the zone, by user name.
+/// A user's name in the zone, by user name.
 #[must_use]
 pub fn name_of(username: &[u8], keyring: Keyring<'_>) -> [u8; 16] {
     keyring.name(b"username", username)

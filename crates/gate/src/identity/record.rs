@@ -1,7 +1,7 @@
-//! The session record as bytes, and the view that reads it.
+//! The byte format of a session record, and the view that reads it.
 //!
-//! Numbers are little-endian, because a record may travel to another host. Every text has a NUL
-//! byte behind it, outside its length: nginx likes to find one.
+//! Numbers are little-endian, because a record may be moved to another host. Every text is followed
+//! by a NUL byte, not counted in its length, which parts of nginx expect.
 //!
 //! ```text
 //!   0  magic, 4 bytes
@@ -14,29 +14,30 @@
 //! 152  the slots' bytes
 //! ```
 //!
-//! A list is, per item, its length as u32 and its bytes. An extra header is the lengths of name
-//! and value as u32, then name, name in lower case and value, each with its NUL. A value in another
-//! encoding is the number of its header (first the user's, then the extra ones), the encoding and its
-//! length as u32, then the value with its NUL; in the order of the headers, and only where it differs.
+//! A list contains, per item, its length as u32 and its bytes. An extra header contains the lengths
+//! of name and value as u32, then name, name in lower case and value, each with its NUL. A value in
+//! another encoding contains the number of its header (first the user's, then the extra ones), the
+//! encoding and its length as u32, then the value with its NUL; in the order of the headers, and
+//! only if it differs.
 
 use crate::headers::HeaderEncoding;
 use crate::headers::{USER_HEADERS, folds_to};
 use crate::provider::ProviderKey;
 use crate::time::UnixTime;
 
-/// Changes with the layout: records of another one are no sessions.
+/// Changes with the layout: records with another layout are not sessions.
 pub(super) const MAGIC: [u8; 4] = *b"aks2";
 
-/// Where the table of slots begins.
+/// Offset of the table of slots.
 pub(super) const SLOTS_AT: usize = 40;
 
-/// Where the first slot's bytes begin.
+/// Offset of the first slot's bytes.
 pub(super) const DATA_AT: usize = SLOTS_AT + 8 * Slot::COUNT;
 
 /// [`SessionView::is_superuser`].
 pub(super) const SUPERUSER: u32 = 1;
 
-/// The parts of variable length. The first seven are the user's headers, in their order.
+/// The parts of variable length. The first seven are the user's headers, in order.
 #[derive(Clone, Copy)]
 pub(super) enum Slot {
     Username,
@@ -69,25 +70,26 @@ impl Slot {
     ];
 }
 
-/// A session, read where it lies. Copying the view copies a reference.
+/// A session, read in place. Copying the view copies a reference.
 #[derive(Clone, Copy)]
 pub struct SessionView<'r> {
     record: &'r [u8],
 }
 
-/// A header beyond the twelve, applied after them: it replaces one of the same name.
+/// A header beyond the twelve, applied after them: it replaces one with the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtraHeader<'r> {
-    /// As it is sent.
+    /// As sent.
     pub name: &'r [u8],
     /// In lower case, as nginx hashes it.
     pub lowercase: &'r [u8],
-    /// May be empty. The byte behind it is NUL.
+    /// May be empty. Followed by a NUL byte.
     pub value: &'r [u8],
 }
 
 impl<'r> SessionView<'r> {
-    /// Checks that the bytes are a whole record of this layout; `None` is no session.
+    /// Checks that the bytes are a complete record in this layout; `None` if they are not a
+    /// session.
     #[must_use]
     pub fn over(record: &'r [u8]) -> Option<Self> {
         let length = usize::try_from(u32_at(record, 4)?).ok()?;
@@ -102,19 +104,19 @@ impl<'r> SessionView<'r> {
         (view.extra_headers().count() == announced).then_some(view)
     }
 
-    /// The same where [`Self::over`] has found the record whole before.
+    /// The same for a record that [`Self::over`] has already checked.
     #[inline]
     pub(super) fn over_checked(record: &'r [u8]) -> Self {
         Self { record }
     }
 
-    /// Whether both are views of the very same bytes in memory.
+    /// Whether both views refer to the same bytes in memory.
     #[must_use]
     pub fn is_same(self, other: Self) -> bool {
         std::ptr::eq(self.record, other.record)
     }
 
-    /// The provider that this session was opened for; of no worth to any other.
+    /// The provider that this session is for; it is worthless for any other.
     #[must_use]
     pub fn provider(self) -> ProviderKey {
         let mut key = [0; 16];
@@ -122,26 +124,26 @@ impl<'r> SessionView<'r> {
         ProviderKey(key)
     }
 
-    /// When the session ends.
+    /// When the session expires.
     #[must_use]
     pub fn expires(self) -> UnixTime {
         UnixTime(u64_at(self.record, 8).unwrap_or(0))
     }
 
-    /// Whether authentik lets this user do everything.
+    /// Whether this user is a superuser in authentik.
     #[must_use]
     pub fn is_superuser(self) -> bool {
         u32_at(self.record, 32).unwrap_or(0) & SUPERUSER != 0
     }
 
     /// Values of the user's headers, in the order of the first [`USER_HEADERS`] of
-    /// [`HEADERS`](super::HEADERS). The byte behind each is NUL.
+    /// [`HEADERS`](super::HEADERS). Each is followed by a NUL byte.
     #[must_use]
     pub fn user_headers(self) -> [&'r [u8]; USER_HEADERS] {
         Slot::USER.map(|slot| self.slot(slot))
     }
 
-    /// The same in an encoding: a value that is plain ASCII is as it is.
+    /// The same in an encoding: plain ASCII values are unchanged.
     #[must_use]
     pub fn user_headers_in(self, encoding: HeaderEncoding) -> [&'r [u8]; USER_HEADERS] {
         let mut values = self.user_headers();
@@ -168,7 +170,7 @@ impl<'r> SessionView<'r> {
         })
     }
 
-    /// Numbers and values of the headers that are another text in this encoding.
+    /// Numbers and values of the headers that differ in this encoding.
     fn encoded(self, encoding: HeaderEncoding) -> impl Iterator<Item = (usize, &'r [u8])> {
         let mut rest = match encoding {
             HeaderEncoding::Utf8 => &[][..],
@@ -201,14 +203,14 @@ impl<'r> SessionView<'r> {
         })
     }
 
-    /// Whether there are any.
+    /// Whether there are extra headers.
     #[must_use]
     pub fn has_extra_headers(&self) -> bool {
         !self.slot(Slot::Extras).is_empty()
     }
 
-    /// Whether an application could take this name for that of one of them. Of the few whose length
-    /// fits the bytes are looked at.
+    /// Whether an application could confuse this name with that of an extra header. Bytes are only
+    /// compared if the length matches.
     #[must_use]
     pub fn overrides(self, name: &[u8]) -> bool {
         self.extra_headers().any(|extra| folds_to(name, extra.lowercase))
@@ -220,49 +222,49 @@ impl<'r> SessionView<'r> {
         self.slot(Slot::Username)
     }
 
-    /// `sub`: what `X-authentik-uid` says and sign-out goes by.
+    /// `sub`: the value of `X-authentik-uid`, by which sign-outs match.
     #[must_use]
     pub fn uid(self) -> &'r [u8] {
         self.slot(Slot::Uid)
     }
 
-    /// The token, for `id_token_hint` and introspection. A secret.
+    /// The token, for `id_token_hint` and introspection. Secret.
     #[must_use]
     pub fn token(self) -> &'r [u8] {
         self.slot(Slot::Jwt)
     }
 
-    /// The authentik session, empty when the token came without one.
+    /// The session at authentik, empty if the token had none.
     #[must_use]
     pub fn sid(self) -> &'r [u8] {
         self.slot(Slot::Sid)
     }
 
-    /// Whether the user is in the group; compared byte for byte.
+    /// Whether the user is in the group; compared byte by byte.
     #[must_use]
     pub fn is_in_group(self, name: &[u8]) -> bool {
         items(self.slot(Slot::GroupList)).any(|group| group == name)
     }
 
-    /// Whether the user has the entitlement; compared byte for byte.
+    /// Whether the user has the entitlement; compared byte by byte.
     #[must_use]
     pub fn has_entitlement(self, name: &[u8]) -> bool {
         items(self.slot(Slot::EntitlementList)).any(|entitlement| entitlement == name)
     }
 
-    /// Upstream to use instead of the configured one, empty if there is none.
+    /// Upstream to use instead of the configured one; empty if not set.
     #[must_use]
     pub fn backend_override(self) -> &'r [u8] {
         self.slot(Slot::BackendOverride)
     }
 
-    /// `Host` to send to the upstream, empty when the client's is kept.
+    /// `Host` to send to the upstream; empty to keep the client's.
     #[must_use]
     pub fn host_header(self) -> &'r [u8] {
         self.slot(Slot::HostHeader)
     }
 
-    /// `over` has checked every slot, so the empty text stands for nothing that occurs.
+    /// `over` has checked every slot, so the fallback is never used.
     fn slot(self, slot: Slot) -> &'r [u8] {
         self.checked_slot(slot as usize).unwrap_or_default()
     }
@@ -302,7 +304,7 @@ fn take_u32(rest: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(*number)).ok()
 }
 
-/// A text with the NUL behind it, which is not part of the result.
+/// Takes a text and the NUL after it, which is not part of the result.
 fn take_text<'r>(rest: &mut &'r [u8], length: usize) -> Option<&'r [u8]> {
     let (text, behind) = rest.split_at_checked(length)?;
     *rest = behind.strip_prefix(b"\0")?;

@@ -1,4 +1,4 @@
-//! Writes a session record at sign-in, so that no request has to.
+//! Writes a session record at sign-in, so that requests need not.
 
 use super::extra::{BasicAttributes, Extra, extra_headers};
 use super::record::{DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};
@@ -12,17 +12,17 @@ use crate::token::VerifiedClaims;
 /// A session, ready to be stored.
 #[derive(Clone, Debug)]
 pub struct Rendered {
-    /// What [`SessionView::over`](super::SessionView::over) reads. Holds the token.
+    /// The record for [`SessionView::over`](super::SessionView::over). Contains the token.
     pub record: Secret,
-    /// When it ends: `exp` of the token.
+    /// When it expires: the token's `exp`.
     pub expires: UnixTime,
 }
 
-/// Renders the identity that the claims prove, with the token they came in.
+/// Renders the identity that the claims prove, with the token that contained them.
 ///
-/// Header values are the raw UTF-8 of the claims without control characters; claims that say who
-/// somebody is have none (`token::claims`). `basic` names the attributes for HTTP Basic to the
-/// application, if the provider sends that.
+/// Header values are the raw UTF-8 of the claims without control characters; claims that identify
+/// the user have none (`token::claims`). `basic` names the attributes for HTTP Basic to the
+/// application, if the provider sends it.
 #[must_use]
 pub fn render(
     claims: &VerifiedClaims,
@@ -33,7 +33,7 @@ pub fn render(
     let extras = extra_headers(claims, basic);
     let flags = if claims.proxy.is_superuser { SUPERUSER } else { 0 };
     let mut record = Record::begin(claims.exp, provider, flags, extras.len());
-    // Growing would leave copies of the token behind in freed memory.
+    // Growing would leave copies of the token in freed memory.
     record.bytes.reserve(raw_token.len() + 8192);
 
     // In the order of `Slot`.
@@ -56,7 +56,8 @@ pub fn render(
     Rendered { record: record.finish(), expires: claims.exp }
 }
 
-/// Where a request goes: without its control characters it would be another host.
+/// The host that a request goes to, or an unusable one: without its control characters it would be
+/// another host.
 fn whole(host: &str) -> &[u8] {
     const UNUSABLE: &[u8] = b"?";
     if host.bytes().any(|byte| byte.is_ascii_control()) { UNUSABLE } else { host.as_bytes() }
@@ -93,7 +94,7 @@ impl Record {
         self.put(at + 4, number(length));
     }
 
-    /// What was put into a slot before.
+    /// What was written to a slot before.
     fn written(&self, slot: Slot) -> &[u8] {
         let at = SLOTS_AT + 8 * slot as usize;
         let number = |at: usize| {
@@ -117,12 +118,12 @@ impl Record {
     }
 }
 
-/// A length. One beyond `u32`, which no bounded token makes, gives a record that is no session.
+/// A length. Beyond `u32`, which no token of limited size reaches, the record is not a session.
 fn number(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// Items with `|` between them and none escaped (docs/protocol.md §7.1).
+/// Items joined with `|`, unescaped (docs/protocol.md §7.1).
 fn push_joined(bytes: &mut Vec<u8>, items: &[String]) {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
@@ -139,8 +140,8 @@ fn push_list(bytes: &mut Vec<u8>, items: &[String]) {
     }
 }
 
-/// The header values in the encodings in which they are another text. All of them, not only those that
-/// some location uses now: a session outlives the configuration, and few values are not plain ASCII.
+/// The header values in the encodings in which they differ. All encodings, not only those in use
+/// now: a session outlives the configuration, and few values are not plain ASCII.
 fn encoded(record: &Record, extras: &[Extra]) -> Secret {
     let user = Slot::USER.iter().map(|slot| record.written(*slot));
     let mut bytes = Vec::new();

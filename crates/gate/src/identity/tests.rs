@@ -1,4 +1,4 @@
-//! Records: what is written at sign-in is what a request reads.
+//! Records: requests read what was written at sign-in.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::{Expected, Keys, VerifiedClaims, from_introspection, verify};
 
-/// Claims of `p-proxy`, as an active introspection gives them.
+/// Claims of `p-proxy`, as from an active introspection.
 fn claims(more: Value) -> VerifiedClaims {
     let client_id = provider("p-proxy").client_id;
     let mut answer = json!({"active": true, "client_id": client_id, "sub": "s", "exp": 2_000,
@@ -245,7 +245,7 @@ fn an_additional_header_may_replace_an_identity_header_but_not_be_doubled() {
 
 #[test]
 fn of_thousands_of_additional_headers_the_first_are_set() {
-    // As many as a token has room for, two spellings of each.
+    // As many as fit in a token, two spellings of each.
     let many: serde_json::Map<String, Value> = (0..3_500)
         .flat_map(|n| [(format!("X-{n:05}"), json!("1")), (format!("x-{n:05}"), json!("2"))])
         .collect();
@@ -291,8 +291,8 @@ fn bytes_that_are_not_a_whole_record_are_no_session() {
         assert!(SessionView::over(&good[..length]).is_none(), "cut at {length}");
     }
     assert!(SessionView::over(&[good, b"x"].concat()).is_none());
-    // A changed byte of magic, length, slots or count is noticed or leads to other texts within
-    // the record, never out of it.
+    // A changed byte of magic, length, slots or count is noticed or leads to other texts within the
+    // record, never outside it.
     for at in 0..good.len() {
         for value in [0, 1, 0x7f, 0xff] {
             let mut bytes = good.to_vec();

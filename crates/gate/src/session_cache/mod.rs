@@ -1,25 +1,25 @@
-//! The sessions that a worker has seen lately, by the value of their cookie: a request that has one of
-//! them needs no SHA-256, no lock and no copy out of the zone.
+//! The sessions that a worker has seen recently, by the value of their cookie: a request with one
+//! of them needs no SHA-256, no lock and no copy out of the zone.
 //!
-//! # What counts
+//! # When an entry is valid
 //!
-//! A remembered session is as good as one in the zone as long as
-//! * its epoch is the one that was noted under the lock when it was copied
-//!   ([`Epochs`](crate::store::Epochs)): nothing was removed since;
+//! A cached session is as good as one in the zone as long as
+//! * its epoch is the one noted under the lock when it was copied ([`Epochs`](crate::store::Epochs)): nothing
+//!   was removed since;
 //! * it has not expired;
-//! * the provider is the same object, so that its settings and headers are those of now.
+//! * the provider is the same object, so its settings and headers are current.
 //!
-//! Every [`CONFIRMED_EVERY`] seconds it is *due*: one request takes the lock, has the zone note that
-//! the session is in use (in a full zone what was not used for longest gives way), and learns that it
-//! is still there.
+//! Every [`CONFIRMED_EVERY`] seconds it is *due*: one request takes the lock, lets the zone note
+//! that the session is in use (a full zone evicts the least recently used), and checks that it is
+//! still there.
 //!
-//! # What it takes
+//! # Memory
 //!
-//! At most 4 MB per worker ([`BUDGET`]), which is room for about 1,300 sessions with a token of 1.5 KB.
-//! A session beyond that, or one larger than [`LARGEST`], costs what a lookup in the zone costs.
+//! At most 4 MB per worker ([`BUDGET`]), enough for about 1,300 sessions with a token of 1.5 KB. A
+//! session beyond that, or larger than [`LARGEST`], costs a lookup in the zone each time.
 //!
-//! No value of a cookie is kept, but a [`Tag`] of it, made with a secret of the worker's own and compared
-//! in constant time.
+//! Cookie values are not stored, only a [`Tag`] of each, created with the worker's own secret and
+//! compared in constant time.
 
 use std::sync::Arc;
 
@@ -28,40 +28,40 @@ use crate::provider::Provider;
 use crate::store::{Epoch, Key};
 use crate::time::UnixTime;
 
-/// Most memory that a worker's cache takes, in bytes: 4 MB less what the system's allocator adds.
+/// Maximum memory of a worker's cache, in bytes: 4 MB minus the overhead of the system's allocator.
 pub const BUDGET: usize = 3_800_000;
 
-/// A session that takes more is not remembered, in bytes: a few of them would displace all others.
+/// Larger sessions are not cached, in bytes: a few of them would displace all others.
 pub const LARGEST: usize = 64 * 1024;
 
-/// How long a session counts without a look into the zone, in seconds: as long as the zone takes all
-/// uses for one.
+/// How long a session is valid without checking the zone, in seconds: the interval in which the
+/// zone notes only one use.
 pub const CONFIRMED_EVERY: u64 = 5;
 
-/// A session that nobody uses for so long is dropped, in seconds.
+/// A session unused for this long is dropped, in seconds.
 const IDLE: u64 = 600;
 
-/// Places for sessions.
+/// Number of places for sessions.
 const PLACES: usize = SETS * WAYS;
 
-/// A session can be in one of so many sets of places, chosen by its tag.
+/// Number of sets of places; a session's tag selects its set.
 const SETS: usize = 512;
 
-/// Places of each set.
+/// Places per set.
 const WAYS: usize = 4;
 
-/// Places that [`SessionCache::tidy`] looks at.
+/// Number of places that [`SessionCache::tidy`] checks.
 const TIDIED: usize = 8;
 
-/// What a worker remembers. `V` is what it has made of a session; cheap to clone.
+/// A worker's cache. `V` is what the worker made of a session; must be cheap to clone.
 pub struct SessionCache<V> {
     secret: TagSecret,
     sets: Vec<[Place<V>; WAYS]>,
-    /// Bytes that all entries take.
+    /// Total size of all entries, in bytes.
     taken: usize,
-    /// The place that was looked at last for something to drop.
+    /// The place last checked for something to drop.
     hand: usize,
-    /// So many sessions were found: a clock that is finer than seconds.
+    /// Number of sessions found so far: a clock finer than seconds.
     uses: u64,
 }
 
@@ -73,52 +73,52 @@ struct Entry<V> {
     key: Key,
     epoch: Epoch,
     expires: UnixTime,
-    /// When the zone was asked last.
+    /// When the zone was last asked.
     confirmed: UnixTime,
-    /// When it was used last, by [`SessionCache::uses`].
+    /// When it was last used, by [`SessionCache::uses`].
     used: u64,
-    /// It was used since somebody looked for one to drop.
+    /// Whether it was used since last checked for dropping.
     in_use: bool,
-    /// All that it takes, in bytes.
+    /// Its total size, in bytes.
     size: usize,
     value: V,
 }
 
-/// What a worker knows of a session id.
+/// What a worker knows about a session id.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Recalled<V> {
-    /// The session counts.
+    /// The session is valid.
     Current(V),
-    /// It counts if the zone still has it, under this key and at this epoch. What the zone says is for
+    /// It is valid if the zone still has it, under this key and at this epoch. Pass the result to
     /// [`SessionCache::confirm`].
     Due(V, Key, Epoch),
-    /// Nothing: ask the zone.
+    /// Unknown: ask the zone.
     Unknown,
 }
 
-/// A session as it was found in the zone, under the lock.
+/// A session as found in the zone, under the lock.
 pub struct Seen<V> {
-    /// Under this key.
+    /// Its key.
     pub key: Key,
-    /// At this epoch.
+    /// Its epoch.
     pub epoch: Epoch,
-    /// When it ends.
+    /// When it expires.
     pub expires: UnixTime,
-    /// The memory that `value` takes, in bytes.
+    /// The size of `value` in memory, in bytes.
     pub size: usize,
     /// What was made of it.
     pub value: V,
 }
 
 impl<V: Clone> SessionCache<V> {
-    /// An empty one.
+    /// An empty cache.
     #[must_use]
     pub fn new(secret: TagSecret) -> Self {
         Self { secret, sets: Vec::new(), taken: 0, hand: 0, uses: 0 }
     }
 
-    /// What is known of the session of this id with this provider. `epoch_of` reads the epochs of now,
-    /// `None` if there is no zone.
+    /// What is known about the session with this id and provider. `epoch_of` returns the current
+    /// epoch of a key, `None` if there is no zone.
     #[inline]
     pub fn find(
         &mut self,
@@ -141,15 +141,15 @@ impl<V: Clone> SessionCache<V> {
         }
         (entry.used, entry.in_use) = (uses, true);
         let value = entry.value.clone();
-        // A clock that was set back makes it due as well.
+        // It is also due if the clock was set back.
         if now < entry.confirmed || now.since(entry.confirmed) >= CONFIRMED_EVERY {
             return Recalled::Due(value, entry.key, entry.epoch);
         }
         Recalled::Current(value)
     }
 
-    /// The zone was asked about a session that was [due](Recalled::Due): whether it is still there at the
-    /// same epoch. If not, it is dropped.
+    /// Records the zone's answer about a session that was [due](Recalled::Due): whether it is still
+    /// there at the same epoch. If not, it is dropped.
     pub fn confirm(&mut self, id: SentId<'_>, is_there: bool, now: UnixTime) {
         let Some(place) = self.place_of(id.tag(&self.secret)) else { return };
         if let Some(entry) = place.as_deref_mut().filter(|_| is_there) {
@@ -159,7 +159,7 @@ impl<V: Clone> SessionCache<V> {
         self.taken -= emptied(place);
     }
 
-    /// Remembers a session that was found in the zone, in place of one that was not used for longer.
+    /// Caches a session found in the zone, replacing the least recently used one if necessary.
     pub fn put(&mut self, id: SentId<'_>, provider: &Arc<Provider>, seen: Seen<V>, now: UnixTime) {
         let Seen { key, epoch, expires, size, value } = seen;
         let size = size + size_of::<Entry<V>>() + OF_ALLOCATOR;
@@ -169,7 +169,7 @@ impl<V: Clone> SessionCache<V> {
         if self.sets.is_empty() {
             self.sets.resize_with(SETS, || [const { None }; WAYS]);
         }
-        // At most twice around.
+        // At most two rounds.
         while self.taken + size > BUDGET {
             self.drop_next(|entry| !std::mem::take(&mut entry.in_use));
         }
@@ -178,7 +178,7 @@ impl<V: Clone> SessionCache<V> {
         let same = set.iter().position(|place| holds(place, tag));
         let victim = match same {
             Some(same) => set.get_mut(same),
-            // An empty one comes first.
+            // Empty places come first.
             None => set.iter_mut().min_by_key(|place| place.as_ref().map(|entry| entry.used)),
         };
         let Some(place) = victim else { return };
@@ -190,9 +190,8 @@ impl<V: Clone> SessionCache<V> {
         self.taken = self.taken + size - former.map_or(0, |former| former.size);
     }
 
-    /// Looks at a few sessions, those that were not looked at for longest, and drops what does not count
-    /// any more or is not used: its token must not stay in memory for nothing. To be called when the
-    /// zone was asked.
+    /// Checks a few sessions, those not checked for longest, and drops those that are invalid or
+    /// unused: a token must not stay in memory for nothing. To be called after asking the zone.
     pub fn tidy(&mut self, now: UnixTime, epoch_of: impl Fn(&Key) -> Option<Epoch>) {
         let is_idle = |entry: &Entry<V>| now.since(entry.confirmed) > IDLE;
         for _ in 0..TIDIED {
@@ -206,19 +205,19 @@ impl<V: Clone> SessionCache<V> {
         self.taken = 0;
     }
 
-    /// The memory that all of it takes, in bytes.
+    /// Total memory used, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.taken + self.sets.capacity() * size_of::<[Place<V>; WAYS]>()
     }
 
-    /// The place that holds the session of this tag.
+    /// The place with this tag's session.
     #[inline]
     fn place_of(&mut self, tag: Tag) -> Option<&mut Place<V>> {
         self.sets.get_mut(set_of(tag))?.iter_mut().find(|place| holds(place, tag))
     }
 
-    /// Goes on to the next place, and empties it if its session is `unwanted`.
+    /// Advances to the next place, and empties it if its session is `unwanted`.
     fn drop_next(&mut self, unwanted: impl FnOnce(&mut Entry<V>) -> bool) {
         self.hand = (self.hand + 1) % PLACES;
         let set = self.sets.get_mut(self.hand / WAYS);
@@ -246,12 +245,12 @@ fn holds<V>(place: &Place<V>, tag: Tag) -> bool {
     place.as_deref().is_some_and(|entry| entry.tag.is(tag))
 }
 
-/// Drops what is in a place: the bytes that it took.
+/// Empties a place; returns the bytes freed.
 fn emptied<V>(place: &mut Place<V>) -> usize {
     place.take().map_or(0, |entry| entry.size)
 }
 
-/// What the system's allocator adds to an entry and what belongs to it, about.
+/// Approximate overhead of the system's allocator for an entry and its value.
 const OF_ALLOCATOR: usize = 96;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ type Cache = SessionCache<Arc<str>>;
 const NOW: UnixTime = UnixTime(1_000_000);
 const END: UnixTime = UnixTime(1_003_600);
 
-/// A session that a browser has: the value of its cookie, and its key.
+/// A browser's session: the value of its cookie, and its key.
 struct Visitor {
     value: String,
     key: Key,
@@ -67,7 +67,7 @@ impl Worker {
 
     fn tidies(&mut self, now: UnixTime) {
         let epochs = self.epochs;
-        // Until it was everywhere.
+        // Until it has been everywhere.
         for _ in 0..PLACES / TIDIED {
             self.cache.tidy(now, |key| Some(epochs.of(key)));
         }
@@ -112,7 +112,7 @@ fn what_left_the_zone_is_unknown_at_once() {
     worker.epochs.advance(&alice.key);
     assert_eq!(worker.recalls(&alice, NOW), "unknown");
     assert_eq!(worker.recalls(&bob, NOW), "current", "another epoch");
-    // The epoch that was noted is that of the lookup, not of the time it was put.
+    // The epoch noted is that of the lookup, not of the time of caching.
     let epoch = worker.epochs.of(&alice.key);
     worker.epochs.advance(&alice.key);
     let seen = Seen { key: alice.key, epoch, expires: END, size: 9, value: Arc::from("alice") };

@@ -1,8 +1,9 @@
-//! A session's record as it stands in shared memory: sealed.
+//! A session record as stored in shared memory: sealed.
 //!
-//! Two can open it: who has the session's id, which is the browser, and the processes of this nginx,
-//! which ask authentik about sessions without their visitors. Neither the id nor the processes' key is
-//! where the record is: who reads that alone has the length of a record, its end and its provider.
+//! Two parties can open it: the browser, which has the session's id, and the processes of this
+//! nginx, which ask authentik about sessions without their visitors. Neither the id nor the
+//! processes' key is stored with the record: whoever reads only the zone sees the length of a
+//! record, its expiry and its provider.
 //!
 //! ```text
 //!   0  magic, 4 bytes
@@ -15,12 +16,13 @@
 //!      the record, sealed with the data key: 16 bytes more than it has
 //! ```
 //!
-//! Numbers are little-endian, because a record may travel to another host. All sealing is
-//! ChaCha20-Poly1305 (RFC 8439), with the key under which the record stands and all that precedes as
-//! associated data: a record is worth nothing under another key, a header nothing before another
-//! record. Each key seals once, so that the nonce is always 0: the data key is random, and what wraps it
-//! is derived (HKDF-SHA256, RFC 5869) with the salt. The id's [`zone_key`](crate::cookie::SentId::zone_key)
-//! is another function of it, and says nothing of this one.
+//! Numbers are little-endian, because a record may be moved to another host. All sealing is
+//! ChaCha20-Poly1305 (RFC 8439), with the record's key in the zone and all preceding bytes as
+//! associated data: a record is worthless under another key, and so is a header in front of another
+//! record. Each key seals only once, so the nonce is always 0: the data key is random, and the
+//! wrapping keys are derived (HKDF-SHA256, RFC 5869) with the salt. The id's
+//! [`zone_key`](crate::cookie::SentId::zone_key) is an independent function of it, and reveals
+//! nothing about this one.
 
 use ring::{aead, hkdf};
 use zeroize::Zeroizing;
@@ -32,9 +34,9 @@ use crate::keyring::Keyring;
 use crate::provider::ProviderKey;
 use crate::store::Key;
 
-/// No record before it was sealed begins so.
+/// No unsealed record starts like this.
 const MAGIC: [u8; 4] = *b"aksl";
-/// Of this layout.
+/// Version of this layout.
 const VERSION: u8 = 1;
 
 mod at {
@@ -52,20 +54,20 @@ const SALT: usize = at::WRAPS - at::SALT;
 const TAG: usize = 16;
 const WRAP: usize = DATA_KEY + TAG;
 
-/// Who can open a record. The order is that of the wraps.
+/// Who can open a record. The wrapped keys are in this order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opener {
-    /// Who has the session's id.
+    /// Whoever has the session's id.
     Id = 1,
     /// The processes of this nginx.
     Processes = 2,
 }
 
-/// Random bytes that [`seal`] takes.
+/// Random bytes needed by [`seal`].
 pub const ENTROPY: usize = DATA_KEY + SALT;
 
-/// Seals a record that stands under this key. With an `id`, who has it can open it; the processes that
-/// have the keyring can always. `None` where it is no record.
+/// Seals a record to be stored under this key. Whoever has `id` (if any) can open it; the processes
+/// with the keyring always can. `None` if it is not a record.
 #[must_use]
 pub fn seal(
     record: &[u8],
@@ -99,13 +101,13 @@ pub fn seal(
     Some(sealed)
 }
 
-/// Opens what was sealed for who has this id. `None` for anything else: it is no session.
+/// Opens a record sealed for this id. `None` for anything else: it is not a session.
 #[must_use]
 pub fn open(sealed: &[u8], key: &Key, id: SentId<'_>) -> Option<OwnedRecord> {
     opened(sealed, key, Opener::Id, id.value())
 }
 
-/// The same for a process of the nginx that has sealed it.
+/// The same for a process of the nginx that sealed it.
 #[must_use]
 pub fn open_unasked(sealed: &[u8], key: &Key, keyring: Keyring<'_>) -> Option<OwnedRecord> {
     opened(sealed, key, Opener::Processes, keyring.of_records())
@@ -113,7 +115,7 @@ pub fn open_unasked(sealed: &[u8], key: &Key, keyring: Keyring<'_>) -> Option<Ow
 
 fn opened(sealed: &[u8], key: &Key, opener: Opener, secret: &[u8]) -> Option<OwnedRecord> {
     let openers = openers_of(sealed)?;
-    // Those of lower numbers come first.
+    // Those with lower numbers come first.
     let before = (openers & (opener as u8 - 1)).count_ones() as usize;
     if openers & opener as u8 == 0 {
         return None;
@@ -134,13 +136,13 @@ fn opened(sealed: &[u8], key: &Key, opener: Opener, secret: &[u8]) -> Option<Own
     OwnedRecord::new(record)
 }
 
-/// Whether it begins as what was sealed does, of whatever version.
+/// Whether this starts like a sealed record, of any version.
 #[must_use]
 pub fn is_sealed(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// Who can open it, by their bits. `None` where it was not sealed, or by another version.
+/// Who can open it, as bits. `None` if it is not sealed, or in another version.
 fn openers_of(sealed: &[u8]) -> Option<u8> {
     const ALL: u8 = Opener::Id as u8 | Opener::Processes as u8;
     let head = [at::VERSION, at::OPENERS, at::UNUSED, at::UNUSED + 1];
@@ -149,14 +151,15 @@ fn openers_of(sealed: &[u8]) -> Option<u8> {
     (is_sealed(sealed) && version == Some(VERSION) && rest == [Some(0); 2]).then_some(openers)
 }
 
-/// The provider of the sealed session that begins so; `None` where that is no beginning of one.
+/// The provider of the sealed session with this beginning; `None` if it is not one.
 #[must_use]
 pub fn provider_of(beginning: &[u8]) -> Option<ProviderKey> {
     openers_of(beginning)?;
     beginning.get(at::PROVIDER..)?.first_chunk().copied().map(ProviderKey)
 }
 
-/// Whether the sealed session that begins so is of the user who is called that: see [`name_of`].
+/// Whether the sealed session with this beginning belongs to the user with this name: see
+/// [`name_of`].
 #[must_use]
 pub fn is_of_user(beginning: &[u8], name: &[u8; 16]) -> bool {
     let is_same = |found: &[u8]| *name != [0; 16] && found == name;
@@ -178,7 +181,7 @@ fn aead_key(key: &[u8]) -> Option<aead::LessSafeKey> {
     Some(aead::LessSafeKey::new(key))
 }
 
-/// Always the same: each key seals once.
+/// Always the same: each key seals only once.
 fn nonce() -> aead::Nonce {
     aead::Nonce::assume_unique_for_key([0; aead::NONCE_LEN])
 }

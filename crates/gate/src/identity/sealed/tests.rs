@@ -1,4 +1,4 @@
-//! What was sealed is a session in one place, for those who can open it, and nothing else.
+//! A sealed record is a session in one place, for those who can open it, and nothing else.
 
 use serde_json::json;
 
@@ -42,7 +42,7 @@ impl Session {
         seal(self.record.expose(), &self.key, id, HERE, entropy()).unwrap()
     }
 
-    /// As both who can open it see it.
+    /// As seen by both parties that can open it.
     fn opened(&self, sealed: &[u8]) -> [Option<Vec<u8>>; 2] {
         let by_id = open(sealed, &self.key, self.id.as_sent());
         let by_nginx = open_unasked(sealed, &self.key, HERE);
@@ -50,7 +50,7 @@ impl Session {
     }
 }
 
-/// As different bytes as random ones.
+/// Bytes as varied as random ones.
 fn entropy() -> [u8; ENTROPY] {
     std::array::from_fn(|at| (at * 37 + 11) as u8)
 }
@@ -98,7 +98,7 @@ fn nobody_else_opens_it_and_in_no_other_place() {
         assert!(open(&sealed, &key, id).is_none(), "{what}");
         assert!(open_unasked(&sealed, &key, HERE).is_none(), "{what}");
     }
-    // Who reads the zone knows the key of the record, which is a hash of the id.
+    // A reader of the zone knows the record's key, which is a hash of the id.
     let value: String = session.key.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
     let guess = format!("{value:a<43}");
     assert!(open(&sealed, &session.key, SentId::parse(guess.as_bytes()).unwrap()).is_none());
