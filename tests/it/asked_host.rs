@@ -1,4 +1,4 @@
-//! Which host a request is for: what was judged is what everybody is told.
+//! Which host a request is for: everybody is told the host that was checked.
 
 use authentik_standin::{Mode, ProviderSettings};
 
@@ -52,8 +52,8 @@ fn an_application_in_proxy_mode_is_told_the_providers_host_where_a_client_names_
     assert_eq!(site.app.last().all("Host"), [own.as_str()]);
 }
 
-/// Two applications behind one server: `open.example.test` is open, the others belong to whom the
-/// domain's provider knows.
+/// Two applications behind one server: `open.example.test` is open, the others are for users of the
+/// domain's provider.
 fn wildcard(location: &str) -> Site {
     let server = format!(
         "listen 127.0.0.1:%%PORT2%%;
@@ -80,7 +80,7 @@ fn wildcard(location: &str) -> Site {
     started(builder)
 }
 
-/// What a client may write beside what is judged: target and `Host`.
+/// Ways for a client to name a second host besides the one that is checked: target and `Host`.
 fn disguises(port: u16) -> [(String, String); 4] {
     let open = format!("open.example.test:{port}");
     let secret = format!("secret.example.test:{port}");
@@ -103,7 +103,7 @@ fn an_application_that_goes_by_host_gets_the_host_that_was_judged() {
         assert_eq!(site.app.last().all("Host"), [open.as_str()], "{target} {host}");
     }
     site.app.forget();
-    // The other way round a stranger is sent to sign in.
+    // With the hosts swapped, a stranger is refused.
     let target = format!("http://secret.example.test:{port}/public/x");
     assert_eq!(site.get(&target).host(&open).to(site.other_address()).status(), 401);
     assert_eq!(site.app.hits(), 0);
@@ -124,7 +124,7 @@ fn an_application_behind_fastcgi_gets_the_host_that_was_judged() {
 
 #[test]
 fn what_an_application_would_read_as_another_host_is_not_handed_on() {
-    // nginx before 1.29.3 lets anything follow the colon; later ones answer 400.
+    // nginx before 1.29.3 accepts anything after the colon; later versions answer 400.
     let site = Site::start(
         "authentik_provider wiki; authentik_unauth_paths ^/public/;
          location / { proxy_pass http://app; proxy_set_header Host $http_host; }",
@@ -248,7 +248,7 @@ fn over_http_2_a_domain_level_sign_in_returns_to_the_page() {
         let arguments = [&["--resolve", auth.as_str()], arguments].concat();
         Curl::new("wiki.example.test", site.other_address(), &directory).with(&arguments)
     };
-    // authentik is no server of HTTP/2.
+    // authentik does not support HTTP/2.
     let second = curl(&[]).run(authorize);
     let mut callback = location(&second).to_owned();
     if !callback.contains("/callback") {

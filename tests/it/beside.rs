@@ -2,7 +2,7 @@
 
 use crate::harness::{Builder, Site};
 
-/// Whoever makes variables of the module's names, on a server with these lines and one without.
+/// Other modules' variables with our names, on a server with these lines and one without.
 fn with_variables_of_others(lines: &str) -> Builder {
     let others = "set $authentik_name 'by set';
          add_header X-Seen '$authentik_username|$authentik_email|$authentik_name|$authentik_uid|$authentik_groups' always;

@@ -1,13 +1,14 @@
-//! `proxy_cache` and `slice`: a cached page is for those who may see it, and holds nothing of ours.
+//! `proxy_cache` and `slice`: a cached page is only for those who may see it, and contains nothing
+//! of ours.
 
 use crate::harness::Site;
 
 const CACHE: &str = "proxy_cache_path cache keys_zone=pages:1m;";
 
-/// It keeps a page before it looks at the next request; another worker may be quicker than that.
+/// A worker stores a page before it reads the next request; another worker may be faster than that.
 const ONE: usize = 1;
 
-/// As bold as caches get: whatever the application says, everything is kept.
+/// The boldest kind of cache: everything is stored, whatever the application says.
 const CACHED: &str = "proxy_cache pages;
      proxy_cache_valid any 1h;
      proxy_ignore_headers Cache-Control Expires Set-Cookie Vary;
@@ -25,7 +26,7 @@ fn a_cached_page_is_not_served_to_strangers_and_our_answers_are_not_cached() {
         ))
         .start();
 
-    // First the strangers: neither the 401 nor the 302 with its cookie may become the page.
+    // First strangers: neither the 401 nor the 302 with its cookie may be stored as the page.
     assert_eq!(site.get("/page").status(), 401);
     assert_eq!(site.navigate("/page").status(), 302);
     assert_eq!(site.app.hits(), 0);
@@ -60,7 +61,7 @@ fn pages_that_differ_by_user_need_the_user_in_the_key() {
     {
         let response = visitor.get("/mine").send();
         assert_eq!(response.header("X-Cache"), Some(cached), "{name}");
-        // The application shows the headers that it received.
+        // The application echoes the headers that it received.
         let own = format!("\"{name}\"");
         assert!(response.text().contains(&own), "{name}: {}", response.text());
     }
@@ -96,7 +97,7 @@ fn the_session_cookie_of_header_authentication_is_not_cached() {
 
 #[test]
 fn each_slice_is_asked_for_with_the_identity() {
-    // A second server plays an application that has files for alice only.
+    // A second server in place of the application has files for alice only.
     let site = Site::builder()
         .file("html/film", "0123456789abcdef")
         .http(&format!(

@@ -1,4 +1,4 @@
-//! A 401 says which credentials would do, and real programs send them then.
+//! A 401 says which credentials are accepted, and real programs then send them.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -169,7 +169,7 @@ fn a_calendar_program_finds_and_fills_its_calendars() {
     assert!(said.contains("AuthorizationError"), "{said}");
 }
 
-/// A CalDAV server that believes nginx.
+/// A CalDAV server that trusts nginx.
 struct Calendars {
     server: Child,
     port: u16,
@@ -207,10 +207,10 @@ impl Drop for Calendars {
     }
 }
 
-/// Debian's own, which has Debian's packages.
+/// Debian's own Python, for Debian's packages.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// Makes a calendar and an event in it, and lists what is there.
+/// Creates a calendar and an event in it, and lists the contents.
 const CALENDAR_PROGRAM: &str = r#"
 import sys, caldav
 url, user, password = sys.argv[1:]

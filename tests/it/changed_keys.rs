@@ -1,4 +1,5 @@
-//! Signing keys that are set, removed or changed in authentik, which tells nobody: sign-ins go on.
+//! Signing keys that are set, removed or changed in authentik, which does not announce it: sign-ins
+//! still work.
 
 use std::thread;
 use std::time::Duration;
@@ -35,7 +36,7 @@ fn a_signing_key_that_is_set_or_removed_in_authentik_fails_no_sign_in() {
         site.signed_in();
         sign_with(&site, after);
         let exchanges = site.sso.count(TOKEN);
-        // Those that are under way at the same time, and those that come later.
+        // Both concurrent and later sign-ins.
         thread::scope(|scope| {
             for _ in 0..6 {
                 scope.spawn(|| {
@@ -109,14 +110,14 @@ fn what_is_known_stays_while_authentik_does_not_say_anything_newer() {
 fn credentials_do_not_use_up_what_sign_ins_need() {
     let site = signed_with(Signing::Hs256, "");
     site.signed_in();
-    // A stranger's tokens are authentik's to judge, whatever they say.
+    // Only authentik can judge a stranger's tokens, whatever they contain.
     for token in ["eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "eyJhbGciOiJFUzI1NiIsImtpZCI6IngifQ.e30.c2ln"] {
         let stranger = site.get("/").header("Authorization", format!("Bearer {token}"));
         assert_eq!(stranger.send().status(), 401);
     }
     assert_eq!(site.sso.count(DISCOVERY), 1);
 
-    // Whose password is right gets a token that does not fit, and another one soon.
+    // A correct password first yields a token that does not verify, and soon another one.
     sign_with(&site, Signing::Rs256);
     let password = format!("Basic {}", STANDARD.encode("bob:app-password-bob-key-0123456789"));
     let program = || site.get("/").header("Authorization", &password).send().status();

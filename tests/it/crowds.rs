@@ -1,4 +1,4 @@
-//! Many requests that wait for one answer of authentik's.
+//! Many requests that wait for the same answer from authentik.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::outpost::{connected, started};
 const TOKEN: &str = "/application/o/token/";
 const DISCOVERY: &str = "/application/o/wiki/.well-known/openid-configuration";
 
-/// More than a page brings, less than what a process may open.
+/// More requests than a page causes, fewer than a process may open files.
 const MANY: usize = 600;
 
-/// What all workers together may use while that many wait for three seconds. Where each of them looks
-/// 25 times a second, it is a multiple.
+/// Processor time that all workers together may use while that many requests wait for three
+/// seconds. If every one of them checked 25 times a second, it would be a multiple.
 const BOUND: Duration = Duration::from_millis(300);
 
 fn site() -> Site {
@@ -69,7 +69,7 @@ fn of_those_who_wait_for_credentials_one_looks_and_is_replaced_when_it_leaves() 
     site.sso.fault(Endpoint::Introspect, Fault::Slow(Duration::from_secs(8)));
     let request = site.get("/api").header("Authorization", "Bearer made-up");
     let mut waiting = send(&site, &request, MANY);
-    // Whoever asked, or looks, is among the first.
+    // The one that has asked, or checks, is among the first.
     let gone = waiting.drain(..MANY / 2).count();
     assert_eq!(gone, MANY / 2);
 
@@ -83,7 +83,7 @@ fn of_those_who_wait_for_credentials_one_looks_and_is_replaced_when_it_leaves() 
     assert!(used < BOUND, "{used:?}");
 }
 
-/// Their sign-ins found the client's secret outdated, and wait for the outpost's settings.
+/// Their sign-ins find the client secret outdated, and wait for the outpost's settings.
 #[test]
 fn of_those_who_wait_for_settings_one_looks() {
     const MANY: usize = 240; // of one client: what it may have in the queue
@@ -117,7 +117,7 @@ fn of_those_who_wait_for_settings_one_looks() {
     assert!(used < BOUND / 4, "{used:?}");
 }
 
-/// Each of them needs to know where authentik's endpoints are.
+/// Each of them needs authentik's endpoints.
 #[test]
 fn a_long_document_of_authentiks_is_understood_once_and_not_for_each_visitor() {
     let site = site();

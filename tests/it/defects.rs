@@ -1,9 +1,9 @@
-//! Something breaks inside the module: reason `internal`. The build `suspend-all` does it on request.
+//! Bugs inside the module: reason `internal`. The `suspend-all` build triggers them on request.
 
 use crate::error_pages::assert_error_page;
 use crate::harness::{Response, Site, eventually, module_suspend_all};
 
-/// Where a handler can panic, in the order in which a request comes by.
+/// Where a handler can panic, in the order in which a request gets there.
 const PLACES: [&str; 4] = ["post-read", "preaccess", "access", "admission"];
 
 fn site(location: &str) -> Site {
@@ -50,7 +50,7 @@ fn a_panic_in_a_handler_is_refused_as_internal_and_lets_nobody_in() {
                 let lines = site.error_log().lines_with("refused, reason: internal").len();
                 let response = request.header("X-Defect", place).send();
                 if bare {
-                    // Asked for once more, and refused once more.
+                    // Requested again, and refused again.
                     assert_eq!((response.status(), site.app.hits()), (500, 0), "{place}");
                     continue;
                 }
@@ -92,7 +92,7 @@ fn a_panic_while_authentik_is_asked_fails_the_sign_in_as_internal() {
     assert_eq!(response.header("X-Said"), Some("failed internal"));
     assert!(response.all("set-cookie").all(|line| !line.starts_with("authentik_proxy_")));
     assert!(!site.error_log().lines_with("sign-in failed, reason: internal").is_empty());
-    // The threads go on: more of them break than there are.
+    // The threads survive: there are more panics than threads.
     for _ in 0..40 {
         assert_eq!(request.clone().header("X-Defect", "thread").status(), 500);
     }

@@ -54,8 +54,8 @@ fn one_sign_in_opens_all_hosts_and_returns_to_the_one_asked_for() {
     assert_eq!(site.sso.count("/application/o/authorize/"), asked, "no second sign-in");
 }
 
-/// An outpost still serves other hosts of the domain: by another provider, as it must be, since the
-/// callback of one belongs to the outpost or to this nginx. So it has another cookie.
+/// An outpost still serves other hosts of the domain, necessarily through another provider, since a
+/// provider's callback belongs either to the outpost or to this nginx. So its cookie is different.
 #[test]
 fn a_site_that_has_moved_leaves_the_session_of_those_that_have_not() {
     let site = site();
@@ -81,7 +81,8 @@ fn a_site_that_has_moved_leaves_the_session_of_those_that_have_not() {
     assert_kept(&browser);
 }
 
-/// All hosts have moved at once, with their provider: one sign-in, and the old session is out of the way.
+/// All hosts have moved at once, with their provider: visitors sign in once, and the old session is
+/// not in the way.
 #[test]
 fn the_session_of_an_outpost_with_the_same_provider_costs_one_sign_in() {
     let site = site();
@@ -118,7 +119,7 @@ fn a_look_alike_host_is_no_host_of_the_domain() {
     let request = site.navigate("/secret").host(&format!("evilexample.test:{port}"));
     let location = request.send().header("Location").unwrap_or_default().to_owned();
 
-    // It may sign in, but comes back to the domain, never to the look-alike.
+    // The visitor can sign in, but returns to the domain, never to the look-alike.
     assert!(location.contains("auth.example.test"), "{location}");
     let open = site.get("/").host(&format!("open.example.test.evil.test:{port}"));
     assert_ne!(open.status(), 200);

@@ -1,4 +1,4 @@
-//! Our URLs work wherever the module is used on a server, and nothing beside them does.
+//! Our URLs work wherever the module is used on a server, and nothing else does.
 
 use std::net::SocketAddr;
 
@@ -128,7 +128,7 @@ fn start_sends_to_authentik_and_comes_back_to_an_address_of_this_site_only() {
          location / { proxy_pass http://app; }",
     );
     let home = site.url();
-    // docs/protocol.md §4.2; GHSA-qqxw-m5fj-f7gv, CVE-2021-32786, CVE-2022-23527 and kin.
+    // docs/protocol.md §4.2; GHSA-qqxw-m5fj-f7gv, CVE-2021-32786, CVE-2022-23527 and similar.
     for (rd, destination) in [
         ("/p?q=1", "/p?q=1"),
         ("%2Fp%3Fq%3D1", "/p?q=1"),
@@ -279,7 +279,7 @@ fn an_endpoint_names_its_provider_also_where_only_a_location_has_one() {
     browser.step("/outpost.goauthentik.io/callback?X-authentik-auth-callback=true&state=x&code=y");
     assert_eq!(site.get("/").status(), 200);
 
-    // nginx writes each line after its answer, and two workers in no order.
+    // nginx writes each line after the response, and lines of two workers in any order.
     for line in [
         "/outpost.goauthentik.io/callback wiki signed_in",
         "/outpost.goauthentik.io/sign_out wiki signed_out",

@@ -1,4 +1,4 @@
-//! Failures of a sign-in are pages that say why and how to go on; none leads round in circles.
+//! A failed sign-in ends with a page that says why and how to continue; none leads in circles.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn a_browser_that_keeps_no_cookie_at_all_is_told_so_instead_of_looping() {
 
 #[test]
 fn what_authentik_sends_back_instead_of_a_code_is_understood() {
-    // docs/protocol.md §4.3: the error comes behind a second `?`.
+    // docs/protocol.md §4.3: the error comes after a second `?`.
     let site = Site::start(
         "authentik_provider wiki;
          location / { proxy_pass http://app; }",
@@ -82,7 +82,8 @@ fn a_browser_that_keeps_no_session_cookie_is_stopped_instead_of_looping() {
     assert_eq!(site.app.hits(), 0);
 }
 
-/// A page of ours: self-contained, not cached, not embeddable, with a reason code and a way on.
+/// One of our pages: self-contained, not cached, not embeddable, with a reason code and a way to
+/// continue.
 pub(crate) fn assert_error_page(response: &Response) {
     let text = response.text();
     let header = |name: &str| response.header(name).unwrap_or_default().to_ascii_lowercase();
@@ -98,7 +99,7 @@ pub(crate) fn assert_error_page(response: &Response) {
     assert!(named, "no reason code: {text}");
 }
 
-/// The codes that `docs/reasons.md` explains.
+/// The codes explained in `docs/reasons.md`.
 pub(crate) fn reasons() -> Vec<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reasons.md");
     let text = std::fs::read_to_string(&file).expect("docs/reasons.md");

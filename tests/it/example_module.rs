@@ -1,5 +1,5 @@
-//! The example of crates/nginx, a module that has nothing to do with this one: so the fence knows nothing
-//! of it.
+//! The example of crates/nginx, an unrelated module: it proves that crates/nginx does not depend on
+//! this one.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn a_module_made_with_the_fence_admits_and_lets_wait_and_refuses() {
         assert_eq!(stranger.text(), "The door is shut.\n");
     }
     assert_eq!(site.app.hits(), 1);
-    // What was loaded, and made the worker wait, survives a reload.
+    // The module has made requests wait, and survives a reload.
     site.reload();
     assert_eq!(site.get("/page").header("X-Word", "sesame").status(), 200);
 }

@@ -1,4 +1,4 @@
-//! A module built for another nginx is refused by nginx, not by a crash.
+//! A module built for another nginx is rejected by nginx, without a crash.
 
 use crate::harness::{TempDir, foreign_module, test_configuration};
 

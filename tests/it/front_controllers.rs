@@ -1,8 +1,8 @@
-//! `nginx-conf/front-controllers.conf`, and the recipes of docs/recipes.md, as they stand there.
+//! `nginx-conf/front-controllers.conf` and the recipes of docs/recipes.md, unchanged.
 
 use crate::harness::{Cgi, Protocol, Site};
 
-/// The server of a sample that is called so, with an application of ours and a directory with files.
+/// The sample's server with this name, with our application and a directory of files.
 fn server(name: &str, cgi: &Cgi) -> String {
     let sample = include_str!("../../nginx-conf/front-controllers.conf");
     let after = sample.split_once(&format!("server_name {name};")).expect("the server").1;
@@ -18,7 +18,7 @@ fn server(name: &str, cgi: &Cgi) -> String {
     format!("authentik_provider wiki; root %%PREFIX%%/site;\n{lines}")
 }
 
-/// Script and address that the application is told, or the status if it is not asked.
+/// The script and the address that the application receives, or the status if it is not reached.
 fn asked(site: &Site, cgi: &Cgi, target: &str, status: u16) -> Option<(String, String)> {
     let before = cgi.count();
     let answer = site.get(target).send();
@@ -44,8 +44,8 @@ fn site(name: &str, cgi: &Cgi) -> Site {
         .start()
 }
 
-/// What a visitor gets in the three applications: an address, the status of a stranger, and the script
-/// that runs for him.
+/// Results for the three applications: an address, the status for a stranger, and the script that
+/// runs for them.
 #[test]
 fn an_open_address_is_open_behind_a_front_controller_and_no_other_is() {
     for (name, rows) in [
@@ -98,7 +98,7 @@ fn an_open_address_is_open_behind_a_front_controller_and_no_other_is() {
             let expected = script.map(|script| (script.to_owned(), (*target).to_owned()));
             assert_eq!(found, expected, "{name} {target}");
         }
-        // Who is known is named to the application, on open and on closed addresses.
+        // The application receives the name of a known visitor, at open and closed addresses.
         let alice = site.signed_in();
         let open = rows[0].0;
         for target in [open, "/some/page"] {
@@ -168,7 +168,7 @@ fn a_pre_flight_is_answered_and_what_it_asks_for_is_not() {
     assert_eq!(answer.status(), 204);
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(origin));
     assert_eq!(answer.header("Access-Control-Allow-Credentials"), Some("true"));
-    // Another site is allowed nothing.
+    // Another site gets no permission.
     let other = ask("OPTIONS", "https://evil.example");
     assert_eq!(other.header("Access-Control-Allow-Origin"), None);
     for method in ["GET", "POST"] {
@@ -197,7 +197,7 @@ fn what_a_browser_fetches_without_cookies_for_an_installed_app_is_open() {
     }
 }
 
-/// A block of docs/recipes.md, by the name in the comment above it.
+/// A block of docs/recipes.md, by the name in the comment before it.
 fn recipe(name: &str) -> &'static str {
     let text = include_str!("../../docs/recipes.md");
     let after = text.split_once(&format!("<!-- tested: {name} -->")).expect(name).1;
@@ -205,7 +205,7 @@ fn recipe(name: &str) -> &'static str {
     block.split("```").next().expect("its end")
 }
 
-/// As nginx brings it.
+/// The file that comes with nginx.
 const FASTCGI_PARAMS: &str = "fastcgi_param QUERY_STRING $query_string;
     fastcgi_param REQUEST_METHOD $request_method;
     fastcgi_param SCRIPT_NAME $fastcgi_script_name;

@@ -1,4 +1,5 @@
-//! gRPC: how a call ended stands behind the answer, in trailers (gRPC over HTTP2, "Responses").
+//! gRPC: the outcome of a call comes after the response, in trailers (gRPC over HTTP2,
+//! "Responses").
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -68,9 +69,9 @@ fn site(peer: &Wire) -> Site {
     Site::builder().http(&server).server(other).start()
 }
 
-/// A gRPC service that gives this answer to the first call of each connection.
+/// A gRPC service that sends this response to the first call on each connection.
 fn grpc_peer(answer: Vec<u8>, calls: Arc<AtomicUsize>) -> Wire {
-    // The beginning of the preface looks like a request of HTTP/1.
+    // The beginning of the preface looks like an HTTP/1 request.
     Wire::start(move |_, stream| {
         stream.read_exact(&mut [0; "SM\r\n\r\n".len()])?;
         loop {

@@ -20,7 +20,7 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// An access token of bob's for this client.
+/// An access token of bob for this client.
 pub(crate) fn token(site: &Site, client_id: &str) -> String {
     let address: SocketAddr = site.sso.address();
     let body = format!(
@@ -134,7 +134,7 @@ fn credentials_have_one_session_however_they_are_spelled_and_however_often_they_
         assert_eq!(ask(spelling), session, "{spelling}");
     }
     assert_eq!(site.sso.count("/application/o/token/"), 1);
-    // Until authentik is asked anew.
+    // Until authentik is asked again.
     within(KEPT, "the answer is forgotten", || {
         std::thread::sleep(Duration::from_secs(2));
         assert_eq!(ask(&right), session);
@@ -142,7 +142,7 @@ fn credentials_have_one_session_however_they_are_spelled_and_however_often_they_
     });
     assert_eq!(status(&site)["zone"]["sessions"], 1);
 
-    // Signed out, it stays dead, and what follows is another one.
+    // After a sign-out, the session stays dead, and the next one is different.
     let out = site.get("/outpost.goauthentik.io/sign_out").header("Cookie", &session);
     assert_eq!(out.status(), 302);
     assert_ne!(ask(&right), session);
@@ -150,7 +150,7 @@ fn credentials_have_one_session_however_they_are_spelled_and_however_often_they_
     assert_eq!(status(&site)["zone"]["sessions"], 1);
 }
 
-/// An answer is believed for a minute; the machine may be busy.
+/// Answers are valid for a minute; the machine may be busy.
 const KEPT: Duration = Duration::from_secs(150);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Identity headers: the application can believe them, whoever sends what.
+//! Identity headers: the application can trust them, whatever clients send.
 
 use serde_json::json;
 
@@ -85,7 +85,7 @@ fn a_token_of_36_kilobytes_with_150_groups_arrives_whole() {
     assert_eq!(groups.split('|').count(), 150);
     let token = received.header("X-authentik-jwt").unwrap_or_default();
     assert!(token.len() > 30_000, "{} bytes", token.len());
-    // Three dots' worth of base64url and nothing else: not cut, not mixed with other bytes.
+    // Base64url with dots and nothing else: not truncated, not mixed with other bytes.
     assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
     assert_eq!(token.split('.').count(), 3);
 }
@@ -176,8 +176,8 @@ fn other_headers_survive_the_removal_in_order() {
          authentik_unauth_paths .;
          location / { proxy_pass http://app; }",
     );
-    // The list of headers is taken apart around the removed ones: first, in the middle, last, in a
-    // row, and beyond the 20 that nginx keeps in the first part of its list.
+    // The list of headers is edited around the removed ones: first, middle, last, consecutive, and
+    // beyond the 20 headers in the first part of nginx's list.
     for positions in [&[0][..], &[19], &[20], &[39], &[0, 1, 2], &[18, 19, 20, 21], &[5, 25, 39]] {
         let mut request = site.get("/");
         let mut kept = Vec::new();
@@ -206,7 +206,7 @@ fn other_headers_survive_the_removal_in_order() {
 
 #[test]
 fn the_connection_header_cannot_remove_an_identity_header() {
-    // CVE-2024-45410: listed as hop-by-hop, our header would be dropped by the next proxy.
+    // CVE-2024-45410: if listed as hop-by-hop, our header would be dropped by the next proxy.
     let site = Site::start(
         "authentik_provider wiki;
          location / { proxy_pass http://app; }",
@@ -320,7 +320,7 @@ fn nginx_itself_sees_what_is_set_for_the_application_and_routes_by_none_of_it() 
         assert_eq!(received.all("Cookie"), [""; 0], "not the attribute's");
         assert_eq!(received.all("Host"), [host.as_str()]);
     }
-    // Another location has another opinion: what the first one set is gone for nginx as well.
+    // Another location decides differently: the headers of the first one are also gone for nginx.
     let answer = carol.get("/moved").send();
     assert_eq!(answer.header("X-Seen"), Some(format!("|||||||wiki.test|{host}|").as_str()));
     assert_eq!(site.app.last().all("Authorization"), [""; 0]);
@@ -339,7 +339,7 @@ fn names_reach_an_application_in_the_characters_that_it_reads() {
          }",
     );
     let browser = site.signed_in_as("zoe");
-    // The bytes EB and FC are no UTF-8; the stand-in shows them as U+FFFD.
+    // The bytes EB and FC are not UTF-8; the stand-in shows them as U+FFFD.
     for (path, expected) in [
         ("/", "Zoë Müller 日本語 😀"),
         ("/percent/", "Zo%C3%AB M%C3%BCller %E6%97%A5%E6%9C%AC%E8%AA%9E %F0%9F%98%80"),
@@ -382,7 +382,7 @@ const TWELVE: [&str; 12] = [
     "x-authentik-username",
 ];
 
-/// What CGI-like applications take for one of our headers (CVE-2026-39858, GHSA-f59h-q822-g45g).
+/// Names that CGI-like applications mistake for our headers (CVE-2026-39858, GHSA-f59h-q822-g45g).
 const SPELLINGS: [&str; 10] = [
     "X-authentik-username",
     "X-Authentik-Username",

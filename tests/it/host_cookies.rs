@@ -1,11 +1,11 @@
-//! Cookies of an https provider: set by no other host, and sent with requests of other sites as
-//! `cookie_samesite` says. TLS ends in front of nginx here.
+//! Cookies of an https provider: no other host can set them, and `cookie_samesite` says whether
+//! they are sent with requests from other sites. TLS ends in front of nginx here.
 
 use authentik_standin::{WIKI_CLIENT_ID, redirect_uris};
 
 use crate::harness::{Browser, SITE_NAME, Site, parameter};
 
-/// A site whose visitors come by https.
+/// A site that visitors access over https.
 fn site(lines: &str) -> Site {
     Site::builder()
         .settings(|settings, ports| {
@@ -75,7 +75,7 @@ fn a_sibling_host_can_neither_hide_a_session_nor_replace_it() {
         browser.take_cookie_of("evil.test", &line);
     };
 
-    // Four bogus ones, which are sent before the true one.
+    // Four bogus cookies, which are sent before the real one.
     let mut victim = signed_in(&site);
     for path in ["/a", "/a/b", "/a/b/c", "/a/b/c/d"] {
         toss(&mut victim, &attacker.name, &"A".repeat(43), path);
@@ -83,7 +83,7 @@ fn a_sibling_host_can_neither_hide_a_session_nor_replace_it() {
     }
     assert_eq!(victim.get("/a/b/c/d").status(), 200);
 
-    // The attacker's session, for a victim that has none.
+    // The attacker's session, for a victim without one.
     let mut victim = browser(&site);
     toss(&mut victim, &attacker.name, &attacker.value, "/");
     toss(&mut victim, plain, &attacker.value, "/");
@@ -96,7 +96,7 @@ fn a_sibling_host_can_neither_hide_a_session_nor_replace_it() {
 #[test]
 fn a_sibling_host_can_neither_end_a_sign_in_nor_have_it_end_as_somebody_else() {
     let site = site("");
-    // Its owner is said to have signed in three times in vain.
+    // A sibling claims that the victim has failed to sign in three times.
     let mut victim = signed_in(&site);
     let trail = victim.cookies().into_iter().find(|c| c.name.contains("trail")).expect("a trail");
     let plain = trail.name.trim_start_matches("__Host-");
@@ -105,7 +105,7 @@ fn a_sibling_host_can_neither_end_a_sign_in_nor_have_it_end_as_somebody_else() {
     victim.take_cookie_of("evil.test", &format!("{plain}=3.{until}; Domain=test; Path=/; Secure"));
     assert_eq!(victim.step("/").status(), 302, "no page that says stop");
 
-    // The attacker's callback, with the attacker's cookie of that sign-in.
+    // The attacker's callback, with the attacker's cookie for that sign-in.
     let mut attacker = browser(&site);
     attacker.become_user("bob");
     let callback = attacker.open_until_callback("/");

@@ -1,15 +1,16 @@
-//! Requests made to confuse: what nginx can hardly read, and rows of requests.
+//! Confusing requests: hardly readable to nginx, or several in a row.
 
 use crate::harness::{Connection, Site};
 
 #[test]
 fn a_request_that_nginx_can_hardly_read_is_never_let_through() {
-    // CVE-2021-32637: what could not be parsed was allowed.
+    // CVE-2021-32637: unparsable requests were allowed.
     let site = Site::start(
         "authentik_provider wiki;
          location / { proxy_pass http://app; }",
     );
-    // No half-closed connection: nginx would give up what it let through before anybody saw it.
+    // The connection is not half-closed: nginx would abort a request that was let through before it
+    // reached the application.
     let host = "Host: wiki.test\r\nConnection: close\r\n";
     for raw in [
         format!("GET /%zz HTTP/1.1\r\n{host}\r\n"),

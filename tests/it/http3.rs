@@ -1,4 +1,4 @@
-//! HTTP/3, with a client that is not ours. Under an nginx without it these tests are left out
+//! HTTP/3, with a third-party client. These tests are skipped if nginx does not support it
 //! (ci/it.sh).
 
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::harness::{
     eventually,
 };
 
-/// What speaks HTTP/3 on `%%PORT2%%`, with a socket for each worker: a connection stays with one.
+/// Enables HTTP/3 on `%%PORT2%%`, with a socket for each worker: a connection stays with one
+/// worker.
 const QUIC: &str = "listen 127.0.0.1:%%PORT2%% quic reuseport;
      ssl_certificate cert.pem;
      ssl_certificate_key key.pem;
@@ -19,7 +20,7 @@ const QUIC: &str = "listen 127.0.0.1:%%PORT2%% quic reuseport;
 const APPLICATION: &str = "authentik_unauth_paths ^/public/;
      location / { proxy_pass http://app; }";
 
-/// A site over HTTP/3, with further lines of its provider.
+/// A site over HTTP/3, with more lines for its provider.
 fn site(provider: &str, server: &str) -> Site {
     builder(provider, server).start()
 }
@@ -53,7 +54,7 @@ fn home(site: &Site) -> String {
     format!("https://{SITE_NAME}:{}", site.other_address().port())
 }
 
-/// A browser that speaks HTTP/3 to the site, and its client.
+/// A browser that uses HTTP/3 for the site, and its client.
 fn browser(site: &Site) -> (Browser, Http3) {
     let client = Http3::to(site.other_address());
     let mut browser = Browser::new(&home(site));
@@ -157,7 +158,7 @@ fn what_a_client_of_http3_claims_is_removed() {
     assert!(IDENTITY_HEADERS.iter().all(|name| seen.header(name).is_none()), "{seen:#?}");
 }
 
-/// Of such a request nginx has made no list of headers.
+/// nginx has not initialized the list of headers for such a request.
 #[test]
 fn a_request_of_http3_that_nginx_refuses_may_lead_to_an_open_page() {
     let site = site(
@@ -203,12 +204,12 @@ fn a_megabyte_arrives_whole_and_a_strangers_does_not() {
 #[test]
 fn requests_that_are_given_up_leave_nothing_behind() {
     const STREAMS: usize = 24;
-    // What is lost without a word is given up by time.
+    // Silently lost connections end by timeout.
     let site = site("", &format!("client_body_timeout 2s; keepalive_timeout 6s; {APPLICATION}"));
     let (alice, client) = signed_in(&site);
     let files = open_files(&site);
     let piece = vec![b'x'; MEGABYTE / 8];
-    // In the middle of a body, of an answer, and while authentik is asked.
+    // In the middle of a body, of a response, and while authentik is asked.
     let upload = alice.get("/echo").method("POST").header("content-length", "4000000");
     let upload = |at: usize| upload.clone().header("x-number", at.to_string()).body(&piece);
     let slow = |at: usize| alice.get(&format!("/slow/2000?{at}"));
@@ -236,13 +237,13 @@ fn requests_that_are_given_up_leave_nothing_behind() {
     eventually("nothing is left open", || open_files(&site) <= files + SPARE);
 }
 
-/// Of all workers.
+/// Open files of all workers.
 fn open_files(site: &Site) -> usize {
     let count = |pid| std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
     site.worker_pids().into_iter().map(count).sum()
 }
 
-/// Connections to the application that are kept, and threads' own.
+/// Keep-alive connections to the application, and the threads' own files.
 const SPARE: usize = 24;
 
 const MEGABYTE: usize = 1 << 20;

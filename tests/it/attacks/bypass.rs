@@ -1,5 +1,5 @@
-//! Getting in: headers and error pages that made others judge another request than the one that was
-//! served.
+//! Getting in: headers and error pages that made others check a different request from the one that
+//! was served.
 
 use super::{CLOSED, WITH_OPEN_PATHS, assert_untouched};
 use crate::harness::{Response, Site, parameter};
@@ -75,8 +75,8 @@ fn s02_rules_for_whole_urls_are_not_matched_on_forwarded_headers() {
 
 #[test]
 fn s02_nobody_is_trusted_unless_a_directive_says_so() {
-    // GHSA-7x63-xv5r-3p2x: the list of trusted proxies was 0.0.0.0/0 by default. The client here
-    // is 127.0.0.1, and asks for what others let pass unasked.
+    // GHSA-7x63-xv5r-3p2x: the list of trusted proxies was 0.0.0.0/0 by default. The client here is
+    // 127.0.0.1, and requests what other software lets through unchecked.
     let site = Site::start(CLOSED);
     for method in ["GET", "HEAD", "OPTIONS", "POST"] {
         for path in [
@@ -118,7 +118,7 @@ fn s04_a_prefix_header_moves_neither_endpoints_nor_rules() {
 
 #[test]
 fn s12_no_form_of_error_page_runs_the_protected_handler() {
-    // CVE-2026-24513: the answer of an error page's backend replaced the refusal, and with it the
+    // CVE-2026-24513: the response of an error page's backend replaced the refusal, so that the
     // page itself was served.
     for error_page in [
         "error_page 401 403 503 /sorry.html;",
@@ -155,14 +155,14 @@ fn s12_no_form_of_error_page_runs_the_protected_handler() {
     }
 }
 
-/// Where a redirect leads, and where it comes back to.
+/// The target of a redirect, and where it will return to.
 fn address_and_return(response: &Response) -> (u16, String, Option<String>) {
     let location = response.location();
     let authorize = location.split('?').next().unwrap_or_default().to_owned();
     (response.status(), authorize, parameter(location, "redirect_uri"))
 }
 
-/// Headers by which a proxy in front tells of the request that it received.
+/// Headers in which a proxy in front describes the original request.
 const FORWARDED: &[&str] = &[
     "X-Original-URI",
     "X-Original-URL",

@@ -45,7 +45,8 @@ fn s15_a_cookie_header_of_any_size_costs_a_bounded_answer() {
         assert_eq!(site.get("/").header("Cookie", with_ours).status(), 200, "{what}");
         site.app.forget();
     }
-    // The fourth is looked at, the fifth is not: no header makes the zone be searched for ever.
+    // The fourth cookie is checked, the fifth is not: no header causes unlimited lookups in the
+    // zone.
     let behind = |count: u32| {
         let others: String = (0..count).map(|i| format!("{name}={i:042}A; ")).collect();
         site.get("/").header("Cookie", format!("{others}{name}={}", ours.value)).status()
@@ -55,7 +56,7 @@ fn s15_a_cookie_header_of_any_size_costs_a_bounded_answer() {
 
 #[test]
 fn s16_odd_cookies_and_empty_bodies_crash_nothing() {
-    // CVE-2023-28625, CVE-2025-3891: a NULL pointer behind an odd cookie, an empty POST.
+    // CVE-2023-28625, CVE-2025-3891: a NULL pointer caused by an odd cookie, or an empty POST.
     let site = Site::start(CLOSED);
     let workers = site.worker_pids();
     let ours = site.signed_in().session_cookies().remove(0).name;
@@ -106,8 +107,8 @@ fn s16_odd_cookies_and_empty_bodies_crash_nothing() {
 
 #[test]
 fn s42_unknown_keys_make_nobody_fetch_and_nobody_wait() {
-    // mod_auth_openidc, August 2026: each token with an unknown key id made the server fetch keys,
-    // synchronously.
+    // mod_auth_openidc, August 2026: each token with an unknown key id caused a synchronous fetch
+    // of the keys.
     let site = Site::builder()
         .workers(4)
         .settings(|settings, _| settings.providers[0].signing = Signing::Rs256)

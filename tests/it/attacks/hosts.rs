@@ -1,4 +1,4 @@
-//! Getting in: which host was asked, from where, and by what.
+//! Getting in: the requested host, the client's address, the client.
 
 use super::{WITH_OPEN_PATHS, assert_untouched};
 use crate::harness::{SITE_NAME, Site};
@@ -69,7 +69,7 @@ fn s07_rules_for_a_host_hold_in_every_spelling_of_it_and_in_no_other() {
 
 #[test]
 fn s08_nothing_depends_on_the_user_agent() {
-    // CVE-2026-34457: the User-Agent of a health check was let in on any path.
+    // CVE-2026-34457: a health check's User-Agent was let in on any path.
     let site = Site::start(WITH_OPEN_PATHS);
     for agent in [
         "GoogleHC/1.0",
@@ -96,7 +96,7 @@ fn s08_nothing_depends_on_the_user_agent() {
 
 #[test]
 fn s11_a_forwarded_address_is_nginxs_business_alone() {
-    // CVE-2024-47070, CVE-2023-36456: an address that could not be read was let in.
+    // CVE-2024-47070, CVE-2023-36456: an unparsable address was let in.
     let realip = "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;";
     for lines in ["", realip] {
         let site = Site::start(&format!("{lines} {WITH_OPEN_PATHS}"));

@@ -1,4 +1,4 @@
-//! What must not be told: protected pages behind a refusal, markup of others, secrets.
+//! What must not leak: protected pages behind a refusal, other people's markup, secrets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,8 +37,8 @@ fn s45_behind_every_answer_of_ours_nothing_follows() {
         (400, site.request("POST", &format!("{callback}?{bad}")).body("a=b")),
     ] {
         let what = format!("{status}: {request:?}");
-        // A second request on the same connection: what follows the first answer must be the
-        // answer to that one, to the byte.
+        // A second request on the same connection: the bytes after the first response must be
+        // exactly the response to it.
         let ping = site.get(&outpost("ping")).to_bytes();
         let mut connection = Connection::open(site.address());
         connection.send([request.to_bytes(), ping].concat());
@@ -142,7 +142,7 @@ fn s47_credentials_in_a_header_are_in_no_log() {
 
 #[test]
 fn s48_no_configuration_that_we_show_needs_the_rewrite_module() {
-    // CVE-2026-42945: a heap overflow in nginx's rewrite module. What we recommend avoids it.
+    // CVE-2026-42945: a heap overflow in nginx's rewrite module. Our recommendations avoid it.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut shown = 0;
     for file in files_of(&root.join("nginx-conf"), "conf") {
@@ -153,7 +153,7 @@ fn s48_no_configuration_that_we_show_needs_the_rewrite_module() {
     documents.push(root.join("README.md"));
     for file in documents {
         let text = fs::read_to_string(&file).unwrap();
-        // Every other part between fences is code.
+        // Every second part between fences is code.
         for block in text.split("```").skip(1).step_by(2).filter(|code| code.starts_with("nginx")) {
             shown += 1;
             assert_without_rewrite(&file, block);

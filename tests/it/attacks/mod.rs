@@ -1,5 +1,5 @@
-//! Attacks that hurt similar software, replayed here. A name begins with the row of the table in
-//! docs/security.md that it belongs to; rows without a test here are proved elsewhere, see there.
+//! Attacks on similar software, replayed here. A test's name begins with its row in the table of
+//! docs/security.md; that table says where rows without a test here are covered.
 
 mod bypass;
 mod denial;
@@ -19,11 +19,11 @@ const WITH_OPEN_PATHS: &str = "authentik_provider wiki;
      authentik_unauth_paths ^/public/ ^/healthz$;
      location / { proxy_pass http://app; }";
 
-/// A site without any exception.
+/// A site without exceptions.
 const CLOSED: &str = "authentik_provider wiki;
      location / { proxy_pass http://app; }";
 
-/// Asserts that nothing reached the application since the last look.
+/// Asserts that nothing has reached the application since the last check.
 fn assert_untouched(site: &Site, what: &str) {
     assert_eq!(site.app.hits(), 0, "the application was reached: {what}");
 }

@@ -1,11 +1,11 @@
-//! Getting in by the path: what a rule sees, what nginx serves, what the application is asked for.
+//! Getting in by the path: what a rule checks, what nginx serves, what the application receives.
 
 use super::assert_untouched;
 use crate::harness::{Builder, Site};
 
 #[test]
 fn s05_what_is_let_in_is_what_the_application_is_asked_for() {
-    // GHSA-6jwx-7vp4-9847: the path that was judged was not the one that was passed on.
+    // GHSA-6jwx-7vp4-9847: the path that was checked was not the one that was passed on.
     for (pass, locations) in [
         ("as sent", "location / { proxy_pass http://app; }"),
         ("normalised", "location / { proxy_pass http://app/; }"),
@@ -101,7 +101,7 @@ fn s09_no_spelling_of_a_closed_path_is_covered_by_any_form_of_rule() {
 
 #[test]
 fn s10_the_query_opens_nothing_also_where_the_provider_sees_it() {
-    // GHSA-7rh7-c77v-6434: patterns saw the path and the query as one.
+    // GHSA-7rh7-c77v-6434: patterns matched the path and the query as one string.
     let site = Site::builder()
         .provider(
             "mode forward_domain; cookie_domain wiki.test;
@@ -132,7 +132,7 @@ fn s10_the_query_opens_nothing_also_where_the_provider_sees_it() {
 
 #[test]
 fn s13_slashes_that_nginx_does_not_merge_open_nothing() {
-    // gixy's proxy_pass_normalized; `merge_slashes off` keeps what most upstreams merge.
+    // `proxy_pass_normalized` in gixy; `merge_slashes off` keeps slashes that most upstreams merge.
     for merge in ["on", "off"] {
         let site = site(&format!("merge_slashes {merge}; location / {{ proxy_pass http://app; }}"))
             .start();
@@ -148,7 +148,7 @@ fn s13_slashes_that_nginx_does_not_merge_open_nothing() {
         ] {
             site.app.forget();
             let status = site.get(target).status();
-            // 400: more `..` than directories, which is nginx's own affair.
+            // 400: more `..` than directories, rejected by nginx itself.
             let expected: &[u16] = if open { &[200] } else { &[400, 401] };
             assert!(expected.contains(&status), "merge_slashes {merge}: {target}: {status}");
             assert_eq!(site.app.hits(), u64::from(open), "merge_slashes {merge}: {target}");
@@ -165,7 +165,7 @@ fn site(locations: &str) -> Builder {
     ))
 }
 
-/// Whether a reader who undoes every escape, again and again, ends below `/public/`.
+/// Whether a reader who decodes all escapes repeatedly ends up below `/public/`.
 fn is_open(target: &str) -> bool {
     let mut path = target.split('?').next().unwrap_or_default().to_owned();
     for _ in 0..3 {
@@ -192,7 +192,7 @@ const HONEST: &[&str] = &[
     "/private/",
 ];
 
-/// Ways to write a path that somebody takes for an open one and somebody else for another.
+/// Paths that are open to some readers, but not to others.
 const HOSTILE: &[&str] = &[
     "/private#/public/page",
     "/private%23/public/page",

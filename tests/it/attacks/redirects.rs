@@ -1,5 +1,4 @@
-//! Being sent elsewhere after a sign-in. The list of payloads is replayed in
-//! tests/it/open_redirects.rs.
+//! Being sent elsewhere after a sign-in. tests/it/open_redirects.rs replays the list of payloads.
 
 use url::Url;
 
@@ -50,7 +49,7 @@ fn s28_a_sign_in_to_a_domain_ends_at_a_dot_boundary() {
 
 #[test]
 fn s29_a_stored_target_is_judged_by_the_settings_of_the_day_it_is_used() {
-    // CVE-2024-21497, CVE-2021-29456: kept when it was allowed, used when it was not any more.
+    // CVE-2024-21497, CVE-2021-29456: stored when it was allowed, used when it no longer was.
     let site = Site::builder()
         .provider("mode forward_domain; cookie_domain wiki.test;")
         .server(CLOSED)
@@ -58,7 +57,7 @@ fn s29_a_stored_target_is_judged_by_the_settings_of_the_day_it_is_used() {
     let mut browser = site.browser();
     let start = "/outpost.goauthentik.io/start?rd=http%3A%2F%2Fold.wiki.test%2Fpage";
     let authorize = browser.step(start).location().to_owned();
-    // authentik gives a code each time it is asked: one state, two callbacks.
+    // authentik issues a code each time it is asked: one state, two callbacks.
     let callbacks = [(); 2].map(|()| browser.step(&authorize).location().to_owned());
     let mut later = browser.clone();
     assert_eq!(browser.step(&callbacks[0]).location(), "http://old.wiki.test/page");

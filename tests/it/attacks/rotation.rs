@@ -1,11 +1,11 @@
-//! S44, second half: the secret of which keys are made changes while somebody signs in.
+//! S44, second half: the client secret, from which keys are derived, changes during a sign-in.
 
 use std::fs;
 
 use super::{CLOSED, assert_untouched};
 use crate::harness::{Browser, Site};
 
-/// A sign-in that is under way, at a site whose secret is about to change.
+/// A sign-in in progress, at a site whose secret is about to change.
 struct Renewal {
     site: Site,
     browser: Browser,
@@ -20,7 +20,7 @@ impl Renewal {
         Self { site, browser, callback }
     }
 
-    /// An administrator renews the secret, here and there.
+    /// An administrator changes the secret, in authentik and here.
     fn renew(&self, secret: &str) {
         self.write(secret);
         self.site.reload();
@@ -31,7 +31,7 @@ impl Renewal {
         fs::write(self.site.path("wiki.secret"), secret).expect("the secret file");
     }
 
-    /// The browser comes back, and authentik is not even asked.
+    /// The browser returns and is refused, without asking authentik.
     fn assert_refused(mut self) {
         self.site.sso.forget_requests();
         let response = self.browser.step(&self.callback);
@@ -48,7 +48,7 @@ fn s44_a_sign_in_outlives_a_change_of_the_secret_also_in_a_worker_that_is_starte
     let mut later = renewal.site.browser();
     let callback_later = later.open_until_callback("/later");
 
-    // A reload that fails changes nothing, nor does one without a change.
+    // A failed reload changes nothing, nor does one without a change.
     renewal.write("second-secret");
     renewal.site.edit_configuration("authentik_provider wiki;", "authentik_provider wikki;");
     renewal.site.reload_in_vain();

@@ -1,4 +1,4 @@
-//! Sessions that outlive what they stand for, or that somebody else chose.
+//! Sessions that are no longer justified, or were chosen by somebody else.
 
 use authentik_standin::Settings;
 
@@ -45,8 +45,8 @@ fn s32_another_user_in_the_same_browser_has_another_session() {
 
 #[test]
 fn s33_a_user_who_was_disabled_is_out_when_the_token_ends() {
-    // CVE-2025-29928: deletion and deactivation revoked nothing. Until authentik tells us of it at
-    // once, the bound is the life of the token (`access_token_validity`).
+    // CVE-2025-29928: deletion and deactivation revoked nothing. Until authentik reports them at
+    // once, the limit is the lifetime of the token (`access_token_validity`).
     let site = short_lived().server(CLOSED).start();
     let mut alice = site.signed_in();
     assert_eq!(alice.get("/").status(), 200);
@@ -64,7 +64,7 @@ fn s33_a_user_who_was_disabled_is_out_when_the_token_ends() {
 
 #[test]
 fn s34_a_group_that_was_taken_away_is_gone_when_the_token_ends() {
-    // CVE-2021-41230: claims were never read again.
+    // CVE-2021-41230: claims were never refreshed.
     let site = short_lived()
         .server(
             "authentik_provider wiki;
@@ -83,7 +83,7 @@ fn s34_a_group_that_was_taken_away_is_gone_when_the_token_ends() {
     assert_untouched(&site, "a former member");
 }
 
-/// Tokens live long enough for a busy machine to show that they work.
+/// Tokens that live long enough to be tested on a busy machine.
 fn short_lived() -> Builder {
     Site::builder().settings(|settings, _| settings.providers[0].access_token_seconds = 6)
 }

@@ -1,4 +1,4 @@
-//! Claiming an identity: headers that applications take for those of the module.
+//! Claiming an identity: headers that applications mistake for the module's.
 
 use super::{assert_untouched, spellings};
 use crate::harness::{
@@ -7,7 +7,7 @@ use crate::harness::{
 
 #[test]
 fn s03_no_spelling_of_the_forwarded_host_reaches_the_application_beside_the_true_one() {
-    // CVE-2026-39858, GHSA-5m6w-wvh7-57vm: `X_Forwarded_Proto` passed for `X-Forwarded-Proto`.
+    // CVE-2026-39858, GHSA-5m6w-wvh7-57vm: `X_Forwarded_Proto` was accepted as `X-Forwarded-Proto`.
     let site = proxied().start();
     let alice = site.signed_in();
     let host = site.url().replace("http://", "");
@@ -51,7 +51,7 @@ fn s18_no_alias_of_a_header_reaches_an_application_that_folds_names() {
 
 #[test]
 fn s18_no_alias_of_a_header_reaches_a_grpc_application() {
-    // A second nginx server plays the gRPC application: it hands over what it received.
+    // A second nginx server in place of the gRPC application passes on what it received.
     let listen = listen_http2("");
     let site = folding("grpc_pass grpc://127.0.0.1:%%PORT2%%;")
         .http(&format!(
@@ -79,7 +79,7 @@ fn s18_no_alias_of_a_header_reaches_a_grpc_application() {
 
 #[test]
 fn s19_of_every_header_we_own_every_spelling_is_removed() {
-    // CVE-2025-64484, GHSA-vjrc-mh2v-45x6: only the exact spelling was.
+    // CVE-2025-64484, GHSA-vjrc-mh2v-45x6: only the exact spelling was removed.
     let site = Site::start(
         "underscores_in_headers on;
          large_client_header_buffers 4 32k;
@@ -112,7 +112,7 @@ fn s19_of_every_header_we_own_every_spelling_is_removed() {
 
 #[test]
 fn s20_a_twin_is_removed_whichever_comes_first() {
-    // authentik #17650: `x_foo` stayed where `x-foo` was present.
+    // authentik #17650: `x_foo` was kept if `x-foo` was present.
     let site = Site::start(
         "underscores_in_headers on;
          authentik_provider wiki;
@@ -143,8 +143,8 @@ fn s20_a_twin_is_removed_whichever_comes_first() {
 
 #[test]
 fn s21_no_shortcut_skips_the_removal() {
-    // mod_auth_openidc, August 2026: OPTIONS and the redirect URI did. Beside these locations see
-    // `a_client_copy_of_an_identity_header_never_reaches_the_application_in_any_spelling`.
+    // mod_auth_openidc, August 2026: OPTIONS and the redirect URI skipped it. For other locations,
+    // see `a_client_copy_of_an_identity_header_never_reaches_the_application_in_any_spelling`.
     let site = Site::builder()
         .http(
             "server {
@@ -178,7 +178,7 @@ fn s21_no_shortcut_skips_the_removal() {
             }
             site.app.forget();
             let forged = forge(site.request(method, path)).status();
-            // A mirror is not waited for by nginx.
+            // nginx does not wait for a mirror.
             let expected = if matches!(path, "/copied/" | "/asked/") { 2 } else { 1 };
             let what = format!("{method} {path}: {forged}");
             eventually(&what, || site.app.received().len() == expected);
@@ -219,7 +219,7 @@ fn s21_claims_do_not_survive_our_own_endpoints() {
 
 #[test]
 fn s23_on_an_open_path_of_proxy_mode_no_claim_reaches_the_internal_host() {
-    // authentik's own proxy handed on what the client claimed there.
+    // authentik's own proxy passed on the client's claims there.
     let site = proxied().start();
     for method in ["GET", "POST", "OPTIONS"] {
         for name in IDENTITY_HEADERS {
@@ -244,7 +244,7 @@ fn proxied() -> Builder {
     )
 }
 
-/// `/public/` leads to an application that folds names, everything else to the ordinary one.
+/// `/public/` leads to an application that folds header names, everything else to the usual one.
 fn folding(pass: &str) -> Builder {
     Site::builder().server(&format!(
         "underscores_in_headers on;
@@ -267,7 +267,7 @@ fn assert_no_claim(received: &Received, what: &str) {
     assert_eq!(folding_to(received, "remote-user"), [""; 0], "{what}");
 }
 
-/// Values of all headers whose name an application may fold to this one.
+/// Values of all headers whose names an application may fold to this one.
 fn folding_to<'r>(received: &'r Received, name: &str) -> Vec<&'r str> {
     let fold = |name: &str| name.to_ascii_lowercase().replace('_', "-");
     let same = |header: &&(String, String)| fold(&header.0) == fold(name);

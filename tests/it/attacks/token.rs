@@ -1,4 +1,4 @@
-//! Codes, tokens and states of somebody else, of another day, or twice.
+//! Codes, tokens and states that are somebody else's, old, or used twice.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ use crate::harness::{Site, parameter};
 
 #[test]
 fn s38_every_sign_in_sends_s256_and_the_verifier_that_belongs_to_it() {
-    // CVE-2023-48228, CVE-2024-23647: a server that let clients leave PKCE out, and one that
-    // accepted an exchange without a verifier.
+    // CVE-2023-48228, CVE-2024-23647: one server let clients omit PKCE, another accepted an
+    // exchange without a verifier.
     let site = Site::start(WITH_OPEN_PATHS);
     site.sso.fault_times(Endpoint::Token, Fault::WrongNonce, 1); // one of them fails
     for page in [
@@ -42,7 +42,8 @@ fn s38_every_sign_in_sends_s256_and_the_verifier_that_belongs_to_it() {
 
 #[test]
 fn s39_a_logout_token_that_somebody_posts_ends_no_session() {
-    // A true token of the user's own, which is none for a logout. Those that are: `logout::bad_tokens`.
+    // A valid token of the user's own, but not a logout token. For logout tokens, see
+    // `logout::bad_tokens`.
     let site = Site::start(CLOSED);
     let alice = site.signed_in();
     assert_eq!(alice.get("/").status(), 200);
@@ -77,7 +78,7 @@ fn s39_a_logout_token_that_somebody_posts_ends_no_session() {
 
 #[test]
 fn s40_a_repeated_parameter_is_refused_before_anything_is_done_with_it() {
-    // mod_auth_openidc, August 2026: of two values the last one won.
+    // mod_auth_openidc, August 2026: the last of two values won.
     let site = Site::start(CLOSED);
     let mut browser = site.browser();
     let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
@@ -157,7 +158,7 @@ fn s44_no_two_states_share_a_nonce_and_a_state_of_another_provider_does_not_open
     assert_untouched(&site, "states");
 }
 
-/// The same parameters in front of the others.
+/// Puts the parameters before the others.
 fn lead(parameters: &str) -> String {
     format!("?{}&", parameters.trim_start_matches('&'))
 }

@@ -3,20 +3,20 @@
 use super::{FRONT, TRUSTED, asked, assert_claims, behind, connected, open, ready, sample};
 use crate::harness::parameter;
 
-/// One way to be connected.
+/// One way to connect.
 struct Row {
     url: String,
     keys: String,
     sub_path: &'static str,
-    /// Whether the module asks by way of the front; else directly.
+    /// Whether the module connects through the front, rather than directly.
     asks_front: bool,
-    /// Whether browsers see the front.
+    /// Whether browsers connect to the front.
     sees_front: bool,
     /// `X-Forwarded-Proto` of the token request.
     proto: &'static [&'static str],
 }
 
-/// Standalone, with another host for browsers, and both below a sub-path.
+/// Standalone, with a different host for browsers, and both below a sub-path.
 fn rows() -> [Row; 4] {
     let browser = format!("browser_url {FRONT}; {TRUSTED}");
     let row = |url: &str, keys: &str, sub_path, asks_front, sees_front| Row {
@@ -53,7 +53,7 @@ fn issuer_and_host_follow_what_the_browser_sees() {
         let seen = host(sees_front);
         let begin = format!("{scheme}://{seen}{sub_path}/application/o/authorize/?");
         assert!(location.starts_with(&begin), "{about}: {location}");
-        // Signed in: the token's issuer is the expected one.
+        // Signed in, so the token's issuer is the expected one.
         let trail = open(&site, &format!("{}/page", site.url()));
         assert!(trail.contains("\nHTTP/1.1 200"), "{about}: {trail}");
         assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"), "{about}");
@@ -70,7 +70,7 @@ fn issuer_and_host_follow_what_the_browser_sees() {
 
 #[test]
 fn the_redirect_uri_is_the_one_that_authentik_registered() {
-    // docs/protocol.md §1.3: what was stored for each way to write external_host.
+    // docs/protocol.md §1.3: the stored value for each way to write external_host.
     for (external_host, path) in [
         ("http://wiki.test:PORT", ""),
         ("http://wiki.test:PORT/", ""),

@@ -1,4 +1,4 @@
-//! authentik itself behind nginx: `nginx-conf/authentik-server.conf` as it stands.
+//! authentik itself behind nginx: `nginx-conf/authentik-server.conf`, unchanged.
 
 mod hosts;
 mod wire;
@@ -9,17 +9,17 @@ use authentik_standin::Seen;
 
 use crate::harness::{Builder, Curl, Site, TempDir, certificate, eventually, handshake};
 
-/// Where the sample's TLS server is; `%%PORT%%` is also where its redirect to https is.
+/// The sample's TLS server; its redirect to https is also on `%%PORT%%`.
 const FRONT: &str = "https://127.0.0.1:%%PORT2%%";
 
-/// What runs beside it: the outpost of this nginx, connected by way of it.
+/// This nginx's outpost, which connects through the sample.
 fn connected(url: &str, more: &str) -> String {
     format!("authentik_outpost {url} {{ token_file %%TOKEN%%; {more} }}")
 }
 
 const TRUSTED: &str = "ssl_trusted_certificate %%PREFIX%%/cert.pem;";
 
-/// The sample with this machine's places: names stay what they are.
+/// The sample with this machine's addresses and files; names are unchanged.
 fn sample() -> String {
     let text = include_str!("../../../nginx-conf/authentik-server.conf");
     let mut local = text.to_owned();
@@ -38,8 +38,8 @@ fn sample() -> String {
     local
 }
 
-/// A site behind an outpost, both behind the sample. One worker, so that what one request shows is
-/// so for all.
+/// A site with an outpost, behind the sample. With one worker, the result of one request holds for
+/// all.
 fn behind(front: &str, outpost: &str) -> Builder {
     let directory = TempDir::new();
     let read = |path| std::fs::read_to_string(path).expect("a PEM file");
@@ -66,8 +66,8 @@ fn ready(site: Site) -> Site {
     site
 }
 
-/// Opens a page as a browser without a session, over TLS wherever it is sent; what came back on
-/// the way and at the end.
+/// Opens a page like a browser without a session, over TLS wherever it is redirected; returns all
+/// responses.
 fn open(site: &Site, address: &str) -> String {
     let directory = TempDir::new();
     let curl = Curl::new("wiki.test", site.address(), &directory);
@@ -82,7 +82,7 @@ fn front(site: &Site, arguments: &[&str], target: &str) -> String {
     curl.with(arguments).run(&format!("https://sso.example.com:{port}{target}"))
 }
 
-/// The requests that reached authentik for paths that begin so.
+/// Requests to authentik with this path prefix.
 fn asked(site: &Site, path: &str) -> Vec<Seen> {
     let all = site.sso.requests();
     let asked: Vec<Seen> = all.into_iter().filter(|seen| seen.path.starts_with(path)).collect();
@@ -90,7 +90,7 @@ fn asked(site: &Site, path: &str) -> Vec<Seen> {
     asked
 }
 
-/// What every request must have: HTTP/1.1, one `Host`, one scheme.
+/// Checks what every request must have: HTTP/1.1, one `Host`, one scheme.
 fn assert_claims(seen: &Seen, host: &str, scheme: &[&str]) {
     let about = format!("{} {}", seen.method, seen.path);
     assert_eq!(seen.http_version, "HTTP/1.1", "{about}");
@@ -178,7 +178,7 @@ fn plain_http_is_sent_to_https_and_never_to_authentik() {
         assert_eq!(answer.status(), 301);
         assert_eq!(answer.location(), format!("https://sso.example.com{target}"));
     }
-    // The outpost asks on its own, under another name.
+    // The outpost also sends requests, with another name.
     let passed_on = |seen: &Seen| {
         let host = seen.header("Host").unwrap_or_default().to_ascii_lowercase();
         host.starts_with("sso.example.com")
@@ -200,7 +200,7 @@ fn every_answer_asks_for_https_from_now_on() {
 
 #[test]
 fn tls_is_1_2_or_1_3() {
-    // At this level openssl itself knows TLS 1.1: only the sample's ssl_protocols refuses it.
+    // At this level, openssl itself supports TLS 1.1: only the sample's ssl_protocols rejects it.
     const ANY: [&str; 2] = ["-cipher", "ALL:@SECLEVEL=0"];
     let weak = |text: &str| text.replace("ssl_ciphers ", "ssl_ciphers ALL:@SECLEVEL=0:");
     let site =

@@ -8,7 +8,7 @@ const DISCOVERY: &str = "/application/o/wiki/.well-known/openid-configuration";
 #[test]
 fn connections_to_authentik_are_used_again() {
     let site = ready(start());
-    // At first the outpost asks too, and may have the idle one just then.
+    // At first the outpost sends requests too, and may be using the idle connection.
     eventually("ten clients, one connection", || {
         site.sso.forget_requests();
         for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! `nginx -t`: every mistake is refused with file, line and the cure; nothing needs the network.
+//! `nginx -t`: every mistake is rejected with file, line and remedy; the network is not needed.
 
 mod outpost;
 mod provider;
@@ -12,8 +12,8 @@ use provider::PROVIDER_MISTAKES;
 use right::RIGHT;
 use usage::USE_MISTAKES;
 
-/// What is wrong, the configuration of the `http` block, what the message says. The message must
-/// name the line that ends in `# <-`; nginx itself names no useful line where none is marked.
+/// The mistake, the lines of the `http` block, and the message. The message must name the line that
+/// ends in `# <-`; if no line is marked, nginx itself does not name a useful one.
 type Case = (&'static str, &'static str, &'static str);
 
 #[test]
@@ -154,7 +154,7 @@ fn a_providers_pattern_that_opens_everything_is_judged_as_its_mode_matches_it() 
         (DOMAIN, "^http://", ""),
         (DOMAIN, "^https://wiki\\.example\\.com/", ""),
     ] {
-        // The mode may stand behind the patterns.
+        // The mode may come after the patterns.
         let lines = format!("unauth_paths {pattern}; # <-\n{mode}\n}}");
         let conf = whole(&WIKI.replace('}', &lines), &directory);
         let line = conf.lines().position(|line| line.ends_with("# <-")).expect("the line") + 1;
@@ -251,7 +251,7 @@ fn whole(http: &str, directory: &TempDir) -> String {
     )
 }
 
-/// A provider without a fault.
+/// A correct provider.
 const WIKI: &str = "authentik_provider wiki {
     issuer https://sso.example.com/application/o/wiki/;
     client_id wiki-client;

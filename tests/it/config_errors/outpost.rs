@@ -1,4 +1,4 @@
-//! What can be wrong in `authentik_outpost`.
+//! Mistakes in `authentik_outpost`.
 
 use super::Case;
 

@@ -1,4 +1,4 @@
-//! What can be wrong in `authentik_provider NAME { }`.
+//! Mistakes in `authentik_provider NAME { }`.
 
 use super::Case;
 

@@ -1,4 +1,4 @@
-//! What is right.
+//! Correct configurations.
 
 pub(super) const RIGHT: &[(&str, &str)] = &[
     ("the module is loaded and not used", ""),

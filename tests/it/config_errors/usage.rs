@@ -1,4 +1,4 @@
-//! What can be wrong in the other directives.
+//! Mistakes in the other directives.
 
 use super::Case;
 

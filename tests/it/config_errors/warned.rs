@@ -1,9 +1,10 @@
-//! What is allowed and hardly meant.
+//! What is allowed, but hardly intended.
 
 use super::{WIKI, directory, whole};
 use crate::harness::test_configuration;
 
-/// The server's lines are accepted; whether a warning has these words.
+/// Asserts that the server's lines are accepted: with one warning that contains these words, or
+/// without any if they are empty.
 fn check(cases: &[(&str, &str)]) {
     let directory = directory();
     for (lines, words) in cases {
