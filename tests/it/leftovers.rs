@@ -1,4 +1,4 @@
-//! What is in shared memory of a session that goes on, what is left of one that is over, and what of
+//! What shared memory contains of a running session, what remains of an ended one, and what of
 //! either is in a core dump.
 
 use std::time::Duration;
@@ -14,12 +14,12 @@ const PROTECTED: &str = "authentik_provider wiki;
 
 const ZONE: &str = "authentik_shared_zone zone=small:512k;";
 
-/// Longer than the zone takes to be swept once, on a busy machine.
+/// Longer than one sweep of the zone on a busy machine.
 const SWEPT: Duration = Duration::from_secs(150);
 
-/// Signs in: what is in shared memory since then, in pieces.
+/// Signs in; returns the new contents of shared memory, in pieces.
 fn signed_in(site: &Site) -> (Browser, Vec<Vec<u8>>) {
-    // Once before, so that what authentik says of itself is there.
+    // Signs in once before, so that authentik's documents are already there.
     site.signed_in().step("/outpost.goauthentik.io/sign_out");
     let before = site.shared_memory();
     let browser = site.signed_in();
@@ -33,13 +33,13 @@ fn pieces_left(site: &Site, pieces: &[Vec<u8>]) -> usize {
     pieces.iter().filter(|piece| memory.iter().any(|shared| shared.holds(piece))).count()
 }
 
-/// What nobody may find who reads shared memory, with what it is: all that the application was told,
-/// the token and the cookie in pieces, and what hashes without a key would be.
+/// What must not be readable in shared memory, with descriptions: everything that the application
+/// received, the token and the cookie in pieces, and hashes without a key.
 fn secrets(site: &Site, cookie: &str) -> Vec<(String, Vec<u8>)> {
     let received = site.app.last();
     let header = |name: &str| received.header(name).expect("a header").to_owned();
     let token = header("X-authentik-jwt");
-    // The header of a token is the same for all; what follows is not.
+    // All tokens have the same header, but different bodies.
     let in_pieces = |what: &str, of: &[u8]| -> Vec<(String, Vec<u8>)> {
         of.chunks_exact(16).map(|piece| (what.to_owned(), piece.to_vec())).collect()
     };
@@ -134,6 +134,6 @@ fn a_core_dump_of_nginx_holds_no_session() {
 
     assert!(!zone.is_empty());
     assert!(zone.iter().all(|shared| !shared.is_dumped));
-    // Nor the keys that sessions are sealed with.
+    // Nor the keys that seal sessions.
     assert!(site.worker_pids().into_iter().all(has_hidden_memory));
 }

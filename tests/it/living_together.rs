@@ -1,4 +1,4 @@
-//! Beside what other modules do before and after the access phase: docs/living-together.md.
+//! Interaction with modules before and after the access phase: docs/living-together.md.
 
 use crate::harness::{Received, Site, eventually};
 
@@ -53,7 +53,7 @@ fn limit_req_counts_strangers_before_they_cost_anything() {
 
 #[test]
 fn limit_req_does_not_count_the_endpoints() {
-    // They are answered before; docs/living-together.md says so.
+    // They are answered earlier, as docs/living-together.md says.
     let site = Site::builder()
         .http("limit_req_zone $binary_remote_addr zone=pace:1m rate=1r/m;")
         .server(
@@ -73,7 +73,7 @@ fn limit_req_does_not_count_the_endpoints() {
 
 #[test]
 fn a_variable_that_was_read_too_early_is_right_later() {
-    // `if` and `limit_req` come before the access phase, where nobody is known yet.
+    // `if` and `limit_req` come before the access phase, when nobody is known yet.
     let site = Site::builder()
         .http("limit_req_zone $authentik_username zone=users:1m rate=1r/m;")
         .server(
@@ -186,7 +186,7 @@ fn an_error_page_for_403_replaces_that_of_a_rule() {
     assert_eq!(site.app.hits(), 0);
 }
 
-/// What the application received, once it is this much: mirrors are not waited for by nginx.
+/// Waits for this many requests at the application: nginx does not wait for mirrors.
 fn wait_for(site: &Site, count: usize) -> Vec<Received> {
     eventually("the application is asked", || site.app.received().len() >= count);
     std::thread::sleep(std::time::Duration::from_millis(50)); // one too many would come now

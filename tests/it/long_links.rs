@@ -1,4 +1,4 @@
-//! Links of more than 2,048 bytes: they wait in the zone while their visitor signs in.
+//! Links of more than 2,048 bytes: kept in the zone while the visitor signs in.
 
 use std::thread;
 
@@ -10,7 +10,7 @@ use crate::harness::{
 };
 use crate::unasked::UNASKED;
 
-/// A path and query of so many bytes.
+/// A path and query of this many bytes.
 fn link(length: usize) -> String {
     let begin = "/page?filter=";
     format!("{begin}{}", "a%20b/c=d&".repeat(length).split_at(length - begin.len()).0)
@@ -20,14 +20,14 @@ const PROTECTED: &str = "authentik_provider wiki;
     location / { proxy_pass http://app; }
     location = /status.json { authentik_provider off; authentik_status format=json; }";
 
-/// Lets requests of more than 8 kB in.
+/// Accepts requests of more than 8 kB.
 const ROOMY: &str = "large_client_header_buffers 4 64k;";
 
 fn roomy() -> Builder {
     Site::builder().http(ROOMY).server(PROTECTED)
 }
 
-/// Opens a link that is told to be too long: the page after the sign-in.
+/// Opens a link that is reported as too long. Returns the page after the sign-in.
 fn told_too_long(site: &Site, browser: &mut Browser, link: &str) -> String {
     let trail = browser.open(link);
     let page = trail.page().text();
@@ -128,7 +128,7 @@ fn over_http_2_a_long_link_survives_too_and_one_beyond_is_told() {
         let page = format!("{url}{}", link(length));
         let first = curl(&["--http2"]).run(&page);
         assert!(first.starts_with("HTTP/2 302"), "{first}");
-        // authentik is no server of HTTP/2.
+        // authentik does not support HTTP/2.
         let second = curl(&[]).run(location(&first));
         let last = curl(&["--http2"]).run(location(&second));
         if survives {
@@ -140,7 +140,7 @@ fn over_http_2_a_long_link_survives_too_and_one_beyond_is_told() {
     }
 }
 
-/// The `Location` of an answer.
+/// The `Location` of a response.
 fn location(head: &str) -> &str {
     let line = head.lines().find_map(|line| line.strip_prefix("location: "));
     line.unwrap_or_default()
@@ -156,7 +156,7 @@ fn a_link_beyond_8_kb_is_told_to_be_too_long_after_the_sign_in() {
                than 8 kB";
     assert_eq!(site.error_log().lines_with(why).len(), 3, "{}", site.error_log().text());
 
-    // The same for `start`, and what leads elsewhere still ends at the root.
+    // The same for `start`; links to other sites still end at the root.
     let rd = |url: &str| {
         let encoded = url::form_urlencoded::byte_serialize(url.as_bytes()).collect::<String>();
         format!("/outpost.goauthentik.io/start?rd={encoded}")
@@ -217,7 +217,7 @@ fn a_long_link_is_of_the_browser_that_followed_it() {
     let (mut alice, mut eve) = (site.browser(), site.browser());
     let callback = alice.open_until_callback(&link(3_000));
 
-    // Who has the address of the callback alone begins a sign-in of their own, without the link.
+    // With only the callback's address, others start their own sign-in, without the link.
     let stolen = eve.open(&callback);
     assert!(!stolen.addresses().iter().any(|url| url.contains("a%20b/c=d")), "{stolen:#?}");
     assert!(stolen.page().text().contains("link-too-long"), "{}", stolen.page().text());
@@ -294,7 +294,7 @@ fn a_page_of_a_failed_sign_in_leads_to_the_long_link_or_says_that_it_is_lost() {
     );
 }
 
-/// Records in the zone.
+/// Number of records in the zone.
 fn records(site: &Site) -> u64 {
     let status = site.get("/status.json").send().text();
     let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");

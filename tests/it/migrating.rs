@@ -26,7 +26,7 @@ fn the_application_receives_the_same_identity_as_by_the_auth_request_recipe() {
     assert_eq!(ours.target, recipes.target);
     for name in SIX {
         assert!(recipes.header(name).is_some_and(|value| !value.is_empty()), "{name}");
-        // The stand-in's own users have other ids than the recorded installation's.
+        // The stand-in's users have different ids from those in the recorded installation.
         if name != "X-authentik-uid" {
             assert_eq!(ours.header(name), recipes.header(name), "{name}");
         }
@@ -68,14 +68,15 @@ fn both_refuse_a_stranger_and_the_module_tells_a_script_so() {
 const OURS: &str = "authentik_provider wiki;
      location / { proxy_pass http://app; }";
 
-/// authentik's recipe as it is documented in a server without the module; its outpost knows one visitor, by these claims.
+/// authentik's documented recipe, in a server without the module; its outpost knows one visitor,
+/// with these claims.
 fn recipe(claims: &Value) -> String {
     let joined = |name: &str| {
         let items = claims[name].as_array().expect("a list").iter();
         items.map(|item| item.as_str().expect("a name")).collect::<Vec<_>>().join("|")
     };
     let text = |name: &str| claims[name].as_str().expect("a text").to_owned();
-    // docs/protocol.md §7.1: which claim each header has.
+    // docs/protocol.md §7.1: the claim in each header.
     let values = [
         text("preferred_username"),
         joined("groups"),
@@ -106,7 +107,7 @@ fn recipe(claims: &Value) -> String {
     )
 }
 
-/// What authentik 2026.2.2 said of bob.
+/// What authentik 2026.2.2 said about bob.
 fn recorded_claims() -> Value {
     let file = "tests/data/authentik-2026.2.2/token_response_hs256_bob.json";
     let text = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect(file);

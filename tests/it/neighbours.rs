@@ -1,4 +1,4 @@
-//! Beside nginx's own access modules, error pages, internal redirects, upgrades.
+//! Interaction with nginx's own access modules, error pages, internal redirects and upgrades.
 
 use crate::harness::{Connection, Site, UPGRADE, careless_module};
 
@@ -12,10 +12,10 @@ fn with_satisfy_any_an_allowed_address_needs_no_session() {
          location / { proxy_pass http://app; }",
     );
 
-    // A person too: a redirect would end the request before `allow` is asked.
+    // A person too: a redirect would end the request before `allow` is checked.
     for request in [site.get("/"), site.navigate("/")] {
         assert_eq!(request.header("X-authentik-username", "akadmin").status(), 200);
-        // Our access handler was not asked; what clients claim is removed all the same.
+        // Our access handler did not run; client claims are removed nevertheless.
         assert_eq!(site.app.last().identity_headers(), []);
     }
 }

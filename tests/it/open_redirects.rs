@@ -1,4 +1,5 @@
-//! Nobody is sent elsewhere: not by `start`, not by the callback, whatever the target of a sign-in.
+//! Nobody is redirected elsewhere: not by `start`, not by the callback, whatever the target of a
+//! sign-in.
 
 use std::thread;
 
@@ -52,7 +53,8 @@ fn no_payload_leaves_the_host_as_the_page_that_was_asked_for() {
         if !fits_a_request_line(&payload.text) {
             return false;
         }
-        // In the absolute form, `GET https://evil.example/ HTTP/1.1`, the line chooses the server.
+        // In the absolute form, `GET https://evil.example/ HTTP/1.1`, the request line selects the
+        // server.
         let is_path = payload.text.starts_with('/');
         for (host, allowed) in HOSTS {
             let allowed = if is_path { allowed } else { in_domain };
@@ -137,8 +139,8 @@ fn site() -> Site {
         .start()
 }
 
-/// The first address that is neither authentik's nor the callback, of a browser without a session
-/// that asks for `target`; alice signs in on the way. `None` if it is not redirected at all.
+/// Requests `target` in a browser without a session; alice signs in on the way. Returns the first
+/// address that is neither authentik's nor the callback, or `None` without a redirect.
 fn landing(site: &Site, host: &str, target: &str) -> Option<String> {
     let mut response = site.get(target).host(host).navigation().send();
     let mut cookies = Vec::new();
@@ -174,8 +176,8 @@ fn target_of(url: &str) -> String {
     format!("{}?{}", url.path(), url.query().unwrap_or_default())
 }
 
-/// The payload as it stands, where HTTP allows that. `%`, `&`, `+`, `#` mean something there, so
-/// only the host is judged.
+/// Sends the payload unencoded, if HTTP allows that. `%`, `&`, `+` and `#` have a meaning there, so
+/// only the host is checked.
 fn raw_ends_on(site: &Site, host: &str, payload: &str, allowed: Allowed) {
     if !fits_a_request_line(payload) {
         return;
@@ -185,7 +187,7 @@ fn raw_ends_on(site: &Site, host: &str, payload: &str, allowed: Allowed) {
     }
 }
 
-/// RFC 9112 section 3: no whitespace or control character; nginx takes the rest.
+/// RFC 9112 section 3: no whitespace or control characters; nginx accepts the rest.
 fn fits_a_request_line(payload: &str) -> bool {
     !payload.is_empty() && payload.bytes().all(|byte| byte > b' ' && byte != 0x7f)
 }
@@ -194,7 +196,7 @@ fn start(rd: &str) -> String {
     format!("/outpost.goauthentik.io/start?rd={rd}")
 }
 
-/// Both readers must find an allowed host: a browser, and one who knows nothing of URLs.
+/// Both readers must see an allowed host: a browser, and somebody who does not know URLs.
 fn assert_on_host(location: &str, payload: &str, allowed: Allowed) {
     assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{payload:?}: {location:?}");
     let rest = location.strip_prefix("https://");
@@ -220,7 +222,7 @@ type Allowed = fn(&str) -> bool;
 
 /// One line of the list.
 struct Payload {
-    /// Whether its group must be refused where one host is allowed.
+    /// Whether its group must be refused if only one host is allowed.
     refused: bool,
     text: String,
 }
@@ -254,7 +256,7 @@ fn payloads() -> Vec<Payload> {
     payloads
 }
 
-/// `{hh}` is the byte of that value.
+/// `{hh}` is the byte with this value.
 fn with_bytes(line: &str) -> String {
     let mut parts = line.split('{');
     let mut payload = parts.next().unwrap_or_default().to_owned();
@@ -266,7 +268,7 @@ fn with_bytes(line: &str) -> String {
     payload
 }
 
-/// Where it is asked for, and where it may end.
+/// Requested hosts, and where the redirect may lead.
 const HOSTS: [(&str, Allowed); 3] = [
     ("ext.example", |host| host == "ext.example"),
     ("auth.ext.example", in_domain),

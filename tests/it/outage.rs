@@ -1,4 +1,4 @@
-//! authentik down, slow, talking nonsense; visitors who do not wait.
+//! authentik is down, slow, or talks nonsense; visitors do not wait.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -50,14 +50,14 @@ fn nginx_starts_and_answers_while_authentik_has_never_been_seen() {
     assert_eq!(site.get("/").status(), 401);
     assert_unavailable(&site.browser().step("/page")); // without discovery nobody knows where to
     site.sso.up();
-    // A failure is remembered for moments, not minutes.
+    // A failure is remembered for seconds, not minutes.
     eventually("it is asked again", || site.browser().step("/page").status() == 302);
     assert_eq!(site.browser().open("/page").status(), 200);
 }
 
 #[test]
 fn what_never_answers_ends_in_503_and_delays_nobody_else() {
-    // One worker: a second would serve what the first does not accept.
+    // One worker: a second one would serve what the first does not accept.
     let site = Site::builder()
         .workers(1)
         .server(
@@ -97,7 +97,7 @@ fn two_hundred_sign_ins_wait_for_a_slow_authentik_and_all_succeed() {
             .into_iter()
             .map(|(mut browser, callback)| scope.spawn(move || browser.step(&callback).status()))
             .collect();
-        // Whoever waits for authentik is slow each time, a busy machine is not.
+        // If requests wait for authentik, they are slow each time; a busy machine is not.
         let slowest = (0..4).map(|_| slowest_request(&alice, 50)).min().unwrap_or_default();
         let statuses: Vec<u16> = all.into_iter().map(|one| one.join().expect("one")).collect();
         (statuses, slowest)
@@ -196,14 +196,14 @@ fn a_slow_provider_does_not_hold_up_another() {
     for _ in 0..5 {
         assert_eq!(site.browser().open("/page").status(), 200);
     }
-    // No more of them at a time than threads of a provider: the last is asked for after six seconds.
+    // No more at a time than threads per provider: the last question is asked after six seconds.
     let asked = slow.count(TOKEN);
     assert!(asked < waiting.len(), "none waited until the queue of the other provider was empty");
 }
 
 #[test]
 fn a_document_that_does_not_fit_into_the_zone_ends_the_sign_in_at_once() {
-    // As long as an answer may be, and with the time of the fetch longer than a record may be.
+    // The maximum length of a response, which together with the fetch time exceeds a record.
     const PADDING: usize = 256 * 1024 - 20;
     let mut site = Site::builder()
         .settings(|settings, _| settings.providers[0].signing = Signing::Rs256)
@@ -229,7 +229,7 @@ fn a_document_that_does_not_fit_into_the_zone_ends_the_sign_in_at_once() {
     assert!(said[0].contains("does not fit into the zone"), "{said:#?}");
 }
 
-/// A browser that authentik has just sent back, and where to.
+/// A browser just redirected back by authentik, and the target.
 fn ready_to_come_back(site: &Site) -> (Browser, String) {
     ready_to_come_back_to(site, "/page")
 }

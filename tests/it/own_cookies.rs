@@ -1,4 +1,4 @@
-//! The module's own cookies: found wherever they stand, believed only if whole, hidden behind nginx.
+//! The module's own cookies: found anywhere, accepted only if intact, hidden from applications.
 
 use crate::harness::{Response, Site};
 use crate::unasked::UNASKED;
@@ -67,7 +67,7 @@ fn a_session_cookie_that_is_dead_is_deleted_where_somebody_waits_for_the_answer(
         let answer = dead.get("/").method(method).headers(headers).send();
         assert_eq!((answer.status(), deleted(&answer)), (401, 0), "{who}");
     }
-    // Others may be given what is kept of these.
+    // These responses may be cached for others.
     for path in ["/public/x", "/pass/"] {
         let answer = dead.get(path).navigation().send();
         assert_eq!((answer.status(), answer.header("Set-Cookie")), (200, None), "{path}");
@@ -100,13 +100,13 @@ fn the_session_cookie_is_found_wherever_it_stands() {
         let response = site.get("/").header("Cookie", &cookies).send();
         assert_eq!(response.status(), 200, "{cookies}");
     }
-    // Two Cookie lines, as HTTP/2 clients send them.
+    // Two Cookie lines, like those of HTTP/2 clients.
     assert_eq!(site.get("/").header("Cookie", "a=b").header("Cookie", &ours).status(), 200);
 }
 
 #[test]
 fn a_malformed_session_cookie_is_no_session_and_no_error() {
-    // CVE-2026-25748: a cookie that could not be read skipped the check.
+    // CVE-2026-25748: an unreadable cookie skipped the check.
     let site = Site::start(
         "large_client_header_buffers 4 64k;
          authentik_provider wiki;

@@ -1,4 +1,4 @@
-//! Persons whom a redirect would not help: who sent a form, who looks into a frame.
+//! People whom a redirect would not help: after submitting a form, or in a frame.
 
 use url::Url;
 
@@ -27,7 +27,7 @@ fn a_form_that_is_sent_without_a_session_is_answered_in_words_with_a_way_on() {
         assert_eq!(refused.header("Set-Cookie"), None, "{who}");
         assert_eq!(site.app.hits(), 0, "{who}");
 
-        // The link leads to the sign-in, which ends where the form is.
+        // The link leads to the sign-in, which ends at the form.
         let trail = site.browser().open(&link(&refused));
         assert_eq!(trail.status(), 200);
         assert_eq!(trail.address().as_str(), form);
@@ -93,13 +93,13 @@ fn a_sign_in_that_is_begun_in_a_frame_by_hand_ends_there() {
     let authorized = browser.step(begun.location());
     let callback = authorized.location();
 
-    // Another browser's frame gets nothing of it, and begins nothing.
+    // In another browser, the frame gains nothing and starts nothing.
     let other = site.browser().step_with(callback, &[HTML, NAVIGATE, IFRAME]);
     assert_eq!(other.status(), 400);
     assert_page(&other);
     assert_eq!((other.header("Set-Cookie"), other.header("Location")), (None, None));
 
-    // authentik's pages go on by script: not by hand.
+    // authentik's pages continue by script, not by a click.
     let back = browser.step_with(callback, &[HTML, NAVIGATE, IFRAME]);
     assert_eq!(back.status(), 302);
     assert_eq!(browser.get("/page").status(), 200);

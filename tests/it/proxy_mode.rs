@@ -54,7 +54,7 @@ fn a_request_without_a_list_of_headers_is_given_what_is_added() {
         ))
         .start();
 
-    // HTTP/0.9 has no headers, and of a line that cannot be read nginx reads none.
+    // HTTP/0.9 has no headers, and nginx reads none after a malformed request line.
     for request in ["GET /public/x\r\n", "GET /%zz HTTP/1.1\r\nHost: wiki.test\r\n\r\n"] {
         site.app.forget();
         let mut connection = Connection::open(site.address());
@@ -85,7 +85,7 @@ fn a_user_may_have_a_backend_and_a_host_of_their_own() {
 
     assert_eq!(browser.get("/x?y").status(), 200);
 
-    // The backend is this very nginx, whose location /own/ passes on what it was asked for.
+    // The backend is this same nginx, whose location /own/ passes on the target it receives.
     assert_eq!(site.app.last().target, "/own/jane/x?y");
 }
 

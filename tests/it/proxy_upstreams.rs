@@ -1,4 +1,4 @@
-//! nginx-conf/proxy-mode.conf as it stands: names, addresses, TLS, WebSocket, large bodies, streams.
+//! nginx-conf/proxy-mode.conf, unchanged: names, addresses, TLS, WebSocket, large bodies, streams.
 
 use std::io::{Read, Write};
 use std::sync::mpsc;
@@ -89,7 +89,7 @@ fn messages_go_both_ways_through_a_websocket() {
     let answer = socket.read_until("\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
     for word in ["one", "two"] {
-        // RFC 6455 section 5.2: a masked text frame; a mask of zeros changes nothing.
+        // RFC 6455 section 5.2: a masked text frame; a zero mask changes nothing.
         let head = [0x81, 0x80 | word.len() as u8, 0, 0, 0, 0];
         socket.send([&head[..], word.as_bytes()].concat());
         assert!(socket.read_until(word).ends_with(word));
@@ -113,7 +113,7 @@ fn events_arrive_when_they_are_sent() {
 
     let mut stream = Connection::open(site.address());
     stream.send(browser.get("/events").to_bytes());
-    // The application sends the second event only when the first has arrived.
+    // The application sends the second event only after the first has arrived.
     stream.read_until("data: first\n\n");
     go_on.send(()).expect("the application waits");
     stream.read_until("data: second\n\n");
@@ -153,7 +153,7 @@ fn a_large_answer_comes_whole() {
     assert_eq!((answer.status(), answer.text().len()), (200, 50 << 20));
 }
 
-/// A provider in proxy mode with this backend, behind the sample as it stands.
+/// A provider in proxy mode with this backend, used by the unchanged sample.
 fn site(internal_host: &str) -> Builder {
     Site::builder()
         .provider(&format!("mode proxy; internal_host {internal_host};"))
@@ -166,7 +166,7 @@ fn protected(lines: &str) -> String {
     format!("{lines} authentik_provider wiki; location / {{ include %%PREFIX%%/proxy-mode.conf; }}")
 }
 
-/// An application whose TLS certificate is for `name`, asked for as [`BACKEND`].
+/// An application with a TLS certificate for `name`, accessed as [`BACKEND`].
 fn behind_tls(name: &str, conf: &str, trusted: &str) -> Site {
     let directory = TempDir::new();
     let (certificate, key) = certificate(name, "127.0.0.1", &directory);
@@ -189,14 +189,14 @@ fn behind_tls(name: &str, conf: &str, trusted: &str) -> Site {
         .start()
 }
 
-/// A certificate that nothing was signed with.
+/// A certificate that has signed nothing.
 fn authority() -> String {
     let directory = TempDir::new();
     let (certificate, _) = certificate("authority.test", "127.0.0.1", &directory);
     std::fs::read_to_string(certificate).expect("a PEM file")
 }
 
-/// Alice, who has not asked the application for anything.
+/// Alice, before her first request to the application.
 fn signed_in(site: &Site) -> Browser {
     let mut browser = site.browser();
     let back =

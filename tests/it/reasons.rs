@@ -1,4 +1,4 @@
-//! Reasons that only time, crowds and sizes bring about; and what nginx itself may be told.
+//! Reasons that need time, crowds or sizes; and nginx settings that matter.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const SERVER: &str = "authentik_provider wiki; location / { proxy_pass http://ap
 #[test]
 fn a_sign_in_older_than_ten_minutes_is_refused_as_state_expired() {
     let site = Site::start(SERVER);
-    // What the module itself would have sent that long ago, with the same key.
+    // What the module itself would have sent at that time, with the same key.
     for (age, reason) in [(11 * 60, "state-expired"), (9 * 60, "code-rejected")] {
         let (state, cookie) = sign_in_begun(&site, age, 7);
         let callback = "/outpost.goauthentik.io/callback?X-authentik-auth-callback=true";
@@ -41,7 +41,7 @@ fn a_state_of_another_key_is_refused_as_state_foreign() {
     let (mut browser, callback) = ready_to_come_back(&other);
     let (_, query) = callback.split_once('?').expect("a query");
 
-    // Its cookie comes along: browsers do not tell ports apart.
+    // The cookie is sent along: browsers do not distinguish ports.
     let target = format!("{}/outpost.goauthentik.io/callback?{query}", site.url());
     let response = browser.step(&target);
 
@@ -101,7 +101,7 @@ fn a_sign_in_works_with_each_event_method_that_nginx_was_built_with() {
     let methods = event_methods();
     assert!(methods.contains(&"epoll"));
     for method in methods {
-        // select() knows no more files than 1,024.
+        // select() supports at most 1,024 files.
         let events = format!("use {method}; worker_connections 512;");
         let site = Site::builder().events(&events).server(SERVER).start();
         site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(300)));
@@ -115,7 +115,7 @@ fn a_sign_in_works_with_each_event_method_that_nginx_was_built_with() {
     }
 }
 
-/// Debian builds no other than epoll.
+/// Debian builds only epoll.
 fn event_methods() -> Vec<&'static str> {
     let options = nginx_options();
     let built_with = |method: &&str| options.contains(&format!("--with-{method}_module"));
@@ -123,14 +123,14 @@ fn event_methods() -> Vec<&'static str> {
     ["epoll"].into_iter().chain(extra).collect()
 }
 
-/// A browser that authentik has just sent back, and where to.
+/// A browser just redirected back by authentik, and the target.
 pub(crate) fn ready_to_come_back(site: &Site) -> (Browser, String) {
     let mut browser = site.browser();
     let trail = browser.open_until("/page", |url| url.path().ends_with("/callback"));
     (browser, trail.page().location().to_owned())
 }
 
-/// The page and the log say why.
+/// Asserts that the page and the log name the reason.
 pub(crate) fn assert_reason(site: &Site, response: &Response, reason: &str) {
     assert_error_page(response);
     assert!(response.text().contains(reason), "{reason}: {}", response.text());

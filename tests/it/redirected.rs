@@ -1,4 +1,4 @@
-//! Requests that nginx sends on internally: no claim, and no identity, comes along.
+//! Requests that nginx redirects internally: no claims and no identity come along.
 
 use crate::harness::{Connection, Site, eventually};
 
@@ -62,7 +62,7 @@ fn a_first_request_that_nginx_cannot_read_is_no_fault_of_the_build() {
          location / { proxy_pass http://app; }
          location /open/ { authentik_provider off; auth_request /ask; proxy_pass http://app; }
          location /ask { internal; authentik_provider off; proxy_pass http://app; }";
-    // HTTP/0.9 is one line, and nginx keeps no list of headers for it.
+    // HTTP/0.9 is a single line, for which nginx does not initialize the list of headers.
     for first in [
         "GET /\r\n",
         "GET /open/\r\n",
@@ -72,7 +72,7 @@ fn a_first_request_that_nginx_cannot_read_is_no_fault_of_the_build() {
         "GET / HTTP/7.0\r\nHost: x\r\n\r\n",
         "?\r\nHost: x\r\n\r\n",
     ] {
-        // Each is the first that its worker sees.
+        // Each is the first request of its worker.
         let site = Site::builder().server(SERVER).workers(1).start();
         let mut connection = Connection::open(site.address());
         connection.send(first);
@@ -136,7 +136,7 @@ fn a_refusal_in_an_error_page_location_has_its_own_status() {
     assert_eq!(site.signed_in().get("/nowhere").status(), 200);
 }
 
-/// nginx clears what modules remember of a request that one of its filters answers: 412.
+/// nginx clears the modules' state of a request that one of its filters answers: 412.
 #[test]
 fn the_log_names_who_asked_under_a_condition_that_does_not_hold() {
     let site = Site::builder()

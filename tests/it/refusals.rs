@@ -1,4 +1,4 @@
-//! Visitors without a session: who is sent to sign in, who gets a plain no.
+//! Visitors without a session: who is redirected to sign in, and who is just refused.
 
 use crate::harness::{Request, Response, Site};
 
@@ -162,7 +162,7 @@ fn assert_no_store(response: &Response, who: &str) {
     assert!(caching.contains("no-store"), "{who}: Cache-Control: {caching}");
 }
 
-/// Who it is, method, headers, status of the answer.
+/// A description, the method, the headers, and the status of the response.
 type Visitor = (&'static str, &'static str, &'static [(&'static str, &'static str)], u16);
 
 const VISITORS: &[Visitor] = &[

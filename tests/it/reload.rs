@@ -100,7 +100,7 @@ fn killed_workers_take_no_session_and_no_other_worker_with_them() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    // A killed worker takes the connections it has; the browser tries again.
+                    // A killed worker takes its connections with it; the browser tries again.
                     if sign_in(template.clone(), address) {
                         succeeded.fetch_add(1, Ordering::Relaxed);
                     }
@@ -143,7 +143,7 @@ fn nginx_leaves_promptly_while_sign_ins_wait() {
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
-/// A whole sign-in in which every connection may break.
+/// A complete sign-in in which every connection may break.
 fn sign_in(mut browser: Browser, address: std::net::SocketAddr) -> bool {
     let Ok(first) = browser.try_step("/page") else { return false };
     let Ok(there) = browser.try_step(first.location()) else { return false };

@@ -1,4 +1,4 @@
-//! Each worker remembers the sessions in use. What ends one ends it in all workers at once.
+//! Each worker remembers the sessions in use. If one ends, it ends in all workers at once.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,12 +16,12 @@ const SERVER: &str = "authentik_provider wiki;
     location /other/ { proxy_pass http://app; }";
 
 fn site(workers: usize) -> Site {
-    // nginx closes a connection after 1,000 requests otherwise.
+    // Otherwise nginx closes a connection after 1,000 requests.
     let http = "keepalive_requests 1000000;";
     Site::builder().workers(workers).http(http).server(SERVER).start()
 }
 
-/// How often workers have asked the zone for a session.
+/// Number of session lookups in the zone.
 fn lookups(site: &Site) -> u64 {
     status(site)["zone"]["lookups"].as_u64().expect("a number")
 }
@@ -38,7 +38,7 @@ fn a_cookie_that_nobody_made_is_not_looked_up() {
     let (looked_up, hits) = (lookups(&site), site.app.hits());
 
     for number in 0..INVENTED {
-        // The one half of a genuine id, and what anybody can write.
+        // One half from a genuine id, the other made up.
         let value = match number % 2 {
             0 => format!("{}{number:023}", &genuine.value[..20]),
             _ => format!("{number:020}{}", &genuine.value[20..]),
@@ -74,7 +74,7 @@ fn a_session_in_use_is_looked_up_once_in_five_seconds() {
 
     let asked = lookups(&site) - before;
     assert!(sent > 100, "{sent}");
-    // By each, after five seconds; a machine that is busy may take longer than seven in all.
+    // One by each worker every five seconds; a busy machine may take longer than seven in all.
     let due = 2 * (started.elapsed().as_secs() / 5 + 1);
     assert!((2..=due).contains(&asked), "{asked} of {sent} requests have asked");
 }
@@ -123,7 +123,7 @@ fn a_session_that_gave_way_in_a_full_zone_is_gone_in_all_workers() {
     let alice = site.signed_in();
     assert!(all_workers_say(&site, &alice.get("/"), 200));
 
-    // With tokens of 36 kB: fifteen do not fit.
+    // Tokens of 36 kB: fifteen do not fit.
     for _ in 0..15 {
         site.signed_in_as("biggy");
     }
@@ -147,7 +147,7 @@ fn a_reload_begins_with_what_the_new_configuration_says() {
     assert_eq!(alice.get("/other/").status(), 200, "the session is still there");
 }
 
-/// The status of the answer, if there is one: a killed worker takes its connections with it.
+/// The status of the response, if there is one: a killed worker takes its connections with it.
 fn read(
     connection: &mut Option<Connection>,
     address: SocketAddr,
@@ -159,7 +159,7 @@ fn read(
     Some(answer.status())
 }
 
-/// Signs out until that was answered: a worker may be killed amid it.
+/// Signs out, repeatedly until there is a response: a worker may be killed in between.
 fn sign_out(browser: &mut Browser) {
     while browser.clone().try_step("/outpost.goauthentik.io/sign_out").is_err() {}
 }
@@ -198,7 +198,7 @@ fn nobody_is_let_in_after_a_sign_out_was_answered_whichever_workers_are_killed()
     assert!(admitted > 200 && refused > 200, "{admitted} admitted, {refused} refused");
 }
 
-/// Whether all went well: a killed worker may take a sign-in with it.
+/// Whether everything succeeded: a killed worker may abort a sign-in.
 fn signs_in(browser: &mut Browser) -> bool {
     let Ok(first) = browser.try_step("/") else { return false };
     let Ok(there) = browser.try_step(first.location()) else { return false };
@@ -206,7 +206,7 @@ fn signs_in(browser: &mut Browser) -> bool {
     back.is_ok_and(|back| back.status() == 302) && !browser.session_cookies().is_empty()
 }
 
-/// One session from its first request to its last, which readers use all the time.
+/// One session from its first request to its last, used by readers all the time.
 fn story(
     browser: &mut Browser,
     address: SocketAddr,

@@ -55,6 +55,6 @@ fn what_is_missing_is_told_to_the_log_and_not_to_the_visitor() {
         r#"refused, reason: not-permitted, provider: "wiki", missing: group "secret project""#;
     assert_eq!(site.error_log().lines_with(line).len(), 1, "{}", site.error_log().text());
     assert_eq!(site.app.hits(), 0);
-    // A stranger still learns first that nobody is signed in.
+    // A stranger still learns first that there is no session.
     assert_eq!(site.get("/plans").status(), 401);
 }

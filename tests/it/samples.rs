@@ -1,4 +1,4 @@
-//! Every configuration in `nginx-conf/` is one that nginx accepts.
+//! nginx accepts every configuration in `nginx-conf/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn samples() -> Vec<PathBuf> {
     samples
 }
 
-/// The sample with this machine's files in the places of the administrator's. A sample is a whole
+/// The sample with this machine's files in place of the administrator's. A sample is a complete
 /// `nginx.conf`, the contents of an `http` block (as in `conf.d/`), or an include for a location.
 fn runnable(sample: &str, directory: &TempDir) -> String {
     let text: String =
@@ -75,17 +75,17 @@ fn with_local_files(line: &str, directory: &TempDir) -> String {
     let mut words = directive.split_whitespace();
     let local = match words.next().unwrap_or_default() {
         "load_module" | "pid" | "user" | "error_log" => return String::new(),
-        // Not the sample's port: it may be taken here, or need root.
+        // Not the sample's port, which may be in use or require root.
         "listen" => format!("127.0.0.1:{}", free_port()),
         "ssl_certificate" | "ssl_trusted_certificate" => file("cert.pem"),
         "ssl_certificate_key" => file("key.pem"),
         "state_path" => file("state"),
-        // nginx's own.
+        // The file that comes with nginx.
         "include" if line.contains("fastcgi_params") => {
             directory.write("fastcgi_params", "");
             file("fastcgi_params")
         }
-        // Another sample, installed beside nginx.conf.
+        // Another sample, installed next to nginx.conf.
         "include" => {
             let name = words.clone().next().and_then(|path| path.rsplit('/').next());
             format!("{}/nginx-conf/{}", env!("CARGO_MANIFEST_DIR"), name.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Signing in, from the first page to the requested page.
+//! Signing in, from the first request to the requested page.
 
 use std::thread;
 use std::time::Duration;
@@ -118,7 +118,7 @@ fn a_session_of_one_provider_opens_nothing_of_another() {
     let wiki = alice.session_cookies().remove(0);
 
     assert_eq!(alice.get("/admin/").status(), 401);
-    // docs/protocol.md §6.1: the name of the cookie is SHA-256 of the client id.
+    // docs/protocol.md §6.1: the cookie's name is SHA-256 of the client id.
     let thief = site.get("/admin/").header("Cookie", format!("{ADMIN_COOKIE}={}", wiki.value));
     assert_eq!(thief.status(), 401);
     assert_eq!(site.app.hits(), 0);
@@ -163,7 +163,7 @@ fn a_session_ends_when_its_token_does() {
         .start();
     let alice = site.signed_in();
 
-    // Some seconds, so that a busy machine gets here in time; they are whole seconds.
+    // A few seconds, for a busy machine to get here in time; they are whole seconds.
     assert_eq!(alice.get("/").status(), 200);
     eventually("the session is over", || alice.get("/").status() == 401);
 }

@@ -1,4 +1,4 @@
-//! Who shares the threads and the queue of sign-ins, and how.
+//! How the threads and the queue for sign-ins are shared, and by whom.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use crate::reasons::{assert_reason, ready_to_come_back};
 const SERVER: &str = "authentik_provider wiki; location / { proxy_pass http://app; }
     set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;";
 
-/// What waits for one address, and what runs.
+/// The share of one address: sign-ins that wait, and some that run.
 const SHARE: u16 = 256 + 20;
 
 const TOKEN: &str = "/application/o/token/";
@@ -24,7 +24,7 @@ fn site() -> Site {
     Site::builder().workers(1).events("worker_connections 6000;").server(SERVER).start()
 }
 
-/// A callback of a sign-in of its own: whoever floods begins as many as he likes.
+/// The callback of a separate sign-in: an attacker can start as many as they like.
 fn callback(site: &Site, number: u16, address: &str) -> crate::harness::Request {
     let (state, cookie) = sign_in_begun(site, 1, number);
     let path = "/outpost.goauthentik.io/callback?X-authentik-auth-callback=true";
@@ -50,7 +50,7 @@ fn when_too_many_sign_ins_wait_the_next_is_refused_as_overloaded() {
     let waiting = flood(&site, 0..SHARE, "192.0.2.66");
     let mut number = SHARE;
     let refused = loop {
-        // Until those before it have arrived, it waits with them.
+        // Until the earlier ones have arrived, this one waits as well.
         let mut next = Connection::open(site.address());
         next.send(callback(&site, number, "192.0.2.66").to_bytes());
         number += 1;
@@ -167,7 +167,7 @@ fn a_replay_with_another_code_is_refused_while_the_first_is_asked_about() {
     site.sso.clear_faults();
 }
 
-/// State and cookie of a sign-in that began `age` seconds ago, one for each `number`.
+/// State and cookie of a sign-in that began `age` seconds ago, unique per `number`.
 pub(crate) fn sign_in_begun(site: &Site, age: u64, number: u16) -> (String, String) {
     let settings = Settings {
         name: "wiki".into(),

@@ -30,7 +30,7 @@ fn who_has_a_session_may_sign_in_again_and_again() {
         let trail = browser.open(START);
         assert_eq!(trail.status(), 200, "{trail:#?}");
     }
-    // A callback that leads nowhere is no loop either.
+    // A callback that leads nowhere is not a loop either.
     for _ in 0..4 {
         let answer = browser.step(&format!("{CALLBACK}?code=x&state=nonsense"));
         assert!(!answer.text().contains("sign-in-loop"), "{}", answer.text());
@@ -42,14 +42,14 @@ fn who_has_a_session_may_sign_in_again_and_again() {
 fn six_tabs_at_once_are_no_loop() {
     let site = site();
     let mut browser = site.browser();
-    // All tabs are on their way before the first of them is back.
+    // All tabs start before the first of them returns.
     let starts: Vec<String> =
         (0..6).map(|tab| browser.step(&format!("/tab{tab}")).location().to_owned()).collect();
     for start in &starts {
         let trail = browser.open(start);
         assert_eq!(trail.status(), 200, "{trail:#?}");
     }
-    // A request that was under way with the session of an earlier tab signs in once more.
+    // A request in progress with the session of an earlier tab causes another sign-in.
     let mut session = browser.session_cookies().remove(0);
     session.value = "A".repeat(session.value.len());
     browser.plant(session);

@@ -1,4 +1,4 @@
-//! The stand-in's outpost side as a site sees it: what tests with an outpost rely on.
+//! The outpost side of the stand-in, as seen by a site: what tests with an outpost rely on.
 
 use authentik_standin::OUTPOST_TOKEN;
 

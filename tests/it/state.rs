@@ -17,7 +17,7 @@ fn each_of_many_tabs_returns_to_its_own_page() {
         })
         .collect();
 
-    // The person signs in where they happen to look first.
+    // The person signs in with whichever tab they see first.
     for i in [3, 0, 4, 2, 1] {
         let (page, authorize) = &tabs[i];
         let trail = browser.open(authorize);
@@ -42,14 +42,14 @@ fn unfinished_sign_ins_cannot_pile_up_in_the_browser() {
 
     let cookies = browser.cookie_header().unwrap_or_default();
     assert!(browser.state_cookies().len() <= 20, "{}", browser.state_cookies().len());
-    // nginx refuses header lines beyond 8 kB by default; others 4 kB.
+    // nginx rejects header lines beyond 8 kB by default; others, beyond 4 kB.
     assert!(cookies.len() < 4_096, "{} bytes of cookies", cookies.len());
     assert_eq!(browser.open("/last").status(), 200, "the newest tab is not the victim");
 }
 
 #[test]
 fn a_callback_of_one_browser_is_refused_in_another() {
-    // CVE-2024-10318: without it an attacker signs a victim in as the attacker.
+    // CVE-2024-10318: without a state, an attacker signs in a victim as the attacker.
     let site = Site::start(
         "authentik_provider wiki;
          location / { proxy_pass http://app; }",
@@ -57,7 +57,7 @@ fn a_callback_of_one_browser_is_refused_in_another() {
     let mut attacker = site.browser();
     let callback = attacker.open_until_callback("/page");
 
-    // A genuine state without its cookie begins a sign-in of this browser's own.
+    // A genuine state without its cookie starts a separate sign-in for this browser.
     let mut fresh = site.browser();
     let response = fresh.step(&callback);
     assert_eq!(response.status(), 302);
@@ -67,8 +67,8 @@ fn a_callback_of_one_browser_is_refused_in_another() {
     busy.step("/page"); // has a sign-in of its own under way
     assert_eq!(busy.step(&callback).status(), 302);
 
-    // Somebody who can write cookies of a neighbouring host plants one of that name; what is in it
-    // is well-formed, but of a sign-in of this browser's own.
+    // Somebody who can set cookies from a neighbouring host plants one with that name; its value is
+    // well-formed, but belongs to a sign-in of this browser's own.
     let mut tricked = busy.clone();
     let own = busy.state_cookies().remove(0).value;
     for cookie in attacker.state_cookies() {
@@ -120,7 +120,7 @@ fn every_bit_of_the_state_counts() {
         changed[at] = if changed[at] == 'A' { 'B' } else { 'A' };
         let changed: String = changed.into_iter().collect();
         let response = browser.clone().step(&callback.replace(&state, &changed));
-        // The last character may hold bits that encode nothing; then it must still be canonical.
+        // The last character may contain unused bits; even then it must be canonical.
         assert_eq!(response.status(), 400, "character {at}");
         assert_error_page(&response);
     }

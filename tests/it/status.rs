@@ -1,4 +1,4 @@
-//! `authentik_status`: what the module counted, for people and for programs.
+//! `authentik_status`: the module's counters, for people and for programs.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::{Browser, Connection, Site};
 
-/// A site with the status in all three formats, open to everybody who may come to this address.
+/// A site with the status in all three formats, accessible to everybody.
 const SERVER: &str = "authentik_provider wiki;
     location = /status { authentik_provider off; authentik_status; }
     location = /status.json { authentik_provider off; authentik_status format=json; }
@@ -26,7 +26,7 @@ pub(crate) fn status(site: &Site) -> Value {
     serde_json::from_str(&response.text()).expect("JSON")
 }
 
-/// What grew since `before`, each with how much, in the order of the list.
+/// The counters that have grown since `before`, and by how much, in the list's order.
 fn grown(before: &Value, after: &Value) -> Vec<(String, u64)> {
     let figures = |value: &Value| -> Vec<(String, u64)> {
         let lists = ["requests", "reasons"].map(|list| value[list].as_object().expect("a list"));
@@ -37,7 +37,7 @@ fn grown(before: &Value, after: &Value) -> Vec<(String, u64)> {
     both.map(|((name, before), (_, after))| (name, after - before)).filter(|f| f.1 > 0).collect()
 }
 
-/// What is done, how, and which figures grow by it.
+/// A description, an action, and the counters that it increases.
 type Step = (&'static str, fn(&Site, &Browser), &'static [(&'static str, u64)]);
 
 const STEPS: &[Step] = &[
@@ -103,7 +103,7 @@ fn every_decision_is_counted_once_and_by_its_reason() {
 #[test]
 fn a_request_that_waits_for_authentik_is_counted_once() {
     let site = Site::start(SERVER);
-    // Nothing is known of authentik's endpoints yet.
+    // authentik's endpoints are not known yet.
     assert_eq!(site.navigate("/").send().status(), 302);
     let told = status(&site);
     assert_eq!(told["requests"]["sign_in"], 1, "{told}");
@@ -114,7 +114,7 @@ fn a_request_that_waits_for_authentik_is_counted_once() {
 fn figures_are_of_all_workers_and_survive_a_reload_and_a_killed_worker() {
     let server = format!("add_header X-Worker $pid always; {SERVER}");
     let mut site = Site::builder().server(&server).workers(4).start();
-    // On a busy machine one worker may take all that come together.
+    // On a busy machine, one worker may accept all that arrive together.
     let (mut workers, mut sent) = (HashSet::new(), 0);
     while workers.len() < 2 {
         assert!(sent < 4_000, "counted by more than one worker: {workers:?}");
@@ -205,7 +205,7 @@ fn the_status_is_for_get_and_head_and_for_whom_the_location_lets_in() {
             assert_eq!(refused.status(), 405, "{method} {target}");
             assert_eq!(refused.header("Allow"), Some("GET, HEAD"), "{method} {target}");
         }
-        // A body nobody wants does not get in the way of the next request.
+        // An unread body does not affect the next request.
         let mut connection = Connection::open(site.address());
         for _ in 0..3 {
             assert_eq!(connection.request(&site.get(target).body("body")).status(), 200);
@@ -242,7 +242,7 @@ fn prometheus_can_read_every_line() {
 }
 
 /// Text exposition format 0.0.4: each sample belongs to the `# TYPE` above it, a counter ends in
-/// `_total`, no series comes twice.
+/// `_total`, and no series occurs twice.
 pub(crate) fn check_exposition(text: &str) {
     let (mut family, mut helped) = (String::new(), String::new());
     let mut series = HashSet::new();
@@ -270,7 +270,7 @@ pub(crate) fn check_exposition(text: &str) {
     assert!(!series.is_empty());
 }
 
-/// `name="value",…`, in which `\` stands before `\`, `"` and `n` only.
+/// `name="value",…`, where `\` occurs only before `\`, `"` and `n`.
 fn check_labels(mut labels: &str) {
     while !labels.is_empty() {
         let (name, rest) = labels.split_once("=\"").expect("a value");

@@ -1,4 +1,4 @@
-//! The build in which every main request goes through thread, wake-up and resume.
+//! The build in which every main request passes through thread, wake-up and resume.
 
 use std::thread;
 use std::time::Duration;

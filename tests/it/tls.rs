@@ -1,4 +1,4 @@
-//! authentik behind TLS: its certificate is checked before anything is told or believed.
+//! authentik behind TLS: its certificate is verified before anything is sent or trusted.
 
 use crate::error_pages::assert_error_page;
 use crate::harness::{Site, TempDir, certificate, eventually};
@@ -45,7 +45,7 @@ fn assert_logged(site: &Site, text: &str) {
     eventually(text, || !site.error_log().lines_with(text).is_empty());
 }
 
-/// The stand-in behind an nginx that speaks TLS with a certificate for this name and address.
+/// The stand-in behind an nginx with a TLS certificate for this name and address.
 fn behind_tls(name: &str, address: &str, trust: &str) -> Site {
     let directory = TempDir::new();
     let pem = |address: &str| {

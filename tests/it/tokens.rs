@@ -1,4 +1,4 @@
-//! The exchange of the code, and what happens to a token that is not right.
+//! The exchange of the code, and the handling of invalid tokens.
 
 use authentik_standin::{Endpoint, Fault, Settings, WIKI_CLIENT_ID, WIKI_CLIENT_SECRET};
 use serde_json::json;
@@ -189,7 +189,7 @@ fn no_secret_is_in_any_log() {
 
 #[test]
 fn our_own_debug_lines_hold_no_secret_either() {
-    // nginx's own debug lines hold every header; ours begin with the module's name.
+    // nginx's own debug lines contain every header; ours begin with the module's name.
     let site = Site::start(
         "error_log error.log debug;
          authentik_provider wiki;

@@ -1,4 +1,4 @@
-//! What browsers send unasked has no effect: no session ends, no sign-in begins, no cookie is set.
+//! What browsers send unasked has no effect: no session ends, no sign-in starts, no cookie is set.
 
 use crate::harness::{Response, Site};
 
@@ -22,7 +22,7 @@ fn a_link_to_sign_out_that_nobody_has_followed_signs_nobody_out() {
     assert_eq!(site.app.hits(), 0);
     assert_eq!(alice.get("/").status(), 200, "still signed in");
 
-    // Whoever means it is signed out.
+    // A deliberate sign-out still works.
     assert_eq!(alice.clone().step("/outpost.goauthentik.io/sign_out").status(), 302);
     assert_eq!(alice.fetch("/").status(), 401);
 }
@@ -90,7 +90,7 @@ fn a_known_visitor_gets_what_is_loaded_on_suspicion() {
     }
 }
 
-/// No session is opened or ended by it, and no browser is sent anywhere.
+/// Asserts that no session is opened or ended, and that the browser is not redirected.
 pub(crate) fn assert_no_effect(response: &Response, status: u16, who: &str) {
     assert_eq!(response.status(), status, "{who}: {response:#?}");
     for name in ["Set-Cookie", "Location"] {
@@ -100,7 +100,7 @@ pub(crate) fn assert_no_effect(response: &Response, status: u16, who: &str) {
     assert!(caching.contains("no-store"), "{who}: a browser must ask again: {caching}");
 }
 
-/// Who it is, method, headers.
+/// A description, the method, the headers.
 type Visitor = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 pub(crate) const UNASKED: &[Visitor] = &[
@@ -123,7 +123,7 @@ pub(crate) const UNASKED: &[Visitor] = &[
     ("an object", "GET", &[HTML, NAVIGATE, ("Sec-Fetch-Dest", "object")]),
 ];
 
-/// Frames that a page shows of its own accord.
+/// Frames that a page displays without the visitor's action.
 const FRAMES: &[Visitor] = &[
     ("a frame", "GET", &[HTML, NAVIGATE, IFRAME, ("Sec-Fetch-Site", "same-origin")]),
     ("a frame of another site", "GET", &[HTML, NAVIGATE, IFRAME, ("Sec-Fetch-Site", "cross-site")]),

@@ -23,7 +23,7 @@ fn a_rule_matches_the_path_that_nginx_serves_and_the_one_that_was_sent() {
         ("/x/healthz", false),
         ("/public", false),
         ("/PUBLIC/", false),
-        // A rule looks at the path only (GHSA-7rh7-c77v-6434).
+        // A rule only considers the path (GHSA-7rh7-c77v-6434).
         ("/private?/public/", false),
         ("/private?x=/healthz", false),
         ("/private#/public/", false),
@@ -159,7 +159,7 @@ fn a_pattern_that_explodes_costs_a_bounded_time_and_is_named() {
         assert_eq!(site.get(&format!("/{hostile}")).status(), 401);
     }
     assert_eq!(site.app.hits(), 0);
-    // The request after them is served, and what costs little is open.
+    // The next request is served, and cheap paths are open.
     assert_eq!(site.get("/public/page").status(), 200);
     let said = site.error_log().lines_with("takes too long for a path of this kind");
     assert_eq!(said.len(), 1, "{said:?}");

@@ -1,9 +1,9 @@
-//! Unauthenticated paths in each shape that sends or serves another path than was asked for:
-//! docs/unauthenticated-paths.md.
+//! Unauthenticated paths in every configuration that passes on or serves a path other than the
+//! requested one: docs/unauthenticated-paths.md.
 
 use crate::harness::{Connection, Site};
 
-/// A site with these lines, `^/public/` open, and a secret file beside the open one.
+/// A site with these lines, `^/public/` open, and a secret file next to the open one.
 fn site(lines: &str) -> Site {
     Site::builder()
         .file("html/public/page", "open")
@@ -55,7 +55,8 @@ fn whatever_file_is_served_is_below_the_open_path() {
         "location / { alias %%PREFIX%%/html/; }",
         "location /public/ { alias %%PREFIX%%/html/public/; }
          location / { root %%PREFIX%%/html; }",
-        // A slash is missing, a known mistake: `/public../private/page` is served from beside.
+        // A missing slash, a known mistake: `/public../private/page` is served from the parent
+        // directory.
         "location /public { alias %%PREFIX%%/html/public/; }
          location / { root %%PREFIX%%/html; }",
         "location ~ ^/public/(.*)$ { alias %%PREFIX%%/html/public/$1; }
@@ -97,7 +98,8 @@ fn after_a_rewrite_the_path_that_was_asked_for_and_the_new_one_must_be_open() {
         ("/public/out-break/page", None),
         ("/public/moved/page", Some("/public/page")),
         ("/public/moved-break/page", Some("/public/page")),
-        // What the capture holds is decoded, and may climb only as text that nobody resolves again.
+        // The captured text is decoded, and may contain `..` only as text that is not resolved
+        // again.
         ("/public/moved/..%2fprivate", None),
         ("/public/moved-break/..%2f..%2fprivate", None),
         ("/public/moved/%252e%252e/private", None),
@@ -134,7 +136,7 @@ fn with_merge_slashes_off_a_rule_must_match_with_one_slash_and_with_two() {
     assert_eq!(site.app.hits(), 3);
 }
 
-/// The bytes of the answer to a target that an honest client would not write.
+/// The bytes of the response to a target that an honest client would not send.
 fn raw(site: &Site, target: &str) -> String {
     let mut connection = Connection::open(site.address());
     let head = format!("GET {target} HTTP/1.1\r\nHost: wiki.test\r\nConnection: close\r\n\r\n");
@@ -142,7 +144,7 @@ fn raw(site: &Site, target: &str) -> String {
     connection.read_to_end()
 }
 
-/// Ways out of `/public/`, or into it, that one reader takes and another does not.
+/// Ways out of `/public/`, or into it, that only some readers take.
 const CROOKED: &[&str] = &[
     "/public/../private/page",
     "/public/..%2fprivate/page",

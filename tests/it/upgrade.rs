@@ -1,5 +1,5 @@
-//! Another nginx binary in the place of the one that runs: SIGUSR2, SIGWINCH, SIGQUIT, and the way
-//! back (nginx's documentation, "Controlling nginx"). Debian's package does it at each update.
+//! Upgrading the nginx binary on the fly: SIGUSR2, SIGWINCH, SIGQUIT, and the way back (nginx's
+//! documentation, "Controlling nginx"). Debian's package does this at each update.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -31,7 +31,8 @@ fn await_one_connection(site: &Site) -> String {
     site.sso.connections()[0].instance_uuid.clone().expect("an instance")
 }
 
-/// Waits until the one connection is that of another instance; the former may be open a moment more.
+/// Waits until the only connection is that of another instance; the former may stay open for a
+/// moment.
 fn await_another(site: &Site, former: &str) {
     await_only(site, |instance| instance != Some(former));
 }
@@ -53,7 +54,7 @@ fn end_session(site: &Site, user: &str) {
     assert!(site.sso.end_session(&sid));
 }
 
-/// Sends strangers' requests all the time, each on a connection of its own; all must be refused.
+/// Sends strangers' requests all the time, each on its own connection; all must be refused.
 fn under_load(stranger: &Request, meanwhile: impl FnOnce()) {
     let (done, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -66,7 +67,7 @@ fn under_load(stranger: &Request, meanwhile: impl FnOnce()) {
                 }
             });
         }
-        // Also when it panics, for the threads to end.
+        // Even if it panics, so that the threads end.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
         done.store(true, Ordering::Relaxed);
         if let Err(panic) = outcome {
@@ -76,8 +77,8 @@ fn under_load(stranger: &Request, meanwhile: impl FnOnce()) {
     assert!(refused.into_inner() > 50);
 }
 
-/// Opens a page in a browser whose session this nginx does not know: authentik knows the visitor,
-/// nobody is asked anything.
+/// Opens a page in a browser with a session unknown to this nginx: authentik knows the visitor and
+/// does not ask for credentials.
 fn comes_back_unasked(site: &Site, browser: &mut Browser) {
     let trail = browser.open("/page");
     assert_eq!(trail.status(), 200, "{trail:#?}");
@@ -124,7 +125,7 @@ fn an_upgrade_of_the_binary_goes_on_serving_and_leaves_one_connection() {
     within(SOON, "her session is over", || page.status() == 401);
     await_one_connection(&site);
 
-    // What is on the disk is whole, and the newest.
+    // The file on disk is intact and up to date.
     site.sso.down();
     site.restart();
     assert!(all_workers_say(&site, &public, 200));
@@ -143,7 +144,7 @@ fn the_way_back_finds_sessions_again_except_those_that_ended() {
         site.nginx().retire_workers(former);
         await_another(&site, &instance);
 
-        // Said to the new one, which has no such session.
+        // Sent to the new one, which does not have this session.
         end_session(&site, "bob");
         open_public(&site);
         within(SOON, "live in the new workers", || all_workers_say(&site, &public, 200));

@@ -1,4 +1,4 @@
-//! Large bodies, up and down: as large as nginx is told to allow, and never kept in memory.
+//! Large bodies in both directions: as large as nginx allows, and never kept in memory.
 
 use std::io::{Read, Write};
 
@@ -15,7 +15,7 @@ fn a_body_beyond_client_max_body_size_gets_413_as_usual() {
     let body = "x".repeat(2_000);
 
     assert_eq!(alice.get("/").method("POST").body(&body).status(), 413);
-    // nginx looks at Content-Length before anybody asks who it is.
+    // nginx checks Content-Length before the access phase.
     assert_eq!(site.request("POST", "/").body(&body).status(), 413);
     assert_eq!(site.app.hits(), 0);
     assert_eq!(alice.get("/").method("POST").body("small").status(), 200);

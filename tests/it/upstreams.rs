@@ -1,4 +1,4 @@
-//! Identity headers reach every kind of application with no further directive.
+//! Identity headers reach every kind of application without any further directive.
 
 use crate::harness::{Cgi, Curl, Protocol, SITE_NAME, Site, TempDir, listen_http2};
 
@@ -19,7 +19,7 @@ fn applications_behind_fastcgi_scgi_and_uwsgi_receive_the_identity_once() {
         ));
         let bob = site.signed_in_as("bob");
 
-        // GHSA-f59h-q822-g45g: `_` and `-` are one and the same to such applications.
+        // GHSA-f59h-q822-g45g: `_` and `-` are the same to such applications.
         let request = bob
             .get("/cgi/")
             .header("X_authentik_username", "root")
@@ -59,7 +59,7 @@ fn an_anonymous_request_to_a_cgi_application_carries_no_identity() {
 
 #[test]
 fn grpc_applications_receive_the_identity() {
-    // A second nginx server plays the gRPC application: it hands over what it received.
+    // A second nginx server in place of the gRPC application passes on what it received.
     let listen = listen_http2("");
     let site = Site::builder()
         .http(&format!("server {{ {listen} location / {{ proxy_pass http://app; }} }}"))
@@ -107,7 +107,7 @@ fn a_grpc_call_over_http_2_reaches_its_peer_for_known_visitors_only() {
     };
     let session = site.signed_in().cookie_header().expect("a session cookie");
 
-    // Without a body: curl 7.88 takes any early answer to one for a broken stream.
+    // Without a body: curl 7.88 treats an early response as a broken stream.
     let refused = call(&["-X", "POST"]);
     assert!(refused.starts_with("HTTP/2 401"), "{refused}");
     assert_eq!(site.app.hits(), 0);

@@ -1,4 +1,4 @@
-//! nginx in the place of authentik's proxy outpost: `nginx-conf/outpost.conf` as it stands.
+//! nginx in place of authentik's proxy outpost: `nginx-conf/outpost.conf`, unchanged.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::harness::{
 
 const PAIR: &str = "11111111-1111-4111-8111-111111111111";
 
-/// What the sample has inside `http { }`, with this machine's places.
+/// The contents of the sample's `http { }`, with this machine's addresses and files.
 fn sample(metrics: u16) -> String {
     let text = include_str!("../../nginx-conf/outpost.conf");
     let from = text.find("http {\n").expect("a whole nginx.conf") + "http {\n".len();
@@ -44,7 +44,7 @@ fn pair(name: &str) -> Pair {
     (read(certificate), read(key))
 }
 
-/// `app.test` in proxy mode with a certificate of its own, `single.test` behind another proxy.
+/// `app.test` in proxy mode with its own certificate, `single.test` behind another proxy.
 fn start(metrics: u16, own: &Pair, default: &Pair) -> Site {
     let (certificate_pem, key_pem) = own.clone();
     Site::builder()
@@ -58,7 +58,7 @@ fn start(metrics: u16, own: &Pair, default: &Pair) -> Site {
             let host = format!("http://app.test:{}", ports.main);
             let mut app = ProviderSettings::new("app", &host);
             app.proxy.mode = Mode::Proxy;
-            // What answers for a name that the outpost does not have: the application.
+            // The application, which answers for a name that the outpost does not have.
             app.proxy.internal_host = format!("http://127.0.0.1:{}", ports.main);
             app.host_header = Some("other.test".to_owned());
             app.proxy.certificate = Some(PAIR.to_owned());
@@ -89,7 +89,7 @@ fn one_file_is_a_whole_outpost() {
     assert_eq!(site.app.last().target, "/page?x");
     assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
 
-    // A host whose application is behind another proxy has none here.
+    // A host whose application is behind another proxy has no application here.
     site.app.forget();
     let nowhere = browser.open(&format!("http://single.test:{}/", site.address().port()));
     assert_eq!((nowhere.status(), site.app.hits()), (500, 0));
@@ -99,7 +99,7 @@ fn one_file_is_a_whole_outpost() {
     assert_eq!(shown("app.test"), Ok(own.0));
     assert_eq!(shown("unknown.test"), Ok(default.0));
 
-    // Forward auth, for the provider of the host that is asked about.
+    // Forward auth, for the provider of the host in question.
     let about = format!("http://wiki.test:{}/page", site.address().port());
     let ask = site.get("/outpost.goauthentik.io/auth/nginx").host("outpost.internal");
     assert_eq!(ask.clone().header("X-Original-URL", &about).status(), 401);

@@ -1,4 +1,4 @@
-//! The shared zone: bounded, kept by a reload, and what happens when it is full.
+//! The shared zone: bounded, kept across reloads, and its behaviour when full.
 
 use std::thread;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn in_a_full_zone_the_session_that_was_not_used_longest_gives_way() {
     let idle = site.signed_in();
     let busy = site.signed_in_as("bob");
 
-    // With tokens of 36 kB: seven fit into the zone, fifteen do not.
+    // Tokens of 36 kB: seven fit into the zone, fifteen do not.
     let mut newest = site.signed_in_as("biggy");
     for _ in 0..2 {
         thread::sleep(USE_IS_NOTED_EVERY);
@@ -95,7 +95,7 @@ fn thousands_of_wrong_credentials_cost_nobody_a_session() {
     let strangers = zone["evicted_by_kind"]["strangers"].as_u64();
     assert!(strangers > Some(1_000), "they were as many as their share does not hold: {zone}");
     assert_eq!(zone["evicted"].as_u64(), strangers, "{zone}");
-    // A 32nd of the zone for strangers, and a few documents of authentik.
+    // A 32nd of the zone for strangers, and a few documents from authentik.
     assert!(zone["records"].as_u64() < Some(150 + 62 + 8), "{zone}");
     assert_eq!(sessions.iter().filter(|one| one.get("/").status() == 200).count(), 150);
 }
@@ -171,5 +171,5 @@ fn a_reload_with_a_mistake_keeps_everything_as_it_was() {
     assert_eq!(site.get("/").status(), 401);
 }
 
-/// The order of use is kept to some seconds, so that a busy session costs no write.
+/// The order of use is accurate to a few seconds, so that a busy session causes no writes.
 const USE_IS_NOTED_EVERY: Duration = Duration::from_millis(6_100);

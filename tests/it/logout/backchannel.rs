@@ -1,4 +1,4 @@
-//! authentik says by itself that a session is over.
+//! authentik reports the end of a session itself.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{
 use crate::harness::{Connection, Curl, Site, TempDir, eventually, listen_http2};
 use crate::outpost::{all_workers_say, connected, started};
 
-/// Waits until authentik has told so often; what came of it.
+/// Waits until authentik has sent this many logouts; returns the results.
 fn told(site: &Site, times: usize) -> Vec<LogoutTry> {
     eventually("authentik has told the applications", || site.sso.logouts().len() >= times);
     site.sso.logouts()
@@ -52,7 +52,7 @@ fn each_provider_of_a_session_is_told_for_itself() {
     assert_eq!(alice.open("/blog/").status(), 200);
     let sid = only_session(&site);
 
-    // Had the session at authentik no access token of the blog, it would hear nothing.
+    // authentik notifies the blog only because the session has an access token for it.
     assert_eq!(sent(&site, &site.sso.logout_token("wiki", &sid, |_, _| ())).status(), 200);
     assert_eq!(alice.get("/").status(), 401);
     assert_eq!(alice.get("/blog/").status(), 200, "a token is one provider's");
@@ -111,7 +111,7 @@ fn what_could_not_be_judged_is_sent_again_with_a_new_token() {
         .start();
     let alice = site.signed_in();
     let sid = only_session(&site);
-    // Keys that the module does not know, and cannot get.
+    // Keys that the module does not know and cannot fetch.
     site.sso.rotate_keys();
     site.sso.fault(Endpoint::Jwks, Fault::Status(503));
     site.sso.end_session_of_id(&sid);
@@ -179,7 +179,7 @@ fn a_domains_and_a_proxys_sessions_end_too() {
 
 #[test]
 fn an_outposts_provider_may_be_told_so_too() {
-    // A proxy provider really sends once it has a logout_uri (docs/protocol.md §10.2).
+    // A proxy provider only sends logouts once it has a logout_uri (docs/protocol.md §10.2).
     let site = started(connected().settings(|settings, ports| {
         with_logout_uri(settings, ports.main, LogoutMethod::Backchannel);
         settings.push_delay = Duration::from_millis(50);
@@ -188,7 +188,7 @@ fn an_outposts_provider_may_be_told_so_too() {
     site.sso.end_sessions();
     assert_eq!(statuses(&told(&site, 1)), [Some(200)]);
     assert_eq!(alice.get("/").status(), 401);
-    // Nobody's host says so as it does elsewhere.
+    // An unknown host gets the same response as at any other endpoint.
     let token = site.sso.logout_token("wiki", "s", |_, _| ());
     let elsewhere = sent(&site, &token).host("elsewhere.test").send();
     assert_eq!(elsewhere.status(), 400);
@@ -210,11 +210,11 @@ fn a_form_that_comes_in_pieces_keeps_nobody_waiting() {
             from = cut;
         }
         slow.send(&bytes[from..]);
-        // The second time it is a replay, which was read as well.
+        // The second time it is a replay, which was also read.
         assert!(matches!(slow.response().status(), 200 | 400));
     }
     assert_eq!(alice.get("/").status(), 401);
-    // Who leaves amid it leaves nothing behind.
+    // A client that disconnects in the middle leaves nothing behind.
     let mut gone = Connection::open(site.address());
     gone.send(&bytes[..bytes.len() - 10]);
     drop(gone);
@@ -263,7 +263,7 @@ fn only_a_short_form_is_read_and_never_answered_by_a_redirect() {
             assert_eq!(response.header("allow"), Some("POST"));
         }
     }
-    // Announced by no length: HTTP/1.1 in chunks.
+    // Without a length: HTTP/1.1 chunks.
     let mut chunked = Connection::open(site.address());
     let body = format!("logout_token={token}");
     chunked.send(format!(

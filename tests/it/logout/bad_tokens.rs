@@ -8,7 +8,7 @@ use super::{guarded, guarded_signed, only_session, sent, two_applications};
 type Members = Map<String, Value>;
 type Spoil = fn(&mut Members, &mut Members);
 
-/// What is wrong, and what the log says of it.
+/// What is wrong, and what the log says about it.
 const SPOILT: [(&str, &str, Spoil); 23] = [
     ("an id token's type", "unknown type", |header, _| put(header, "typ", json!("JWT"))),
     ("another type", "unknown type", |header, _| put(header, "typ", json!("at+jwt"))),
@@ -88,7 +88,7 @@ fn s39_a_token_with_any_flaw_ends_nothing() {
     }
 }
 
-/// A good token spoilt as a whole.
+/// A good token, corrupted as a whole.
 fn spellings(good: &str) -> Vec<String> {
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();
@@ -145,7 +145,7 @@ fn s39_another_providers_token_ends_nothing() {
     let mut alice = site.signed_in();
     assert_eq!(alice.open("/blog/").status(), 200);
     let sid = only_session(&site);
-    // Signed by the blog, and said to be the wiki's.
+    // Signed by the blog, but for the wiki.
     let token = site.sso.logout_token("blog", &sid, |_, claims| {
         let wiki = site_issuer(claims, "blog", "wiki");
         put(claims, "iss", json!(wiki));

@@ -22,7 +22,7 @@ fn site() -> Builder {
     Site::builder().workers(4).server(SERVER)
 }
 
-/// As a program sends it.
+/// A request like that of a program.
 fn told(site: &Site, body: &Value) -> Request {
     site.request("POST", "/local")
         .header("X-Requested-With", "test")
@@ -37,7 +37,7 @@ fn ended(request: &Request) -> u64 {
     said["ended"].as_u64().expect("a number")
 }
 
-/// As the page's form sends it.
+/// A request like that of the page's form.
 fn form(request: Request, by: &str, value: &str) -> Request {
     request
         .header("Accept", "text/html")
@@ -93,7 +93,7 @@ fn what_is_remembered_of_credentials_ends_too_and_their_cookie_stays_dead() {
         let hits = site.app.hits();
         assert!(all_workers_say(&site, &with_cookie(), 401), "{by}");
         assert_eq!(site.app.hits(), hits);
-        // authentik takes the token still: it is asked again, and the session is another one.
+        // authentik still accepts the token: it is asked again, and the session is a new one.
         let again = call();
         assert_eq!(again.status(), 200);
         assert_eq!(site.sso.count("/application/o/introspect/"), asked + 1, "{by}");
@@ -190,7 +190,7 @@ fn nobody_else_ends_anything() {
         assert_eq!(alice.get("/").status(), 200, "{what}");
     }
     assert!(site.error_log().lines_with("ended by hand").is_empty());
-    // An old browser says no more than its origin.
+    // An old browser sends only its origin.
     assert_eq!(bare(post("/status")).header("Origin", &here).status(), 200);
     assert_eq!(alice.get("/").status(), 401);
 }
@@ -220,7 +220,7 @@ fn who_is_let_in_as_nobody_ends_nothing() {
     assert_eq!(alice.get("/").status(), 200);
 }
 
-/// nginx leaves out the access phase of a sub-request, and reads no body for it.
+/// nginx skips the access phase for a subrequest, and does not read a body for it.
 #[test]
 fn a_mirrored_request_ends_nothing_and_stops_no_worker() {
     let site = Site::start(
@@ -244,7 +244,7 @@ fn a_mirrored_request_ends_nothing_and_stops_no_worker() {
                 .header("X-Requested-With", "x")
                 .header("Content-Type", "application/json")
                 .body(r#"{"username":"alice"}"#);
-            // Large enough to be thrown away in more than one piece.
+            // Large enough to be discarded in several pieces.
             assert_ne!(request.status(), 500, "{target}");
             let _ = request.body(vec![b' '; 4_000]).try_send();
         }

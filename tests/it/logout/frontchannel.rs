@@ -1,4 +1,4 @@
-//! The browser says that its session at authentik is over, in a frame.
+//! The browser reports, in a frame, that its session at authentik has ended.
 
 use authentik_standin::LogoutMethod;
 
@@ -8,7 +8,7 @@ use crate::outpost::all_workers_say;
 
 const FRONTCHANNEL: &str = "/outpost.goauthentik.io/frontchannel_logout";
 
-/// A frame of a page of authentik's: another site, so without our cookies.
+/// A frame in one of authentik's pages: a different site, so without our cookies.
 fn framed(site: &Site, target: &str) -> Request {
     site.get(target).headers(&[
         ("Accept", "text/html,application/xhtml+xml"),

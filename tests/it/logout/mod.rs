@@ -1,4 +1,4 @@
-//! Logout from authentik at providers that are written by hand.
+//! Logout from authentik at providers defined in nginx.
 
 mod backchannel;
 mod bad_tokens;
@@ -10,7 +10,7 @@ use authentik_standin::{LogoutMethod, Settings, Signing};
 
 use crate::harness::{Builder, Request, Site};
 
-/// A server with a provider by hand; answers tell which worker gave them.
+/// A server with a provider defined in nginx; responses name their worker.
 const GUARDED: &str = "authentik_provider wiki;
     add_header X-Worker $pid always;
     location / { proxy_pass http://app; }";
@@ -25,7 +25,7 @@ const BLOG: &str = "authentik_provider blog {
      external_host http://wiki.test:%%PORT%%;
  }";
 
-/// As an administrator fills in the provider in authentik.
+/// Sets the provider's logout URI, like an administrator in authentik.
 fn with_logout_uri(settings: &mut Settings, port: u16, method: LogoutMethod) {
     let end = match method {
         LogoutMethod::Backchannel => BACKCHANNEL,
@@ -41,7 +41,7 @@ fn guarded() -> Builder {
     guarded_signed(Signing::Hs256)
 }
 
-/// The same with another way to sign tokens.
+/// The same with another signing method.
 fn guarded_signed(signing: Signing) -> Builder {
     Site::builder().workers(4).server(GUARDED).settings(move |settings, ports| {
         settings.providers[0].signing = signing;
@@ -49,7 +49,7 @@ fn guarded_signed(signing: Signing) -> Builder {
     })
 }
 
-/// `wiki` at `/` and `blog` at `/blog/`, both of one authentik and on one host.
+/// `wiki` at `/` and `blog` at `/blog/`, from one authentik and on one host.
 fn two_applications(method: LogoutMethod) -> Builder {
     Site::builder()
         .settings(move |settings, ports| {
@@ -65,7 +65,7 @@ fn two_applications(method: LogoutMethod) -> Builder {
         )
 }
 
-/// The form as authentik sends it.
+/// The form that authentik sends.
 fn sent(site: &Site, token: &str) -> Request {
     site.request("POST", BACKCHANNEL)
         .header("User-Agent", "authentik@2026.2.2")
@@ -74,7 +74,7 @@ fn sent(site: &Site, token: &str) -> Request {
         .body(format!("logout_token={token}"))
 }
 
-/// `sid` of the one session that there is at authentik.
+/// The `sid` of the only session at authentik.
 fn only_session(site: &Site) -> String {
     let sessions = site.sso.session_ids();
     assert_eq!(sessions.len(), 1, "{sessions:?}");

@@ -1,4 +1,4 @@
-//! A sign-out here goes on to authentik, and comes back where authentik does that.
+//! A sign-out here continues at authentik, and returns if authentik supports that.
 
 use authentik_standin::LogoutMethod;
 
@@ -8,7 +8,7 @@ use crate::harness::{Builder, Site, parameter};
 const SIGN_OUT: &str = "/outpost.goauthentik.io/sign_out";
 const CLOSED: &str = "authentik_provider wiki; location / { proxy_pass http://app; }";
 
-/// An authentik that returns to what is registered (2026.5 and newer), and ends its own session.
+/// An authentik that returns to registered URLs (2026.5 and later), and ends its own session.
 fn newer() -> Builder {
     Site::builder().server(CLOSED).settings(|settings, ports| {
         settings.returns_after_logout = true;

@@ -1,14 +1,14 @@
-//! HTTP/2 connections that no honest client has, byte for byte.
+//! HTTP/2 connections that no honest client makes, byte for byte.
 
 use crate::harness::http2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE, PRIORITY,
     PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, frame_of_length, request,
 };
 
-/// What it is, and everything that is sent.
+/// A description, and all bytes sent.
 pub(super) type Conversation = (String, Vec<u8>);
 
-/// The fields of a stranger's request for this page.
+/// The header fields of a stranger's request for this page.
 pub(super) fn fields(path: &str) -> Vec<(&str, &[u8])> {
     vec![
         (":method", b"GET"),
@@ -20,7 +20,7 @@ pub(super) fn fields(path: &str) -> Vec<(&str, &[u8])> {
     ]
 }
 
-/// Beginnings that are none.
+/// Invalid connection prefaces.
 pub(super) fn prefaces() -> Vec<Conversation> {
     let page = request(1, &fields("/page"));
     let settings = frame(SETTINGS, 0, 0, &[]);
@@ -41,7 +41,7 @@ pub(super) fn prefaces() -> Vec<Conversation> {
     ]
 }
 
-/// Frames that break a rule, each followed by a request.
+/// Frames that violate a rule, each followed by a request.
 pub(super) fn frames() -> Vec<Conversation> {
     let page = block(&fields("/page"));
     let whole = END_STREAM | END_HEADERS;
@@ -103,7 +103,7 @@ pub(super) fn frames() -> Vec<Conversation> {
     begun(conversations)
 }
 
-/// What no decoder of header fields takes (RFC 7541).
+/// Invalid header blocks (RFC 7541).
 fn garbage_blocks() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("index 0", vec![0x80]),
@@ -118,7 +118,7 @@ fn garbage_blocks() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Requests whose fields contradict each other or are forbidden (RFC 9113 section 8).
+/// Requests with contradictory or forbidden fields (RFC 9113 section 8).
 pub(super) fn fields_of_requests() -> Vec<Conversation> {
     let mut conversations = Vec::new();
     let mut add = |what: String, fields: &[(&str, &[u8])]| {
@@ -190,7 +190,7 @@ pub(super) fn fields_of_requests() -> Vec<Conversation> {
     begun(conversations)
 }
 
-/// With preface and settings in front, and an honest request of a stranger behind.
+/// Adds preface and settings before, and an honest stranger's request after.
 fn begun(conversations: Vec<Conversation>) -> Vec<Conversation> {
     let settings = frame(SETTINGS, 0, 0, &[]);
     let page = request(11, &fields("/page"));
@@ -198,7 +198,7 @@ fn begun(conversations: Vec<Conversation>) -> Vec<Conversation> {
     conversations.into_iter().map(|(what, bytes)| (what, whole(&bytes))).collect()
 }
 
-/// The same bytes each time, without a pattern (xorshift).
+/// Random-looking bytes, the same each time (xorshift).
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_u32;
     let mut next = || {

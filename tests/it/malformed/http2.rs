@@ -1,4 +1,4 @@
-//! Malformed HTTP/2: no request of it reaches the application, stops a worker, or makes it grow.
+//! Malformed HTTP/2: no such request reaches the application, stops a worker, or makes it grow.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::harness::http2::{
 };
 use crate::harness::{Site, listen_http2};
 
-/// In KiB; the allocator keeps some of what the largest frames needed.
+/// In KiB; the allocator keeps some of the memory for the largest frames.
 const MOST_GROWTH: u64 = 1_024;
 
-/// How many streams come and go at once.
+/// Number of streams opened and reset at once.
 const STREAMS: usize = 10_000;
 
-/// A server that closes as soon as there is nothing to do.
+/// A server that closes idle connections at once.
 fn site() -> Site {
     site_with("keepalive_timeout 0;")
 }
@@ -42,7 +42,7 @@ fn site_with(keepalive: &str) -> Site {
         .start()
 }
 
-/// Runs each on a connection of its own. What is open to all may be served, once and as it is.
+/// Sends each on its own connection. Open pages may be served, once and unchanged.
 fn none_gets_in(site: &Site, conversations: &[Conversation]) {
     let workers = site.worker_pids();
     for (what, bytes) in conversations {
@@ -75,7 +75,7 @@ fn grown_at_most(site: &Site, before: &[u64]) {
 
 #[test]
 fn a_known_visitor_is_served_frame_by_frame() {
-    // Without it the others would prove nothing.
+    // Without this request, the others would prove nothing.
     let site = site();
     let session = site.signed_in().cookie_header().expect("a session cookie");
     let known = [&fields("/page")[..], &[("cookie", session.as_bytes())]].concat();
@@ -104,13 +104,13 @@ fn malformed_http_2_gets_nobody_in_and_leaves_the_workers_small() {
 #[test]
 fn a_flood_of_continuations_gets_nobody_in_and_leaves_the_workers_small() {
     let mut site = site();
-    // nginx 1.22.1 forgets some of these connections until it leaves, also without the module.
+    // nginx 1.22.1 forgets some of these connections until it exits, even without the module.
     for line in ["open socket #", "aborting"] {
         site.expect_in_error_log(line);
     }
     let workers = site.worker_pids();
     let field = block(&[("x-padding", &[b'x'; 1_000])]);
-    // As many as nginx takes: it reads on when it has enough, or ends the connection.
+    // As much as nginx accepts: beyond that it discards data, or closes the connection.
     let flood = |path: &str, piece: &[u8]| {
         let begin = frame(HEADERS, END_STREAM, 1, &block(&fields(path)));
         let mut connection = Http2::begin(site.other_address(), &begin);
@@ -134,10 +134,10 @@ fn a_flood_of_continuations_gets_nobody_in_and_leaves_the_workers_small() {
     grown_at_most(&site, &before);
 }
 
-/// So that nginx does not end a connection before the module has seen much.
+/// Keeps nginx from closing a connection before the module has seen much.
 const LASTING: &str = "keepalive_timeout 200ms; keepalive_requests 100000;";
 
-/// Begins streams and gives each up at once.
+/// Opens streams and resets each at once.
 fn reset_rapidly(site: &Site, path: &str) {
     let headers = block(&fields(path));
     let mut begun = 0;
@@ -145,7 +145,7 @@ fn reset_rapidly(site: &Site, path: &str) {
         let mut connection = Http2::begin(site.other_address(), &[]);
         connection.ignore_answers();
         let mut stream = 1;
-        // Until nginx has enough of this connection.
+        // Until nginx closes the connection.
         while begun < STREAMS {
             let mut bytes = Vec::new();
             for _ in 0..50 {
@@ -182,7 +182,7 @@ fn ten_thousand_streams_given_up_at_once_get_nobody_in_and_leave_the_workers_sma
 fn streams_given_up_while_authentik_is_asked_leave_nothing_behind() {
     let site = site_with(LASTING);
     let workers = site.worker_pids();
-    // The first sign-in asks for authentik's endpoints: all of them wait.
+    // The first sign-in fetches authentik's endpoints: all of them wait.
     site.sso.fault(Endpoint::Discovery, Fault::Slow(Duration::from_secs(2)));
     reset_rapidly(&site, "/outpost.goauthentik.io/start");
     site.sso.clear_faults();

@@ -1,4 +1,4 @@
-//! Malformed everything. No such request reaches the application, stops a worker, or makes it grow.
+//! Malformed requests of all kinds: none reaches the application, stops a worker, or makes it grow.
 
 mod frames;
 mod http2;
@@ -26,8 +26,8 @@ fn malformed_request_lines_get_nobody_in() {
     none_gets_in(&site(ROOMY), &requests::request_lines());
 }
 
-/// Of such a request nginx has made no list of headers, and of some no path. Whatever judges it, answers
-/// it or sends it on, the worker stays.
+/// nginx has not initialized the list of headers for such a request, and sometimes not the path.
+/// Whoever checks, answers or passes it on, the worker survives.
 #[test]
 fn a_request_without_headers_stops_no_worker() {
     const PLACES: [&str; 10] = [
@@ -116,7 +116,8 @@ fn thousands_of_malformed_requests_leave_the_workers_as_small_as_they_were() {
     all.extend(requests::bodies());
     all.extend(requests::methods());
 
-    // The first rounds fill what is allocated once: allocator arenas, threads, the zone's pages.
+    // The first rounds allocate what is allocated once: allocator arenas, threads, the zone's
+    // pages.
     for _ in 0..3 {
         none_gets_in(&site, &all);
     }
@@ -145,7 +146,7 @@ fn site(server: &str) -> Site {
     ))
 }
 
-/// A site with all kinds of places, and a page for what nginx cannot read.
+/// A site with all kinds of locations, and a page for requests that nginx cannot read.
 fn without_headers(page: &str, provider: &str) -> Site {
     Site::builder()
         .provider(provider)
@@ -168,13 +169,13 @@ fn without_headers(page: &str, provider: &str) -> Site {
         .start()
 }
 
-/// Sends each on a connection of its own. Their answers may be anything but the application's.
+/// Sends each on its own connection. Any response is fine, except the application's.
 fn none_gets_in(site: &Site, requests: &[Hostile]) {
     let workers = site.worker_pids();
     assert!(!requests.is_empty());
     for request in requests {
         let mut connection = Connection::open(site.address());
-        // nginx may answer and close before all of it is sent.
+        // nginx may respond and close before everything is sent.
         let _ = connection.try_send(&request.bytes);
         if request.is_cut {
             connection.finish();
@@ -194,7 +195,8 @@ fn session_cookie_name(site: &Site) -> String {
     site.signed_in().session_cookies().remove(0).name
 }
 
-/// So that nginx hands over what it would refuse by itself otherwise.
+/// Lets nginx accept what it would otherwise reject itself.
 const ROOMY: &str = "large_client_header_buffers 4 128k;";
-/// In KiB: 200 bytes kept of each of 3,000 requests would be more than that in each of two workers.
+/// In KiB: 200 bytes leaked by each of 3,000 requests would be more than that in each of two
+/// workers.
 const MOST_GROWTH: u64 = 256;

@@ -1,5 +1,5 @@
-//! Requests for which nginx leaves things out or makes them otherwise, in every kind of place: none of them
-//! stops a worker, gets in, or brings an identity.
+//! Requests that nginx only partly initializes, or handles differently, in every kind of location:
+//! none stops a worker, gets in, or carries an identity.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ use crate::harness::{Connection, SITE_NAME, Site, TempDir, certificate, listen_h
 
 use super::frames;
 
-/// Every kind of location. What reaches the application says from which it came.
+/// Every kind of location. Requests to the application name their location.
 const PLACES: &str = "authentik_provider wiki;
     authentik_identity_headers Remote-User;
     authentik_unauth_paths ^/open/;
@@ -56,13 +56,13 @@ const PLACES: &str = "authentik_provider wiki;
     }
     location /ended/ { authentik_provider off; post_action /ending/; root html; }";
 
-/// The application shall not wait for a body that was announced and does not come.
+/// Keeps the application from waiting for an announced body that does not come.
 fn places() -> String {
     let bodiless = "proxy_pass_request_body off; proxy_set_header Content-Length \"\";";
     PLACES.replace("proxy_set_header", &format!("{bodiless} proxy_set_header"))
 }
 
-/// A request to one of each.
+/// One target per location.
 const TARGETS: [&str; 31] = [
     "/",
     "/rule/",
@@ -97,7 +97,7 @@ const TARGETS: [&str; 31] = [
     "/none",
 ];
 
-/// Of them, those that have sub-requests.
+/// Those with subrequests.
 const SUBREQUESTS: [&str; 5] = ["/mirrored/", "/bodiless/", "/asked/", "/included/", "/added/"];
 
 const MODES: [&str; 2] = ["", "mode proxy; internal_host http://%%APP%%/; basic_auth user pass;"];
@@ -105,7 +105,7 @@ const MODES: [&str; 2] = ["", "mode proxy; internal_host http://%%APP%%/; basic_
 /// What nobody may see without a session.
 const SECRET: &str = "only for who has signed in";
 
-/// Where nginx sends what it cannot read or take, and what else is in the server.
+/// A site with this target for requests that nginx cannot read or accept, and this provider mode.
 fn site(page: &str, mode: &str, directory: &TempDir) -> Site {
     let (certificate, key) = certificate(SITE_NAME, "127.0.0.1", directory);
     let read = |path| std::fs::read_to_string(path).expect("a PEM file");
@@ -148,7 +148,7 @@ fn site(page: &str, mode: &str, directory: &TempDir) -> Site {
         .start()
 }
 
-/// Requests that nginx cannot read, or refuses by itself.
+/// Requests that nginx cannot read, or rejects itself.
 fn refused(target: &str) -> Vec<String> {
     const HOST: &str = "Host: wiki.test\r\nConnection: close\r\nX-authentik-username: root\r\n";
     let full = |start: &str| format!("{start}{}:88", "a".repeat(8191 - start.len()));
@@ -160,7 +160,7 @@ fn refused(target: &str) -> Vec<String> {
         format!("GET {target} HTTP/1.1\r\nHost: :80\r\nRemote-User: root\r\n\r\n"),
         format!("GET http://-_/{target} HTTP/1.1\r\n{HOST}\r\n"),
         format!("GET http://wiki.test:8x{target} HTTP/1.1\r\n{HOST}\r\n"),
-        // No more fits into the buffer than digits, a colon, a name.
+        // Nothing fits into the buffer but digits, a colon and a name.
         format!("GET http://wiki.test:{}", "8".repeat(40_000)),
         full("GET http://"),
         format!("GET http://{}", "a".repeat(40_000)),
@@ -174,7 +174,7 @@ fn refused(target: &str) -> Vec<String> {
     ]
 }
 
-/// Requests that are unusual, and whole.
+/// Unusual, but complete requests.
 fn unusual(target: &str) -> Vec<String> {
     const HOST: &str = "Host: wiki.test\r\nConnection: close\r\n";
     const JSON: &str = "Content-Type: application/json\r\nX-Requested-With: x\r\n";
@@ -224,7 +224,7 @@ impl Watched {
 
     fn ask(&self, request: &str) {
         let mut connection = Connection::open(self.site.address());
-        // nginx may answer and close before all of it is sent.
+        // nginx may respond and close before everything is sent.
         let _ = connection.try_send(request);
         let answer = connection.read_to_end();
         assert!(!answer.contains(SECRET), "{request:.200}: {answer}");
@@ -233,7 +233,7 @@ impl Watched {
     fn judge(&self, what: &str) {
         let seen = self.site.app.received();
         for received in &seen {
-            // "@app" has the path that was asked for; and nginx judges no sub-request.
+            // "@app" receives the requested path, and nginx does not authorize subrequests.
             let is_open = received.target.starts_with("/open/") || SUBREQUESTS.contains(&what);
             let place = received.header("X-Place");
             assert!(is_open || place != Some("closed"), "{what} {received:#?}");
@@ -292,7 +292,7 @@ fn an_unusual_socket_gets_nobody_in_anywhere() {
                 through_unix(&watched.site, "proxied.sock", &format!("{who}{request}"));
                 through_unix(&watched.site, "proxied.sock", &format!("{who}GET {target}\r\n"));
             }
-            // Plain, where TLS is spoken: 497.
+            // Plain HTTP to a TLS port: 497.
             for request in unusual(target) {
                 let mut connection = Connection::open(watched.site.other_address());
                 let _ = connection.try_send(request);
@@ -366,6 +366,6 @@ fn a_client_that_leaves_while_authentik_is_asked_leaves_no_trace_in_what_comes_a
         }
     }
     site.sso.clear_faults();
-    // A worker that hung on one of them would not leave.
+    // A worker that hangs on one of them would not exit.
     watched.judge("after those who left");
 }

@@ -4,7 +4,7 @@
 pub(super) struct Hostile {
     pub(super) what: String,
     pub(super) bytes: Vec<u8>,
-    /// Whether the client stops in the middle.
+    /// Whether the client stops midway.
     pub(super) is_cut: bool,
 }
 
@@ -17,13 +17,13 @@ impl Hostile {
         Self { is_cut: true, ..Self::new(what, bytes) }
     }
 
-    /// Whether 204 is right: the one endpoint that answers everybody.
+    /// Whether 204 is correct: for the one endpoint that answers everybody.
     pub(super) fn is_ping(&self) -> bool {
         self.bytes.windows(PING.len()).any(|window| window == PING.as_bytes())
     }
 }
 
-/// `session`: the name of the session cookie.
+/// `session` is the name of the session cookie.
 pub(super) fn cookies(session: &str) -> Vec<Hostile> {
     let id = "A".repeat(43);
     let many = |pair: &dyn Fn(usize) -> String| (0..1_000).map(pair).collect::<Vec<_>>().join("; ");
@@ -255,7 +255,7 @@ pub(super) fn bodies() -> Vec<Hostile> {
                 let head =
                     format!("{method} {target} HTTP/1.1\r\nHost: wiki.test\r\n{headers}\r\n");
                 let what = format!("{method} {target} with {what}");
-                // With the end of the stream: nginx need not wait for what never comes.
+                // Ends the stream, so that nginx does not wait for what never comes.
                 let request = Hostile::new(what, format!("{head}\r\n{body}"));
                 requests.push(Hostile { is_cut: true, ..request });
             }
@@ -295,5 +295,5 @@ fn get_target(target: &str) -> String {
 const GET: &str = "GET /page HTTP/1.1\r\nHost: wiki.test\r\nAccept: text/html\r\n";
 const PING: &str = "/outpost.goauthentik.io/ping";
 const CHUNKED: &str = "Transfer-Encoding: chunked";
-/// Behind the end of the chunks begins what could be taken for another request.
+/// The end of the chunks, followed by what could be mistaken for another request.
 const SMUGGLED: &str = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: wiki.test\r\n\r\n";

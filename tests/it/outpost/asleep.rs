@@ -1,11 +1,11 @@
-//! The thread that each worker has for the outpost sleeps until something happens.
+//! Each worker's thread for the outpost sleeps until something happens.
 
 use std::time::Duration;
 
 use super::{all_workers_say, connected, started};
 use crate::harness::{Site, context_switches, eventually, has_thread, within};
 
-/// It looks around once a second; 100 ms would be forty times.
+/// It wakes once a second; at 100 ms it would be forty times.
 const AWAKE: u64 = 20;
 
 #[test]
@@ -26,7 +26,7 @@ fn nothing_wakes_the_threads_of_the_outpost_but_a_look_each_second() {
     for (before, after) in before.iter().zip(&after) {
         assert!(after - before < AWAKE, "{before} {after}");
     }
-    // The one that holds the connection: a hello in ten seconds, and its answer.
+    // The one with the connection: a hello every ten seconds, and its answer.
     let listening = |site: &Site| -> u64 {
         let pids = site.worker_pids().into_iter();
         let listeners = pids.filter(|pid| has_thread(*pid, "authentik-ws"));
@@ -36,7 +36,7 @@ fn nothing_wakes_the_threads_of_the_outpost_but_a_look_each_second() {
     std::thread::sleep(Duration::from_secs(4));
     let woken = listening(&site) - before;
     assert!(woken < 8, "{woken}");
-    // And yet a change reaches all of them.
+    // Nevertheless, a change reaches all of them.
     site.sso.update_provider("wiki", |wiki| wiki.proxy.skip_path_regex = "^/public/".to_owned());
     let page = site.get("/public/page");
     within(Duration::from_secs(3), "live", || all_workers_say(&site, &page, 200));

@@ -1,4 +1,4 @@
-//! authentik is away: what is known goes on, what is not known is said.
+//! authentik is away: what is known still works, what is not known is reported.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,7 +47,7 @@ fn known_sessions_and_settings_survive_an_outage_and_a_reload_in_it() {
     assert!(said <= 4, "said {said} times, once for each process that had to learn it");
 
     site.sso.up();
-    // The pause between two attempts grows with the outage.
+    // The pause between attempts grows with the outage.
     within(Duration::from_secs(30), "the connection comes back", || {
         !site.sso.connections().is_empty()
     });

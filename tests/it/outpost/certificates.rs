@@ -1,4 +1,4 @@
-//! Certificates of providers, chosen by the name that a TLS client gives.
+//! Certificates of providers, selected by the name that a TLS client sends.
 
 use std::fs;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn pair(name: &str) -> Pair {
     (read(certificate), read(key))
 }
 
-/// A TLS server whose certificates are the providers' own.
+/// A TLS server with the providers' own certificates.
 const BY_NAME: &str = "server {
         listen 127.0.0.1:%%PORT2%% ssl;
         server_name files.test *.example.test;
@@ -33,7 +33,7 @@ const BY_NAME: &str = "server {
         location / { proxy_pass http://app; }
     }";
 
-/// `wiki.test` has no certificate, `files.test` has one, and so has a domain.
+/// `wiki.test` has no certificate; `files.test` and a domain have one.
 fn site(files: &Pair, domain: &Pair) -> Site {
     site_with(connected().http(&format!("{CONNECTED} {BY_NAME}")), files, domain)
 }
@@ -56,12 +56,12 @@ fn site_with(builder: Builder, files: &Pair, domain: &Pair) -> Site {
     }))
 }
 
-/// The certificate that a client is shown who asks for this name.
+/// The certificate presented to a client that asks for this name.
 fn shown(site: &Site, name: &str) -> Result<String, String> {
     handshake(site.other_address(), &["-servername", name])
 }
 
-/// No line of nginx or the module has a part of the key.
+/// No log line of nginx or the module contains a part of the key.
 fn assert_not_logged(site: &Site, (_, key): &Pair) {
     let log = site.error_log().text();
     for line in key.lines().filter(|line| !line.starts_with("-----")) {
@@ -136,7 +136,8 @@ fn a_certificate_that_is_not_granted_yet_leaves_the_former_one_in_place() {
         settings.certificates.push(CertificateSettings { pk, name, certificate_pem, key_pem });
     });
 
-    // It tells of a certificate before it grants it, and forgets what it had granted for the moment.
+    // authentik announces a certificate before granting access, and for that moment revokes earlier
+    // access.
     site.sso.fault(Endpoint::Certificates, Fault::Status(404));
     site.sso.update_provider("files", |files| {
         files.proxy.certificate = Some(RENEWED.to_owned());
@@ -182,7 +183,7 @@ fn a_map_shows_unknown_names_a_certificate_of_nginxs_own() {
     let server = BY_NAME
         .replace("\"data:$authentik_ssl_certificate\"", "$shown_certificate")
         .replace("\"data:$authentik_ssl_certificate_key\"", "$shown_key");
-    // Both maps look at the certificate, so that never one of each is used.
+    // Both maps depend on the certificate, so that certificate and key always match.
     let maps = "map $authentik_ssl_certificate $shown_certificate {
              \"\"     %%PREFIX%%/own.pem;
              default data:$authentik_ssl_certificate;

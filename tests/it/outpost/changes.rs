@@ -1,4 +1,4 @@
-//! What changes in authentik is live here, in every worker, without a reload.
+//! Changes in authentik take effect here, in every worker, without a reload.
 
 use std::thread;
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn a_change_is_live_although_authentik_refused_the_token_a_moment_before() {
     site.sso.await_connections(1, Duration::from_secs(10));
     let request = site.get("/");
     for fault in [Fault::NoOutposts, Fault::Status(403)] {
-        // Refused so often that it would be minutes to the next attempt by time.
+        // Rejected so often that the next scheduled attempt would be minutes away.
         site.sso.fault(Endpoint::Instances, fault.clone());
         for _ in 0..4 {
             let asked = site.sso.count("/api/v3/outposts/instances/");
@@ -91,7 +91,7 @@ fn a_session_that_ends_in_authentik_ends_in_all_workers_at_once() {
     });
     assert_eq!(bob.get("/page").status(), 200, "another's session goes on");
 
-    // An empty one matches nobody, also not sessions without one.
+    // An empty id matches nobody, not even sessions without one.
     assert!(site.sso.push_session_end("") > 0);
     thread::sleep(ENDED);
     assert_eq!(bob.get("/page").status(), 200);
@@ -170,7 +170,7 @@ fn a_sign_in_outlives_a_change_of_its_secrets_in_authentik() {
 
     let [first, second] = &mut browsers;
     assert_eq!(first.open(&callbacks[0]).status(), 200);
-    // Workers that did not see the change.
+    // Workers that have not seen the change.
     site.reload();
     assert_eq!(second.open(&callbacks[1]).status(), 200);
     assert_eq!(site.browser().open("/new").status(), 200);
@@ -206,7 +206,8 @@ fn a_scope_that_headers_need_and_authentik_does_not_send_is_named_once_for_each_
     eventually("it is named", || lines().len() == 1);
     assert!(lines()[0].contains("[warn]") && lines()[0].contains("\"ak_proxy\""), "{:?}", lines());
 
-    // Another change of the same provider, which still lacks it; then one more is left out.
+    // Another change to the same provider, which still lacks the scope; then one more scope is
+    // removed.
     let request = site.get("/public/page");
     set(&["openid", "profile", "email", "entitlements"], "^/public/");
     eventually("the change is live", || all_workers_say(&site, &request, 200));

@@ -1,4 +1,4 @@
-//! The web socket: one for the whole nginx, and never none for long.
+//! The WebSocket: one for all of nginx, and never none for long.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use authentik_standin::{Endpoint, Fault};
 use super::{all_workers_say, connected, started};
 use crate::harness::{Site, eventually, within};
 
-/// How long it may take until another worker has the connection.
+/// Maximum time until another worker has the connection.
 const TAKEN_OVER: Duration = Duration::from_secs(8);
 
 const INTROSPECT: &str = "/application/o/introspect/";
@@ -38,7 +38,7 @@ fn killed_holders_and_reloads_lose_no_change() {
     let request = site.get("/public/page");
     let mut open = false;
     for round in 0..13 {
-        // Whichever worker holds it: both are killed, one after the other.
+        // Kills both, one after the other, whichever has the connection.
         if round % 4 == 3 {
             for pid in site.worker_pids() {
                 site.kill_worker(pid);
@@ -84,8 +84,8 @@ fn sessions_that_ended_while_nobody_listened_end_after_the_gap() {
         let sid = sessions.iter().find(|(name, _)| name == user).expect("a session").1.clone();
         assert!(site.sso.end_session(&sid));
     };
-    // The holder is killed and, before another one is there, a session ends: three times, each
-    // worker once at least.
+    // All workers are killed, and a session ends before another connection exists, once for each
+    // user.
     for (user, browser) in users.iter().zip(&browsers).take(2) {
         kill_listeners(&mut site);
         end(&site, user);
@@ -97,7 +97,7 @@ fn sessions_that_ended_while_nobody_listened_end_after_the_gap() {
     assert_eq!(browsers[2].get("/page").status(), 200, "what has not ended goes on");
 }
 
-/// From here on nobody listens, until the faults are cleared.
+/// Nobody listens from now on, until the faults are cleared.
 fn kill_listeners(site: &mut Site) {
     site.sso.fault(Endpoint::WebSocket, Fault::Status(500));
     for pid in site.worker_pids() {
@@ -106,7 +106,7 @@ fn kill_listeners(site: &mut Site) {
     eventually("nobody listens", || site.sso.connections().is_empty());
 }
 
-/// Lets the session of this user end while nobody listens; somebody does again on return.
+/// Ends the session of this user while nobody listens.
 fn end_in_a_gap(site: &mut Site, user: &str) {
     kill_listeners(site);
     let sessions = site.sso.sessions();
@@ -121,7 +121,7 @@ fn a_question_that_stays_open_after_a_gap_is_asked_again() {
     let [alice, bob] = ["alice", "bob"].map(|user| site.signed_in_as(user));
     end_in_a_gap(&mut site, "alice");
     site.sso.clear_faults();
-    // JSON of somebody who knows nothing of tokens.
+    // JSON from a server that knows nothing of tokens.
     site.sso.fault(Endpoint::Introspect, Fault::HugeBody(64));
     within(TAKEN_OVER, "both are asked for", || site.sso.count(INTROSPECT) >= 2);
     std::thread::sleep(Duration::from_millis(500));
@@ -154,7 +154,7 @@ fn a_client_secret_that_changed_in_a_gap_ends_no_session() {
     await_connection(&site);
     let [alice, bob] = ["alice", "bob"].map(|user| site.signed_in_as(user));
     end_in_a_gap(&mut site, "alice");
-    // By the old one authentik calls every token inactive.
+    // To a client with the old secret, authentik calls every token inactive.
     site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
     site.sso.clear_faults();
     within(TAKEN_OVER, "her session is over", || alice.get("/page").status() == 401);
@@ -169,7 +169,7 @@ fn a_client_secret_that_changes_while_a_session_is_asked_for_does_not_end_it() {
     let bob = site.signed_in_as("bob");
     kill_listeners(&mut site);
     site.sso.clear_faults();
-    // Long enough for the change to be live when the answer comes.
+    // Long enough for the change to take effect before the answer arrives.
     site.sso.fault(Endpoint::Introspect, Fault::Slow(Duration::from_secs(8)));
     within(TAKEN_OVER, "it is asked for", || site.sso.concurrency_peak(INTROSPECT) == 1);
     site.sso.update_provider("wiki", |wiki| wiki.client_secret = "x".repeat(64));

@@ -1,14 +1,14 @@
-//! The worker that holds the web socket exists and does nothing: a debugger, a full disk, a swap.
+//! The worker with the WebSocket exists, but does nothing: a debugger, a full disk, swapping.
 
 use std::time::Duration;
 
 use super::{all_say, all_workers_say, connected, started};
 use crate::harness::{Site, eventually, within};
 
-/// A holder counts as lost after 3 s; the rest is connecting, and comparing sessions.
+/// A holder counts as lost after 3 s; the rest is for connecting and comparing sessions.
 const TAKEN_OVER: Duration = Duration::from_secs(8);
 
-/// The worker that said last that it is connected.
+/// The last worker that reported a connection.
 fn holder(site: &Site) -> u32 {
     let lines = site.error_log().lines_with("connected to authentik");
     let line = lines.last().expect("a line");
@@ -36,7 +36,7 @@ fn a_holder_that_does_nothing_is_replaced_and_nothing_is_lost() {
     eventually("a connection is open", || site.sso.connections().len() == 1);
     let instance = site.sso.connections()[0].instance_uuid.clone();
     let mut open = false;
-    // The second time it is one that has taken over.
+    // The second time, the holder is one that has taken over.
     for _ in 0..2 {
         let [alice, bob, zoe] = ["alice", "bob", "zoe"].map(|user| site.signed_in_as(user));
         let frozen = holder(&site);
@@ -45,7 +45,7 @@ fn a_holder_that_does_nothing_is_replaced_and_nothing_is_lost() {
         let before = site.sso.all_connections().len();
         site.freeze_worker(frozen);
 
-        // Said to the one that does not listen.
+        // Sent to the one that does not listen.
         open = !open;
         open_public(&site, open);
         end_session(&site, "alice");
@@ -57,7 +57,7 @@ fn a_holder_that_does_nothing_is_replaced_and_nothing_is_lost() {
         within(TAKEN_OVER, "her session is over", || alice.status() == 401);
         assert_ne!(holder(&site), frozen);
 
-        // Said to both.
+        // Sent to both.
         open = !open;
         open_public(&site, open);
         end_session(&site, "bob");

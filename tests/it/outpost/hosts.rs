@@ -5,7 +5,7 @@ use authentik_standin::{Mode, ProviderSettings};
 use super::{AUTO, connected, started};
 use crate::harness::{Request, Site, eventually};
 
-/// `wiki.test` from the harness, and a domain with one host of its own.
+/// `wiki.test` from the harness, and a domain with an additional provider for one of its hosts.
 fn several() -> Site {
     let builder = connected()
         .http(&format!(
@@ -31,7 +31,7 @@ fn ask(site: &Site, host: &str) -> Request {
     site.navigate("/page").host(host)
 }
 
-/// The client that a visitor of this host is sent to.
+/// The client id with which a visitor of this host is sent to authentik.
 fn client_of(site: &Site, host: &str) -> Option<String> {
     let location = ask(site, host).send().header("Location")?.to_owned();
     crate::harness::parameter(&location, "client_id")
@@ -64,7 +64,7 @@ fn a_host_that_is_nobodys_is_refused_and_named() {
         "example.test.evil.test",
         "127.0.0.1",
         "wiki.test:1",
-        // Another port than its own: not of that provider, and by no means of its domain's.
+        // A port other than its own: neither that provider nor its domain's.
         "files.example.test:1",
         "files.example.test",
     ] {
@@ -81,7 +81,7 @@ fn a_host_that_is_nobodys_is_refused_and_named() {
         let start = site.get("/outpost.goauthentik.io/start").host(host).send();
         assert_eq!(start.status(), 400, "{host}");
     }
-    // What a client claims besides does not choose the provider.
+    // Other claims of the client do not select the provider.
     let claimed = format!("wiki.test:{port}");
     let request = ask(&site, "evilexample.test").header("X-Forwarded-Host", &claimed);
     assert_eq!(request.send().status(), 400);
@@ -91,7 +91,7 @@ fn a_host_that_is_nobodys_is_refused_and_named() {
 
 #[test]
 fn a_server_lets_nobody_in_by_the_provider_of_a_host_that_it_is_not_named_for() {
-    // The one server of its port: nginx gives it requests for any host.
+    // The only server on its port: nginx passes requests for any host to it.
     let site = started(connected().http(&format!(
         "authentik_outpost %%SSO%% {{ token_file %%TOKEN%%; }}
          server {{ listen 127.0.0.1:%%PORT2%%; server_name admin.test *.admin.test; {AUTO} }}"

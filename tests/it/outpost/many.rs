@@ -7,13 +7,13 @@ use authentik_standin::ProviderSettings;
 use super::{AUTO, all_workers_say, connected, started};
 use crate::harness::{Site, at_best, eventually, within};
 
-/// What eight changes may add to the memory of a worker, in KiB: the allocator keeps some.
+/// Memory that eight changes may add to a worker, in KiB: the allocator keeps some.
 const GROWTH: u64 = 24 << 10;
 
-/// How long an event loop may be held up by a change.
+/// Maximum delay of an event loop by a change.
 const STALL: Duration = Duration::from_millis(5);
 
-/// What a thousand providers may take of a worker's memory, in KiB.
+/// Memory of a worker for a thousand providers, in KiB.
 const ROOM: u64 = 8 << 10;
 
 fn thousand() -> Site {
@@ -33,8 +33,8 @@ fn thousand() -> Site {
     }))
 }
 
-/// Their memory as they are after a start with settings at hand: that of the least, which only serves, and
-/// of the most, which holds the connection and has asked authentik for all settings anew.
+/// The smallest and largest memory of workers started with available settings: one that only
+/// serves, and the one that has the connection and has fetched all settings again.
 fn of_fresh_workers(site: &Site) -> [u64; 2] {
     site.reload();
     let request = site.get("/");
@@ -56,7 +56,7 @@ fn a_thousand_providers_take_little_memory_of_a_worker() {
 
 #[test]
 fn a_change_among_a_thousand_providers_is_live_within_seconds_and_leaves_no_memory_behind() {
-    // Preempted in the middle, an exchange takes longer than it is: hence more than one attempt.
+    // If preempted, replacing the settings takes longer: hence several attempts.
     at_best(STALL, "the longest that an event loop was held up", || {
         Duration::from_micros(longest_exchange_of_many_changes())
     });
@@ -75,7 +75,7 @@ fn longest_exchange_of_many_changes() -> u64 {
     for round in 0..12 {
         let (pattern, status) = if round % 2 == 0 { ("^/open/", 200) } else { ("", 401) };
         site.sso.update_provider("app-0500", |app| app.proxy.skip_path_regex = pattern.to_owned());
-        // Ten pages are read from a server that is not built for speed.
+        // Ten pages are read from a server that is not optimized for speed.
         within(Duration::from_secs(8), "the change is live", || {
             all_workers_say(&site, &changed, status)
         });

@@ -1,4 +1,5 @@
-//! `authentik_outpost`: providers are managed in authentik, changes and session ends are live.
+//! `authentik_outpost`: providers are managed in authentik; changes and session ends take effect at
+//! once.
 
 mod asleep;
 mod away;
@@ -16,11 +17,11 @@ use std::time::Duration;
 
 use crate::harness::{Builder, Request, Site, eventually, within};
 
-/// The outpost that the stand-in has, its token in a file.
+/// The stand-in's outpost, with its token in a file.
 pub(crate) const CONNECTED: &str = "authentik_outpost %%SSO%% { token_file %%TOKEN%%; }";
 
-/// A server whose provider is the outpost's; answers tell which worker gave them, as
-/// [`all_workers_say`] needs it.
+/// A server with the outpost's provider; responses name their worker, as needed by
+/// [`all_workers_say`].
 const AUTO: &str = "authentik_provider auto;
     add_header X-Worker $pid always;
     location / { proxy_pass http://app; }";
@@ -29,7 +30,7 @@ pub(crate) fn connected() -> Builder {
     Site::builder().http(CONNECTED).server(AUTO)
 }
 
-/// The same for every host, whichever providers there come to be.
+/// The same for every host, whatever providers will exist.
 fn connected_for_all_hosts() -> Builder {
     connected().server(&format!("server_name _; {AUTO}"))
 }
@@ -43,13 +44,13 @@ pub(crate) fn started(builder: Builder) -> Site {
     site
 }
 
-/// Whether all workers give this status, asked until each has answered.
+/// Whether all workers respond with this status; sends requests until each has responded.
 pub(crate) fn all_workers_say(site: &Site, request: &Request, status: u16) -> bool {
     all_say(site.worker_pids(), request, status)
 }
 
-/// The same of these workers only. Which of them accepts a connection is the kernel's choice: on a busy
-/// machine one of them may get none for a while.
+/// The same for these workers only. The kernel chooses which of them accepts a connection: on a
+/// busy machine, one of them may get none for a while.
 fn all_say(mut open: Vec<u32>, request: &Request, status: u16) -> bool {
     let mut is_said = true;
     within(Duration::from_secs(30), "each worker answers", || {

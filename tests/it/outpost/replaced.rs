@@ -1,4 +1,4 @@
-//! Another outpost takes the place of the first: what the first one said counts no longer.
+//! Another outpost replaces the first: the first one's settings are no longer valid.
 
 use std::fs;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn with_public_paths() -> Builder {
 
 const SECOND_TOKEN: &str = "standin-second-outpost-token-throwaway";
 
-/// Who is signed in goes on, and nobody else gets anything.
+/// Signed-in visitors continue, and nobody else gets in.
 fn assert_in_doubt(site: &Site, alice: &Browser, callback: &str, begun: &mut Browser) {
     site.app.forget();
     for _ in 0..4 {
@@ -86,7 +86,7 @@ fn a_new_token_of_the_same_outpost_serves_on_before_the_settings_are_read_again(
     site.reload();
     assert_in_doubt(&site, &alice, &callback, &mut begun);
 
-    // The refresh that hangs is given up, the next one has an answer to its first question.
+    // The hanging refresh is abandoned; the next one gets an answer to its first question.
     site.sso.clear_faults();
     site.sso.fault(Endpoint::Providers, Fault::Hang);
     let request = site.get("/");
@@ -129,7 +129,7 @@ fn the_token_of_another_outpost_ends_what_the_former_one_had() {
 fn settings_of_another_authentik_are_not_served_after_a_reload() {
     let site = started(Site::builder().http(WITH_STATE).server(AUTO));
     let url = site.sso.base_url();
-    // The same machine, and another URL all the same: whose certificate it has is another question.
+    // The same machine, but another URL; which certificate it has is another question.
     site.edit_configuration(
         &format!("authentik_outpost {url}"),
         "authentik_outpost http://127.0.0.1:9",

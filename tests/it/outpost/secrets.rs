@@ -1,4 +1,5 @@
-//! authentik tells nobody of a new client secret or signing key: sign-ins find it, and go on.
+//! authentik does not announce a new client secret or signing key: sign-ins discover it, and
+//! succeed.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::header_auth::token;
 const TOKEN: &str = "/application/o/token/";
 const PROVIDERS: &str = "/api/v3/outposts/proxy/";
 
-/// A site that has read all it was told to read.
+/// A site that has finished all requested refreshes.
 fn settled() -> Site {
     let site = started(connected());
     site.sso.await_connections(1, Duration::from_secs(10));
@@ -87,7 +88,7 @@ fn a_client_that_authentik_rejects_all_the_same_makes_nobody_ask_more_than_once_
     let site = settled();
     let read = site.sso.count(PROVIDERS);
     site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
-    // What is new cannot be read.
+    // The new settings cannot be read.
     site.sso.fault(Endpoint::Providers, Fault::Status(500));
     for _ in 0..6 {
         let trail = site.browser().open("/page");
@@ -118,7 +119,7 @@ fn a_client_secret_that_is_new_in_authentik_keeps_no_program_out() {
     let bearers: Vec<String> = (0..8).map(bearer).collect();
     let read = site.sso.count(PROVIDERS);
     site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
-    // A token that was good is, says authentik to a client that it does not know, as bad as any.
+    // To a client with the old secret, authentik calls every token inactive.
     thread::scope(|scope| {
         for bearer in &bearers {
             let site = &site;
@@ -159,7 +160,7 @@ fn a_program_is_not_told_that_its_token_is_bad_where_it_is_our_secret() {
     let site = settled();
     let bearer = format!("Bearer {}", token(&site, WIKI_CLIENT_ID));
     site.sso.change(|settings| settings.providers[0].client_secret = "x".repeat(64));
-    // What is new cannot be read.
+    // The new settings cannot be read.
     site.sso.fault(Endpoint::Providers, Fault::Status(500));
     let answer = site.get("/page").header("Authorization", bearer).send();
     assert_eq!(answer.status(), 502);

@@ -1,4 +1,4 @@
-//! What `authentik_status` tells of an outpost.
+//! What `authentik_status` reports about an outpost.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn the_connection_is_shown_with_who_holds_it_and_since_when() {
     assert!(is(&metrics, "authentik_outpost_connection", " 1"), "{metrics}");
     assert!(metrics.contains("outpost_name=\"stand-in outpost\",outpost_type=\"proxy\""));
 
-    // Who is killed cannot say that the connection is gone.
+    // A killed worker cannot record that its connection is gone.
     site.kill_worker(holder);
     assert_ne!(outpost(&site)["pid"], holder);
     eventually("another worker has it", || outpost(&site)["connected"] == true);

@@ -1,4 +1,4 @@
-//! A real Caddy, with authentik's own recipe for it.
+//! A real Caddy, with authentik's recipe for it.
 
 use authentik_standin::ProviderSettings;
 
@@ -6,8 +6,8 @@ use super::recipe::{at, is_nobody, open_paths, sign_out, visit};
 use super::{OUTPOST, connected};
 use crate::harness::{Browser, Caddy, IDENTITY_HEADERS, Request, Site, eventually, parameter};
 
-/// authentik's documentation of its Caddy integration, "standalone", unchanged but for the names of
-/// the machines.
+/// authentik's documentation of its Caddy integration, "standalone", unchanged except for host
+/// names.
 const RECIPE: &str = "
     # directive execution order is only as stated if enclosed with route.
     route {
@@ -32,7 +32,7 @@ outposts IP
         reverse_proxy %%APP%%
     }";
 
-/// The recipe as docs/outpost-for-others.md has it.
+/// The recipe in docs/outpost-for-others.md.
 fn documented() -> String {
     let docs = include_str!("../../../docs/outpost-for-others.md");
     let (_, snippet) = docs.split_once("```caddyfile\n").expect("a Caddyfile");
@@ -45,7 +45,7 @@ fn documented() -> String {
     lines.replace("10.0.0.1:9000", "%%OUTPOST%%").replace("127.0.0.1:3000", "%%APP%%")
 }
 
-/// `wiki.test`, with `^/public/` open, and `open.test`, all of it open.
+/// `wiki.test`, with `^/public/` open, and `open.test`, completely open.
 fn outpost() -> Site {
     let site = connected()
         .server(OUTPOST)
@@ -78,7 +78,7 @@ fn the_caddy_recipe_works_unchanged() {
     open_paths(&site, "wiki.test");
 
     site.app.forget();
-    // At any page of the application, too.
+    // On any page of the application, too.
     let mut browser = visit(&site, "wiki.test");
     let away = browser.step("/any/page?X-authentik-logout=true");
     assert!(away.location().contains("/end-session/"), "{away:#?}");
@@ -109,7 +109,7 @@ fn identity_headers_that_a_visitor_of_caddy_sends_are_worth_nothing() {
                 assert_eq!(stranger(&site).header(&name, "root").status(), 302, "{name}");
                 assert_eq!(site.app.hits(), 0, "{name}");
 
-                // Whom the outpost knows, and whom it lets through unknown.
+                // A visitor known to the outpost, and one let through unknown.
                 for request in [browser.get("/page"), stranger(&site).target("/public/a")] {
                     let request = request.header(&name, "root").header(&name, "root");
                     assert_eq!(request.status(), 200, "{name}");
@@ -165,7 +165,7 @@ fn what_a_visitor_of_caddy_says_of_the_page_is_worth_nothing() {
         }
     }
 
-    // With the recipe as it stands Caddy believes visitors with private addresses, as this one.
+    // With the original recipe, Caddy trusts visitors with private addresses, like this one.
     let _caddy = Caddy::start(&site, RECIPE);
     for (name, value) in &claims {
         if *name != "X-Forwarded-Host" {

@@ -1,9 +1,9 @@
-//! Attempts to have another page judged than the one that is served.
+//! Attempts to have a page checked other than the one served.
 
 use super::{PROXIES, connected, endpoint, public, question, site, started, stranger};
 use crate::harness::Site;
 
-/// Lines that a test is meant to cause.
+/// Accepts log lines that a test causes on purpose.
 fn tolerant(mut site: Site) -> Site {
     site.expect_in_error_log("reason: forward-url");
     site
@@ -87,7 +87,7 @@ fn nobody_is_believed_who_is_not_trusted() {
 
 #[test]
 fn x_original_uri_is_ignored_in_every_spelling() {
-    // GHSA-5wcc-hf24-rf5h (S02 and its like): upstream judged this header's path.
+    // GHSA-5wcc-hf24-rf5h (S02 and similar): upstream checked this header's path.
     let mut site = tolerant(site());
     site.expect_in_error_log("client sent invalid header line");
     for name in
@@ -128,11 +128,11 @@ fn an_open_path_is_one_that_no_two_readers_read_differently() {
             let status = stranger(&site, proxy, target).status();
             assert_eq!(status == 200, open, "{proxy} {target}: {status}");
         }
-        // nginx itself answers or refuses some of these, and none of it is a yes.
+        // nginx itself answers or rejects some of these, never with a yes.
         let status = stranger(&site, "envoy", target).status();
         assert_eq!((200..300).contains(&status), open, "envoy {target}: {status}");
     }
-    // nginx asks about the endpoints as well; the others have no location for them.
+    // nginx also asks about the endpoints; the others have no location for them.
     for (target, open) in [
         ("/outpost.goauthentik.io/start?rd=/", true),
         ("/outpost.goauthentik.io", true),

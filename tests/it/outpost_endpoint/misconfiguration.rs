@@ -1,4 +1,4 @@
-//! A proxy that does not say which page its visitor wants is reported to authentik, once in a while.
+//! A proxy that does not say which page its visitor wants is reported to authentik, now and then.
 
 use std::time::Duration;
 

@@ -11,13 +11,13 @@ pub(crate) use self::recipe::recipe as documented_recipe;
 use crate::harness::{Builder, Request, Site};
 use crate::outpost::{CONNECTED, connected, started};
 
-/// A server of the outpost's providers, and where other proxies ask about them.
+/// A server with the outpost's providers, and the endpoint for other proxies.
 const OUTPOST: &str = "authentik_provider auto;
     add_header X-Worker $pid always;
     location / { proxy_pass http://app; }
     location /outpost.goauthentik.io/ { authentik_outpost_endpoint trusted=127.0.0.1; }";
 
-/// The provider `wiki` is for one application, with `^/public/` open.
+/// The provider `wiki` for a single application, with `^/public/` open.
 fn site() -> Site {
     started(public(connected()).server(OUTPOST))
 }
@@ -28,10 +28,11 @@ fn public(builder: Builder) -> Builder {
     })
 }
 
-/// The kinds of proxies, by the names of their endpoints.
+/// The kinds of proxies, by their endpoint names.
 const PROXIES: [&str; 4] = ["nginx", "traefik", "caddy", "envoy"];
 
-/// What this kind of proxy asks when its visitor wants `http://HOST/…`; `request` has the cookies.
+/// The question of this kind of proxy about a visitor to `http://HOST/…`; `request` has the
+/// cookies.
 fn question(proxy: &str, request: Request, host: &str, target: &str) -> Request {
     match proxy {
         "nginx" => request.header("X-Original-URL", format!("http://{host}{target}")),

@@ -5,7 +5,7 @@ use authentik_standin::{Mode, ProviderSettings};
 use super::{CONNECTED, OUTPOST, PROXIES, connected, endpoint, question, started};
 use crate::harness::{Site, parameter};
 
-/// `wiki.test`, closed; `files.example.test`, open; and a domain, of which one host is open.
+/// `wiki.test`, closed; `files.example.test`, open; and a domain with one open host.
 fn several() -> Site {
     let builder = connected()
         .http(&format!(
@@ -45,7 +45,7 @@ fn the_provider_is_that_of_the_url_that_is_judged() {
     ] {
         let host = format!("{host}:{port}");
         for proxy in PROXIES {
-            // Traefik and ingress-nginx ask under a name of the outpost's own.
+            // Traefik and ingress-nginx ask under the outpost's own name.
             let request = site.get(&endpoint(proxy, "/page")).host("outpost.internal");
             let answer = question(proxy, request, &host, "/page").send();
             let expected = match (client, proxy) {
@@ -64,7 +64,7 @@ fn the_provider_is_that_of_the_url_that_is_judged() {
 
 #[test]
 fn a_header_beside_the_url_does_not_choose_another_provider() {
-    // With nginx's recipe a visitor's own X-Forwarded-Host reaches the outpost.
+    // With nginx's recipe, the visitor's X-Forwarded-Host reaches the outpost.
     let site = several();
     let port = site.address().port();
     let wiki = format!("wiki.test:{port}");
@@ -76,7 +76,7 @@ fn a_header_beside_the_url_does_not_choose_another_provider() {
     };
     assert_eq!(ask(&wiki, &wiki, &files), 401);
     assert_eq!(ask("outpost.internal", &wiki, &files), 401);
-    // The absolute form at the front: `$host` is the site that is served, `$http_host` another.
+    // The absolute form at the front: `$host` is the site being served, `$http_host` another one.
     assert_eq!(ask(&wiki, &files, &files), 500);
     assert_eq!(ask("wiki.test", &files, &files), 500, "no port in $host");
     let open = format!("open.example.test:{port}");

@@ -1,13 +1,13 @@
-//! A second nginx, without the module, with authentik's own recipe for `auth_request`; and a proxy
-//! that hands answers on as Traefik and Caddy do.
+//! A second nginx, without the module, with authentik's recipe for `auth_request`; and a proxy that
+//! passes on responses like Traefik and Caddy.
 
 use authentik_standin::Mode;
 
 use super::{OUTPOST, connected};
 use crate::harness::{Browser, Front, Site, eventually};
 
-/// authentik's documentation of its nginx integration, "standalone nginx", unchanged but for the
-/// names of the machines.
+/// authentik's documentation of its nginx integration, "standalone nginx", unchanged except for
+/// host names.
 pub(crate) fn recipe(host: &str, sign_in: &str) -> String {
     format!(
         r#"
@@ -71,7 +71,7 @@ pub(crate) fn recipe(host: &str, sign_in: &str) -> String {
     )
 }
 
-/// An outpost whose provider `wiki` is at the second nginx's address.
+/// An outpost whose provider `wiki` is at the address of the second nginx.
 fn outpost(domain: bool) -> Site {
     let builder = connected().server(OUTPOST).settings(move |settings, ports| {
         let wiki = &mut settings.providers[0];
@@ -84,7 +84,7 @@ fn outpost(domain: bool) -> Site {
             wiki.proxy.skip_path_regex = "^http://[^/?]*/public/".to_owned();
         }
     });
-    // This nginx itself is no site of the provider's: all hosts of its own are unknown.
+    // This nginx is not one of the provider's sites: all hosts of its own are unknown.
     let site = builder.start();
     let host = site.other_address().port();
     let host =
@@ -101,7 +101,8 @@ pub(super) fn at(site: &Site, host: &str, target: &str) -> String {
     format!("http://{host}:{}{target}", site.other_address().port())
 }
 
-/// A whole visit: refused, signed in and back on the page, told to the application, signed out.
+/// A complete visit: refused, signed in and back on the page, identified to the application, signed
+/// out.
 pub(super) fn visit(site: &Site, host: &str) -> Browser {
     let mut browser = Browser::new(&at(site, host, ""));
     browser.become_user("bob");
@@ -162,7 +163,8 @@ pub(super) fn open_paths(site: &Site, host: &str) {
     }
 }
 
-/// No name: nothing, or what Caddy has where the outpost says nothing, the name of its placeholder.
+/// Whether there is no name: empty, or Caddy's placeholder, which remains if the outpost sends
+/// nothing.
 pub(super) fn is_nobody(told: &str) -> bool {
     told.is_empty() || told.starts_with("{http.reverse_proxy.header.")
 }
@@ -171,7 +173,7 @@ pub(super) fn is_nobody(told: &str) -> bool {
 fn the_auth_request_recipe_works_unchanged_for_one_application() {
     let site = outpost(false);
     let with_host = recipe("$ak_http_host", "");
-    // As docs/outpost-for-others.md has it.
+    // As in docs/outpost-for-others.md.
     let safe = recipe("$host:$server_port", "")
         .replace("$scheme://$http_host", "$scheme://$host:$server_port");
     for recipe in [with_host, safe] {
@@ -201,8 +203,8 @@ fn the_auth_request_recipe_works_unchanged_for_a_domain() {
     }
 }
 
-/// Answers that are no yes go to the browser: everything is guarded, the callback too. A yes would
-/// be followed by the application; here its headers are shown.
+/// Every response goes to the browser: everything is protected, including the callback. After a
+/// yes, a real proxy would continue to the application; here its headers are shown.
 const HANDS_ON: &str = r#"
     server {
         listen %%LISTEN%%;
@@ -216,7 +218,7 @@ const HANDS_ON: &str = r#"
         }
     }"#;
 
-/// The same for Envoy: the request's own host, its target behind a prefix.
+/// The same for Envoy: the request's own host, and its target after a prefix.
 const ENVOY: &str = r#"
     server {
         listen %%LISTEN%%;

@@ -1,4 +1,4 @@
-//! What each kind of proxy is answered.
+//! The response to each kind of proxy.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,7 +47,7 @@ fn what_a_visitors_browser_sends_unasked_has_no_effect_behind_a_proxy_either() {
     let host = format!("wiki.test:{}", site.address().port());
     for (who, method, headers) in UNASKED {
         for proxy in PROXIES {
-            // Envoy asks with the visitor's own method; auth_request says none.
+            // Envoy asks with the visitor's method; auth_request does not send it.
             let method = match proxy {
                 "nginx" if *method != "GET" => continue,
                 "envoy" => *method,
@@ -67,7 +67,7 @@ fn what_a_visitors_browser_sends_unasked_has_no_effect_behind_a_proxy_either() {
     assert_eq!(alice.get("/page").status(), 200, "still signed in");
 }
 
-/// The method of that visitor.
+/// The method of this visitor.
 fn said(who: &str) -> &'static str {
     UNASKED.iter().find(|(name, ..)| *name == who).map_or("GET", |(_, method, _)| method)
 }
@@ -87,7 +87,7 @@ fn a_known_visitor_is_told_in_headers_and_an_open_path_tells_nothing() {
             for name in IDENTITY_HEADERS {
                 assert_eq!(yes.all(name).count(), 1, "{proxy} {name}");
             }
-            // An additional header of the user's, as to an application.
+            // The user's additional header, as for an application.
             assert!(yes.header("X-Group-Header").is_some(), "{proxy}: {yes:#?}");
             assert_eq!(yes.header("Set-Cookie"), None, "{proxy}");
         }
