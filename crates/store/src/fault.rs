@@ -1,18 +1,19 @@
-//! Why a store does not do what it was asked for.
+//! Why a store operation failed.
 
 use std::fmt;
 use std::io;
 
 use rusqlite::ErrorCode;
 
-/// Nothing was changed.
+/// An error. Nothing was changed.
 #[derive(Debug)]
 pub enum Fault {
-    /// It cannot be used as it is set up: what is wrong, and the cure.
+    /// The setup is unusable: what is wrong, and the remedy.
     Setup(String),
-    /// Not now: another process writes for too long, the disk is full, the file is read-only.
+    /// Temporary: another process is writing for too long, the disk is full, the file is read-only.
     Away(String),
-    /// The file is no store, or damaged. [`FileStore::open`](crate::FileStore::open) moves it aside.
+    /// The file is not a store, or is damaged. [`FileStore::open`](crate::FileStore::open) moves it
+    /// aside.
     Damaged(String),
 }
 
@@ -31,7 +32,7 @@ impl From<rusqlite::Error> for Fault {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged(error.to_string())
             }
-            // Values of another kind than the schema's, and a missing table.
+            // Values of another type than in the schema, or a missing table.
             None | Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) => {
                 Self::Damaged(error.to_string())
             }

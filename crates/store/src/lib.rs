@@ -1,20 +1,20 @@
-//! Where sessions are kept beyond nginx's memory, so that they survive a restart: in a file.
+//! Stores sessions outside nginx's memory, so that they survive a restart: in a file.
 //!
-//! For threads only: every call may wait for the disk, or for another process. A store is opened in the
-//! worker that uses it, never before a fork.
+//! For use in threads only: every call may wait for the disk or for another process. A store is
+//! opened in the worker that uses it, never before a fork.
 //!
 //! # What is in the file
 //!
-//! Hashes and sealed records: keys of sessions are hashes of their ids, a record can be opened only by who
-//! has the id, and users and sessions at authentik are called by keyed hashes. The key of those hashes is
-//! in a second file beside it ([`secret`]). A reader of the file learns how many sessions there are, when
-//! they end, and which of them are of one user.
+//! Hashes and sealed records: keys of sessions are hashes of their ids, a record can be opened only
+//! with the id, and users and sessions at authentik are identified by keyed hashes. The key of
+//! those hashes is in a second file beside it ([`secret`]). A reader of the file learns how many
+//! sessions there are, when they expire, and which of them belong to the same user.
 //!
 //! # Ends are final
 //!
-//! A session that ended leaves its key behind for as long as it would have lasted: a worker that writes
-//! it later, because it was slow or died in between, does not bring it back. The same goes for all
-//! sessions of a user, or of a session at authentik, that were opened before the end.
+//! A session that has ended leaves its key behind for as long as it would have lasted: if a slow
+//! worker writes it later, that does not bring it back. The same applies to all sessions of a user,
+//! or of a session at authentik, that were opened before the end.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! On which file system a directory is.
+//! The type of file system that a directory is on.
 
 use std::path::Path;
 
-/// Where files are not locked as SQLite needs it, or by one host only.
+/// File systems that do not lock files as SQLite requires, or only within one host.
 const OF_NETWORKS: [&str; 12] = [
     "nfs",
     "nfs4",
@@ -18,15 +18,15 @@ const OF_NETWORKS: [&str; 12] = [
     "fuse.sshfs",
 ];
 
-/// The kind of network file system that an absolute path is on, by what proc_pid_mountinfo(5) says; `None`
-/// for those of this machine, and where nothing is known.
+/// The type of network file system that an absolute path is on, according to proc_pid_mountinfo(5);
+/// `None` for local ones, and if unknown.
 pub(crate) fn network_kind<'m>(mountinfo: &'m str, path: &Path) -> Option<&'m str> {
     let mut deepest = (0, None);
     for line in mountinfo.lines() {
         let Some((mount, kind)) = line.split_once(" - ") else { continue };
         let Some(point) = mount.split(' ').nth(4).map(unescaped) else { continue };
         let depth = Path::new(&point).components().count();
-        // Of two at one place the later one covers the other.
+        // Of two at the same mount point, the later one covers the other.
         if path.starts_with(&point) && depth >= deepest.0 {
             deepest = (depth, kind.split(' ').next());
         }
@@ -34,7 +34,7 @@ pub(crate) fn network_kind<'m>(mountinfo: &'m str, path: &Path) -> Option<&'m st
     deepest.1.filter(|kind| OF_NETWORKS.contains(kind))
 }
 
-/// Spaces and the like are written as `\040`.
+/// Spaces and similar characters are written as `\040`.
 fn unescaped(point: &str) -> String {
     let mut parts = point.split('\\');
     let mut text = parts.next().unwrap_or_default().to_owned();

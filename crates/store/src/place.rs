@@ -1,4 +1,4 @@
-//! The directory that holds the store, and files that are moved out of the way.
+//! The directory of the store, and moving files out of the way.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::fault::Fault;
 use crate::mounts::network_kind;
 
-/// Makes the directory of the file if there is none, and checks that it is fit for it.
+/// Creates the file's directory if it does not exist, and checks that it is suitable.
 pub(crate) fn prepare(path: &Path) -> Result<(), Fault> {
     let setup = |what: String| Err(Fault::Setup(what));
     let directory = match path.parent() {
@@ -41,10 +41,10 @@ pub(crate) fn prepare(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Renames the file, and what SQLite keeps beside it, to a name that nobody has. Says which.
+/// Renames the file, and SQLite's files beside it, to an unused name. Returns the new name.
 pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, Fault> {
     let aside = beside(path, &format!(".aside-{:016x}", random_number()?));
-    // First of all what belongs to it: a new file must not find a journal of the old one.
+    // Its companions first: a new file must not find a journal of the old one.
     for suffix in ["-wal", "-shm", ""] {
         match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -54,7 +54,7 @@ pub(crate) fn move_aside(path: &Path) -> Result<PathBuf, Fault> {
     Ok(aside)
 }
 
-/// For names that nobody has.
+/// For unique names.
 pub(crate) fn random_number() -> Result<u64, Fault> {
     let mut bytes = [0; 8];
     let filled = SystemRandom::new().fill(&mut bytes);
@@ -62,7 +62,7 @@ pub(crate) fn random_number() -> Result<u64, Fault> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// The path with something behind it.
+/// Appends a suffix to a path.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

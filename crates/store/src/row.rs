@@ -1,54 +1,54 @@
-//! What is kept of a session, and what is said of many.
+//! The stored form of a session, and requests and reports about sessions.
 
 /// Key of a session: a hash of its id.
 pub type Key = [u8; 32];
-/// A keyed hash of what a user or a session at authentik is called. All zeros are nobody.
+/// A keyed hash that identifies a user or a session at authentik. All zeros mean nobody.
 pub type Hash = [u8; 16];
 
 /// A session. Times are in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Under which it is found.
+    /// Its key.
     pub key: Key,
-    /// Of this provider.
+    /// Its provider.
     pub provider: Hash,
-    /// Whose it is.
+    /// Its user.
     pub subject: Hash,
-    /// From which session at authentik it came.
+    /// Its session at authentik.
     pub sid: Hash,
     /// When its user signed in.
     pub opened: u64,
-    /// When it ends.
+    /// When it expires.
     pub expires: u64,
-    /// Sealed.
+    /// The sealed record.
     pub record: Vec<u8>,
 }
 
 /// Which sessions end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// This one.
+    /// This session.
     Session(Key),
-    /// Those of a user, of this provider or of all, that were opened until now.
+    /// A user's sessions opened until now, with this provider or with all.
     Subject(Hash, Option<Hash>),
-    /// Those that came of a session at authentik, likewise.
+    /// The same for those of a session at authentik.
     Sid(Hash, Option<Hash>),
 }
 
-/// What other processes ended.
+/// Sessions ended by other processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// In the order in which they ended.
     pub ended: Vec<Ended>,
-    /// From where to ask the next time.
+    /// The mark to pass the next time.
     pub mark: u64,
 }
 
-/// How much there is.
+/// The size of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// Sessions, expired ones among them until they are removed.
+    /// Number of sessions, including expired ones until they are removed.
     pub sessions: u64,
-    /// What the file takes, in bytes, without its journal.
+    /// Size of the file in bytes, without its journal.
     pub bytes: u64,
 }

@@ -1,4 +1,4 @@
-//! What is in the file, and how a file is opened.
+//! The tables in the file, and how a file is opened.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,16 +10,16 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::fault::Fault;
 
-/// Tells our files from others' (`PRAGMA application_id`): `akse`.
+/// Identifies our files (`PRAGMA application_id`): `akse`.
 const APPLICATION: i32 = i32::from_be_bytes(*b"akse");
-/// Changes with the tables: a file of another one is not touched.
+/// Changes with the tables: files of another version are not touched.
 const VERSION: i32 = 1;
 
-/// How long another process may write before we give up.
+/// How long to wait while another process writes.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A session without a record has ended. `change` is the number of the last change of the file that
-/// concerned the row.
+/// A session without a record has ended. `change` is the number of the last change in the file that
+/// affected the row.
 const TABLES: &str = "
     CREATE TABLE sessions (
         key BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
@@ -50,9 +50,9 @@ const TABLES: &str = "
     INSERT INTO changes VALUES (0, 0);
 ";
 
-/// Opens the file, and makes it first where there is none.
+/// Opens the file; creates it if it does not exist.
 pub(crate) fn open(path: &Path) -> Result<Connection, Fault> {
-    // SQLite would make it readable by all, and its journals like it.
+    // SQLite would make it, and its journals, world-readable.
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     drop(file?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -60,13 +60,13 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Fault> {
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
-    // The file may have been changed by anybody who could: nothing in it is executed or overwritten.
+    // Anybody with access may have changed the file: nothing in it is executed or overwritten.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     if is_new(&connection)? {
-        // Before there are tables, else it has no effect.
+        // Has no effect once there are tables.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     begin(&mut connection)?;
@@ -76,7 +76,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// Makes the tables in a new file; of several processes, one does. Refuses any other file than ours.
+/// Creates the tables in a new file; of several processes, only one does. Rejects files that are
+/// not ours.
 fn begin(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if is_new(&transaction)? {

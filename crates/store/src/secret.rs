@@ -1,7 +1,7 @@
-//! The secret of a store: what its hashes of users are keyed with, and what session ids are proven by.
+//! The secret of a store: the key of its hashes of users, and of the proofs in session ids.
 //!
-//! It lies beside the file, in one of its own, for its owner alone: a copy or a backup of the store
-//! without it does not tell whose the sessions are.
+//! It is in a separate file beside the store, readable only by its owner: a copy or a backup of the
+//! store without it does not reveal whose sessions it contains.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -14,23 +14,23 @@ use zeroize::Zeroizing;
 use crate::fault::Fault;
 use crate::place::{beside, random_number};
 
-/// Bytes of a secret.
+/// Length of a secret, in bytes.
 pub const SIZE: usize = 32;
 
 /// Overwritten when dropped.
 pub type Secret = Zeroizing<[u8; SIZE]>;
 
-/// Where the secret of this store is.
+/// Path of this store's secret.
 #[must_use]
 pub fn path_of(store: &Path) -> PathBuf {
     beside(store, ".secret")
 }
 
-/// Reads the secret of the store, and makes one first where there is none. Of several processes that do
-/// so at once, one makes it.
+/// Reads the store's secret; creates it if it does not exist. Of several processes that do so at
+/// the same time, only one creates it.
 ///
 /// # Errors
-/// If it is not there, cannot be made, or is readable by others.
+/// It is missing, cannot be created, or is readable by others.
 pub fn read_or_make(store: &Path) -> Result<Secret, Fault> {
     let path = path_of(store);
     if !path.try_exists()? {
@@ -54,7 +54,7 @@ fn make(path: &Path) -> Result<(), Fault> {
     let mut secret = Zeroizing::new([0; SIZE]);
     let filled = SystemRandom::new().fill(secret.as_mut_slice());
     filled.map_err(|_| Fault::Away("the system gives no random bytes".to_owned()))?;
-    // Written whole, then given its name: nobody reads the half of it.
+    // Written completely, then named: nobody reads half of it.
     let draft = beside(path, &format!(".{:016x}", random_number()?));
     let written = write(&draft, secret.as_slice()).and_then(|()| fs::hard_link(&draft, path));
     let _ = fs::remove_file(&draft);

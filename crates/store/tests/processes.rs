@@ -1,4 +1,4 @@
-//! Several processes use one file, and are killed at any moment.
+//! Several processes use one file, and are killed at any time.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ fn clean(path: &Path) {
     let _ = fs::remove_dir_all(path.parent().unwrap());
 }
 
-/// This test binary once more, as a process that writes: see [`writes_when_it_is_told_to`].
+/// Starts this test binary as a writing process: see [`writes_when_it_is_told_to`].
 fn writer(path: &Path, from: u64) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--exact", "writes_when_it_is_told_to", "--nocapture"])
@@ -48,7 +48,7 @@ fn writer(path: &Path, from: u64) -> Child {
         .unwrap()
 }
 
-/// Puts sessions, ends every third of them, and says so, until it is killed.
+/// Stores sessions, ends every third of them, and reports both, until it is killed.
 #[test]
 fn writes_when_it_is_told_to() {
     let Some(path) = env::var_os("STORE_WRITER") else { return };
@@ -74,7 +74,7 @@ fn a_killed_writer_loses_no_end_and_spoils_no_session() {
     for round in 0..ROUNDS {
         let mut child = writer(&path, 1 + round * 10_000);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Somewhere amid its work, elsewhere in each round.
+        // In the middle of its work, at a different point in each round.
         let enough = 5 + round * 7 % 60;
         let mut said = 0;
         let mut hear = |line: String| {
@@ -92,7 +92,7 @@ fn a_killed_writer_loses_no_end_and_spoils_no_session() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // The last line may be cut off.
+        // The last line may be truncated.
         let rest: Vec<String> = lines.map_while(Result::ok).collect();
         rest.into_iter().filter(|line| line.len() > 8).for_each(&mut hear);
     }

@@ -4,8 +4,8 @@
 //! # When an entry is valid
 //!
 //! A cached session is as good as one in the zone as long as
-//! * its epoch is the one noted under the lock when it was copied ([`Epochs`](crate::store::Epochs)): nothing
-//!   was removed since;
+//! * its epoch is the one noted under the lock when it was copied
+//!   ([`Epochs`](crate::store::Epochs)): nothing was removed since;
 //! * it has not expired;
 //! * the provider is the same object, so its settings and headers are current.
 //!

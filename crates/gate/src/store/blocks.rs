@@ -1,10 +1,10 @@
-//! Free blocks, and the chains of blocks that hold payloads.
+//! Free blocks, and the chains of blocks that store payloads.
 
 use super::layout::{BLOCK, HEAD_ROOM, NONE, TAIL_ROOM, block, head, header, mark};
 use super::memory::{Damaged, Memory};
 
 impl Memory<'_> {
-    /// Blocks that belong to records.
+    /// Number of blocks in use by records.
     pub(super) fn used(&self) -> Result<u32, Damaged> {
         let high_water = self.u32_at(header::HIGH_WATER)?;
         high_water.checked_sub(self.u32_at(header::FREE)?).ok_or(Damaged)
@@ -14,7 +14,7 @@ impl Memory<'_> {
         let free = self.u32_at(header::FIRST_FREE)?;
         if free == NONE {
             let fresh = self.u32_at(header::HIGH_WATER)?.checked_add(1).ok_or(Damaged)?;
-            // A block of an earlier life of this memory must not look like anything.
+            // A block from an earlier use of this memory must not look like a valid one.
             self.set_u32(fresh, block::MARK, mark::FREE)?;
             self.set_u32_at(header::HIGH_WATER, fresh)?;
             return Ok(fresh);
@@ -27,7 +27,7 @@ impl Memory<'_> {
         Ok(free)
     }
 
-    /// Frees a block. Of what it held nothing is left: tokens, names, keys.
+    /// Frees a block and wipes it: it may contain tokens, names, keys.
     pub(super) fn give_back(&mut self, block: u32) -> Result<(), Damaged> {
         const { assert!(mark::FREE == 0) };
         let mut wiped = [0; BLOCK];
@@ -38,7 +38,7 @@ impl Memory<'_> {
         self.count(header::FREE, 1)
     }
 
-    /// Writes a payload into fresh blocks and gives the first of them, not yet marked as a head.
+    /// Writes a payload to new blocks; returns the first one, not yet marked as a head.
     pub(super) fn write_chain(&mut self, payload: &[u8]) -> Result<u32, Damaged> {
         let owner = self.take_block()?;
         let (first, rest) = payload.split_at(payload.len().min(HEAD_ROOM));
@@ -57,7 +57,7 @@ impl Memory<'_> {
         Ok(owner)
     }
 
-    /// Passes the payload of the record at `owner`, `length` bytes, to `each` part by part.
+    /// Passes the payload of the record at `owner`, `length` bytes, to `each` piece by piece.
     #[inline]
     pub(super) fn read_chain<'a>(
         &'a self,
@@ -79,7 +79,7 @@ impl Memory<'_> {
         chain.advance(self)?.map_or(Ok(()), |_| Err(Damaged))
     }
 
-    /// Frees all blocks of the record at `owner`, which no index may lead to any more.
+    /// Frees all blocks of the record at `owner`, which must no longer be in any index.
     pub(super) fn free_chain(&mut self, owner: u32) -> Result<(), Damaged> {
         let mut chain = Chain::of(owner);
         let mut block = owner;
@@ -93,8 +93,8 @@ impl Memory<'_> {
 
 /// A walk along the blocks of one record.
 ///
-/// It ends whatever the memory holds: each block must say that it is the next one of this owner,
-/// so none can come twice, and no two records can share one.
+/// It ends whatever the memory contains: each block must be marked as the next one of this owner,
+/// so none can come twice, and two records cannot share one.
 pub(super) struct Chain {
     owner: u32,
     block: u32,
@@ -102,13 +102,13 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// At the record's head.
+    /// Starts at the record's head.
     #[inline]
     pub(super) fn of(owner: u32) -> Self {
         Self { owner, block: owner, nth: 0 }
     }
 
-    /// The next block, `None` after the last.
+    /// The next block; `None` after the last.
     #[inline]
     pub(super) fn advance(&mut self, memory: &Memory<'_>) -> Result<Option<u32>, Damaged> {
         let next = memory.u32_of(self.block, block::NEXT)?;

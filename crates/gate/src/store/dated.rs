@@ -1,18 +1,18 @@
-//! Answers that are valid for a limited time, by a clock that nobody sets.
+//! Answers that are valid for a limited time, by a clock that is never set.
 //!
-//! The time of day may be set back by hours; an acceptance that is valid for a minute must not be
-//! believed for as long. So such a payload ends with the second of the monotonic clock at which it
-//! is over, like that of a [`lease`](super::lease); its record's expiry is for the sweeper.
+//! The time of day may be set back by hours; an acceptance that is valid for a minute must not then
+//! be valid for hours. So such a payload ends with the second of the monotonic clock at which it
+//! expires, like that of a [`lease`](super::lease); its record's expiry is for the sweeper.
 
 use super::lease;
 
-/// The payload of what counts for `life` seconds from this second of the clock on.
+/// The payload of a record that is valid for `life` seconds from this second of the clock.
 #[must_use]
 pub fn payload(clock: u64, life: u64, content: &[u8]) -> Vec<u8> {
     [content, &lease::payload(clock, life)].concat()
 }
 
-/// The content, unless it counts no longer.
+/// The content, unless it has expired.
 #[must_use]
 pub fn content(payload: &[u8], clock: u64) -> Option<&[u8]> {
     let (content, end) = payload.split_last_chunk()?;

@@ -1,49 +1,49 @@
-//! Epochs: how a worker knows, without the lock, that a session it remembers is still in the zone.
+//! Epochs: how a worker knows, without the lock, that a session in its cache is still in the zone.
 //!
-//! Each session belongs, by its key, to one of 1,024 epochs. Whenever a session leaves the zone
-//! (sign-out, end at authentik, expiry, eviction, replacement), its epoch advances. Who copied the
-//! session out under the lock, and noted the epoch there, may use the copy as long as the epoch is
-//! the same.
+//! Each session belongs to one of 1,024 epochs, depending on its key. Whenever a session leaves the
+//! zone (sign-out, end at authentik, expiry, eviction, replacement), its epoch advances. Whoever
+//! copied the session under the lock and noted its epoch there may use the copy as long as the
+//! epoch is unchanged.
 //!
-//! One epoch for all sessions would be simpler. But a zone of a million sessions loses some twenty in
-//! a second by expiry alone, and each loss would empty the memory of every worker: with 1,024 epochs
-//! a loss costs each worker about one session in a thousand. They take 4 KB.
+//! A single epoch for all sessions would be simpler. But a zone of a million sessions loses about
+//! twenty per second to expiry alone, and each loss would empty every worker's cache: with 1,024
+//! epochs a loss costs each worker about one session in a thousand. They take 4 KB.
 //!
-//! # Why a sign-out that was answered counts everywhere
+//! # Why a sign-out is effective everywhere once it is answered
 //!
-//! 1. Epochs advance only while the zone's lock is held, and *before* the first write that takes the
-//!    record out. A worker killed in between leaves a session that must be looked up again: that is
-//!    harmless. The other order would leave copies in use that no later sign-out could end, as it
-//!    would find nothing to remove.
-//! 2. The lock is given back, with a full barrier (`ngx_shmtx_unlock` is a compare-and-swap), before
-//!    anybody is told that the session has ended. Who is told and then sends a request has it read by
-//!    a system call of the other worker, after our own system call that sent the answer. So the new
-//!    epoch is visible to the load that judges this request.
-//! 3. A worker fills its memory under the same lock: it has seen every removal before, and each later
-//!    one advances the epoch past the one it noted.
+//! 1. Epochs advance only under the zone's lock, and *before* the first write that removes the
+//!    record. A worker killed in between leaves a session that must be looked up again, which is
+//!    harmless. The opposite order would leave copies in use that no later sign-out could end, as
+//!    it would find nothing to remove.
+//! 2. The lock is released, with a full barrier (`ngx_shmtx_unlock` is a compare-and-swap), before
+//!    anybody is told that the session has ended. If a client then sends a request, another worker
+//!    reads it with a system call that follows our own system call, which sent the answer. So the
+//!    new epoch is visible to the load that decides about this request.
+//! 3. A worker fills its cache under the same lock: it has seen every earlier removal, and each
+//!    later one advances the epoch past the one it noted.
 //!
-//! An epoch may wrap after 2^32 removals. A copy is confirmed under the lock every few seconds
-//! ([`crate::session_cache`]), which no processor can fill with so many.
+//! An epoch wraps after 2^32 removals. A copy is confirmed under the lock every few seconds
+//! ([`crate::session_cache`]), and no processor can do that many in between.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::record::Key;
 
-/// The epochs of all sessions of a zone, in words that all workers share.
+/// The epochs of all sessions of a zone, in words shared by all workers.
 #[derive(Clone, Copy, Debug)]
 pub struct Epochs<'m>(&'m [AtomicU32; COUNT]);
 
 const COUNT: usize = 1024;
 
-/// The state of a session's epoch at some moment.
+/// A session's epoch at some point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(u32);
 
 impl<'m> Epochs<'m> {
-    /// How many there are.
+    /// The number of epochs.
     pub const COUNT: usize = COUNT;
 
-    /// In these words, which begin with 0. `None` if they are too few.
+    /// Uses these words, which must initially be 0. `None` if they are too few.
     #[inline]
     #[must_use]
     pub fn new(words: &'m [AtomicU32]) -> Option<Self> {
@@ -54,18 +54,18 @@ impl<'m> Epochs<'m> {
     #[inline]
     #[must_use]
     pub fn of(self, key: &Key) -> Epoch {
-        // Acquire: of the request that is judged, nothing was read later than this.
+        // Acquire: everything that was read of the current request was read before this.
         Epoch(self.slot(key).load(Ordering::Acquire))
     }
 
-    /// The session with this key is about to leave the zone.
+    /// Call before the session with this key leaves the zone.
     pub(crate) fn advance(self, key: &Key) {
-        // A read-modify-write that acquires and releases: no write that follows, and so no part of
-        // the removal, moves before it.
+        // A read-modify-write that acquires and releases: no later write, and so no part of the
+        // removal, is moved before it.
         self.slot(key).fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Any session may be about to leave the zone.
+    /// Call before any number of sessions leave the zone.
     pub(crate) fn advance_all(self) {
         for epoch in self.0 {
             epoch.fetch_add(1, Ordering::SeqCst);
@@ -74,7 +74,7 @@ impl<'m> Epochs<'m> {
 
     #[inline]
     fn slot(self, key: &Key) -> &'m AtomicU32 {
-        // Other bytes than those that choose the bucket of the index.
+        // Not the bytes that select the bucket of the index.
         let [.., low, high] = *key;
         let [first, ..] = self.0;
         self.0.get(usize::from(u16::from_le_bytes([low, high])) % COUNT).unwrap_or(first)

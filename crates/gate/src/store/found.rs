@@ -6,7 +6,7 @@ use super::layout::{MAX_PAYLOAD, head};
 use super::memory::{Damaged, Memory};
 use crate::time::UnixTime;
 
-/// A record that was found. The table cannot change while it is looked at.
+/// A record that was found. The table cannot change while this exists.
 pub struct Found<'t> {
     memory: &'t Memory<'t>,
     dirty: &'t AtomicU32,
@@ -26,14 +26,14 @@ impl<'t> Found<'t> {
         let kind = memory.kind_of(record)?;
         let expires = UnixTime(memory.u64_of(record, head::EXPIRES)?);
         let length = memory.u32_of(record, head::LENGTH)? as usize;
-        // Callers allocate as much as this says.
+        // Callers allocate this much.
         if length > MAX_PAYLOAD {
             return Err(Damaged);
         }
         Ok(Self { memory, dirty, record, length, kind, expires })
     }
 
-    /// Bytes of payload.
+    /// Length of the payload, in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.length
@@ -45,7 +45,7 @@ impl<'t> Found<'t> {
         self.length == 0
     }
 
-    /// What the record was inserted as.
+    /// The kind it was inserted as.
     #[must_use]
     pub fn kind(&self) -> u8 {
         self.kind
@@ -57,21 +57,21 @@ impl<'t> Found<'t> {
         self.expires
     }
 
-    /// Passes the payload to `each` part by part, [`Self::len`] bytes in all. `false`, and what was
-    /// passed is not to be used, if the record is damaged.
+    /// Passes the payload to `each` piece by piece, [`Self::len`] bytes in total. Returns `false`
+    /// if the record is damaged; the pieces must then not be used.
     #[inline]
     #[must_use]
     pub fn parts(&self, each: impl FnMut(&[u8])) -> bool {
         let read = self.memory.read_chain(self.record, self.length, each);
         if read.is_err() {
-            // The next to open the table recovers it.
+            // The next process to open the table recovers it.
             self.dirty.store(1, Ordering::Release);
         }
         read.is_ok()
     }
 
-    /// Copies the payload out. `false`, and `out` is not to be used, if it is not exactly
-    /// [`Self::len`] bytes long or the record is damaged.
+    /// Copies the payload. Returns `false` if `out` is not exactly [`Self::len`] bytes long or the
+    /// record is damaged; `out` must then not be used.
     #[inline]
     #[must_use]
     pub fn copy_into(&self, out: &mut [u8]) -> bool {

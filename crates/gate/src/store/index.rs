@@ -1,16 +1,16 @@
-//! The three hash indexes: chains through head blocks, doubly linked so that leaving one is quick.
+//! The three hash indexes: chains through head blocks, doubly linked so that removal is fast.
 
 use super::layout::{NONE, block, head, mark};
 use super::memory::{Damaged, Memory};
 
-/// One index over a field of `N` bytes that are a hash already.
+/// One index over a field of `N` bytes that is already a hash.
 #[derive(Clone, Copy)]
 pub(super) struct Index<const N: usize> {
     nth: usize,
     field: usize,
     next: usize,
     prev: usize,
-    /// Records whose value is all zeros are left out.
+    /// Whether records with an all-zero value are left out.
     optional: bool,
 }
 
@@ -34,7 +34,7 @@ impl<const N: usize> Index<N> {
 }
 
 impl Memory<'_> {
-    /// The record with this value, [`NONE`] if there is none.
+    /// The record with this value; [`NONE`] if there is none.
     #[inline]
     pub(super) fn first_with<const N: usize>(
         &self,
@@ -47,7 +47,7 @@ impl Memory<'_> {
         self.with_from(index, value, self.u32_at(self.bucket(index, value))?)
     }
 
-    /// The next record with the value of `record`, [`NONE`] if there is none.
+    /// The next record with the same value as `record`; [`NONE`] if there is none.
     pub(super) fn next_with<const N: usize>(
         &self,
         index: Index<N>,
@@ -65,7 +65,7 @@ impl Memory<'_> {
         from: u32,
     ) -> Result<u32, Damaged> {
         let mut record = from;
-        // Blocks in a circle would keep us here for ever.
+        // A cycle would keep us here forever.
         for _ in 0..=self.geometry.blocks {
             if record == NONE {
                 return Ok(NONE);
@@ -81,7 +81,7 @@ impl Memory<'_> {
         Err(Damaged)
     }
 
-    /// Makes `record` findable by this index.
+    /// Adds `record` to this index.
     pub(super) fn link<const N: usize>(
         &mut self,
         index: Index<N>,
@@ -101,7 +101,7 @@ impl Memory<'_> {
         self.set_u32_at(bucket, record)
     }
 
-    /// Undoes [`Self::link`].
+    /// Removes `record` from this index.
     pub(super) fn unlink<const N: usize>(
         &mut self,
         index: Index<N>,
@@ -128,7 +128,7 @@ impl Memory<'_> {
         Ok(())
     }
 
-    /// A neighbour must lead back to where we came from.
+    /// A neighbour must link back to the record we came from.
     pub(super) fn expect(&self, link: u32, record: u32) -> Result<(), Damaged> {
         if link == record { Ok(()) } else { Err(Damaged) }
     }
@@ -152,7 +152,7 @@ impl Memory<'_> {
         ]
     }
 
-    /// Records in each bucket of the index by key.
+    /// Number of records in each bucket of the index by key.
     pub(super) fn key_chains(&self) -> Vec<u32> {
         self.chain_lengths(BY_KEY)
     }

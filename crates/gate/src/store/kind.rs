@@ -1,13 +1,13 @@
-//! What a record is, and thereby which share of the zone it belongs to: see `shares.rs`.
+//! The kinds of records, which determine their share of the zone: see `shares.rs`.
 
 /// A visitor's session.
 pub const SESSION: u8 = 1;
-/// A document of an authentik server.
+/// A document from an authentik server.
 pub const DOCUMENT: u8 = 2;
-/// Somebody is fetching a document.
+/// A lease, e.g. for fetching a document.
 pub const LEASE: u8 = 3;
-/// An `Authorization` header that authentik knows, and who it is.
+/// An `Authorization` header that authentik accepted, and its user.
 pub const CREDENTIALS: u8 = 4;
-/// What a client without an account caused: a question about an `Authorization` header, authentik's
-/// "no", or a long link to come back to. Made by [`super::Record::of_stranger`].
+/// Caused by a client without an account: a question about an `Authorization` header, authentik's
+/// "no", or a long link to return to. Created by [`super::Record::of_stranger`].
 pub(super) const STRANGER: u8 = 5;

@@ -1,9 +1,10 @@
-//! Where everything is: all offsets of the zone, of a block, and the sizes that follow from a length.
+//! The layout: all offsets in the zone and in a block, and the sizes that follow from the zone's
+//! length.
 //!
-//! Numbers are little-endian. Block numbers start at 1; 0 ([`NONE`]) is the end of a chain.
-//! Whatever changes here changes [`VERSION`].
+//! Numbers are little-endian. Block numbers start at 1; 0 ([`NONE`]) ends a chain. Any change here
+//! must change [`VERSION`].
 
-/// First bytes of a zone that holds a table.
+/// First bytes of a zone with a table.
 pub(super) const MAGIC: [u8; 8] = *b"authntk\0";
 /// Version of this layout.
 pub(super) const VERSION: u32 = 3;
@@ -11,38 +12,39 @@ pub(super) const VERSION: u32 = 3;
 /// No block.
 pub(super) const NONE: u32 = 0;
 
-/// Bytes per block: five of them hold a session with a token of 1.5 KB.
+/// Bytes per block: a session with a token of 1.5 KB takes five.
 pub(super) const BLOCK: usize = 512;
-/// Longest payload of a record, in bytes.
+/// Maximum payload of a record, in bytes.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
-/// Bytes of payload in a record's head block. A multiple of 8, as the checksum goes by words.
+/// Bytes of payload in a record's head block. A multiple of 8, as the checksum is computed by
+/// words.
 pub(super) const HEAD_ROOM: usize = BLOCK - head::PAYLOAD;
-/// Bytes of payload in each further block. A multiple of 8 as well.
+/// Bytes of payload in each further block. Also a multiple of 8.
 pub(super) const TAIL_ROOM: usize = BLOCK - block::PAYLOAD;
 
-/// The zone's header: geometry, and the anchors of what recovery can derive.
+/// The zone's header: geometry, and the roots of what recovery can derive.
 pub(super) mod header {
     pub(in super::super) const MAGIC: usize = 0;
     pub(in super::super) const VERSION: usize = 8;
     pub(in super::super) const BLOCKS: usize = 12;
-    /// Blocks above this number were never used, and their memory never touched.
+    /// Blocks above this number have never been used, and their memory never touched.
     pub(in super::super) const HIGH_WATER: usize = 16;
     pub(in super::super) const FIRST_FREE: usize = 20;
-    /// Blocks in the free list; those above the high-water mark are not in it.
+    /// Number of blocks in the free list, which excludes those above the high-water mark.
     pub(in super::super) const FREE: usize = 24;
     pub(in super::super) const RECORDS: usize = 28;
-    /// Of the records, those that are sessions.
+    /// Number of records that are sessions.
     pub(in super::super) const SESSIONS: usize = 32;
-    /// The block that the sweep looked at last.
+    /// The last block that the sweep looked at.
     pub(in super::super) const SWEPT: usize = 36;
-    /// How many live records had to go, by four kinds, 8 bytes each. No recovery can derive them.
+    /// Number of live records evicted, for four kinds, 8 bytes each. Recovery cannot derive them.
     pub(in super::super) const EVICTED: usize = 40;
-    /// What each share holds.
+    /// The table of shares.
     pub(in super::super) const SHARES: usize = 128;
     pub(in super::super) const SIZE: usize = SHARES + super::share::COUNT * super::share::SIZE;
 }
 
-/// A share: its records in the order of their use, and their blocks.
+/// A share: its records in order of use, and their blocks.
 pub(super) mod share {
     pub(in super::super) const NEWEST: usize = 0;
     pub(in super::super) const OLDEST: usize = 4;
@@ -51,18 +53,18 @@ pub(super) mod share {
     pub(in super::super) const COUNT: usize = 64;
 }
 
-/// What each block begins with.
+/// The start of each block.
 pub(super) mod block {
     pub(in super::super) const MARK: usize = 0;
     pub(in super::super) const NEXT: usize = 4;
-    /// The head block of the record that this further block belongs to.
+    /// In a further block: the head block of its record.
     pub(in super::super) const OWNER: usize = 8;
-    /// Scratch of the recovery: whether it found this block in the chain of a good record.
+    /// Used by recovery: whether it found this block in the chain of a valid record.
     pub(in super::super) const KEPT: usize = 12;
     pub(in super::super) const PAYLOAD: usize = 16;
 }
 
-/// A head block, after what each block begins with. The first 64 bytes are all that a lookup reads.
+/// A head block, after the start common to all blocks. A lookup reads only the first 64 bytes.
 pub(super) mod head {
     pub(in super::super) const KEY: usize = 16;
     pub(in super::super) const EXPIRES: usize = 48;
@@ -79,42 +81,43 @@ pub(super) mod head {
     pub(in super::super) const SID_PREV: usize = 124;
     pub(in super::super) const CHECKSUM: usize = 128;
     pub(in super::super) const LENGTH: usize = 136;
-    /// Its kind, and the lane of the stranger who caused it: a byte each.
+    /// The kind, and the lane of the stranger that caused it: one byte each.
     pub(in super::super) const KIND: usize = 140;
     pub(in super::super) const PAYLOAD: usize = 144;
 }
 
-/// Marks: what a block is.
+/// Marks: the type of a block.
 pub(super) mod mark {
     pub(in super::super) const FREE: u32 = 0;
-    /// A record that is complete: written last.
+    /// A complete record: written last.
     pub(in super::super) const HEAD: u32 = u32::from_le_bytes(*b"HEAD");
     const TAIL: u32 = u32::from_le_bytes(*b"\0\0TL");
 
-    /// The mark of a record's block number `nth`, counted from its head (1 to 528).
+    /// The mark of a record's block number `nth`, counted from the head (1 to 528).
     pub(in super::super) fn tail(nth: u16) -> u32 {
         TAIL | u32::from(nth)
     }
 }
 
-/// The zone cannot hold even one record of the greatest length.
+/// The zone cannot hold even one record of maximum length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooSmall;
 
 /// Sizes that follow from the length of the zone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
-    /// Buckets of each of the three indexes less one; the number of buckets is a power of two.
+    /// Number of buckets of each of the three indexes, minus one; the number of buckets is a power
+    /// of two.
     pub(super) bucket_mask: u32,
     /// Number of blocks.
     pub(super) blocks: u32,
-    /// Where block 1 begins.
+    /// Offset of block 1.
     pub(super) area: usize,
 }
 
 impl Geometry {
-    /// Between half a bucket and one bucket per block: chains stay short even if all records are of
-    /// one block, and cost at most 12 bytes per block.
+    /// Between half a bucket and one bucket per block: chains stay short even if all records have
+    /// one block, at a cost of at most 12 bytes per block.
     #[inline]
     pub(super) fn of(length: usize) -> Result<Self, TooSmall> {
         let at_most = u32::try_from(length / BLOCK).unwrap_or(u32::MAX - 1);
@@ -130,7 +133,7 @@ impl Geometry {
         Ok(geometry)
     }
 
-    /// Where bucket `value` (any number, reduced here) of index `nth` is.
+    /// Offset of the bucket for `value` (any number, reduced here) in index `nth`.
     #[inline]
     pub(super) fn bucket(&self, nth: usize, value: u32) -> usize {
         let buckets = self.bucket_mask as usize + 1;
@@ -141,7 +144,7 @@ impl Geometry {
 /// By key, by subject, by sid.
 const INDEXES: usize = 3;
 
-/// Blocks that a payload of `length` bytes takes, at most 529 for [`MAX_PAYLOAD`].
+/// Number of blocks for a payload of `length` bytes, at most 529 for [`MAX_PAYLOAD`].
 #[inline]
 pub(super) fn blocks_for(length: usize) -> u32 {
     let tails = length.saturating_sub(HEAD_ROOM).div_ceil(TAIL_ROOM);

@@ -1,4 +1,4 @@
-//! The order of use: for each share one doubly linked list of its records, newest first.
+//! The order of use: a doubly linked list of the records of each share, newest first.
 
 use super::layout::{NONE, head};
 use super::memory::{Damaged, Memory};
@@ -6,7 +6,7 @@ use super::shares::Share;
 use crate::time::UnixTime;
 
 impl Memory<'_> {
-    /// Puts a record that is in no order yet in front of its share, as used at `now`.
+    /// Adds a record that is in no list to the front of its share's list, as used at `now`.
     pub(super) fn add_newest(&mut self, record: u32, now: UnixTime) -> Result<(), Damaged> {
         let share = self.share_of(record)?;
         let newest = self.u32_at(share.newest())?;
@@ -17,7 +17,7 @@ impl Memory<'_> {
         self.set_u32_at(share.newest(), record)
     }
 
-    /// Takes a record out of the order.
+    /// Removes a record from its list.
     pub(super) fn leave_order(&mut self, record: u32) -> Result<(), Damaged> {
         let share = self.share_of(record)?;
         let newer = self.u32_of(record, head::NEWER)?;
@@ -37,7 +37,7 @@ impl Memory<'_> {
         self.set_newer(share, older, newer)
     }
 
-    // What is newer than nothing is the oldest.
+    // The record with nothing older is the oldest.
     fn set_newer(&mut self, share: Share, record: u32, newer: u32) -> Result<(), Damaged> {
         match record {
             NONE => self.set_u32_at(share.oldest(), newer),
@@ -45,8 +45,8 @@ impl Memory<'_> {
         }
     }
 
-    /// Makes `sorted` (all records, linked by `OLDER` alone) the order of use of each share, which
-    /// have none yet.
+    /// Makes `sorted` (all records, linked only by `OLDER`) the order of use of each share; all
+    /// lists must be empty.
     pub(super) fn adopt_order(&mut self, sorted: u32) -> Result<(), Damaged> {
         let mut record = sorted;
         while record != NONE {
@@ -70,7 +70,7 @@ impl Memory<'_> {
     }
 }
 
-/// Sorts records by time of use without any memory of its own: merge sort over the links.
+/// Sorts records by time of use without additional memory: merge sort over the links.
 ///
 /// Run number `i` is empty or a sorted list of 2^i records, as in a binary counter.
 pub(super) struct Sorter {
@@ -82,7 +82,7 @@ impl Sorter {
         Self { runs: [NONE; 32] }
     }
 
-    /// Adds a record, whose link `OLDER` is overwritten.
+    /// Adds a record; overwrites its link `OLDER`.
     pub(super) fn add(&mut self, memory: &mut Memory<'_>, record: u32) -> Result<(), Damaged> {
         memory.set_u32(record, head::OLDER, NONE)?;
         let mut carried = record;
@@ -116,7 +116,7 @@ fn merge(memory: &mut Memory<'_>, mut a: u32, mut b: u32) -> Result<u32, Damaged
             last => memory.set_u32(last, head::OLDER, record)?,
         }
         last = record;
-        // The rest of the other list is in order already.
+        // The rest of the other list is already sorted.
         if a == NONE || b == NONE {
             memory.set_u32(last, head::OLDER, a | b)?;
             break;

@@ -1,15 +1,15 @@
-//! The bytes of the zone, read and written by field. The only place that writes.
+//! The bytes of the zone, accessed by field. All writes are here.
 
 use super::epochs::Epochs;
 use super::layout::{BLOCK, Geometry, NONE, head, header};
 
-/// The memory is not as this code leaves it: a link leads nowhere, or in a circle.
+/// The memory is not in a state that this code creates: a link leads nowhere, or in a circle.
 ///
 /// The table is left dirty, so the next [`super::Table::open`] recovers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damaged;
 
-/// A zone whose length fits its geometry.
+/// A zone whose length matches its geometry.
 pub(super) struct Memory<'m> {
     bytes: &'m mut [u8],
     pub(super) epochs: Epochs<'m>,
@@ -28,14 +28,14 @@ impl<'m> Memory<'m> {
         self.array_of(block, field).map(u32::from_le_bytes)
     }
 
-    /// What the record at this block was inserted as.
+    /// The kind that the record at this block was inserted as.
     #[inline]
     pub(super) fn kind_of(&self, record: u32) -> Result<u8, Damaged> {
         let [kind, ..] = self.u32_of(record, head::KIND)?.to_le_bytes();
         Ok(kind)
     }
 
-    /// The lane of the stranger who caused it, if one did.
+    /// The lane of the stranger that caused it, if any.
     #[inline]
     pub(super) fn lane_of(&self, record: u32) -> Result<u8, Damaged> {
         let [_, lane, ..] = self.u32_of(record, head::KIND)?.to_le_bytes();
@@ -78,7 +78,7 @@ impl<'m> Memory<'m> {
         self.write(at, value)
     }
 
-    // `block` is anything that the memory held; `field` is a constant or a checked length.
+    // `block` may be any number found in memory; `field` is a constant or a checked length.
     #[inline]
     fn place(&self, block: u32, field: usize) -> Result<usize, Damaged> {
         let nth = block.wrapping_sub(1);
@@ -100,13 +100,13 @@ impl<'m> Memory<'m> {
         self.write(at, &value.to_le_bytes())
     }
 
-    /// Adds `change` to a counter of the header.
+    /// Adds `change` to a counter in the header.
     pub(super) fn count(&mut self, at: usize, change: i32) -> Result<(), Damaged> {
         let counted = self.u32_at(at)?.checked_add_signed(change).ok_or(Damaged)?;
         self.set_u32_at(at, counted)
     }
 
-    /// Empties all that is derived: buckets, shares and their order of use, free list, counters.
+    /// Clears everything derived: buckets, shares and their order of use, free list, counters.
     pub(super) fn clear_derived(&mut self) -> Result<(), Damaged> {
         const ZEROS: [u8; 4096] = [0; 4096];
         for at in (header::SIZE..self.geometry.area).step_by(ZEROS.len()) {
@@ -125,7 +125,7 @@ impl<'m> Memory<'m> {
         self.bytes.get(at..).and_then(<[u8]>::first_chunk).copied().ok_or(Damaged)
     }
 
-    /// Every write goes through here, so that the tests can kill the writer at each of them.
+    /// All writes go through here, so that tests can kill the writer at each of them.
     #[inline]
     pub(super) fn write(&mut self, at: usize, data: &[u8]) -> Result<(), Damaged> {
         let end = at.checked_add(data.len()).ok_or(Damaged)?;

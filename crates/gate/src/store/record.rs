@@ -1,4 +1,4 @@
-//! A record on its way into the table, and the checksum by which recovery knows it again.
+//! A record to be inserted into the table, and the checksum by which recovery recognises it.
 
 use super::kind;
 use super::layout::MAX_PAYLOAD;
@@ -6,10 +6,11 @@ use super::memory::Damaged;
 use super::shares::Share;
 use crate::time::UnixTime;
 
-/// Key of a record: a SHA-256, so evenly distributed. Who makes it separates the kinds of records.
+/// Key of a record: a SHA-256, so evenly distributed. Callers make sure that the kinds of records
+/// have different keys.
 pub type Key = [u8; 32];
 
-/// Whose record it is. All zeros mean nobody: such a record is found by its key only.
+/// The owner of a record. All zeros mean nobody: such a record can only be found by its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Hash of the user's `sub`.
@@ -19,7 +20,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Of a record that no sign-out may end.
+    /// The owner of records that no sign-out may end.
     pub const NOBODY: Self = Self { subject: [0; 16], sid: [0; 16] };
 }
 
@@ -36,7 +37,7 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Computes the checksum: to be called before the zone is locked.
+    /// Creates a record and computes its checksum: call it before the zone is locked.
     pub fn new(
         key: Key,
         owner: Owner,
@@ -47,8 +48,9 @@ impl<'a> Record<'a> {
         Self::with(Fields { key, owner, kind, lane: 0, expires, length: 0 }, payload)
     }
 
-    /// One that a client without an account caused: it takes of the strangers' share of the zone, of
-    /// that of its address (see [`crate::network::client_network`]), and belongs to nobody.
+    /// A record caused by a client without an account: it takes room from the strangers' share of
+    /// the zone, from the part of its address (see [`crate::network::client_network`]), and has no
+    /// owner.
     pub fn of_stranger(
         key: Key,
         sender: Option<u64>,
@@ -59,9 +61,9 @@ impl<'a> Record<'a> {
         Self::with(Fields { key, owner, kind, lane, expires, length: 0 }, payload)
     }
 
-    /// A token that may be used once, until it `expires`: found where it was used before. It takes of the
-    /// strangers' share, of which all such have a part: it costs no session, and where there is no more
-    /// room, the oldest gives way.
+    /// Marks a token that may be used only once, until it `expires`: if this record is found, it
+    /// has been used. It takes room from a part of the strangers' share that all such records have
+    /// in common: it evicts no session, and if that part is full, the oldest of them.
     pub fn of_spent(key: Key, expires: UnixTime) -> Self {
         let (owner, kind, lane) = (Owner::NOBODY, kind::STRANGER, Share::SPENT);
         let fields = Fields { key, owner, kind, lane, expires, length: 0 };
@@ -79,13 +81,13 @@ impl<'a> Record<'a> {
         Ok(Self { fields, payload, checksum: checksum.0 })
     }
 
-    /// Whose room it takes.
+    /// The share that it takes room from.
     pub(super) fn share(&self) -> Result<Share, Damaged> {
         Share::of(self.fields.kind, self.fields.lane)
     }
 }
 
-/// All of a record that never changes, but for its payload.
+/// All immutable data of a record, except its payload.
 #[derive(Clone, Copy)]
 pub(super) struct Fields {
     pub(super) key: Key,
@@ -96,14 +98,15 @@ pub(super) struct Fields {
     pub(super) length: u32,
 }
 
-/// Tells a record that was written completely from one that was not.
+/// Tells a completely written record from an incomplete one.
 ///
-/// Not a defence against people: who can write to the zone is inside the worker already. Each step
-/// is a bijection of the state, so one wrong word never goes unnoticed, and several do once in 2^64.
+/// Not a defence against attackers: whoever can write to the zone is already inside a worker. Each
+/// step is a bijection of the state, so one wrong word is always detected, and several are missed
+/// once in 2^64.
 pub(super) struct Checksum(pub(super) u64);
 
 impl Checksum {
-    /// The checksum of the fields, to which the payload is then added.
+    /// The checksum of the fields; the payload is added afterwards.
     pub(super) fn of(fields: &Fields) -> Self {
         let Fields { key, owner: Owner { subject, sid }, kind, lane, expires, length } = fields;
         let mut checksum = Self(0x243f_6a88_85a3_08d3);
@@ -115,7 +118,7 @@ impl Checksum {
         checksum
     }
 
-    /// Only the last part of a payload may have a length that is no multiple of 8.
+    /// Only the last piece of a payload may have a length that is not a multiple of 8.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         let words = bytes.chunks_exact(8);
         let rest = words.remainder();

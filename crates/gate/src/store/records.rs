@@ -1,4 +1,4 @@
-//! Records as wholes: placing, removing, sweeping. All of it inside one change of the table.
+//! Whole records: inserting, removing, sweeping. All of it within one change of the table.
 
 use super::index::{BY_KEY, BY_SID, BY_SUBJECT, Index};
 use super::kind;
@@ -9,15 +9,15 @@ use super::shares::GaveWay;
 use crate::time::UnixTime;
 
 impl Memory<'_> {
-    /// The record with this key that has not expired, [`NONE`] if there is none.
+    /// The record with this key that has not expired; [`NONE`] if there is none.
     #[inline]
     pub(super) fn live(&self, key: &Key, now: UnixTime) -> Result<u32, Damaged> {
         let record = self.first_with(BY_KEY, key)?;
         if record == NONE || self.has_expired(record, now)? { Ok(NONE) } else { Ok(record) }
     }
 
-    /// Places a record whose key is not in the table. Says which live ones had to go, `None` if there
-    /// is no room however many go.
+    /// Inserts a record whose key is not in the table. Returns the live records evicted for it;
+    /// `None` if there is not enough room even after evictions.
     pub(super) fn place_record(
         &mut self,
         record: &Record<'_>,
@@ -47,7 +47,7 @@ impl Memory<'_> {
         self.set(placed, head::CHECKSUM, &record.checksum.to_le_bytes())
     }
 
-    /// Enters a complete record into the indexes and counts it.
+    /// Adds a complete record to the indexes and counts it.
     pub(super) fn link_record(&mut self, record: u32) -> Result<(), Damaged> {
         self.link(BY_KEY, record)?;
         self.link(BY_SUBJECT, record)?;
@@ -55,7 +55,7 @@ impl Memory<'_> {
         self.count_record(record, 1)
     }
 
-    /// `sign` is 1 for one more, -1 for one less.
+    /// `sign` is 1 to add one, -1 to subtract one.
     fn count_record(&mut self, record: u32, sign: i32) -> Result<(), Damaged> {
         if self.kind_of(record)? == kind::SESSION {
             self.count(header::SESSIONS, sign)?;
@@ -66,7 +66,7 @@ impl Memory<'_> {
         self.count(header::RECORDS, sign)
     }
 
-    /// The only way out, but for a recovery that finds the record damaged.
+    /// The only way to remove a record, apart from a recovery that finds it damaged.
     pub(super) fn remove_record(&mut self, record: u32) -> Result<(), Damaged> {
         if self.kind_of(record)? == kind::SESSION {
             // Before anything else: see `epochs.rs`.
@@ -80,7 +80,7 @@ impl Memory<'_> {
         self.free_chain(record)
     }
 
-    /// Removes all records with this value, however many.
+    /// Removes all records with this value.
     pub(super) fn remove_all<const N: usize>(
         &mut self,
         index: Index<N>,
@@ -97,7 +97,7 @@ impl Memory<'_> {
         Ok(removed)
     }
 
-    /// The same for those whose payload begins as `wanted` wants it.
+    /// The same for those whose payload's beginning is `wanted`.
     pub(super) fn remove_wanted<const N: usize>(
         &mut self,
         index: Index<N>,
@@ -106,7 +106,7 @@ impl Memory<'_> {
     ) -> Result<u32, Damaged> {
         let mut removed = 0;
         let mut record = self.first_with(index, value)?;
-        // Those that stay might lead in a circle.
+        // Those that stay might form a circle.
         for _ in 0..=self.geometry.blocks {
             if record == NONE {
                 return Ok(removed);
@@ -121,8 +121,9 @@ impl Memory<'_> {
         Err(Damaged)
     }
 
-    /// Removes the sessions and credentials whose payload begins as `wanted` wants it, of the records at
-    /// `budget` places from `from`, the first being 0: how many, and where to go on.
+    /// Removes the sessions and credentials whose payload's beginning is `wanted`, of the records
+    /// at `budget` places starting with `from` (the first is 0). Returns their number, and where to
+    /// continue.
     pub(super) fn remove_wanted_from(
         &mut self,
         from: u32,
@@ -133,7 +134,7 @@ impl Memory<'_> {
         let end = from.saturating_add(budget).min(high_water);
         let mut removed = 0;
         for block in from..end {
-            let record = block + 1; // blocks are counted from 1
+            let record = block + 1; // blocks are numbered from 1
             if self.u32_of(record, block::MARK)? == mark::HEAD
                 && matches!(self.kind_of(record)?, kind::SESSION | kind::CREDENTIALS)
                 && wanted(self.beginning_of(record)?)
@@ -145,13 +146,13 @@ impl Memory<'_> {
         Ok((removed, (end < high_water).then_some(end)))
     }
 
-    /// What of a record's payload is in its head block.
+    /// The part of a record's payload in its head block.
     fn beginning_of(&self, record: u32) -> Result<&[u8], Damaged> {
         let length = self.u32_of(record, head::LENGTH)? as usize;
         self.slice_of(record, head::PAYLOAD, length.min(HEAD_ROOM))
     }
 
-    /// Looks at the next `budget` blocks, round and round, and removes expired records.
+    /// Checks the next `budget` blocks, starting over at the end, and removes expired records.
     pub(super) fn sweep(&mut self, now: UnixTime, budget: u32) -> Result<u32, Damaged> {
         let high_water = self.u32_at(header::HIGH_WATER)?;
         let mut block = self.u32_at(header::SWEPT)?;
@@ -178,7 +179,7 @@ impl Memory<'_> {
         let high_water = self.u32_at(header::HIGH_WATER)?;
         let end = from.saturating_add(budget).min(high_water);
         for block in from..end {
-            let record = block + 1; // blocks are counted from 1
+            let record = block + 1; // blocks are numbered from 1
             let is_live = self.u32_of(record, block::MARK)? == mark::HEAD
                 && !self.has_expired(record, now)?;
             if is_live && !visit(self, record)? {

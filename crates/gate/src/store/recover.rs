@@ -1,9 +1,9 @@
-//! Recovery: everything that can be derived is rebuilt from the blocks themselves.
+//! Recovery: rebuilds everything that can be derived from the blocks themselves.
 //!
-//! It does not matter where a writer was killed, in which order its writes arrived, or where an earlier
-//! recovery was killed, because no field by which a record is judged is changed while the record is
-//! kept. It takes three passes over the blocks ever used, and sorting the records. It needs no memory
-//! besides the zone.
+//! It does not matter where a writer was killed, in which order its writes arrived, or where an
+//! earlier recovery was killed, because no field used to check a record changes while the record is
+//! kept. It takes three passes over the blocks ever used, and sorting the records. It needs no
+//! memory besides the zone.
 
 use super::blocks::Chain;
 use super::index::BY_KEY;
@@ -13,19 +13,19 @@ use super::memory::{Damaged, Memory};
 use super::record::{Checksum, Fields, Owner};
 use crate::time::UnixTime;
 
-/// What a recovery found.
+/// The result of a recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Recovery {
-    /// Records that are whole.
+    /// Complete records.
     pub kept: u32,
-    /// Records that claimed to be complete and were not.
+    /// Records marked as complete that were not.
     pub lost: u32,
 }
 
 impl Memory<'_> {
-    /// Rebuilds the table, whatever the memory holds.
+    /// Rebuilds the table, whatever the memory contains.
     pub(super) fn recover(&mut self) -> Result<Recovery, Damaged> {
-        // What is lost cannot be told, and what was being removed may be gone already.
+        // Nobody knows what was lost, and what was being removed may already be gone.
         self.epochs.advance_all();
         let high_water = self.u32_at(header::HIGH_WATER)?.min(self.geometry.blocks);
         self.set_u32_at(header::HIGH_WATER, high_water)?;
@@ -51,7 +51,7 @@ impl Memory<'_> {
         let sorted = by_use.finish(self)?;
         self.adopt_order(sorted)?;
 
-        // Downwards, so that the first free blocks are handed out first.
+        // Downwards, so that the first free blocks are used first.
         for block in (1..=high_water).rev() {
             if self.u32_of(block, block::KEPT)? == 0 {
                 self.give_back(block)?;
@@ -61,12 +61,12 @@ impl Memory<'_> {
         Ok(found)
     }
 
-    /// The one record that was being written when its writer was killed may lie above the mark, if that
-    /// write was lost.
+    /// The record that was being written when its writer was killed may lie above the high-water
+    /// mark, if the write of the mark was lost.
     fn wipe_above(&mut self, high_water: u32) -> Result<(), Damaged> {
         let end = high_water.saturating_add(blocks_for(MAX_PAYLOAD)).min(self.geometry.blocks);
         for block in high_water + 1..=end {
-            // Read first: to write costs memory that was never touched.
+            // Read first: writing would allocate memory that was never touched.
             if self.slice_of(block, 0, BLOCK)?.iter().any(|byte| *byte != 0) {
                 self.set(block, 0, &[0; BLOCK])?;
             }
@@ -76,11 +76,11 @@ impl Memory<'_> {
 
     fn is_whole(&self, record: u32) -> Result<bool, Damaged> {
         let fields = self.fields(record)?;
-        // Links of the record that are out of range make it one that is not whole.
+        // A record with links out of range is not complete.
         let checksum = self.checksum(record, &fields);
         Ok(self.share_of(record).is_ok()
             && checksum == Ok(self.u64_of(record, head::CHECKSUM)?)
-            // One key, one record.
+            // Keys are unique.
             && self.first_with(BY_KEY, &fields.key)? == NONE)
     }
 

@@ -1,21 +1,21 @@
-//! Who may take how much of the zone, and who gives way when a share is used up.
+//! How much of the zone each kind of record may take, and what is evicted when a share is full.
 //!
-//! | share | of the blocks | gives way |
+//! | share | of the blocks | evicted |
 //! |---|---|---|
-//! | sessions, and credentials that authentik knows | all that the others leave | what was not used longest |
-//! | upkeep: documents of authentik, and who fetches them | a 32nd for certain; more while it is free | its own oldest |
-//! | strangers: who asks about credentials, each "no", links to come back to | a 32nd | its own oldest |
+//! | sessions, and credentials accepted by authentik | everything not taken by the others | the least recently used |
+//! | upkeep: documents from authentik, and leases | a 32nd guaranteed; more while it is free | its own oldest |
+//! | strangers: questions about credentials, each "no", links to return to | a 32nd | its own oldest |
 //!
 //! So nothing that a client without an account sends ever costs anybody a session. The strangers'
-//! share is divided among their addresses: see [`Share::of_stranger`]. Tokens that may be used once are
-//! kept there too, as if all came from one address of their own.
+//! share is divided among their addresses: see [`Share::lane_of`]. Tokens that may be used once
+//! are kept there too, as if they all came from one address of their own.
 
 use super::kind;
 use super::layout::{Geometry, NONE, header, share};
 use super::memory::{Damaged, Memory};
 use crate::time::UnixTime;
 
-/// One of the shares; those of strangers are further divided into lanes.
+/// A share; that of strangers is divided further into lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Share(u8);
 
@@ -23,10 +23,10 @@ impl Share {
     pub(super) const SESSIONS: Self = Self(0);
     pub(super) const UPKEEP: Self = Self(1);
     const FIRST_LANE: u8 = 2;
-    /// The lane of tokens that were used up.
+    /// The lane of used tokens.
     pub(super) const SPENT: u8 = share::COUNT as u8 - Self::FIRST_LANE - 1;
 
-    /// The share of a record; `lane` counts for those of strangers only.
+    /// The share of a record; `lane` only matters for strangers.
     #[inline]
     pub(super) fn of(kind: u8, lane: u8) -> Result<Self, Damaged> {
         match kind {
@@ -37,11 +37,11 @@ impl Share {
         }
     }
 
-    /// Strangers who cannot be told apart have the first lane; addresses have one of the others, each
-    /// its own unless two happen to share. The last is that of [`Self::SPENT`].
+    /// Strangers that cannot be distinguished share the first lane; each address has one of the
+    /// others, to itself unless two happen to share one. The last lane is [`Self::SPENT`].
     pub(super) fn lane_of(sender: Option<u64>) -> u8 {
         const OTHERS: u64 = LANES as u64 - 2;
-        // Neighbouring addresses get lanes far apart (splitmix64).
+        // Spreads neighbouring addresses over the lanes (splitmix64).
         let mixed = |sender: u64| {
             let x = (sender ^ (sender >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -80,24 +80,24 @@ impl Share {
     }
 }
 
-/// The strangers' share is divided into so many parts.
+/// Number of parts of the strangers' share.
 const LANES: usize = share::COUNT - Share::FIRST_LANE as usize;
 
-/// Live records that had to go for others since the zone was made, by what they were.
+/// Live records evicted since the zone was created, by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Evicted {
-    /// Sessions of visitors: the zone is too small.
+    /// Visitors' sessions: the zone is too small.
     pub sessions: u64,
-    /// Credentials that authentik knows.
+    /// Credentials accepted by authentik.
     pub credentials: u64,
-    /// Documents of authentik, and who fetches them.
+    /// Documents from authentik, and leases.
     pub documents: u64,
-    /// What strangers caused.
+    /// Records caused by strangers.
     pub strangers: u64,
 }
 
 impl Evicted {
-    /// All of them.
+    /// The sum of all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
         let Self { sessions, credentials, documents, strangers } = *self;
@@ -115,7 +115,7 @@ fn slot_of_evicted(kind: u8) -> usize {
         }
 }
 
-/// Live records that gave way to one insertion.
+/// Live records evicted for one insertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct GaveWay {
     pub(super) all: u32,
@@ -123,24 +123,25 @@ pub(super) struct GaveWay {
 }
 
 impl Geometry {
-    /// Blocks of all strangers together. No other share takes them.
+    /// Blocks of all strangers together. No other share uses them.
     pub(super) fn of_strangers(&self) -> u32 {
         (self.blocks / 32).clamp(16, 4096)
     }
 
-    /// Blocks of one of their lanes, where a record of so many is placed: a quarter, or that record
-    /// alone. In the smallest zones a link of 8 kB is more than a quarter.
+    /// Maximum blocks of one of their lanes when a record of `record` blocks is added: a quarter,
+    /// or just that record if it is larger. In the smallest zones a link of 8 kB is more than a
+    /// quarter.
     fn of_lane(&self, lane: Share, record: u32) -> u32 {
         let all = self.of_strangers();
         if lane.0 == Share::FIRST_LANE { all } else { record.clamp(all / 4, all) }
     }
 
-    /// Blocks that sessions never take from the upkeep.
+    /// Blocks reserved for upkeep, never used for sessions.
     pub(super) fn of_upkeep(&self) -> u32 {
         (self.blocks / 32).clamp(16, 4096)
     }
 
-    /// Blocks that are not the strangers'.
+    /// Blocks not reserved for strangers.
     fn of_others(&self) -> u32 {
         self.blocks.saturating_sub(self.of_strangers())
     }
@@ -153,10 +154,10 @@ impl Memory<'_> {
         Share::of(self.kind_of(record)?, self.lane_of(record)?)
     }
 
-    /// Lets records go until a new one of `blocks` blocks has room in its share. `None`, and nothing
-    /// has gone, when there can be no such room.
+    /// Evicts records until a new one of `blocks` blocks fits into its share. `None`, and nothing
+    /// is evicted, if it can never fit.
     ///
-    /// Expired records first, as far as a bounded look finds them.
+    /// Removes expired records first, as far as a bounded sweep finds them.
     pub(super) fn make_room(
         &mut self,
         share: Share,
@@ -186,15 +187,15 @@ impl Memory<'_> {
         Ok(self.u32_at(share.blocks())?.saturating_add(blocks) > self.limit(share, blocks)?)
     }
 
-    /// Blocks that all records of a share may take together, as the zone is now, one of `blocks` blocks
-    /// among them.
+    /// Maximum blocks of a share in the current state of the zone, when a record of `blocks` blocks
+    /// is added.
     fn limit(&self, share: Share, blocks: u32) -> Result<u32, Damaged> {
         let (sessions, upkeep) =
             (self.u32_at(Share::SESSIONS.blocks())?, self.u32_at(Share::UPKEEP.blocks())?);
         let others = self.geometry.of_others();
         Ok(match share {
             Share::SESSIONS => others.saturating_sub(upkeep.max(self.geometry.of_upkeep())),
-            // Never all of it, however many providers there are.
+            // Never everything, however many providers there are.
             Share::UPKEEP => others.saturating_sub(sessions).min(others / 4 * 3),
             lane => self.geometry.of_lane(lane, blocks),
         })
@@ -206,7 +207,7 @@ impl Memory<'_> {
         })
     }
 
-    /// Who has most gives way.
+    /// The lane with the most blocks, from which to evict.
     fn fullest_lane(&self) -> Result<Share, Damaged> {
         let mut fullest = (Share(Share::FIRST_LANE), 0);
         for lane in Share::lanes() {
@@ -226,7 +227,7 @@ impl Memory<'_> {
     ) -> Result<(), Damaged> {
         let oldest = self.u32_at(share.oldest())?;
         if oldest == NONE {
-            return Err(Damaged); // what it is said to take is wrong
+            return Err(Damaged); // its block count is wrong
         }
         if !self.has_expired(oldest, now)? {
             let kind = self.kind_of(oldest)?;
@@ -239,7 +240,7 @@ impl Memory<'_> {
         self.remove_record(oldest)
     }
 
-    /// What had to go since the zone was made.
+    /// The number of records evicted since the zone was created.
     pub(super) fn evicted(&self) -> Evicted {
         let of = |kind| self.read(slot_of_evicted(kind)).map_or(0, u64::from_le_bytes);
         Evicted {
@@ -251,8 +252,8 @@ impl Memory<'_> {
     }
 }
 
-/// With 16 blocks per insert the sweep has been everywhere before a zone is filled three times over
-/// with sessions of five blocks.
+/// With 16 blocks per insertion, the sweep has covered a whole zone before it is filled three times
+/// over with sessions of five blocks.
 const SWEPT_PER_INSERT: u32 = 16;
-/// Some microseconds of looking before a live record is given up.
+/// A few microseconds of searching before a live record is evicted.
 const SWEPT_WHEN_FULL: u32 = 64;

@@ -1,4 +1,4 @@
-//! The table as the shell uses it, between taking the zone's mutex and releasing it.
+//! The table as used by the shell, between locking and unlocking the zone's mutex.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,39 +12,40 @@ use super::recover::Recovery;
 use super::shares::{Evicted, GaveWay};
 use crate::time::UnixTime;
 
-/// So much of a payload is shown to those who choose what is removed, at most, in bytes.
+/// Maximum length of a payload's beginning that is shown to callers who choose what is removed, in
+/// bytes.
 pub const BEGINNING: usize = HEAD_ROOM;
 
-/// The memory of a table: the same bytes in every process, at a multiple of 64 for speed.
+/// The memory of a table: the same bytes in every process, aligned to 64 for speed.
 pub struct Region<'m> {
-    /// Whether a change is under way. Outside of `bytes`, but in the same shared mapping.
+    /// Whether a change is in progress. Outside `bytes`, but in the same shared mapping.
     pub dirty: &'m AtomicU32,
-    /// When sessions have left the zone. Outside of `bytes` as well.
+    /// Advance when sessions leave the zone. Also outside `bytes`.
     pub epochs: Epochs<'m>,
     /// The zone.
     pub bytes: &'m mut [u8],
 }
 
-/// The table of records, for as long as the zone's mutex is held.
+/// The table of records, while the zone's mutex is held.
 pub struct Table<'m> {
     dirty: &'m AtomicU32,
     memory: Memory<'m>,
     recovery: Option<Recovery>,
 }
 
-/// The memory holds no table of this length and version.
+/// The memory contains no table of this length and version.
 ///
-/// Who gets this must not format the zone if other processes may use it: they would be of another
+/// The zone must then not be formatted if other processes may use it: they would have another
 /// version of this module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Foreign;
 
-/// What came of an insertion.
+/// The result of an insertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inserted {
-    /// Records that had not expired and were evicted, least recently used first.
+    /// Unexpired records that were evicted, least recently used first.
     pub evicted_live: u32,
-    /// Sessions among them.
+    /// How many of them were sessions.
     pub evicted_sessions: u32,
     /// How full the zone is now.
     pub fill: Fill,
@@ -53,9 +54,9 @@ pub struct Inserted {
 /// Why a record was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unstored {
-    /// The table had to be left to the next recovery.
+    /// The table must be recovered first.
     Damaged,
-    /// It does not fit into its share of the zone, whoever gives way.
+    /// It does not fit into its share of the zone, even after evictions.
     NoRoom,
 }
 
@@ -68,33 +69,33 @@ impl From<Damaged> for Unstored {
 /// How full the zone is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Fill {
-    /// Records, among them expired ones that were not swept yet.
+    /// Number of records, including expired ones that have not been swept yet.
     pub records: u32,
-    /// Sessions among them.
+    /// How many of them are sessions.
     pub sessions: u32,
-    /// Blocks that hold them.
+    /// Number of blocks in use.
     pub blocks_used: u32,
-    /// All blocks.
+    /// Number of all blocks.
     pub blocks_total: u32,
-    /// Records that had to go since the zone was made.
+    /// Records evicted since the zone was created.
     pub evicted: Evicted,
 }
 
 impl Fill {
-    /// Blocks used, in percent of all, rounded down.
+    /// Percentage of blocks in use, rounded down.
     #[must_use]
     pub fn percent(&self) -> u32 {
         let percent = u64::from(self.blocks_used) * 100 / u64::from(self.blocks_total.max(1));
         u32::try_from(percent).unwrap_or(100)
     }
 
-    /// What the records take.
+    /// Size of the records.
     #[must_use]
     pub fn bytes_used(&self) -> u64 {
         u64::from(self.blocks_used) * BLOCK as u64
     }
 
-    /// What they may take.
+    /// Maximum size of the records.
     #[must_use]
     pub fn bytes_total(&self) -> u64 {
         u64::from(self.blocks_total) * BLOCK as u64
@@ -102,9 +103,10 @@ impl Fill {
 }
 
 impl<'m> Table<'m> {
-    /// Makes an empty table of the zone, once, when nginx creates it.
+    /// Formats the zone as an empty table, once, when nginx creates it.
     ///
-    /// Touches the header and the buckets only: the blocks become memory when they are first used.
+    /// Only touches the header and the buckets: the system allocates memory for blocks when they
+    /// are first used.
     pub fn format(region: Region<'m>) -> Result<Self, TooSmall> {
         let geometry = Geometry::of(region.bytes.len())?;
         region.dirty.swap(1, Ordering::AcqRel);
@@ -114,9 +116,10 @@ impl<'m> Table<'m> {
         Ok(Self { dirty: region.dirty, memory, recovery: None })
     }
 
-    /// Opens the table, to be called whenever the mutex was taken: some instructions if all is well.
+    /// Opens the table; must be called each time the mutex has been taken. Takes a few instructions
+    /// if all is well.
     ///
-    /// If the last owner of the mutex was killed amid a change, recovers first.
+    /// If the last owner of the mutex was killed during a change, recovers first.
     #[inline]
     pub fn open(region: Region<'m>) -> Result<Self, Foreign> {
         let geometry = Geometry::of(region.bytes.len()).map_err(|TooSmall| Foreign)?;
@@ -131,7 +134,7 @@ impl<'m> Table<'m> {
         Ok(table)
     }
 
-    /// The recovery that was needed since this table was opened, for the log.
+    /// The recovery performed since this table was opened, for the log.
     #[must_use]
     pub fn recovery(&self) -> Option<Recovery> {
         self.recovery
@@ -139,7 +142,7 @@ impl<'m> Table<'m> {
 
     /// Finds the record with this key, unless it has expired.
     ///
-    /// Counts as a use of it, which is noted once in five seconds: most calls write nothing.
+    /// Counts as a use of it, which is noted at most every five seconds: most calls write nothing.
     #[inline]
     pub fn find(&mut self, key: &Key, now: UnixTime) -> Option<Found<'_>> {
         let record = self.look_up(key, now).ok().filter(|record| *record != NONE)?;
@@ -150,7 +153,8 @@ impl<'m> Table<'m> {
         found.ok()
     }
 
-    /// The epoch of the session with this key: what is copied out now counts as long as it stays.
+    /// The epoch of the session with this key: a copy made now is valid as long as the epoch is
+    /// unchanged.
     #[must_use]
     pub fn epoch(&self, key: &Key) -> Epoch {
         self.memory.epochs.of(key)
@@ -175,8 +179,8 @@ impl<'m> Table<'m> {
         }
     }
 
-    /// Inserts a record in place of the one with the same key, evicting others of its share if need
-    /// be.
+    /// Inserts a record, replacing one with the same key and evicting others of its share if
+    /// necessary.
     pub fn insert(&mut self, record: &Record<'_>, now: UnixTime) -> Result<Inserted, Unstored> {
         // A change of its own: recovery never has to choose between the old one and the new one.
         self.remove(&record.fields.key)?;
@@ -185,9 +189,9 @@ impl<'m> Table<'m> {
         Ok(Inserted { evicted_live: all, evicted_sessions: sessions, fill: self.fill() })
     }
 
-    /// Inserts a record unless one with its key is there and live: what came of it if it did.
+    /// Inserts a record unless a live one with its key exists; `None` if one does.
     ///
-    /// For leases: of all workers, one gets something.
+    /// For leases: of all workers, only one succeeds.
     pub fn insert_if_absent(
         &mut self,
         record: &Record<'_>,
@@ -204,7 +208,7 @@ impl<'m> Table<'m> {
         self.insert(record, now).map(Some)
     }
 
-    /// Removes the record with this key: whether there was one.
+    /// Removes the record with this key; returns whether there was one.
     pub fn remove(&mut self, key: &Key) -> Result<bool, Damaged> {
         if self.memory.first_with(BY_KEY, key) == Ok(NONE) {
             return Ok(false);
@@ -212,18 +216,20 @@ impl<'m> Table<'m> {
         self.change(|memory| Ok(memory.remove_all(BY_KEY, key)? != 0))
     }
 
-    /// Removes all records of a user, of whichever provider: how many. All zeros match nothing.
+    /// Removes all records of a user, for all providers; returns their number. All zeros match
+    /// nothing.
     pub fn remove_by_subject(&mut self, subject: &[u8; 16]) -> Result<u32, Damaged> {
         self.change(|memory| memory.remove_all(BY_SUBJECT, subject))
     }
 
-    /// Removes all records of a session at authentik: how many. All zeros match nothing.
+    /// Removes all records of a session at authentik; returns their number. All zeros match
+    /// nothing.
     pub fn remove_by_sid(&mut self, sid: &[u8; 16]) -> Result<u32, Damaged> {
         self.change(|memory| memory.remove_all(BY_SID, sid))
     }
 
-    /// Removes records of a user, as [`Self::remove_by_subject`], but only those whose payload begins as
-    /// `wanted` wants it: how many. It is shown the first [`BEGINNING`] bytes.
+    /// Removes records of a user like [`Self::remove_by_subject`], but only those whose payload's
+    /// beginning is `wanted`; returns their number. `wanted` gets the first [`BEGINNING`] bytes.
     pub fn remove_wanted_by_subject(
         &mut self,
         subject: &[u8; 16],
@@ -241,9 +247,9 @@ impl<'m> Table<'m> {
         self.remove_wanted(BY_SID, sid, wanted)
     }
 
-    /// Removes sessions and credentials whose payload begins as `wanted` wants it, wherever they are: how
-    /// many, and where to go on, `None` at the end. Looks at `budget` places at most, from `from`, the first
-    /// being 0. One that is added meanwhile may be missed.
+    /// Removes sessions and credentials whose payload's beginning is `wanted`, of any owner.
+    /// Returns their number, and where to continue, `None` at the end. Checks at most `budget`
+    /// places, starting with `from` (the first is 0). Records added meanwhile may be missed.
     pub fn remove_wanted_from(
         &mut self,
         from: u32,
@@ -259,24 +265,25 @@ impl<'m> Table<'m> {
         value: &[u8; N],
         wanted: impl Fn(&[u8]) -> bool,
     ) -> Result<u32, Damaged> {
-        // Anybody may ask for what is not there: no change, which a killed worker would leave undone.
+        // Anybody may ask for something that does not exist: avoid a change, which a killed worker
+        // would leave unfinished.
         if self.memory.first_with(index, value) == Ok(NONE) {
             return Ok(0);
         }
         self.change(|memory| memory.remove_wanted(index, value, &wanted))
     }
 
-    /// Looks at `budget` blocks, where the last sweep ended, and removes expired records: how many.
+    /// Checks `budget` blocks after those of the last sweep, and removes expired records; returns
+    /// their number.
     pub fn sweep(&mut self, now: UnixTime, budget: u32) -> Result<u32, Damaged> {
         self.change(|memory| memory.sweep(now, budget))
     }
 
-    /// Shows the records that have not expired, with their keys and the session at authentik that each
-    /// belongs to, in the order of their places: at most `budget` places from `from`, the first being 0, until
-    /// `visit` says no. Where to go on, `None` at the end.
+    /// Passes the unexpired records to `visit`, with their keys and their sessions at authentik, in
+    /// the order of their places: at most `budget` places starting with `from` (the first is 0),
+    /// until `visit` returns `false`. Returns where to continue, `None` at the end.
     ///
-    /// Shows no use: what is looked at is not kept for longer. A record that is added meanwhile may
-    /// be missed.
+    /// Does not count as a use of the records. Records added meanwhile may be missed.
     pub fn survey(
         &mut self,
         from: u32,
@@ -308,13 +315,13 @@ impl<'m> Table<'m> {
         }
     }
 
-    /// Carries out one change. The table is recovered first if it is dirty, and once if `change`
-    /// stumbles; after that it is left dirty.
+    /// Performs one change. The table is recovered first if it is dirty, and once if `change` finds
+    /// damage; after that it is left dirty.
     fn change<T>(
         &mut self,
         change: impl Fn(&mut Memory<'m>) -> Result<T, Damaged>,
     ) -> Result<T, Damaged> {
-        // Acquire: no write of the change moves before this one.
+        // Acquire: no write of the change is moved before this one.
         let was_clean = self.dirty.swap(1, Ordering::AcqRel) == 0;
         #[cfg(test)]
         super::tests::kill::change_begins();
@@ -323,13 +330,13 @@ impl<'m> Table<'m> {
             self.recovery = Some(self.memory.recover()?);
             change(&mut self.memory)
         })?;
-        // Release: no write of the change moves behind this one.
+        // Release: no write of the change is moved after this one.
         self.dirty.store(0, Ordering::Release);
         Ok(outcome)
     }
 }
 
-// Seconds within which further uses of a record are not noted.
+// Seconds during which further uses of a record are not noted.
 pub(super) const USE_NOTED_EVERY: u64 = 5;
 
 fn is_use_to_be_noted(memory: &Memory<'_>, record: u32, now: UnixTime) -> Result<bool, Damaged> {
@@ -359,7 +366,7 @@ impl<'m> Table<'m> {
         &self.memory
     }
 
-    /// Whether anything is written in a block that was never used.
+    /// Whether anything was written to a block that was never used.
     pub(super) fn has_bytes_above(&self) -> bool {
         let from = self.memory.u32_at(header::HIGH_WATER).unwrap() + 1;
         let blocks = from..=self.memory.geometry.blocks;

@@ -3,9 +3,9 @@
 #[cfg(debug_assertions)]
 use std::cell::Cell;
 
-/// Held by whoever has locked the zone. The lock waits for its owner to give it back, and would wait
-/// for ever for this very thread: where debug assertions are on (in the module that the integration
-/// tests load), a second turn within the first is a panic with a place instead.
+/// Held by whoever has locked the zone. The lock waits until its owner releases it, and would wait
+/// forever for this very thread: with debug assertions (as in the module that the integration tests
+/// load), a second turn within the first panics instead, and says where.
 #[derive(Debug)]
 pub struct Turn(());
 
@@ -15,7 +15,7 @@ thread_local! {
 }
 
 impl Turn {
-    /// Before the lock is taken.
+    /// Must be called before the lock is taken.
     #[must_use]
     pub fn begin() -> Self {
         #[cfg(debug_assertions)]

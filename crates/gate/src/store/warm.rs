@@ -1,29 +1,30 @@
-//! Brings a record into the processor's caches before the lock is taken.
+//! Loads a record into the processor's caches before the lock is taken.
 //!
-//! A record that nobody used lately is in memory only. To find it and copy it out takes a dozen waits for
-//! memory, one after the other, and under the lock all other workers would wait with it. So a lookup goes
-//! the same way without the lock first. What it reads may be changing meanwhile: it is believed for nothing
-//! but where to look next, within bounds, and then thrown away. What counts is read under the lock.
+//! A record that was not used recently is in main memory only. Finding and copying it means waiting
+//! for memory a dozen times in a row, and under the lock all other workers would wait too. So a
+//! lookup first follows the same path without the lock. What it reads may be changing: it only
+//! determines where to look next, within bounds, and is then discarded. The results that count are
+//! read under the lock.
 
 use super::layout::{BLOCK, Geometry, HEAD_ROOM, NONE, TAIL_ROOM, block, head};
 use super::record::Key;
 
-/// The processor fetches so many bytes at once.
+/// The processor loads this many bytes at once.
 const LINE: usize = 64;
-/// Records of one bucket that are looked at.
+/// Maximum number of records of one bucket that are read.
 const CHAIN: usize = 8;
-/// Further blocks that are fetched: those of a token of some 8 KB.
+/// Maximum number of further blocks that are loaded: those of a token of about 8 KB.
 const BLOCKS: usize = 16;
 
-/// Reads what a lookup of this key will read. `glance(at)` gives the eight bytes at a multiple of eight as
-/// they are at this moment, `None` beyond the zone's `length`.
+/// Reads what a lookup of this key will read. `glance(at)` returns the eight bytes at a multiple of
+/// eight as they are at this moment, `None` beyond the zone's `length`.
 pub fn warm(length: usize, key: &Key, glance: impl Fn(usize) -> Option<[u8; 8]>) {
     let glances = Glances { geometry: Geometry::of(length).ok(), glance };
     // None: there is no such record, or it is being changed.
     let _ = glances.head(key).and_then(|record| glances.payload(record));
 }
 
-/// The same for a lookup that copies nothing out.
+/// The same for a lookup that copies nothing.
 pub fn warm_head(length: usize, key: &Key, glance: impl Fn(usize) -> Option<[u8; 8]>) {
     let _ = Glances { geometry: Geometry::of(length).ok(), glance }.head(key);
 }
@@ -36,7 +37,7 @@ struct Glances<F> {
 impl<F: Fn(usize) -> Option<[u8; 8]>> Glances<F> {
     fn head(&self, key: &Key) -> Option<u32> {
         let record = self.find(key)?;
-        // A use that is noted takes the record out of the order of use, from between these two.
+        // When a use is noted, the record is moved in the order of use, from between these two.
         let (older, newer) = self.pair(record, head::OLDER)?;
         for neighbour in [older, newer] {
             self.pair(neighbour, head::OLDER);
@@ -78,12 +79,12 @@ impl<F: Fn(usize) -> Option<[u8; 8]>> Glances<F> {
         None
     }
 
-    /// Two numbers of a block, side by side.
+    /// Two adjacent numbers of a block.
     fn pair(&self, block: u32, field: usize) -> Option<(u32, u32)> {
         (self.glance)(self.place(block, field)?).map(halves)
     }
 
-    /// `block` is anything that the memory held.
+    /// `block` may be any number found in memory.
     fn place(&self, block: u32, field: usize) -> Option<usize> {
         let geometry =
             self.geometry.filter(|geometry| block != NONE && block <= geometry.blocks)?;

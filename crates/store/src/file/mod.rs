@@ -1,4 +1,4 @@
-//! A store in a file, which several processes may use at once.
+//! A store in a file that several processes may use at the same time.
 
 use std::path::{Path, PathBuf};
 
@@ -11,25 +11,27 @@ use crate::row::{Changes, Ended, Hash, Key, Row, Stats};
 use crate::secret::{self, Secret};
 use crate::{place, schema};
 
-/// The file, opened by this process. For one thread at a time.
+/// The file, opened by this process. Not shared between threads.
 pub struct FileStore {
     connection: Connection,
     secret: Secret,
 }
 
-/// A store, and what was found in its place.
+/// The opened store, and what happened to an unusable file.
 pub struct Opened {
-    /// It.
+    /// The store.
     pub store: FileStore,
-    /// The file that was there was damaged or foreign. It was renamed: why, and what it is called now.
+    /// The existing file was damaged or foreign, and has been renamed: the reason, and its new
+    /// name.
     pub aside: Option<(String, PathBuf)>,
 }
 
 impl FileStore {
-    /// Opens the store at this absolute path. Directory, file and secret are made where there are none.
+    /// Opens the store at this absolute path. Creates directory, file and secret if they do not
+    /// exist.
     ///
     /// # Errors
-    /// If it cannot be used as it is set up, or not now. A damaged or foreign file is no error.
+    /// It cannot be used as it is set up, or not now. A damaged or foreign file is not an error.
     pub fn open(path: &Path) -> Result<Opened, Fault> {
         place::prepare(path)?;
         let secret = secret::read_or_make(path)?;
@@ -44,17 +46,17 @@ impl FileStore {
         Ok(Opened { store: Self { connection, secret }, aside })
     }
 
-    /// What its hashes are keyed with.
+    /// The key of its hashes.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// Keeps a session, in place of what was there under its key. `false` if it has ended in the meantime
-    /// or has expired: then it is not kept.
+    /// Stores a session, replacing any with the same key. `false` if it has ended in the meantime
+    /// or has expired: it is then not stored.
     ///
     /// # Errors
-    /// It is not kept.
+    /// It was not stored.
     pub fn put(&mut self, row: &Row, now: u64) -> Result<bool, Fault> {
         if row.expires <= now {
             return Ok(false);
@@ -87,11 +89,11 @@ impl FileStore {
         Ok(true)
     }
 
-    /// The session with this key, unless it has ended or expired. A row that is not as it was written is
-    /// no session.
+    /// The session with this key, unless it has ended or expired. A row that is not as written is
+    /// not a session.
     ///
     /// # Errors
-    /// Nothing is known of it.
+    /// The file could not be read.
     pub fn get(&mut self, key: &Key, now: u64) -> Result<Option<Row>, Fault> {
         let mut statement = self.connection.prepare_cached(
             "SELECT provider, subject, sid, opened, expires, record FROM sessions
@@ -123,9 +125,9 @@ impl FileStore {
         Ok(found)
     }
 
-    /// Ends sessions: how many were there. It is on the disk when this returns. What was opened before is
-    /// not kept any more either, whoever still tries; a single session is remembered as ended `until` it
-    /// would have expired.
+    /// Ends sessions; returns how many there were. The change is on disk when this returns.
+    /// Sessions opened earlier can no longer be stored either, by any process; a single session is
+    /// remembered as ended `until` it would have expired.
     ///
     /// # Errors
     /// They have not ended: try again.
@@ -171,13 +173,14 @@ impl FileStore {
         Ok(count)
     }
 
-    /// What has ended since the mark of an earlier answer; 0 is the beginning. A mark that the file has not
-    /// reached is that of another file: then it is all that has ended in this one.
+    /// What has ended since the mark returned by an earlier call; 0 is the beginning. A mark that
+    /// this file has not reached belongs to another file: everything that has ended in this one is
+    /// then returned.
     ///
     /// # Errors
-    /// Nothing is known.
+    /// The file could not be read.
     pub fn changes_since(&mut self, mark: u64) -> Result<Changes, Fault> {
-        // Both questions see the same state of the file.
+        // Both queries see the same state of the file.
         let transaction = self.connection.transaction()?;
         let last = transaction.query_row("SELECT last FROM changes", [], |row| row.get(0))?;
         let mark = if signed(mark) > last { 0 } else { signed(mark) };
@@ -211,7 +214,7 @@ impl FileStore {
         Ok(Changes { ended, mark: u64::try_from(last).unwrap_or(0) })
     }
 
-    /// Removes what has expired, `at_most` so many, and gives the room back: how many there were.
+    /// Removes expired rows, at most `at_most`, and frees their space; returns how many there were.
     ///
     /// # Errors
     /// They stay until the next time.
@@ -232,10 +235,10 @@ impl FileStore {
         Ok(removed)
     }
 
-    /// How much there is.
+    /// The number of sessions and the size of the file.
     ///
     /// # Errors
-    /// Nothing is known.
+    /// The file could not be read.
     pub fn stats(&mut self) -> Result<Stats, Fault> {
         let number = |query| self.connection.query_row(query, [], |row| row.get::<_, i64>(0));
         let sessions = number("SELECT count(*) FROM sessions WHERE record IS NOT NULL")?;
@@ -248,13 +251,13 @@ impl FileStore {
         Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
-    /// `FULL`: a change is on the disk when it is made. `NORMAL`: only the power may fail, no process.
+    /// `FULL`: changes survive a power failure. `NORMAL`: they only survive the death of a process.
     fn set_synchronous(&mut self, how: &str) -> Result<(), Fault> {
         Ok(self.connection.pragma_update(None, "synchronous", how)?)
     }
 }
 
-/// How long an end of all sessions of a user is remembered for those who write late, in seconds.
+/// How long the end of all sessions of a user is remembered, for late writers, in seconds.
 const ENDS_KEPT: u64 = 24 * 3600;
 
 const SUBJECT: i64 = 1;
@@ -276,7 +279,7 @@ fn has_ended(transaction: &Transaction<'_>, row: &Row) -> Result<bool, Fault> {
         || of_all.exists(params![SID, row.sid, row.provider, opened])?)
 }
 
-/// Ends the rows that are meant; the first parameter is the number of the change.
+/// Ends the selected rows; the first parameter is the number of the change.
 fn end_rows(
     transaction: &Transaction<'_>,
     which: &str,
@@ -293,12 +296,12 @@ fn next_change(transaction: &Transaction<'_>) -> Result<i64, Fault> {
     Ok(transaction.prepare_cached(next)?.query_row([], |row| row.get(0))?)
 }
 
-/// What matches nothing is not stored.
+/// A hash that matches nothing is not stored.
 fn known(hash: &Hash) -> Option<&Hash> {
     (*hash != [0; 16]).then_some(hash)
 }
 
-/// As SQLite has numbers.
+/// A number as SQLite stores it.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

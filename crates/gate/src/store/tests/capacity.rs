@@ -1,4 +1,4 @@
-//! How much fits, what goes when it does not, and how long it takes to find.
+//! How much fits, what is evicted when the zone is full, and how long lookups take.
 
 use super::super::layout::{BLOCK, blocks_for, header};
 use super::super::{Fill, MAX_PAYLOAD, Table, TooSmall};
@@ -38,7 +38,7 @@ fn a_session_with_a_token_of_1500_bytes_takes_at_most_2816_bytes_of_the_zone() {
     {
         fit += 1;
     }
-    // The whole zone is counted: header, buckets, what is left over at the end.
+    // Counts the whole zone: header, buckets, the unused rest at the end.
     assert!(LENGTH / fit <= 2_816, "{} bytes per session", LENGTH / fit);
 }
 
@@ -96,7 +96,8 @@ fn a_zone_too_small_is_refused_before_anything_is_written() {
     assert!(zone.bytes.iter().all(|byte| *byte == 7));
 }
 
-// How many head blocks a lookup of a known key looks at, in hundredths, and at most.
+// The number of head blocks that a lookup of an existing key reads, on average in hundredths, and
+// at most.
 fn looked_at(records: u32, blocks: usize) -> (u32, u32) {
     let mut zone = Zone::new(blocks * (BLOCK + 12) + header::SIZE);
     let mut table = zone.open();
@@ -111,7 +112,7 @@ fn looked_at(records: u32, blocks: usize) -> (u32, u32) {
 
 #[test]
 fn a_quarter_million_records_are_found_in_as_few_steps_as_a_thousand() {
-    // Zones that are full of records of one block: the worst case.
+    // Zones full of records of one block: the worst case.
     let (few, _) = looked_at(960, 1_024);
     let (many, longest) = looked_at(250_000, 256 * 1_024);
     assert!(few <= 210 && many <= 210, "{few} and {many} hundredths of a step");

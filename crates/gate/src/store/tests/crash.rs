@@ -1,4 +1,4 @@
-//! A worker is killed at each of its writes, and another one goes on.
+//! A worker is killed at each of its writes, and another one continues.
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,7 +36,7 @@ impl Act {
         }
     }
 
-    // The record that the act is about; what else it removes is seen when it is carried out.
+    // The record that the act is about; other removals show when it is performed.
     fn item(&self) -> Option<&Item> {
         match self {
             Self::Insert(item) | Self::InsertIfAbsent(item) => Some(item),
@@ -49,7 +49,7 @@ impl Act {
     }
 }
 
-/// Acts on a zone that is full, with one record in eight expired.
+/// Acts on a full zone in which one record in eight has expired.
 fn acts() -> Vec<Act> {
     vec![
         Act::Insert(Item::new(1_000, 2_150, 9_000)),
@@ -78,7 +78,7 @@ fn full_zone() -> Zone {
         let item = Item { owner, ..Item::new(number, (number as usize * 37) % 1_300, expires) };
         table.insert(&item.record(), UnixTime(1_000 + number)).unwrap();
     }
-    // Every share is filled to its last block, and swept once around.
+    // Every share is full to its last block, and has been swept once around.
     for number in 300..318 {
         table.insert(&Item::document(number, 10, 9_000).record(), UnixTime(1_290)).unwrap();
         let item = Item::of_stranger(number + 100, Some(number % 6), 9_000);
@@ -91,7 +91,7 @@ fn full_zone() -> Zone {
     zone
 }
 
-/// What a zone held before an act and holds after it.
+/// The contents of a zone before and after an act.
 struct Story {
     act: Act,
     now: UnixTime,
@@ -110,7 +110,7 @@ impl Story {
         Some(zone)
     }
 
-    /// The next worker finds each record whole, or gone if the act was to remove or replace it.
+    /// The next worker finds each record complete, or gone if the act was to remove or replace it.
     fn check(&self, zone: &mut Zone, what: &str) {
         let mut table = zone.open();
         let kept = by_key(audit(&table));
@@ -134,7 +134,7 @@ impl Story {
     }
 }
 
-/// Undoes a random choice of writes, none of which was overwritten by one that stays.
+/// Undoes a random choice of writes, except those overwritten by one that stays.
 fn lose_writes(zone: &mut Zone, log: Vec<(usize, Vec<u8>)>, seed: u64) {
     let mut random = Random(seed);
     let mut stays = HashSet::new();

@@ -19,7 +19,7 @@ fn session(number: u64) -> Item {
     Item::new(number, 900, 2_000)
 }
 
-/// What is done to the zone, how, and whether it ends the session number 1.
+/// An act on the zone, its description, and whether it ends session number 1.
 type Act = (&'static str, fn(&mut Table<'_>), bool);
 
 const ACTS: [Act; 12] = [
@@ -45,7 +45,7 @@ fn insert(table: &mut Table<'_>, item: &Item) {
     table.insert(&item.record(), NOW).unwrap();
 }
 
-/// Inserts so many sessions that the oldest have to go.
+/// Inserts so many sessions that the oldest are evicted.
 fn fill(table: &mut Table<'_>) {
     for number in 100..700 {
         table.insert(&session(number).record(), NOW.plus(1)).unwrap();
@@ -72,7 +72,7 @@ fn the_epoch_of_a_session_advances_when_it_leaves_and_not_otherwise() {
 #[test]
 fn the_epoch_has_advanced_before_anything_of_the_session_is_written() {
     let acts = ACTS.into_iter().filter(|(what, _, ends)| *ends && *what != "evicted");
-    // A zone so full that one more session costs the oldest its place.
+    // A zone so full that one more session evicts the oldest.
     let mut full = before();
     for number in 100.. {
         let mut fuller = full.clone();
@@ -92,7 +92,7 @@ fn the_epoch_has_advanced_before_anything_of_the_session_is_written() {
             if at_write(nth, Mode::Torn, || act(&mut zone.open())).is_none() {
                 break;
             }
-            // As the next worker finds it, and as it is when that has recovered it.
+            // As the next worker finds it, and after that worker has recovered it.
             let at_death = zone.epochs().of(&key(1));
             let is_there = zone.open().find(&key(1), NOW).is_some();
             if !is_there {

@@ -1,4 +1,4 @@
-//! What ends records: time, sign-out, replacement; and leases, which live by it.
+//! What ends records: time, sign-out, replacement; and leases, which depend on time.
 
 use super::super::{BEGINNING, Owner, Record, Table, kind};
 use super::zone::{Item, SMALL, Zone, audit, hash, key, payload_of};
@@ -34,7 +34,7 @@ fn a_sweep_looks_at_its_budget_only_and_goes_on_where_it_was() {
 fn expired_records_make_room_before_live_ones_do() {
     let mut zone = Zone::new(SMALL);
     let mut table = zone.open();
-    // The live ones are the least recently used, so eviction by use would take them.
+    // The live ones are the least recently used, so eviction by use would remove them.
     for number in 0..540 {
         let expires = if number < 480 { 9_000 } else { 1_001 };
         table.insert(&Item::new(number, 50, expires).record(), NOW).unwrap();

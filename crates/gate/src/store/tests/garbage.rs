@@ -1,4 +1,4 @@
-//! Memory with arbitrary contents: no panic, no endless loop, nothing corrupted further.
+//! Memory with arbitrary contents: no panic, no endless loop, no further corruption.
 
 use super::super::layout::{BLOCK, Geometry, block, head, header, mark};
 use super::super::{Foreign, Table};
@@ -16,7 +16,7 @@ fn filled() -> Zone {
     zone
 }
 
-/// Does a bit of everything, whatever comes of it; then the table must be sound.
+/// Does a bit of everything, ignoring the results; then the table must be consistent.
 fn use_and_audit(zone: &mut Zone, random: &mut Random) {
     for _ in 0..20 {
         let number = random.below(200);

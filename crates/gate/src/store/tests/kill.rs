@@ -5,13 +5,13 @@ use std::cell::RefCell;
 /// What a killed writer leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// All writes in order, and of the last only the first half.
+    /// All writes in order, but only the first half of the last one.
     Torn,
     /// Any of the writes since the change began: compilers and processors may reorder them.
     Unordered,
 }
 
-/// The reason of the unwinding, so that real panics are told apart.
+/// The panic payload, to distinguish it from real panics.
 pub(super) struct Killed;
 
 #[derive(Default)]
@@ -46,13 +46,13 @@ pub(in super::super) fn before_write(at: usize, target: &mut [u8], data: &[u8]) 
     }
 }
 
-/// Called when `dirty` was set: no earlier write can be missing any more.
+/// Called when `dirty` has been set: no earlier write can be missing any more.
 pub(in super::super) fn change_begins() {
     PLAN.with_borrow_mut(|plan| plan.log.clear());
 }
 
-/// Runs `act` and kills it at write number `nth` (from 0): whether it came that far. What was
-/// written since the last change began, with the bytes before it, comes with it.
+/// Runs `act` and kills it at write number `nth` (from 0). `None` if it did not get that far;
+/// otherwise the writes since the last change began, with the bytes they replaced.
 pub(super) fn at_write(nth: u32, mode: Mode, act: impl FnOnce()) -> Option<Vec<(usize, Vec<u8>)>> {
     PLAN.with_borrow_mut(|plan| *plan = Plan { left: Some((nth, mode)), log: Vec::new() });
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));

@@ -1,4 +1,4 @@
-//! Leases and the time of day.
+//! Leases and changes of the time of day.
 
 use super::super::lease::payload;
 use super::super::{Owner, Record, kind};

@@ -9,7 +9,7 @@ use super::super::table::USE_NOTED_EVERY;
 use super::zone::{Item, Random, SMALL, Zone, audit, hash, key, payload_of};
 use crate::time::UnixTime;
 
-/// Live records with their time of use, newest first; expired ones may be in it too.
+/// Live records with their time of use, newest first; may include expired ones.
 #[derive(Default)]
 struct Model(Vec<(u64, Item)>);
 
@@ -29,8 +29,8 @@ impl Model {
         Some(self.0[at].1.payload.clone())
     }
 
-    /// What gave way to `item` is what the table has no more: records of its share, or of any stranger for
-    /// a stranger's, and of each share the oldest.
+    /// What was evicted for `item` is what the table no longer has: records of its share, or of any
+    /// stranger for a stranger's, and the oldest of each share.
     fn insert(&mut self, item: &Item, evicted_live: u32, now: u64, table: &Table<'_>) {
         self.0.retain(|(_, other)| other.key != item.key && other.expires.0 > now);
         if evicted_live > 0 {

@@ -1,4 +1,4 @@
-//! Who gives way to whom.
+//! Which records are evicted for which.
 
 use super::super::shares::Evicted;
 use super::super::{Fill, MAX_PAYLOAD, Record, Unstored};
@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 const NOW: UnixTime = UnixTime(1_000);
 const LATER: u64 = 100_000;
 
-/// Full of sessions of one block, numbers from 0.
+/// Full of sessions of one block, with numbers from 0.
 fn full() -> Zone {
     let mut zone = Zone::new(SMALL);
     for number in 0..u64::from(OF_SESSIONS) {
@@ -29,7 +29,7 @@ fn evicted(zone: &mut Zone) -> Evicted {
 fn thousands_of_strangers_cost_nobody_a_session() {
     let mut zone = full();
     for number in 0..5_000 {
-        // From one address, from many, and from some that cannot be told apart.
+        // From one address, from many, and from some that cannot be distinguished.
         let sender = [Some(7), Some(number), None][number as usize % 3];
         let item = Item::of_stranger(10_000 + number, sender, LATER);
         let inserted = zone.open().insert(&item.record(), NOW.plus(number / 100)).unwrap();
@@ -54,7 +54,7 @@ fn one_address_has_a_part_of_the_strangers_share_and_who_has_most_gives_way() {
         put(&mut zone, number, Some(1));
     }
     assert_eq!(zone.open().fill().records, OF_SENDER);
-    // Who cannot be told apart may have all, until somebody else comes.
+    // Strangers that cannot be distinguished may use everything, until another one comes.
     for number in 100..200 {
         put(&mut zone, number, None);
     }
@@ -74,7 +74,7 @@ fn an_address_may_have_one_long_record_however_small_the_zone() {
         payload: vec![7; length],
         ..Item::of_stranger(number, Some(sender), LATER)
     };
-    // In the smallest zone there is, a link of 8 kB takes all of the strangers' share.
+    // In the smallest possible zone, a link of 8 kB takes the whole strangers' share.
     let link = MAX_TARGET + 16;
     for (number, sender) in [(10_000, 1), (10_001, 1), (10_002, 2)] {
         let item = long(number, sender, link);
@@ -109,7 +109,7 @@ fn used_up_tokens_cost_no_session_and_a_new_one_always_has_room() {
     for number in 10_100 - u64::from(OF_SENDER)..10_100 {
         assert_eq!(spend(&mut zone, number), None, "the last ones are known");
     }
-    // Strangers of no address, and of every address, take none of it.
+    // Strangers with no address, and with every address, take none of it.
     for number in 20_000..21_000 {
         let sender = Some(number).filter(|number| number % 8 != 0);
         zone.open().insert(&Item::of_stranger(number, sender, LATER).record(), NOW).unwrap();

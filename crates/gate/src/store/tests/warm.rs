@@ -1,4 +1,5 @@
-//! What is read ahead of the lock: all that a lookup reads, and whatever the memory holds no more than that.
+//! What is read before taking the lock: everything that a lookup reads, and a bounded amount
+//! whatever the memory contains.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ fn filled(lengths: impl Fn(usize) -> usize) -> Zone {
     zone
 }
 
-/// The lines that are read for a key.
+/// The cache lines that are read for a key.
 fn lines(zone: &Zone, number: u64) -> BTreeSet<usize> {
     read_by(zone, |glance| warm(zone.bytes.len(), &key(number), glance))
 }
@@ -34,7 +35,7 @@ fn read_by(zone: &Zone, reading: impl Fn(&dyn Fn(usize) -> Option<[u8; 8]>)) -> 
     lines.into_inner()
 }
 
-/// The zone with rubbish in place of all blocks that were not read, but for the newest record: that is
+/// The zone with garbage in place of all blocks that were not read, except the newest record: it is
 /// written whenever a use is noted, so it is in the caches anyway.
 fn with_only(read: &BTreeSet<usize>, zone: &Zone) -> Zone {
     let area = Geometry::of(SMALL).unwrap().area / LINE;
@@ -81,7 +82,7 @@ fn whatever_the_memory_holds_little_is_read_and_within_it() {
     let zone = filled(|number| number * 37 % 3_000);
     for seed in 0..200 {
         let reads = Cell::new(0);
-        // Each look may see something else: others write meanwhile.
+        // Each read may yield something else: others write meanwhile.
         warm(SMALL, &key(seed % 80), |at| {
             assert!(at % 8 == 0 && at + 8 <= SMALL, "{at}");
             reads.set(reads.get() + 1);

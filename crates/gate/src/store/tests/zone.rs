@@ -1,4 +1,4 @@
-//! A zone in ordinary memory, what is put into it, and an audit of all its links.
+//! A zone in ordinary memory, its contents, and an audit of all links.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,14 +9,14 @@ use super::super::shares::Share;
 use super::super::{Epochs, Key, Owner, Record, Region, Table};
 use crate::time::UnixTime;
 
-/// Blocks of a small zone, barely more than the least possible.
+/// Blocks of a small zone, barely more than the minimum.
 pub(super) const BLOCKS: u32 = 576;
-/// Those that sessions may take.
+/// How many of them sessions may use.
 pub(super) const OF_SESSIONS: u32 = 540;
-/// Those that strangers may take, and a single address.
+/// How many strangers may use, and a single address.
 pub(super) const OF_STRANGERS: u32 = 18;
 pub(super) const OF_SENDER: u32 = 4;
-/// Its length.
+/// Its length in bytes.
 pub(super) const SMALL: usize = BLOCKS as usize * 512 + header::SIZE + 3 * 512 * 4;
 
 pub(super) struct Zone {
@@ -62,7 +62,7 @@ impl Clone for Zone {
     }
 }
 
-/// A record with memory of its own.
+/// A record that owns its memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) key: Key,
@@ -74,7 +74,7 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// A session with a payload that no other number and length has.
+    /// A session with a payload unique to its number and length.
     pub(super) fn new(number: u64, length: usize, expires: u64) -> Self {
         let mut random = Random(number.wrapping_mul(977).wrapping_add(length as u64 + 1));
         let payload = (0..length).map(|_| random.next() as u8).collect();
@@ -89,18 +89,18 @@ impl Item {
         }
     }
 
-    /// A document of authentik.
+    /// A document from authentik.
     pub(super) fn document(number: u64, length: usize, expires: u64) -> Self {
         Self { kind: kind::DOCUMENT, ..Self::new(number, length, expires) }
     }
 
-    /// What a stranger caused.
+    /// A record caused by a stranger.
     pub(super) fn of_stranger(number: u64, sender: Option<u64>, expires: u64) -> Self {
         let (owner, kind, lane) = (Owner::NOBODY, kind::STRANGER, Share::lane_of(sender));
         Self { owner, kind, lane, ..Self::new(number, 20, expires) }
     }
 
-    /// Of any kind, depending on the number.
+    /// A record of any kind, depending on the number.
     pub(super) fn any(number: u64, length: usize, expires: u64) -> Self {
         let kinds = [kind::SESSION, kind::SESSION, kind::CREDENTIALS, kind::DOCUMENT, kind::LEASE];
         match number % 8 {
@@ -133,7 +133,7 @@ impl Item {
     }
 }
 
-/// Evenly distributed, as a SHA-256 is.
+/// Evenly distributed, like a SHA-256.
 pub(super) fn key(number: u64) -> Key {
     let mut random = Random(number.wrapping_add(1));
     let mut key = [0; 32];
@@ -143,7 +143,7 @@ pub(super) fn key(number: u64) -> Key {
     key
 }
 
-/// A hash of a user or session; 0 is nobody.
+/// A hash of a user or session; 0 means nobody.
 pub(super) fn hash(number: u64) -> [u8; 16] {
     match number {
         0 => [0; 16],
@@ -151,7 +151,7 @@ pub(super) fn hash(number: u64) -> [u8; 16] {
     }
 }
 
-/// Finds and copies out.
+/// Finds a record and copies its payload.
 pub(super) fn payload_of(table: &mut Table<'_>, key: &Key, now: u64) -> Option<Vec<u8>> {
     let found = table.find(key, UnixTime(now))?;
     let mut payload = vec![0; found.len()];
@@ -174,7 +174,7 @@ impl Random {
     }
 }
 
-/// Checks that all links agree, and gives all records with their time of use, share by share, newest
+/// Checks that all links agree; returns all records with their time of use, share by share, newest
 /// first.
 pub(super) fn audit(table: &Table<'_>) -> Vec<(u64, Item)> {
     let items = Share::all().flat_map(|share| audit_share(table, share)).collect::<Vec<_>>();
@@ -237,7 +237,7 @@ fn audit_counts(table: &Table<'_>, items: &[(u64, Item)]) {
     assert_eq!(memory.chain_sums(), expected_chain_sums(items));
 }
 
-// Records in the index by key, by subject, by sid.
+// Number of records in the index by key, by subject, by sid.
 fn expected_chain_sums(items: &[(u64, Item)]) -> [u32; 3] {
     let count = |is_in: fn(&Item) -> bool| items.iter().filter(|(_, i)| is_in(i)).count() as u32;
     [

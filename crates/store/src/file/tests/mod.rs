@@ -1,4 +1,4 @@
-//! What a store keeps, and what it does not give back.
+//! What a store keeps, and what it does not return.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ mod opening;
 const NOW: u64 = 1_000;
 const LATER: u64 = 5_000;
 
-/// A directory of its own, removed when dropped.
+/// A temporary directory, removed when dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -39,7 +39,7 @@ impl Place {
         }
     }
 
-    /// Names of files, sorted, with what is different in each run left out.
+    /// File names, sorted, without the parts that differ in each run.
     fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         let mut names: Vec<_> =
@@ -96,7 +96,7 @@ fn a_session_that_ended_does_not_come_back_whoever_writes_it_late() {
     let mut store = place.open();
     store.put(&row(1), NOW).unwrap();
     assert_eq!(store.end(&Ended::Session([1; 32]), NOW + 1, LATER).unwrap(), 1);
-    // Before it was written at all.
+    // Before it was ever written.
     assert_eq!(store.end(&Ended::Session([2; 32]), NOW + 1, LATER).unwrap(), 0);
     for number in [1, 2] {
         assert!(!store.put(&row(number), NOW + 2).unwrap());
@@ -121,7 +121,7 @@ fn all_of_a_user_or_of_a_sid_end_at_one_provider_or_at_all() {
     assert_eq!(store.end(&Ended::Subject([2; 16], here), NOW + 1, LATER).unwrap(), 2);
     assert_eq!(store.get(&[99; 32], NOW).unwrap(), Some(elsewhere.clone()), "another provider");
     assert_eq!(store.get(&[2; 32], NOW).unwrap(), Some(row(2)), "another user");
-    // What was opened before the end and is written after it.
+    // Opened before the end and written after it.
     let late = Row { key: [21; 32], ..row(1) };
     assert!(!store.put(&late, NOW + 2).unwrap());
     assert!(store.put(&Row { provider: [8; 16], ..late.clone() }, NOW + 2).unwrap());
@@ -130,7 +130,7 @@ fn all_of_a_user_or_of_a_sid_end_at_one_provider_or_at_all() {
 
     assert_eq!(store.end(&Ended::Sid(row(2).sid, None), NOW + 3, LATER).unwrap(), 1 + 1 - 1);
     assert_eq!(store.get(&[2; 32], NOW).unwrap(), None);
-    // Nobody is nobody: two sessions without a subject have nothing in common.
+    // Two sessions without a subject have nothing in common.
     let nobodys = Row { key: [50; 32], subject: [0; 16], sid: [0; 16], ..row(1) };
     assert!(store.put(&nobodys, NOW).unwrap());
     assert_eq!(store.end(&Ended::Subject([0; 16], None), NOW, LATER).unwrap(), 0);
@@ -157,7 +157,7 @@ fn another_process_hears_of_each_end_once() {
     assert!(heard.ended.contains(&Ended::Session([2; 32])));
     assert!(heard.ended.contains(&Ended::Sid(row(2).sid, Some([7; 16]))));
     assert_eq!(other.changes_since(heard.mark).unwrap().ended, []);
-    // The mark of a file that is there no more.
+    // The mark of a file that no longer exists.
     assert_eq!(other.changes_since(heard.mark + 1000).unwrap().ended, heard.ended);
 }
 

@@ -1,4 +1,4 @@
-//! What is made where there is nothing, and what becomes of files that are no store.
+//! What is created if nothing exists, and what happens to files that are not a store.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
