@@ -49,7 +49,7 @@ pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
 }
 
 /// Whether the location admitted the request without an identity: through an open path, or `pass`.
-/// What anybody may read, not everybody may change.
+/// A page that anybody may read must not let everybody end sessions.
 fn is_let_in_as_nobody(r: &Request<'_>) -> bool {
     let decided = r.existing_state().and_then(|state| state.decided.get().status);
     matches!(decided, Some(Status::UnauthPath | Status::Pass))
