@@ -149,7 +149,7 @@ impl Herald {
         }
     }
 
-    /// Written once by each process that gets here, even without a change: the file of another
+    /// Writes the file, at least once per process even without a change: the file of another
     /// process may be elsewhere or missing. If this fails, the next refresh tries again.
     fn store(&self, number: u64, document: &Secret) {
         let Some(directory) = &self.state else { return };
