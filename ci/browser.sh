@@ -1,6 +1,6 @@
 #!/bin/sh
-# Walks through the demo with a real browser (Chromium without a window) and keeps what it saw:
-# sign-in, return to the page asked for, identity, sign-out, an error page, authentik away.
+# Walks through the demo with a real browser (headless Chromium) and takes screenshots: sign-in,
+# return to the requested page, identity, sign-out, an error page, authentik unreachable.
 #
 #   ci/browser.sh     pictures in target/browser/
 set -eu
@@ -39,7 +39,7 @@ walk() {
     }
 }
 
-# WebDriver, by Debian's chromedriver; it chooses its port itself.
+# WebDriver, from Debian's chromedriver, which chooses its own port.
 start_driver() {
     chromedriver --port=0 >"$site/logs/chromedriver.log" 2>&1 &
     driver_pid=$!

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Builds the module for the nginx that is asked for, and prints the path of the .so.
+# Builds the module for the requested nginx, and prints the path of the .so.
 #
 #   ci/build.sh                                              Debian's nginx
-#   NGINX_VERSION=1.28.3 ci/build.sh                         one whose sources are at hand
-#   NGINX_SOURCE=DIR [NGINX_FLAGS='…'] ci/build.sh           any nginx's sources
-#   NGINX_SOURCE=DIR NGINX_BUILD=DIR/objs ci/build.sh        the same, configured already
+#   NGINX_VERSION=1.28.3 ci/build.sh                         a version whose sources are at hand
+#   NGINX_SOURCE=DIR [NGINX_FLAGS='…'] ci/build.sh           the sources of any nginx
+#   NGINX_SOURCE=DIR NGINX_BUILD=DIR/objs ci/build.sh        the same, already configured
 #
-# NGINX_FLAGS: what `nginx -V` of the nginx that will load the module calls its configure arguments.
-# Without them the sources are configured for the nginx of nginx.org's packages and images. PROFILE is a
-# profile of cargo; without it, release.
+# NGINX_FLAGS: the configure arguments that `nginx -V` shows for the nginx that will load the
+# module. Without them the sources are configured as for nginx.org's packages and images. PROFILE is
+# a cargo profile, by default release.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -27,7 +27,7 @@ main() {
     fi
 }
 
-# Debian's by the version of its package, without what Debian puts behind.
+# Debian's, by its package version without Debian's suffix.
 at_hand() {
     debian=$(dpkg-query -W -f '${Version}' nginx-dev 2>/dev/null | sed 's/^[0-9]*://; s/[-+].*//' || true)
     crate=$(sed -n '/^name = "nginx-src"/{n;s/.*+\(.*\)"/\1/p}' ci/nginx-source/Cargo.lock)
@@ -60,18 +60,18 @@ from_sources() {
     echo "$module"
 }
 
-# In a copy, since configure writes into the sources.
+# In a copy, since configure writes to the source directory.
 configure() {
     copy=$home/source objs=$home/objs
     rm -rf "$copy" "$objs"
     cp -R "$source" "$copy"
     source=$copy
-    # Archives and crates may have lost their modes.
+    # Archives and crates may have lost their file modes.
     chmod -R u+rwX "$copy"
     script=$copy/configure
     [ -f "$script" ] || script=$copy/auto/configure
     chmod u+x "$script"
-    # The words of NGINX_FLAGS are quoted as a shell quotes them.
+    # NGINX_FLAGS is quoted as in a shell.
     eval "set -- ${NGINX_FLAGS:-$packaged}"
     echo "configuring nginx $version" >&2
     (cd "$copy" && configure_with "$@") >"$home/log" 2>&1 || {
@@ -80,10 +80,10 @@ configure() {
     }
 }
 
-# What nginx.org's packages have and a module can notice; --with-compat sees to the rest.
+# The flags of nginx.org's packages that a module can notice; --with-compat takes care of the rest.
 packaged='--with-threads --with-http_ssl_module --with-http_v2_module --with-http_realip_module'
 
-# Other modules than nginx's own are not there, and those that are loaded change nothing for this one.
+# Third-party modules are not available, and dynamic modules make no difference to this one.
 configure_with() {
     for flag; do
         shift

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Format, drift between code and documentation, what monitoring/ offers, lints of everything, warnings denied, and
-# the checks of nginx's structures.
+# Formatting, drift between code and documentation, the files in monitoring/, lints of everything
+# with warnings denied, and the checks of nginx's structures.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -15,7 +15,7 @@ cargo clippy --locked --package nginx-authentik --features suspend-all -- -D war
 
 ci/layout.sh
 
-# Once more for the code that only a newer nginx compiles.
+# Again, for code that is only compiled for newer versions of nginx.
 paths=$(ci/nginx.sh 1.28)
 eval "$paths"
 export NGINX_SOURCE_DIR NGINX_BUILD_DIR

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The packages of Debian 12 and 13: the sources with all crates that Linux needs, each built inside a root of
-# its release without network, twice, and tried by installing it.
+# The packages for Debian 12 and 13: builds a source package with all crates needed on Linux, builds
+# it twice in a root of each release without network, and tests the result by installing it.
 #
-#   ci/deb.sh [RELEASE]...       bookworm and trixie, unless told
+#   ci/deb.sh [RELEASE]...       by default bookworm and trixie
 #
-# The packages are in target/deb/RELEASE. The last commit is what is packaged.
+# The packages are in target/deb/RELEASE. They contain the last commit.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -30,7 +30,7 @@ main() {
     ls -l "$built"/*/*.deb
 }
 
-# Two archives and debian/, the same from the same commit.
+# Two archives and debian/, reproducible for the same commit.
 sources() {
     source=$built/source/$name-$version
     archive=$built/source/${name}_$version
@@ -42,7 +42,7 @@ sources() {
 
     [ -x "$tools/bin/cargo-vendor-filterer" ] ||
         cargo install --quiet --locked --root "$tools" --version 0.5.18 cargo-vendor-filterer
-    # Windows binaries are among those tests.
+    # Those tests contain Windows binaries.
     "$tools/bin/cargo-vendor-filterer" --platform=x86_64-unknown-linux-gnu --platform=aarch64-unknown-linux-gnu \
         --exclude-crate-path='libloading#tests' \
         "$source/vendor" 2>"$built/vendor.log" || fail "deb: $(cat "$built/vendor.log")"
@@ -52,7 +52,7 @@ sources() {
     python3 packaging/copyright.py "$source/vendor" >"$source/debian/copyright"
 }
 
-# $1: what, in $2; $3: the archive; $4: what its directory is called there.
+# $1: a directory; $2: what to pack of it; $3: the archive; $4: the directory's name in it.
 pack() {
     tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$when" --mode=u+rw,go=rX \
         --transform "s,^\.,$4," -cf - "$2" | xz -T0 -3 >"$3"

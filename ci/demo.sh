@@ -3,14 +3,14 @@
 #
 #   ci/demo.sh start     until Ctrl-C; with DEMO_DETACH=1 in the background, until:
 #   ci/demo.sh stop
-#   ci/demo.sh visit     at one in the background: signs in and looks at what the application received
+#   ci/demo.sh visit     in a running demo: signs in and checks what the application received
 #
-# DEMO_PORT, DEMO_AUTHENTIK_PORT and DEMO_APP_PORT choose other ports than 8080, 9000 and 3000.
+# DEMO_PORT, DEMO_AUTHENTIK_PORT and DEMO_APP_PORT replace the ports 8080, 9000 and 3000.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-# Where a demo in the background left its directory and process ids.
+# Where a demo in the background stores its directory and process ids.
 running=$target/demo
 
 start() {
@@ -18,7 +18,7 @@ start() {
     [ ! -e "$running" ] || fail "a demo runs in the background: make demo-stop"
     site_check_ports
     site_build
-    # Not below the repository: nginx's workers may not be allowed in there.
+    # Not inside the repository: nginx's workers may have no access to it.
     site=$(mktemp -d)
     chmod 711 "$site"
     nginx_pid='' standin_pid=''
@@ -59,7 +59,7 @@ stop() {
     [ -f "$running" ] || fail "no demo runs in the background"
     read -r site nginx_pid standin_pid <"$running"
     for process in "nginx $nginx_pid" "standin $standin_pid"; do
-        # Only what we started: the number may belong to somebody else by now.
+        # Only our own processes: the id may have been reused.
         [ "$(cat "/proc/${process#* }/comm" 2>/dev/null)" != "${process% *}" ] ||
             kill "${process#* }"
     done

@@ -1,21 +1,21 @@
 #!/bin/sh
-# What is written twice must agree, in both directions:
+# Checks that what is written in two places agrees, in both directions:
 #
 #   directives in src/conf/directives.rs     headings in docs/directives.md
 #   keys in src/conf/{provider,outpost}.rs   headings of the fourth level there
 #   both of these                            lines of nginx-conf/annotated.conf
 #   names in src/request/variables.rs        rows of the table of variables there
 #   codes in crates/gate/src/reason.rs       headings in docs/reasons.md
-#   functions that are tests                 names in docs/security.md and docs/living-together.md
+#   tests                                    names in docs/security.md and docs/living-together.md
 #                                            (this direction only)
 #   sections that sources refer to           headings in docs/protocol.md (this direction only)
-#   links of the documents                   files and headings (this direction only)
+#   links in the documents                   files and headings (this direction only)
 #   attacks S01 to S50                       rows of the tables in docs/security.md, each with a test
 #   targets in .github/workflows             targets of the Makefile (this direction only)
-#   keys that hold a secret, or its file     secrets that the form for problems names (this direction only)
-#   nginx's structures in crates/nginx/src   rows in its build/layout.rs; of their fields see ci/fence
+#   keys with a secret, or its file          secrets named in the form for problems (this direction only)
+#   nginx's structures in crates/nginx/src   rows in its build/layout.rs; for their fields see ci/fence
 #
-# A list that comes out empty fails: the check has lost its input.
+# An empty list is an error: the check has lost its input.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -47,7 +47,7 @@ main() {
 
     tests >"$lists/tests"
     [ -s "$lists/tests" ] || lost test "the sources"
-    # A name of three words or more; where nginx's directives are named too, of five.
+    # A name of three or more words; in documents that also name nginx's directives, of five.
     names_tests docs/security.md '_[a-z0-9]*_[a-z0-9_]*'
     names_tests docs/living-together.md '_[a-z0-9]*_[a-z0-9]*_[a-z0-9]*_[a-z0-9_]*'
 
@@ -102,22 +102,22 @@ keys() {
     sed -n '/^const KEYS: /,/];/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z_]*"' | tr -d '"' | sort -u
 }
 
-# First words of lines that configure the module, active or commented out: directives, and what is in their blocks.
-# A word of nginx's is none.
+# First words of lines that configure the module, active or commented out: directives, and the
+# contents of their blocks. nginx's own directives are excluded.
 annotated() {
     sed -n 's/^[ #]*\([a-z][a-z_]*\) [^#]*[;{]$/\1/p' "$1" | sort -u |
         grep -vxE 'server|listen|server_name|ssl_certificate(_key)?|location|proxy_(pass|set_header)|allow|deny'
-    # Those that stand for another one of the same block.
+    # Alternatives to another key of the same block.
     grep -o '([^()]*: [a-z_]* STRING;)' "$1" | sed 's/.*: \([a-z_]*\) .*/\1/' | sort -u
 }
 
-# The codes in the map `reply`, the only literals there in lower case without a space.
+# The codes in the map `reply`: the only literals in it that are lower case and have no space.
 reasons() {
     sed -n '/ fn reply(/,/^    }$/p' "$1" | sed 's,//.*,,' | grep -o '"[a-z0-9-]*"' | tr -d '"' |
         sort -u
 }
 
-# Names of nginx's types in the fence, without those of numbers and without a second name of one.
+# Names of nginx's types in the fence, except number types and aliases.
 structures() {
     cat crates/nginx/src/*.rs | sed 's,//.*,,' | grep -o '\bngx_[a-z0-9_]*_t\b' | sort -u |
         grep -vxE 'ngx_(int|uint|msec|http_variable_value)_t'
@@ -129,18 +129,19 @@ tests() {
         sort -u
 }
 
-# Sections of docs/protocol.md that comments refer to, `docs/protocol.md §1.2, §3` and the like.
+# Sections of docs/protocol.md that comments refer to, as in `docs/protocol.md §1.2, §3`.
 sections() {
     grep -rhoE --include='*.rs' 'docs/protocol\.md §[0-9.]+(,? (and )?§[0-9.]+)*' crates src tests |
         grep -oE '§[0-9]+(\.[0-9]+)*' | tr -d '§' | sort -u
 }
 
-# A document without its blocks of code.
+# A document without its code blocks.
 prose() {
     awk '/^```/ { code = !code; next } !code' "$1"
 }
 
-# Page, file and anchor of each link of a document to a place here; the page itself where no file is named.
+# Page, file and anchor of each local link in a document; the file is the page itself if the link
+# has none.
 links() {
     prose "$1" | grep -oE '\]\([^) ]+\)' | sed 's/^](//; s/)$//' | grep -vE '^[a-z]+:' | sort -u |
         while IFS='#' read -r file anchor; do
@@ -149,7 +150,7 @@ links() {
         done
 }
 
-# The links of such a list that lead nowhere.
+# The links in such a list that lead nowhere.
 dead() {
     while read -r page file anchor; do
         if [ ! -e "$file" ]; then
@@ -160,12 +161,12 @@ dead() {
     done <"$1"
 }
 
-# The headings of a document as they are linked to.
+# The anchors of a document's headings.
 anchors() {
     prose "$1" | sed -n 's/^##* //p' | tr -d '`' | tr 'A-Z' 'a-z' | LC_ALL=C sed 's/[^a-z0-9 _-]//g; s/ /-/g'
 }
 
-# $1: a page that names tests; $2: what their names have after the first word.
+# $1: a page that names tests; $2: pattern for their names after the first word.
 names_tests() {
     list=$lists/proofs.$(basename "$1")
     grep -o "\`[a-z0-9]*$2\`" "$1" | tr -d '`' | sort -u >"$list"
@@ -174,17 +175,17 @@ names_tests() {
     report
 }
 
-# Rows of a table that begin with the number of an attack and name a test.
+# Table rows that start with the number of an attack and name a test.
 proved() {
     sed -n 's/^| \(S[0-9]*\) |.*`[a-z0-9]*_[a-z0-9]*_[a-z0-9_]*`.*|$/\1/p' "$1" | sort
 }
 
-# Headings of the second or third level that begin with a name in backquotes.
+# Headings of the second or third level that start with a name in backquotes.
 headings() {
     sed -n "s/^###* \`\($2\)\`.*/\1/p" "$1" | sort -u
 }
 
-# $1: what it is; then list and origin, twice.
+# $1: the kind of name; then list and origin, twice.
 agree() {
     [ -s "$2" ] || lost "$1" "$3"
     [ -s "$4" ] || lost "$1" "$5"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the example of crates/nginx, a module of another kind, for one nginx; prints its path.
+# Builds the example of crates/nginx, an unrelated module, for one nginx; prints its path.
 #
-#   ci/example-module.sh NAME     as ci/nginx.sh has them
+#   ci/example-module.sh NAME     NAME as in ci/nginx.sh
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -13,7 +13,7 @@ export NGINX_SOURCE_DIR NGINX_BUILD_DIR
 cargo build --quiet --locked --package nginx-fence --example door --profile test-module \
     --target-dir "$target/$name"
 
-# By rename, because an nginx may have the old one mapped.
+# By renaming, because an nginx may have mapped the old one.
 built=$target/nginx/$name/ngx_http_door_module.so
 cp "$target/$name/test-module/examples/libdoor.so" "$built.new"
 mv "$built.new" "$built"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The README's two commands, as a newcomer runs them: from a clone of the last commit, on Debian releases
-# that have git and make only.
+# The README's two commands, as run by a newcomer: from a clone of the last commit, on Debian
+# releases with only git and make.
 #
-#   ci/fresh.sh [RELEASE]...     bookworm and trixie, unless told
+#   ci/fresh.sh [RELEASE]...     by default bookworm and trixie
 #
-# The roots are made anew each time; one in which something failed stays in target/roots.
+# The roots are recreated each time; after a failure, the root stays in target/roots.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -33,7 +33,7 @@ prove() {
     origin=$(mktemp -d)
     git clone --quiet --bare "$root" "$origin" && as_root cp -r "$origin" "$root/target/roots/$1.target/origin"
     rm -rf "$origin"
-    # Ports that a demo of this machine would not take.
+    # Ports that do not conflict with a demo on this machine.
     as_root ci/root.sh run "$1" '
         cd
         git clone --quiet /src/target/origin clone

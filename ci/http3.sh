@@ -1,8 +1,8 @@
 #!/bin/sh
-# The client that speaks HTTP/3 in the tests: prints the path of a Python that has aioquic.
+# The HTTP/3 client of the tests: prints the path of a Python with aioquic.
 #
-# Debian's package where there is one (ci/install.sh); else, as on Debian 12, a virtual environment in
-# target/http3 with what ci/http3.txt names.
+# From Debian's package if there is one (ci/install.sh); otherwise, as on Debian 12, a virtual
+# environment in target/http3 with the packages in ci/http3.txt.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh

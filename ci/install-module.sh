@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts the release build where Debian's nginx looks for modules, and enables it; or takes both away.
-# It builds nothing and touches no service, so root needs no Rust.
+# Installs the release build for Debian's nginx and enables it; or removes both. Builds nothing and
+# touches no service, so root needs no Rust.
 #
 #   ci/install-module.sh install|uninstall        DESTDIR is honoured
 set -eu
@@ -11,14 +11,14 @@ built=$target/debian/modules/release/ngx_http_authentik_module.so
 module=${DESTDIR-}/usr/lib/nginx/modules/ngx_http_authentik_module.so
 enabled=${DESTDIR-}/etc/nginx/modules-enabled/50-mod-http-authentik.conf
 
-# Files of a package are the package's alone.
+# A file from a package must only be changed by the package manager.
 if [ -z "${DESTDIR-}" ] && dpkg-query -S "$module" >/dev/null 2>&1; then
     fail "$module belongs to a package: use apt"
 fi
 case ${1-} in
     install)
         [ -f "$built" ] || fail "there is no $built: run make build first, as yourself"
-        # install(1) replaces the file, it does not write into it: a running nginx keeps the old one.
+        # install(1) replaces the file instead of writing to it: a running nginx keeps the old one.
         install -D -m 644 "$built" "$module"
         mkdir -p "$(dirname "$enabled")"
         echo 'load_module modules/ngx_http_authentik_module.so;' >"$enabled"

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs what this repository needs on Debian, only what is missing, so a second run does nothing.
+# Installs what this repository needs on Debian. Only installs what is missing, so a second run does
+# nothing.
 #
 #   ci/install.sh PURPOSE...
 #
-# demo: build and run; unit, test, check, matrix, fresh, deb, bench, bench-peers, valgrind, browser: what these targets
-# use. Each target asks for its own purpose and needs no other target before it. Rust is taken from
-# Debian when there is none or when it is too old.
+# demo: build and run; unit, test, check, matrix, fresh, deb, bench, bench-peers, valgrind, browser:
+# needed by these targets. Each target installs what it needs and depends on no other target. Rust
+# comes from Debian if it is missing or too old.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -20,7 +21,7 @@ main() {
     require_rust
 }
 
-# The packages of each purpose. curl: scripts wait for servers with it; procps: the tests use kill(1).
+# The packages for each purpose. curl: scripts wait for servers with it; procps: tests use kill(1).
 packages() {
     for purpose; do
         case $purpose in
@@ -42,7 +43,7 @@ packages() {
     done
 }
 
-# What ci/http3.sh needs: aioquic, which Debian has from 13 on.
+# For ci/http3.sh: aioquic, which Debian has since 13.
 http3_client() {
     case $(. /etc/os-release && echo "${VERSION_ID-}") in
         12) echo python3-venv ;;
@@ -57,8 +58,8 @@ only_missing() {
     done
 }
 
-# Debian 13: cargo. Debian 12: its cargo is from 2022, but the security archive keeps a current
-# compiler for browsers under the names *-web.
+# Debian 13: cargo. Debian 12 has a cargo from 2022, but its security archive has a current compiler
+# for browsers, in packages named *-web.
 rust_packages() {
     if rust_is_new_enough && ! lacks_lints "$@"; then
         return
@@ -71,7 +72,7 @@ rust_packages() {
     fi
 }
 
-# Debian has them in packages of their own.
+# Debian has them in separate packages.
 lacks_lints() {
     case " $* " in
         *" check "*) [ "$(command -v cargo)" = /usr/bin/cargo ] &&
@@ -90,7 +91,7 @@ require_rust() {
         "install it with rustup (https://rustup.rs), then repeat"
 }
 
-# Installing nginx or Prometheus must not leave a server running: nothing here needs the service.
+# Installing nginx or Prometheus must not start a server: nothing here needs the service.
 apt_install() {
     echo "installing: $*" >&2
     services=$(new_services "$@")
@@ -99,14 +100,14 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq -y install --no-install-recommends "$@" >&2
     [ -n "$services" ] || return 0
-    # --now: where a policy that was there before let them start.
+    # --now: if an existing policy let them start.
     now=
     [ ! -d /run/systemd/system ] || now=--now
     ! command -v systemctl >/dev/null || as_root systemctl --quiet disable $now $services
     echo "installed without their services, which are neither started nor enabled:" $services >&2
 }
 
-# Those of the packages that bring a service that this machine has not had before.
+# The packages whose service was not on this machine before.
 new_services() {
     for package; do
         case $package in
@@ -117,7 +118,7 @@ new_services() {
     done
 }
 
-# See invoke-rc.d(8). A policy that is already there is kept.
+# See invoke-rc.d(8). An existing policy is kept.
 deny_service_starts() {
     policy=/usr/sbin/policy-rc.d
     if [ ! -e $policy ]; then

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The integration tests under one nginx.
+# Runs the integration tests with one nginx.
 #
-#   ci/it.sh NAME [FILTER]...     a name that ci/nginx.sh knows; further arguments go to the test binary
+#   ci/it.sh NAME [FILTER]...     NAME as in ci/nginx.sh; further arguments go to the test binary
 #
-# The test binary is the same for each nginx: what differs comes by environment. A module that this
-# nginx must refuse is built, unless AUTHENTIK_FOREIGN_MODULE names one.
+# The test binary is the same for each nginx: differences are passed in the environment. A module
+# that this nginx must reject is built, unless AUTHENTIK_FOREIGN_MODULE names one.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -18,7 +18,7 @@ case $name in debian) other=1.28 ;; *) other=debian ;; esac
 foreign=${AUTHENTIK_FOREIGN_MODULE:-$(ci/module.sh $other test-module)}
 paths=$(ci/nginx.sh "$name")
 eval "$paths"
-# What .cargo/config.toml points to while the test binary is compiled.
+# .cargo/config.toml refers to it when the test binary is compiled.
 ci/nginx.sh debian >/dev/null
 
 AUTHENTIK_NGINX=$AUTHENTIK_NGINX
@@ -32,8 +32,8 @@ export AUTHENTIK_NGINX AUTHENTIK_NGINX_VERSION AUTHENTIK_MODULE AUTHENTIK_MODULE
     AUTHENTIK_FOREIGN_MODULE AUTHENTIK_CARELESS_MODULE AUTHENTIK_EXAMPLE_MODULE
 unset NGINX_SOURCE_DIR NGINX_BUILD_DIR
 
-# HTTP/3 came with nginx 1.25.0. From there on every nginx that is tested must speak it; the tests are
-# left out below.
+# HTTP/3 was added in nginx 1.25.0. From this version on, every tested nginx must support it; for
+# older ones its tests are skipped below.
 if [ "$(printf '%s\n' 1.25.0 "$AUTHENTIK_NGINX_VERSION" | sort -V | head -n 1)" = 1.25.0 ]; then
     AUTHENTIK_HTTP3_PYTHON=$(ci/http3.sh)
     export AUTHENTIK_HTTP3_PYTHON
@@ -45,7 +45,7 @@ fi
 files=$(ulimit -n)
 [ "$files" = unlimited ] || [ "$files" -ge 4096 ] || ulimit -n 4096
 
-# Debian's differ from release to release.
+# Debian's version differs between releases.
 case $name in debian) name="debian $(. /etc/os-release && echo "${VERSION_CODENAME-}")" ;; esac
 echo "== integration tests, nginx $AUTHENTIK_NGINX_VERSION ($name)"
 cargo test --locked --package nginx-authentik --test it -- "$@"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A structure of nginx that lies elsewhere than the module believes is noticed: when the module is
-# built, when it is loaded, or at the first request. A module that was compiled with a patched header
-# stands for an nginx that was.
+# Checks that an nginx structure with another layout than the module expects is detected: when the
+# module is built, when it is loaded, or at the first request. A module compiled with a patched
+# header stands in for a patched nginx.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -37,7 +37,7 @@ main() {
     echo "layout: what lies elsewhere is noticed"
 }
 
-# $1: a feature. Not optimized, since dependencies are compiled for the unit tests in this way anyway.
+# $1: a feature. Not optimized, since dependencies are compiled like this for the unit tests anyway.
 build() {
     cargo build --quiet --locked --package nginx-authentik --features "$1"
     cp "$target/debug/libngx_http_authentik_module.so" "$home/module.so"
@@ -54,7 +54,7 @@ http {
 END
 }
 
-# $1: what must stand in the log.
+# $1: what the log must contain.
 says() {
     grep -q "$1" "$home/log" || fail "layout: \"$1\" is not said, but:
 $(tail -n 20 "$home/log")"

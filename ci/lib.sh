@@ -1,6 +1,6 @@
-# What the scripts in ci/ share. Sourced with the repository's root as current directory.
+# Shared by the scripts in ci/. Sourced with the repository's root as current directory.
 
-# Stops the calling script with a message.
+# Prints a message and ends the calling script.
 fail() {
     echo "$*" >&2
     exit 1
@@ -16,19 +16,19 @@ as_root() {
     fi
 }
 
-# Where rustup puts cargo; a pipeline's shell may not have it.
+# rustup installs cargo here; a pipeline's shell may not have it in its PATH.
 PATH=$PATH:${HOME:-/root}/.cargo/bin
 
-# The repository's root, and where everything built goes.
+# The repository's root, and the directory for everything built.
 root=$PWD
 target=${CARGO_TARGET_DIR:-$root/target}
 
-# The oldest Rust that compiles this code; Cargo.toml alone states it.
+# The oldest supported Rust; only stated in Cargo.toml.
 msrv() {
     sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1
 }
 
-# Whether the cargo on the PATH is at least that.
+# Whether the cargo in the PATH is at least that version.
 rust_is_new_enough() {
     have=$(rustc --version 2>/dev/null | cut -d ' ' -f 2) && command -v cargo >/dev/null &&
         [ -n "$have" ] && [ "$(printf '%s\n' "$(msrv)" "$have" | sort -V | head -n 1)" = "$(msrv)" ]

@@ -1,13 +1,13 @@
 #!/bin/sh
-# The integration tests in roots of other Debian releases: their nginx, built for with their Rust.
+# Runs the integration tests in roots of other Debian releases, with their nginx and their Rust.
 #
 #   ci/matrix.sh [FILTER]...
 #
-# trixie: Debian 13. Its Rust is the oldest that Cargo.toml promises; the release build and the demo too.
-# forky:  Debian testing, the newest nginx that is packaged.
+# trixie: Debian 13. Its Rust is the oldest supported by Cargo.toml; also runs the release build and
+# the demo.
+# forky:  Debian testing, with the newest packaged nginx.
 #
-# The roots stay below target/roots; a second run builds on. One that fails does not keep the next from
-# running.
+# The roots stay in target/roots and are reused. A failure in one does not stop the others.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -18,9 +18,10 @@ main() {
     mkdir -p "$root/target/roots"
     exec 8>"$root/target/roots/.lock"
     flock -n 8 || fail "matrix: another run is at work in target/roots"
-    # Must be refused there. A module of this machine's is read by any Debian that is not older.
+    # A module that must be rejected there. Any Debian of the same age or newer can load one from
+    # this machine.
     foreign=${AUTHENTIK_FOREIGN_MODULE:-$(ci/module.sh 1.28 test-module)}
-    # Side by side, as they wait for the network; the tests, which keep times, one by one.
+    # In parallel, as they wait for the network; the tests, which depend on timing, run one by one.
     prepare trixie &
     other=$!
     prepare forky || failed="$failed forky"
@@ -30,7 +31,7 @@ main() {
     [ -z "$failed" ] || fail "matrix: failed:$failed"
 }
 
-# $1: the root, which has the release's name.
+# $1: the root, named after the release.
 prepare() {
     as_root ci/root.sh make "$1" "$1" make || return 1
     as_root cp "$foreign" "$root/target/roots/$1.target/foreign.so"
@@ -40,7 +41,7 @@ prepare() {
     }
 }
 
-# $2: what to do there.
+# $2: the command to run there.
 row() {
     case " $failed " in *" $1 "*) return ;; esac
     begun=$(date +%s)
@@ -60,7 +61,7 @@ oldest_rust() {
     esac"
 }
 
-# Ports that a demo of this machine would not take.
+# Ports that do not conflict with a demo on this machine.
 demo() {
     echo 'export DEMO_PORT=18080 DEMO_AUTHENTIK_PORT=19000 DEMO_APP_PORT=13000
     DEMO_DETACH=1 make demo; ci/demo.sh visit; make demo-stop'

@@ -4,7 +4,8 @@
 #   ci/module.sh debian|1.28|1.28-asan PROFILE [FEATURE]
 #
 # PROFILE: release, or test-module (symbols, quick).
-# A target directory per nginx: the bindings differ, and sharing one would rebuild them each time.
+# Each nginx has its own target directory: the bindings differ, and sharing one would rebuild them
+# each time.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -17,9 +18,9 @@ eval "$paths"
 export NGINX_SOURCE_DIR NGINX_BUILD_DIR
 case $name in
     *-asan)
-        # rustc calls the sanitizer unstable; it comes with stable compilers all the same. Naming
-        # the target keeps it away from build scripts and macros. With debug assertions the standard
-        # library checks what unsafe code owes it: slices from raw parts, alignment, overlaps.
+        # rustc calls the sanitizer unstable, but stable compilers include it. Setting the target
+        # excludes build scripts and macros from it. With debug assertions, the standard library
+        # checks the preconditions of unsafe code: slices from raw parts, alignment, overlaps.
         export RUSTC_BOOTSTRAP=1
         export RUSTFLAGS='-Zsanitizer=address -Cforce-frame-pointers=yes -Cdebug-assertions=yes'
         triple=$(rustc -vV | sed -n 's/^host: //p') ;;
@@ -28,8 +29,8 @@ esac
 cargo build --locked --package nginx-authentik --profile "$profile" \
     --target-dir "$target/$name" ${triple:+--target "$triple"} ${feature:+--features "$feature"}
 
-# Aside, because the next build with other features overwrites cargo's file; by rename, because
-# an nginx may have the old one mapped.
+# Copied, because the next build with other features overwrites cargo's file; by renaming, because
+# an nginx may have mapped the old one.
 module=$target/$name/modules/$profile${feature:+-$feature}/ngx_http_authentik_module.so
 mkdir -p "$(dirname "$module")"
 cp "$target/$name/${triple:+$triple/}$profile/libngx_http_authentik_module.so" "$module.new"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# What monitoring/ offers must fit what the module says:
+# Checks that the files in monitoring/ match the module:
 #
-#   alerts.yml               is valid, and fires when alerts.test.yml says so
+#   alerts.yml               is valid, and fires as stated in alerts.test.yml
 #   grafana-dashboard.json   its queries are valid
-#   both of these            ask for metrics, labels and words that the exposition has (ci/queries.py)
-#   fail2ban/                finds those who flood in sample.log and nobody else, is a valid jail, and knows the form
-#                            of log lines and the reasons that the sources have
+#   both of these            use metrics, labels and words that the exposition has (ci/queries.py)
+#   fail2ban/                finds the flooders in sample.log and nobody else, is a valid jail, and knows the
+#                            format of log lines and the reasons in the sources
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -20,7 +20,7 @@ main() {
     promtool check rules monitoring/alerts.yml >/dev/null
     promtool test rules monitoring/alerts.test.yml >/dev/null
     python3 ci/queries.py "$queries"
-    # Those of the dashboard, as rules.
+    # The dashboard's queries, as rules.
     promtool check rules "$queries" >/dev/null
 
     sample_is_real
@@ -30,7 +30,7 @@ main() {
         "of the dashboard and $(wc -l <"$made/floods") lines of floods fit"
 }
 
-# In sample.log those who flood have two addresses, and nobody else has them.
+# In sample.log the flooders have two addresses, which nobody else has.
 floods() {
     grep -oE ', client: (192\.0\.2\.66|2001:db8::66), server:' $sample | cut -d ' ' -f 3 | tr -d , >"$made/floods"
     [ -s "$made/floods" ] || fail "monitoring: nobody floods in $sample"
@@ -38,7 +38,7 @@ floods() {
     diff -u "$made/floods" "$made/found" >&2 || fail "monitoring: $filter does not find (-) or wrongly finds (+) these in $sample"
 }
 
-# What the lines say must be what the sources write.
+# The sources must write the texts of these lines.
 sample_is_real() {
     grep -oE 'authentik: [a-z -]+, reason: [a-z-]+, provider: "[^"]*"' $sample >"$made/lines"
     [ -s "$made/lines" ] || fail "monitoring: no line with a reason was found in $sample"
@@ -62,7 +62,7 @@ filter_reasons() {
     grep -o '|[a-z-]*)' $filter | tr -d '|)' | grep -e -
 }
 
-# In a copy, with a log that exists; the server is not asked.
+# In a copy, with an existing log; does not contact the server.
 jail() {
     cp -R /etc/fail2ban "$made/fail2ban"
     rm -rf "$made/fail2ban/jail.local" "$made/fail2ban/jail.d"

@@ -17,7 +17,7 @@ EXPOSITION = "crates/gate/src/status/prometheus.rs"
 ALERTS, CASES, DASHBOARD = (
     f"monitoring/{name}" for name in ("alerts.yml", "alerts.test.yml", "grafana-dashboard.json")
 )
-# What Prometheus itself adds to each series.
+# Labels that Prometheus itself adds to each series.
 TARGET = {"job", "instance"}
 KEYWORDS = {"and", "or", "unless", "bool", "offset"}
 GROUPING = r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)"
@@ -107,7 +107,7 @@ def check(where, query, metrics, words):
                 pattern = word if "~" in operator else re.escape(word)
                 if not any(re.fullmatch(pattern, one) for one in words[label]):
                     wrong.append(f'{where}: there is no {label} "{word}"')
-    # Without all that is not a name of a metric.
+    # Without everything that is not a metric name.
     bare = re.sub(r'{[^}]*}|\[[^\]]*\]|"[^"]*"', " ", query)
     groupings = re.findall(GROUPING, bare)
     bare = re.sub(GROUPING, " ", bare)

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Roots of other Debian releases below target/roots, and commands inside them. Needs to be root.
+# Roots of other Debian releases in target/roots, and commands inside them. Must run as root.
 #
-#   ci/root.sh make NAME SUITE [PACKAGE]...   unless it is there; the packages come on top of the least
-#   ci/root.sh run NAME COMMAND               by sh, in a root that has been made
+#   ci/root.sh make NAME SUITE [PACKAGE]...   unless it exists; PACKAGEs are added to a minimal system
+#   ci/root.sh run NAME COMMAND               with sh, in an existing root
 #   ci/root.sh remove NAME
 #
-# What runs inside sees the repository as /src, not to be written to, and a /src/target of its own
-# (target/roots/NAME.target). It has mounts and processes of its own: whatever ends the command, the
+# Inside, the repository is mounted read-only as /src, with a /src/target of the root's own
+# (target/roots/NAME.target). Mounts and processes are isolated: whatever ends the command, the
 # kernel removes both, and the machine never sees a mount. The network is the machine's.
 set -eu
 cd "$(dirname "$0")/.."
@@ -26,16 +26,16 @@ make_root() {
     mkdir -p "$roots"
     echo "making a root of Debian $suite" >&2
     packages=$(echo "$@" | tr ' ' ,)
-    # Mirrors that keep a snapshot serve a release file that has expired.
+    # Snapshot mirrors serve a release file that has expired.
     alone mmdebstrap --quiet --mode=root --variant=apt ${packages:+--include="$packages"} \
         --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$home.new" >"$home.log" 2>&1 || {
         tail -n 20 "$home.log" >&2
         fail "ci/root.sh: no root of $suite, see target/roots/$name.log"
     }
-    # Not before: mmdebstrap itself wants them kept.
+    # Not earlier: mmdebstrap itself needs them.
     echo 'APT::Keep-Downloaded-Packages "false";' >"$home.new/etc/apt/apt.conf.d/99keep-nothing"
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$home.new/etc/hosts"
-    # Whom the administrator of this machine trusts; ca-certificates takes them in when installed.
+    # Certificate authorities trusted by this machine; ca-certificates adds them when installed.
     mkdir -p "$home.new/usr/local/share/ca-certificates"
     cp /usr/local/share/ca-certificates/*.crt "$home.new/usr/local/share/ca-certificates/" 2>/dev/null ||
         true
@@ -62,7 +62,7 @@ run() {
         sh -euc "cd /src; $1"
 }
 
-# The command is killed with this script, and all that it started with it.
+# The command and all its children are killed together with this script.
 alone() {
     unshare --mount --propagation private --pid --fork --kill-child --mount-proc "$@" </dev/null &
     trap 'kill -KILL $!; exit 130' INT TERM
@@ -71,7 +71,7 @@ alone() {
 
 remove() {
     for place in "$home" "$home.new" "$built"; do
-        # Where nobody should have mounted anything, it is not ours to delete.
+        # Never delete anything below an unexpected mount.
         ! grep -qF " $place/" /proc/self/mountinfo || fail "ci/root.sh: something is mounted below $place"
         rm -rf --one-file-system "$place"
     done

@@ -1,14 +1,14 @@
-# An nginx with the module, the stand-in authentik and an application, for the demo and valgrind.
-# Sourced after lib.sh. The caller sets $site, an empty directory that workers may enter.
+# Runs nginx with the module, the stand-in authentik and an application, for the demo and valgrind.
+# Sourced after lib.sh. The caller sets $site, an empty directory that workers can access.
 
-# Other ports, where these are taken: make demo DEMO_PORT=8081
+# Other ports, if these are taken: make demo DEMO_PORT=8081
 site_port=${DEMO_PORT:-8080} core_port=${DEMO_AUTHENTIK_PORT:-9000} app_port=${DEMO_APP_PORT:-3000}
 site_url=http://localhost:$site_port
-# A name that browsers and curl know without asking anybody (RFC 6761 §6.3).
+# A name that browsers and curl resolve without DNS (RFC 6761 §6.3).
 notes_url=http://notes.localhost:$site_port
 core_url=http://127.0.0.1:$core_port
 
-# Fails unless all ports are free: better said before minutes of building than after.
+# Fails unless all ports are free: better to know before minutes of building than after.
 site_check_ports() {
     is_free "$site_port" || taken "$site_port" DEMO_PORT
     is_free "$core_port" || taken "$core_port" DEMO_AUTHENTIK_PORT
@@ -54,7 +54,7 @@ CONF
     "$AUTHENTIK_NGINX" -t -q -p "$site/" -c nginx.conf -e logs/error.log
 }
 
-# $@: further arguments of the stand-in. Sets $standin_pid.
+# $@: additional arguments for the stand-in. Sets $standin_pid.
 site_start_standin() {
     is_free "$core_port" || taken "$core_port" DEMO_AUTHENTIK_PORT
     is_free "$app_port" || taken "$app_port" DEMO_APP_PORT
@@ -65,7 +65,7 @@ site_start_standin() {
     wait_for 200 "$core_url/application/o/wiki/.well-known/openid-configuration" standin.log
 }
 
-# $@: the command that precedes nginx, if any. Sets $nginx_pid.
+# $@: command to run nginx under, if any. Sets $nginx_pid.
 site_start_nginx() {
     is_free "$site_port" || taken "$site_port" DEMO_PORT
     "$@" "$AUTHENTIK_NGINX" -p "$site/" -c nginx.conf -e logs/error.log -g 'daemon off;' \
@@ -74,12 +74,12 @@ site_start_nginx() {
     wait_for 204 "$site_url/outpost.goauthentik.io/ping" error.log
 }
 
-# Waits until what authentik says of its providers is there: strangers are then asked to sign in.
+# Waits until the providers have been fetched from authentik: visitors are then asked to sign in.
 site_await_settings() {
     wait_for 401 "$site_url/" error.log
 }
 
-# Signs in as a person does who wants to see a page, and looks at what the application received. $1: its URL.
+# Signs in as a visitor would, and checks what the application received. $1: URL of a page.
 site_visit() {
     rm -f "$site/jar"
     browse "$1"
@@ -89,21 +89,21 @@ site_visit() {
     grep -q 'Hello, Alice' "$site/page" || fail "the application does not know who asks"
 }
 
-# $1: URL; then more of curl's options. The last page is in $site/page, its URL in $at.
+# $1: URL; then further curl options. The last page is in $site/page, its URL in $at.
 browse() {
     at=$(curl -sS -L --max-time 30 -b "$site/jar" -c "$site/jar" -o "$site/page" -w '%{url_effective}' \
         -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document' -H 'Accept: text/html' "$@")
 }
 
 site_stop() {
-    # One by one: a shell's kill gives up at the first that is empty or gone.
+    # One by one: a shell's kill stops at the first id that is empty or gone.
     for pid in "${nginx_pid-}" "${standin_pid-}"; do
         [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
     done
     wait "$nginx_pid" "$standin_pid" 2>/dev/null || true
 }
 
-# $1: status, $2: URL, $3: the log to show when it does not come.
+# $1: status, $2: URL, $3: the log to show on failure.
 wait_for() {
     tries=0
     until [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 2 "$2")" = "$1" ]; do

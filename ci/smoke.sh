@@ -1,6 +1,6 @@
 #!/bin/sh
-# Any nginx: the module is built against sources that nobody has configured (ci/build.sh), and loaded into
-# an nginx of this version that was configured differently, as one of nginx.org's would be.
+# Any nginx: builds the module against unconfigured sources (ci/build.sh), and loads it into an
+# nginx of this version that was configured differently, like nginx.org's.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -12,7 +12,7 @@ port=${SMOKE_PORT:-18098}
 paths=$(ci/nginx.sh 1.28)
 eval "$paths"
 mkdir -p "$home/logs"
-# What is there: nginx's sources with neither objs nor Makefile.
+# As downloaded: nginx's sources without objs and Makefile.
 cp -R "$NGINX_SOURCE_DIR" "$home/source"
 rm -rf "$home/source/objs" "$home/source/Makefile"
 
@@ -43,14 +43,14 @@ http {
 END
 "$AUTHENTIK_NGINX" -p "$home" -c nginx.conf || fail "smoke: $(cat "$home/log")"
 
-# $1: a path; $2: the status it must have; $3: what must stand in the answer.
+# $1: a path; $2: the expected status; $3: what the response must contain.
 expect() {
     status=$(curl -s -m 60 -o "$home/answer" -w '%{http_code}' --noproxy '*' -H 'Host: wiki.test' \
         "http://127.0.0.1:$port$1") || fail "smoke: $1 has no answer; $(cat "$home/log")"
     [ "$status" = "$2" ] || fail "smoke: $1 has status $status, not $2; $(cat "$home/log")"
     grep -q "$3" "$home/answer" || fail "smoke: $1 is answered: $(cat "$home/answer")"
 }
-# Workers are another user's.
+# Workers run as another user.
 chmod 755 "$home"
 echo open >"$home/page"
 expect /page 401 '^{.*}$'

@@ -1,14 +1,14 @@
 #!/bin/sh
-# authentik is away for a minute while known sessions are at work: no request may fail.
+# authentik is unreachable for a minute while requests with known sessions continue: none may fail.
 #
-#   ci/soak.sh [SECONDS]     60 unless told; needs wrk
+#   ci/soak.sh [SECONDS]     default 60; needs wrk
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 . ci/site.sh
 
 seconds=${1:-60}
-# What the load must reach to count, in requests a second.
+# The minimum load, in requests per second.
 enough=2000
 nginx_pid='' standin_pid=''
 
@@ -20,7 +20,7 @@ main() {
     trap 'site_stop; rm -rf "$site"' EXIT
     trap 'exit 130' INT TERM
     site_configure 'worker_processes 2;'
-    # The application goes with authentik, being one process here: a file answers instead.
+    # The application stops with authentik, as both are one process here: a file answers instead.
     echo soak >"$site/soak.html"
     file="location = /soak.html { root $site; }"
     sed -i "/authentik_provider auto;/s,\$, $file," "$site/demo.conf"
@@ -32,7 +32,7 @@ main() {
     load "$cookie" >"$site/wrk"
     judge
     site_start_standin
-    # The connection comes back by itself.
+    # The connection is restored by itself.
     tries=0
     until [ "$(grep -c 'connected to authentik' "$site/logs/error.log")" -ge 2 ]; do
         tries=$((tries + 1))
@@ -42,7 +42,7 @@ main() {
     echo "soak: connected again"
 }
 
-# Prints the cookie of a visitor who has signed in.
+# Prints the cookie of a signed-in visitor.
 sign_in() {
     jar=$site/jar
     status=$(curl -s -o /dev/null -L -c "$jar" -b "$jar" -w '%{http_code}' --max-time 30 \

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The integration tests under each nginx that the machine at hand has: Debian's, and one built from its
-# sources; then the smoke test of ci/build.sh. One that fails does not keep the next from running.
+# Runs the integration tests with each nginx on this machine: Debian's, and one built from its
+# sources; then the smoke test of ci/build.sh. A failure in one does not stop the others.
 #
 #   ci/test.sh [FILTER]...
 set -u

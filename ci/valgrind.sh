@@ -1,8 +1,8 @@
 #!/bin/sh
 # A login and 1,000 requests under valgrind's memcheck; fails on an error or a leak.
 #
-# One process, so that valgrind sees everything. Two runs of different length: what nginx and the
-# dynamic loader never free is the same in both, a leak per request is not.
+# A single process, so that valgrind sees everything. Two runs of different length: what nginx and
+# the dynamic loader never free is the same in both, a leak per request is not.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -29,8 +29,8 @@ lost_after() {
         --suppressions=ci/valgrind.supp >&2
     site_await_settings
     visit "$1" >&2
-    # Again until it goes: a signal that comes just before nginx falls asleep does not wake it, and
-    # under valgrind there is much time for that.
+    # Repeat until it exits: a signal just before nginx falls asleep does not wake it, and under
+    # valgrind that window is long.
     while kill -QUIT "$nginx_pid" 2>/dev/null; do sleep 1; done &
     wait "$nginx_pid" || { tail -n 60 "$report" >&2; fail "valgrind: nginx did not end well"; }
     if ! grep -q 'ERROR SUMMARY: 0 errors' "$report" && has_invalid_access "$report"; then
@@ -40,12 +40,12 @@ lost_after() {
     sed -n 's/.*definitely lost: \([0-9,]*\) bytes.*/\1/p' "$report" | tr -d ','
 }
 
-# Leaks are counted apart.
+# Leaks are counted separately.
 has_invalid_access() {
     grep -Eq 'Invalid (read|write|free)|uninitialised|overlap|Mismatched' "$1"
 }
 
-# A login by redirects (the stand-in signs in without a form), then $1 requests with the cookie.
+# Signs in by redirects (the stand-in has no form), then makes $1 requests with the cookie.
 visit() {
     jar=$site/jar
     rm -f "$jar"

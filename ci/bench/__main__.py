@@ -69,7 +69,7 @@ def size_of_module():
     return {"so_bytes": SETTINGS.module.stat().st_size}, {}
 
 
-# Each returns its figures by key, and details to keep beside them.
+# Each returns its figures by key, and details to store with them.
 MEASURES: list[tuple[set[str], Callable]] = [
     ({"so_bytes"}, size_of_module),
     (

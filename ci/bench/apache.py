@@ -11,7 +11,7 @@ class Apache(Server):
     """A running Apache. With a `provider` it admits who has signed in there; `provider` is its issuer,
     client id and secret."""
 
-    # SIGQUIT would end the parent alone, and leave its children.
+    # SIGQUIT would end only the parent, and leave its children.
     _end = signal.SIGTERM
 
     def __init__(self, name, provider=None):
@@ -29,7 +29,7 @@ class Apache(Server):
         modules = "".join(
             f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in _MODULES
         )
-        # Threads: those of Debian's mpm_event.conf.
+        # Threads as in Debian's mpm_event.conf.
         return f"""
 {modules}
 Listen 127.0.0.1:{self.port}

@@ -15,17 +15,17 @@ import ratios
 import seed
 from server import Server
 
-# A run with N requests and one with 2N: the difference has no start-up in it.
+# A run with N requests and one with 2N: their difference does not include start-up.
 REQUESTS = 1000
-# Fewer than elsewhere: seeding under valgrind takes fifty times as long, and a lookup does not
+# Fewer than elsewhere: seeding takes fifty times as long under valgrind, and a lookup does not
 # depend on the number (see lookup.py).
 SESSIONS = 1000
-# Of first requests: a worker's cache has room for as many sessions as twice so many.
+# For first requests: a worker's cache has room for twice this many sessions.
 FEW = 500
-# It has not for so many.
+# But not for this many.
 MANY = 5000
 
-# What Firefox sends with a navigation, and two cookies of the application.
+# The headers of a Firefox navigation, and two cookies of the application.
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8",
@@ -42,7 +42,7 @@ BROWSER = {
     "Priority": "u=0, i",
 }
 PROGRAM = {"Cookie": seed.COOKIE}
-# Of ring, whichever of its ways it takes.
+# From ring, for all its implementations.
 _SHA = "sha256_block_data_order"
 
 
@@ -126,12 +126,12 @@ def _own_instructions(profile, wanted):
         kind, _, value = line.partition("=")
         if kind in ("fn", "cfn"):
             number, _, name = value.partition(" ")
-            names[number] = name or names[number]  # a name is written once
+            names[number] = name or names[number]  # a name is written only once
             is_wanted = wanted in names[number] if kind == "fn" else is_wanted
         elif kind == "calls":
             is_of_call = True
         elif line[:1].isdigit() or line[:1] in ("+", "-", "*"):
-            # A position and its cost; behind "calls=", the cost of what was called.
+            # A position and its cost; after "calls=", the cost of the callee.
             total += int(line.split()[1]) if is_wanted and not is_of_call else 0
             is_of_call = False
     return total

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import processors
 from settings import SETTINGS
 
-# A ratio that is not known better than this is measured again.
+# A ratio with a wider interval is measured again.
 NARROW = 0.03
 
 
@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
     requests: int
     per_second: float
-    cpu_us: float  # CPU time per request of every process that takes part
+    cpu_us: float  # CPU time per request of all processes involved
     p50_us: float
     p99_us: float
 
@@ -127,7 +127,7 @@ def median(values):
     rank, below = -1, 0.0
     while (next_below := below + math.comb(count, rank + 1) / 2**count) <= 0.025:
         rank, below = rank + 1, next_below
-    rank = max(rank, 0)  # of fewer than six, the interval is all of them
+    rank = max(rank, 0)  # with fewer than six, the interval is all of them
     return Ratio(statistics.median(values), values[rank], values[count - 1 - rank])
 
 

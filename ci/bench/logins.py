@@ -18,7 +18,7 @@ from settings import SETTINGS
 LOGINS = 50
 ANSWERS_AFTER = 2.0
 
-# Thinking time, so that p99 is what a visitor waits and not how long a saturated queue is.
+# Think time, so that p99 is a visitor's wait and not the length of a saturated queue.
 _PACED = "function delay() return 5 end\n"
 
 
@@ -66,7 +66,7 @@ def slow_core():
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             time.sleep(ANSWERS_AFTER)
             body = b'{"error": "invalid_grant"}'
-            # A login that waited too long in the module's queue has hung up.
+            # A login that waited too long in the module's queue has been aborted.
             with suppress(ConnectionError):
                 self.send_response(400)
                 self.send_header("Content-Type", "application/json")

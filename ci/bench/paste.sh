@@ -1,6 +1,6 @@
 #!/bin/sh
-# Pastes what `make bench` and `make bench-peers` measured last into README.md and docs/bench.md, between
-# their markers.
+# Pastes the latest results of `make bench` and `make bench-peers` into README.md and docs/bench.md,
+# between their markers.
 set -eu
 cd "$(dirname "$0")/../.."
 . ci/lib.sh
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 paste_into() {
     [ -f "$target/$3" ] || { echo "not measured yet: $3" >&2; return; }
     grep -q "<!-- $2: begin" "$1" && grep -q "<!-- $2: end -->" "$1" || fail "$1 has no markers \"$2\""
-    # Its own file first: what is cut off by a full disk shall not be the page.
+    # To a separate file first: if the disk is full, the page must not be truncated.
     awk -v name="$2" -v table="$target/$3" '
         index($0, "<!-- " name ": end -->") { inside = 0 }
         !inside { print }

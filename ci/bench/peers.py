@@ -16,7 +16,7 @@ from load import Case
 from server import Server, free_port, wait_for_answer
 from settings import SETTINGS
 
-# What the stand-in calls its provider "wiki".
+# The stand-in's provider "wiki".
 _CLIENT = ("wiki-client-id", "wiki-client-secret-0123456789abcdef0123456789abcdef")
 _SHARED = "authentik_shared_zone zone=authentik:16m;\n"
 
@@ -43,7 +43,7 @@ def main():
             provider,
             module=SETTINGS.module,
         )
-        # The cheapest outpost that really looks at the session.
+        # The cheapest outpost that really checks the session.
         outpost = Server(
             "outpost",
             "authentik_provider wiki;" + ratios.static("") + "location /outpost.goauthentik.io/ {"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds what `make bench-peers` compares, then measures. The environment is that of run.sh.
+# Builds what `make bench-peers` compares, then measures. Uses the environment of run.sh.
 set -eu
 cd "$(dirname "$0")/../.."
 . ci/lib.sh

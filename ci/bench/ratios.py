@@ -8,9 +8,9 @@ import seed
 from load import Case
 from server import FILE, Server
 
-# What nginx's documentation says about keep-alive to an upstream.
+# The keep-alive settings for an upstream from nginx's documentation.
 KEEP_ALIVE = 'proxy_http_version 1.1; proxy_set_header Connection "";'
-# What authentik's recipe hands on.
+# The headers that authentik's recipe passes on.
 _AUTHORIZED = ("username", "groups", "entitlements", "email", "name", "uid")
 
 
@@ -62,7 +62,7 @@ def side_by_side():
             },
         )
     details = {name: load.summary(these) for name, these in runs.items()}
-    # What the module can do about these ratios ends here.
+    # The upper limit of these ratios, whatever the module does.
     for key in ("static_vs_auth_request", "static_vs_recipe", "proxied_vs_auth_request"):
         kind, other = key.split("_vs_")
         ceiling = _middle(runs[f"{kind}, {other}"]) / _middle(runs[f"{kind}, plain"])
@@ -156,7 +156,7 @@ def providers():
                 f"authentik_provider {names[index % number]}; }}\n"
                 for index in range(1, 1000)
             )
-            # nginx's own table of names; the same in both cases.
+            # nginx's own hash of names; the same in both cases.
             return "server_names_hash_max_size 4096;\n" + seed.zone(1000) + defined + used
 
         return text

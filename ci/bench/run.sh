@@ -1,7 +1,9 @@
 #!/bin/sh
-# Builds what the benchmark measures, then measures. Arguments: the figures wanted, else all.
+# Builds what the benchmark measures, then measures. Arguments: the figures to measure, by default
+# all.
 #
-# BENCH_ROUNDS (15), BENCH_MOST_ROUNDS (40) and BENCH_SECONDS (1): how often and how long each case runs.
+# BENCH_ROUNDS (15), BENCH_MOST_ROUNDS (40) and BENCH_SECONDS (1): how often and how long each case
+# runs.
 set -eu
 cd "$(dirname "$0")/../.."
 . ci/lib.sh
@@ -9,7 +11,7 @@ cd "$(dirname "$0")/../.."
 paths=$(ci/nginx.sh debian)
 eval "$paths"
 BENCH_MODULE=$(ci/module.sh debian release)
-# With names, so that instructions can be told apart. It is not what is shipped.
+# With symbols, so that instructions can be attributed. Not the module that is shipped.
 BENCH_MODULE_SEED=$(CARGO_PROFILE_RELEASE_STRIP=none ci/module.sh debian release bench-seed)
 cargo build --locked --release --package authentik-gate --example lookup --example directory
 BENCH_LOOKUP=$target/release/examples/lookup

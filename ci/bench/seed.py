@@ -15,11 +15,11 @@ from server import Server
 
 SESSIONS = 100_000
 CLIENT_ID = "bench-client"
-# As many bytes as `authentik_bench_seed` puts into a session's token.
+# The size of a session's token in `authentik_bench_seed`.
 TOKEN_BYTES = 1536
 
 _NAME = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}"
-# What proves ids in a module that was built with the feature.
+# The key for proofs in ids, in a module built with the feature.
 _SECRET = bytes(32)
 
 

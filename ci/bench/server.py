@@ -23,7 +23,7 @@ class Server:
     one worker each has its share of the connections, and they run on all processors.
     """
 
-    # What asks it to finish.
+    # The signal for a graceful shutdown.
     _end = signal.SIGQUIT
 
     def __init__(
@@ -87,7 +87,7 @@ http {{
         return [SETTINGS.nginx, "-p", f"{self._dir}/", "-c", "server.conf", "-e", "error.log"]
 
     def __enter__(self):
-        # Modules are loaded by the master: the directory of the .so may be closed to workers.
+        # Modules are loaded by the master: workers may have no access to the directory of the .so.
         with open(self._dir / "out", "wb") as out:
             self._process = subprocess.Popen(
                 self._wrapper + self._command(),
@@ -151,13 +151,13 @@ http {{
 
 def wait_for_answer(port, process):
     """Waits until the process answers there."""
-    # Seeding 100,000 sessions and valgrind take their time.
+    # Seeding 100,000 sessions and valgrind are slow.
     patience = time.monotonic() + 600
     while time.monotonic() < patience:
         if process.poll() is not None:
             raise RuntimeError("it did not start")
         try:
-            # An answer, not a connection: the kernel accepts those before a worker is ready.
+            # A response, not just a connection: the kernel accepts those before a worker is ready.
             with socket.create_connection(("127.0.0.1", port), 1) as connection:
                 connection.settimeout(300)
                 connection.sendall(b"GET /1k HTTP/1.0\r\n\r\n")

@@ -8,7 +8,7 @@ import ratios
 import seed
 from server import Server
 
-# More than a worker's cache has room for (some 1,300), and few enough to stay in the processor's caches.
+# More than fit in a worker's cache (about 1,300), and few enough to stay in the processor's caches.
 _MANY = 5_000
 _BODY = "authentik_provider wiki;" + ratios.static("")
 
@@ -16,7 +16,7 @@ _BODY = "authentik_provider wiki;" + ratios.static("")
 def in_turn():
     """The same session again and again, 5,000 sessions in turn, and all 100,000."""
     with Server("sessions", _BODY, _http, seeded=True) as server:
-        # As many connections are in use now as later: what is more in the end is the cache.
+        # The number of connections is the same now as later: any growth in the end is the cache.
         one = _case(server, "one session", 1)
         load.run(one)
         before = _private_bytes(server.worker())

@@ -29,8 +29,8 @@ class _Settings:
     # The stand-in authentik.
     standin = _built("BENCH_STANDIN")
     target = _built("BENCH_TARGET")
-    # Alternating runs of each case: so many at least, and so many at most where the interval of a
-    # ratio is still too wide; and seconds of each run.
+    # Alternating runs of each case: minimum, and maximum if the interval of a ratio is still too
+    # wide; and seconds per run.
     rounds = int(os.environ.get("BENCH_ROUNDS", "15"))
     most_rounds = int(os.environ.get("BENCH_MOST_ROUNDS", "40"))
     seconds = int(os.environ.get("BENCH_SECONDS", "1"))

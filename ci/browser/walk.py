@@ -87,7 +87,7 @@ def broken_callback(browser):
     browser.wait_for("state-malformed")
     browser.picture("error")
     browser.click("a.button")
-    # authentik itself still knows the visitor: signed in again without being asked.
+    # authentik itself still knows the visitor: signs in again without asking.
     browser.wait_for("Hello, Alice Plain")
 
 
