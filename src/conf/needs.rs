@@ -113,17 +113,19 @@ pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
                 continue;
             }
         };
-        return Err(Mistake::Said(format!("{said}; add authentik_provider NAME; in {place}")));
+        return Err(Mistake::Said(format!("{said}; {CURE}; in {place}")));
     }
     Ok(())
 }
 
+/// What helps where nothing is protected.
+pub(super) const CURE: &str =
+    "add authentik_provider NAME; (instead of off, if that is there), or delete the directive";
+
 const NOTHING_IS_PROTECTED: &str = "nothing is protected here";
 
 fn warn(cf: &Conf<'_>, directive: &str, why: &str, place: &Place) {
-    cf.warn_without_place(&format!(
-        "{directive}: has no effect, since {why}; delete it, or add authentik_provider NAME; in {place}"
-    ));
+    cf.warn_without_place(&format!("{directive}: has no effect, since {why}; {CURE}; in {place}"));
 }
 
 /// An outpost whose providers protect nothing: usually the line in the server is missing.

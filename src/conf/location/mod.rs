@@ -11,7 +11,7 @@ use gate::require::Requirements;
 use gate::status::Format;
 use nginx::cidr::Addresses;
 
-use super::needs::Needs;
+use super::needs::{self, Needs};
 use super::outpost_endpoint::{self, AskedBy};
 use super::protection::{
     Choice, Protection, protect, warn_of_answer, warn_of_pass, warn_of_recipe,
@@ -158,8 +158,8 @@ pub(crate) fn merge(
     needs.settle(place.is_some(), cf.server_conf());
     if let (None, Some(require)) = (place, require_place) {
         return Err(Mistake::Said(format!(
-            "authentik_require: nothing is protected here, so everybody gets in; add \
-             authentik_provider NAME; in {require}"
+            "authentik_require: nothing is protected here, so everybody gets in; {}; in {require}",
+            needs::CURE
         )));
     }
     if let (Some(asked_by), true) = (&*asked_by, answer_said_here) {

@@ -194,7 +194,8 @@ pub(super) const USE_MISTAKES: &[Case] = &[
             authentik_provider off;
             authentik_require group admins; # <-
          } }",
-        "authentik_require: nothing is protected here",
+        "authentik_require: nothing is protected here, so everybody gets in; add \
+         authentik_provider NAME; (instead of off, if that is there), or delete the directive",
     ),
     (
         "a rule below off",
