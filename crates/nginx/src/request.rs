@@ -11,7 +11,7 @@ use ngx::ffi::{
 };
 
 use super::bits;
-use super::bytes::{self, Room};
+use super::bytes;
 use super::elements::Elements;
 use super::guard::Fault;
 use super::log::{self, Level};
@@ -187,12 +187,6 @@ impl<'r, M: Module> Request<'r, M> {
     pub fn keep(&self, bytes: &[u8]) -> Result<&'r [u8], Fault> {
         // SAFETY: the request's pool is live.
         Ok(unsafe { bytes::pool_copy(self.fields().pool, bytes)? })
-    }
-
-    /// A buffer of this size in the request's pool.
-    pub fn room(&self, size: usize) -> Result<Room<'r>, Fault> {
-        // SAFETY: the request's pool is live for `'r`.
-        unsafe { Room::of(self.fields().pool, size) }
     }
 
     /// Writes a log line, to which nginx appends the request's context (client, server, host).
