@@ -70,7 +70,7 @@ impl Zone {
     #[inline]
     pub(crate) fn warm(&self, key: &Key) {
         if let Some(unlocked) = self.0.unlocked() {
-            store::warm(unlocked.len(), key, |at| unlocked.glance(at));
+            store::warm(unlocked.length(), key, |at| unlocked.glance(at));
         }
     }
 
@@ -78,7 +78,7 @@ impl Zone {
     #[inline]
     pub(crate) fn warm_head(&self, key: &Key) {
         if let Some(unlocked) = self.0.unlocked() {
-            store::warm_head(unlocked.len(), key, |at| unlocked.glance(at));
+            store::warm_head(unlocked.length(), key, |at| unlocked.glance(at));
         }
     }
 

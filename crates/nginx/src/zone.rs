@@ -94,8 +94,7 @@ impl<C: Contents> Zone<C> {
             if head.is_null() {
                 return None;
             }
-            let bytes = head.add(1).cast::<u8>().add(Head::size_of_words((*head).words));
-            Some(Unlocked { bytes, length: (*head).bytes, zone: PhantomData })
+            Some(Unlocked { bytes: bytes(head), length: (*head).bytes, zone: PhantomData })
         }
     }
 
@@ -122,14 +121,8 @@ pub struct Unlocked<'z> {
 impl Unlocked<'_> {
     /// The number of bytes.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.length
-    }
-
-    /// Whether there are no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     /// The eight bytes at this offset, a multiple of eight, as they are right now, maybe
@@ -199,13 +192,21 @@ impl Drop for Locked {
 unsafe fn region<'m>(head: *mut Head) -> Region<'m> {
     // SAFETY: by this function's contract.
     unsafe {
-        let bytes = head.add(1).cast::<u8>().add(Head::size_of_words((*head).words));
         Region {
             flag: &(*head).flag,
             words: words(head),
-            bytes: core::slice::from_raw_parts_mut(bytes, (*head).bytes),
+            bytes: core::slice::from_raw_parts_mut(bytes(head), (*head).bytes),
         }
     }
+}
+
+/// Where the bytes behind the words begin.
+///
+/// # Safety
+/// `head` was written by `init`.
+unsafe fn bytes(head: *mut Head) -> *mut u8 {
+    // SAFETY: by this function's contract; the words are followed by the bytes.
+    unsafe { head.add(1).cast::<u8>().add(Head::size_of_words((*head).words)) }
 }
 
 /// # Safety
