@@ -122,8 +122,8 @@ pub(super) fn outdate(zone: Zone, document: Document, provider: &Provider) {
 /// The reason why a recent attempt to fetch the document failed.
 pub(super) fn failure(zone: Zone, document: Document, provider: &Provider) -> Option<Reason> {
     let mut desk = Vec::new();
-    let length = zone.copy_out(&Entry::Failure.key(document, provider), &mut desk)?;
-    dated::content(desk.get(..length)?, uptime()).map(failure_of)
+    let failure = zone.copy_out(&Entry::Failure.key(document, provider), now(), &mut desk)?;
+    dated::content(desk.get(..failure.length)?, uptime()).map(failure_of)
 }
 
 /// Stores such a failure in the zone. Returns whether it is stored.
@@ -150,8 +150,8 @@ fn put(zone: Zone, key: Key, life: u64, payload: &[u8]) -> bool {
 
 fn read(zone: Zone, key: Key) -> Option<(Head, Secret)> {
     let mut desk = Vec::new();
-    let length = zone.copy_out(&key, &mut desk)?;
-    let (head, body) = Head::split(desk.get(..length)?)?;
+    let document = zone.copy_out(&key, now(), &mut desk)?;
+    let (head, body) = Head::split(desk.get(..document.length)?)?;
     Some((head, Secret::new(body)))
 }
 

@@ -70,8 +70,8 @@ pub(super) fn callback<'r>(
 /// A sealed link from the zone.
 fn kept_link(r: &Request<'_>, key: &Key) -> Option<Vec<u8>> {
     let mut link = Vec::new();
-    let length = r.main_conf().zone()?.copy_out(key, &mut link)?;
-    link.truncate(length);
+    let copied = r.main_conf().zone()?.copy_out(key, now(), &mut link)?;
+    link.truncate(copied.length);
     Some(link)
 }
 

@@ -8,7 +8,7 @@ use nginx::lifecycle::uptime;
 use nginx::zone::{Contents, Region};
 
 use super::log::{self, Level};
-use super::{Conf, Mistake, now};
+use super::{Conf, Mistake};
 
 /// Minimum size for `authentik_shared_zone`, in bytes.
 ///
@@ -104,25 +104,40 @@ impl Zone {
         inserted.as_ref().map(warn_if_full).is_some()
     }
 
-    /// Copies a record to the desk, which grows outside the lock if necessary. Returns the length.
-    pub(crate) fn copy_out(&self, key: &Key, desk: &mut Vec<u8>) -> Option<usize> {
+    /// Copies a record to the desk, which grows if necessary, but not under the lock.
+    pub(crate) fn copy_out(
+        &self,
+        key: &Key,
+        time: UnixTime,
+        desk: &mut Vec<u8>,
+    ) -> Option<CopiedOut> {
         for _ in 0..3 {
-            let time = now();
-            let length = self.with(|table| {
+            let (copied, fits) = self.with(|table| {
+                let epoch = table.epoch(key);
                 let found = table.find(key, time)?;
-                let length = found.len();
-                match desk.get_mut(..length) {
-                    Some(room) => found.copy_into(room).then_some(length),
-                    None => Some(length),
-                }
+                let (length, expires) = (found.len(), found.expires());
+                let room = desk.get_mut(..length);
+                let fits =
+                    room.map_or(Some(false), |room| found.copy_into(room).then_some(true))?;
+                Some((CopiedOut { length, epoch, expires }, fits))
             })??;
-            if length <= desk.len() {
-                return Some(length);
+            if fits {
+                return Some(copied);
             }
-            desk.resize(length, 0);
+            desk.resize(copied.length, 0);
         }
         None
     }
+}
+
+/// A record that was copied to a desk.
+pub(crate) struct CopiedOut {
+    /// In bytes; the desk may be longer.
+    pub(crate) length: usize,
+    /// The copy is current as long as the key has this epoch.
+    pub(crate) epoch: Epoch,
+    /// When the record expires.
+    pub(crate) expires: UnixTime,
 }
 
 /// Must be called after each insertion, of whatever kind.

@@ -16,7 +16,7 @@ use gate::token::Ended;
 use super::known;
 use super::random::random;
 use crate::ngx::keyring::keyring;
-use crate::ngx::zone::warn_if_full;
+use crate::ngx::zone::{CopiedOut, warn_if_full};
 use crate::ngx::{Fault, Request, Zone, kept, now};
 
 /// The values of a request's `Cookie` headers, up to a maximum number.
@@ -105,26 +105,11 @@ pub(super) fn read<T>(
     time: UnixTime,
     read: impl FnOnce(&[u8], Epoch, UnixTime) -> Option<T>,
 ) -> Option<T> {
-    let mut room = 0;
     zone.warm(key);
-    for _ in 0..3 {
-        let found = with_desk(room, |desk| {
-            zone.with(|table| {
-                let epoch = table.epoch(key);
-                let found = table.find(key, time)?;
-                let (length, expires) = (found.len(), found.expires());
-                let out = desk.get_mut(..length);
-                let copied = out.map_or(Some(false), |out| found.copy_into(out).then_some(true))?;
-                Some((length, copied, epoch, expires))
-            })
-        });
-        let (length, copied, epoch, expires) = found.flatten()?;
-        if copied {
-            return with_desk(length, |desk| read(desk.get(..length)?, epoch, expires));
-        }
-        room = length;
-    }
-    None
+    DESK.with_borrow_mut(|desk| {
+        let CopiedOut { length, epoch, expires } = zone.copy_out(key, time, desk)?;
+        read(desk.get(..length)?, epoch, expires)
+    })
 }
 
 /// Stores the session of a completed sign-in under a new id, replacing the browser's previous ones.
