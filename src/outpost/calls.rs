@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use gate::hash::sha256;
 use gate::outpost::SettingsCall;
 use gate::provider::Provider;
 use gate::store::Key;
@@ -16,22 +15,16 @@ use crate::ngx::Zone;
 /// Requests the settings, unless this was just done for this provider and cause with the current
 /// settings. Returns the request to wait for.
 pub(crate) fn called_for(zone: Zone, provider: &Provider, cause: Cause) -> Option<Called> {
-    let lease = of_these_settings(SettingsCall::key(provider, cause));
+    let lease = of_these_settings(&SettingsCall::key(provider, cause));
     match lease::take(zone, lease, SettingsCall::ONCE_IN) {
         true => call(),
         false => last_call(),
     }
 }
 
-/// A lease tied to the current settings: the next ones may be outdated as well, whatever was found
-/// out about these. Only authentik can change the settings, so clients cannot cause more questions
-/// this way.
-pub(crate) fn of_these_settings(lease: Key) -> Key {
-    sha256(&[
-        b"authentik lease of one state of the settings v1",
-        &lease,
-        &NUMBER.get().to_le_bytes(),
-    ])
+/// The key of a lease that counts for the current settings only.
+pub(crate) fn of_these_settings(lease: &Key) -> Key {
+    SettingsCall::within(NUMBER.get(), lease)
 }
 
 /// The outpost's current version of a provider, if it differs from this one.

@@ -109,7 +109,7 @@ fn put_off(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged
 fn doubt(zone: Zone, ticket: Ticket, judged: Judged) -> Option<(Ticket, Judged)> {
     let provider = &judged.case.provider;
     let lately = Doubt::Lately;
-    let key = outpost::of_these_settings(lately.key(provider));
+    let key = outpost::of_these_settings(&lately.key(provider));
     let is_due = |_: &_| lease::take(zone, key, lately.life());
     let Some(known) = core_server::at_hand(zone, provider).filter(is_due) else {
         return Some((ticket, judged));

@@ -21,6 +21,16 @@ impl SettingsCall {
     pub fn key(provider: &Provider, cause: Cause) -> Key {
         sha256(&[b"authentik call for settings v1", &[cause.number()], &provider.key.0])
     }
+
+    /// Key of such a lease, or of another one about a provider, that counts for this publication of
+    /// the settings only: the next settings may be outdated as well, whatever was found out about
+    /// these. Only authentik can change the settings, so clients cannot cause more questions this
+    /// way.
+    #[must_use]
+    pub fn within(publication: u64, lease: &Key) -> Key {
+        let label = b"authentik lease of one state of the settings v1";
+        sha256(&[label, lease, &publication.to_le_bytes()])
+    }
 }
 
 #[cfg(test)]
@@ -37,5 +47,16 @@ mod tests {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), 6);
+    }
+
+    #[test]
+    fn a_lease_within_other_settings_is_another_one() {
+        let lease = SettingsCall::key(&testing::provider(), Cause::SignIn);
+        let other = SettingsCall::key(&testing::provider(), Cause::Logout);
+        let within = SettingsCall::within(1, &lease);
+        assert_eq!(SettingsCall::within(1, &lease), within);
+        assert_ne!(SettingsCall::within(2, &lease), within);
+        assert_ne!(SettingsCall::within(1, &other), within);
+        assert_ne!(lease, within);
     }
 }
