@@ -1,7 +1,7 @@
 //! Sessions without logins, for `make bench` only (cargo feature `bench-seed`, never in a release).
 
 use gate::cookie::SessionId;
-use gate::identity::render;
+use gate::identity::{Life, render};
 use gate::keyring::Keyring;
 use gate::provider::Provider;
 use gate::store::{Key, Owner, Record, kind};
@@ -71,7 +71,8 @@ fn payload(provider: &Provider) -> Option<Vec<u8>> {
         "entitlements":["edit","publish"]}}"#
     );
     let claims = from_introspection(answer.as_bytes(), client_id, now()).ok()?;
-    Some(render(&claims, provider, &[b't'; TOKEN], None).record.expose().to_vec())
+    let life = Life::of_access_token(&claims, now());
+    Some(render(&claims, provider, &[b't'; TOKEN], None, life).record.expose().to_vec())
 }
 
 /// The id of the session with this number: its lower 24 bits, then zeros, and the proof from a

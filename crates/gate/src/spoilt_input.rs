@@ -4,7 +4,7 @@
 use crate::cookie::{self, SentId, SessionId};
 use crate::destination::Destination;
 use crate::fixtures::{self, member, recorded};
-use crate::identity::{SessionView, render};
+use crate::identity::{Life, SessionView, render};
 use crate::keyring::Keyring;
 use crate::login::{Callback, Entropy, Start};
 use crate::paths::{Effort, PathFacts, Subject, UnauthPaths};
@@ -159,7 +159,8 @@ fn s49_patterns_and_paths_may_be_anything() {
 
 fn record(claims: &crate::token::VerifiedClaims, provider: &crate::provider::Provider) -> Vec<u8> {
     let token = Secret::new("token");
-    render(claims, provider, token.expose(), None).record.expose().to_vec()
+    let life = Life::of_access_token(claims, NOW);
+    render(claims, provider, token.expose(), None, life).record.expose().to_vec()
 }
 
 /// Flips bits, replaces bytes, and cuts, doubles or swaps parts; never yields the input itself.

@@ -76,7 +76,7 @@ fn ask(caller: Caller<'_>, credentials: &Credentials, keys: &Keys) -> Result<Ren
 fn ask_one(caller: Caller<'_>, inquiry: &Inquiry, keys: &Keys) -> Result<Rendered, CoreError> {
     let Caller { provider, time, .. } = caller;
     match inquiry {
-        Inquiry::Token(asked) => Ok(of_token(asked, &caller.ask(asked)?, provider)),
+        Inquiry::Token(asked) => Ok(of_token(asked, &caller.ask(asked)?, provider, time)),
         Inquiry::Password(asked) => of_password(caller.ask(asked)?, provider, keys, time),
     }
 }

@@ -1,7 +1,7 @@
 //! What to ask authentik about credentials, and what its answers prove.
 
 use super::Credentials;
-use crate::identity::{BasicAttributes, Rendered, render};
+use crate::identity::{BasicAttributes, Life, Rendered, render};
 use crate::provider::Provider;
 use crate::question::{CoreError, Introspect, SignInByPassword, Tokens};
 use crate::secret::Secret;
@@ -44,8 +44,14 @@ impl Credentials {
 
 /// The identity proved by a token that authentik reports as active.
 #[must_use]
-pub fn of_token(asked: &Introspect, claims: &VerifiedClaims, provider: &Provider) -> Rendered {
-    render(claims, provider, asked.token.expose(), BasicAttributes::of(provider))
+pub fn of_token(
+    asked: &Introspect,
+    claims: &VerifiedClaims,
+    provider: &Provider,
+    now: UnixTime,
+) -> Rendered {
+    let life = Life::of_access_token(claims, now);
+    render(claims, provider, asked.token.expose(), BasicAttributes::of(provider), life)
 }
 
 /// The identity proved by a password: that of the ID token that authentik issues for it, not the
@@ -61,7 +67,8 @@ pub fn of_password(
 ) -> Result<Rendered, CoreError> {
     let token = tokens.id_token.ok_or(CoreError::Garbled { about: "token_endpoint" })?;
     let claims = verify(token.expose(), &Expected::of(provider, None), keys, now)?;
-    Ok(render(&claims, provider, token.expose(), BasicAttributes::of(provider)))
+    let life = Life::of_access_token(&claims, now);
+    Ok(render(&claims, provider, token.expose(), BasicAttributes::of(provider), life))
 }
 
 #[cfg(test)]

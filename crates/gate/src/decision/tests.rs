@@ -1,7 +1,7 @@
 //! All verdicts, by sender, request and location settings.
 
 use super::*;
-use crate::identity::render;
+use crate::identity::{Life, render};
 use crate::paths::{PathFacts, Subject};
 use crate::testing;
 use crate::time::UnixTime;
@@ -29,7 +29,8 @@ fn record_of(groups: &str) -> Vec<u8> {
             "sub":"s","preferred_username":"jane","groups":{groups},"entitlements":["edit"]}}"#
     );
     let claims = from_introspection(answer.as_bytes(), id, UnixTime(1)).unwrap();
-    render(&claims, &provider, b"token", None).record.expose().to_vec()
+    let life = Life::of_access_token(&claims, UnixTime(1));
+    render(&claims, &provider, b"token", None, life).record.expose().to_vec()
 }
 
 fn verdict(

@@ -10,8 +10,10 @@
 //!  16  provider key, 16 bytes
 //!  32  flags, u32
 //!  36  number of extra headers, u32
-//!  40  per slot: offset u32, length u32
-//! 152  the slots' bytes
+//!  40  when the user signed in, u64
+//!  48  when the access token expires, u64
+//!  56  per slot: offset u32, length u32
+//! 176  the slots' bytes
 //! ```
 //!
 //! A list contains, per item, its length as u32 and its bytes. An extra header contains the lengths
@@ -26,10 +28,10 @@ use crate::provider::ProviderKey;
 use crate::time::UnixTime;
 
 /// Changes with the layout: records with another layout are not sessions.
-pub(super) const MAGIC: [u8; 4] = *b"aks2";
+pub(super) const MAGIC: [u8; 4] = *b"aks3";
 
 /// Offset of the table of slots.
-pub(super) const SLOTS_AT: usize = 40;
+pub(super) const SLOTS_AT: usize = 56;
 
 /// Offset of the first slot's bytes.
 pub(super) const DATA_AT: usize = SLOTS_AT + 8 * Slot::COUNT;
@@ -54,10 +56,11 @@ pub(super) enum Slot {
     HostHeader,
     Extras,
     Encoded,
+    RefreshToken,
 }
 
 impl Slot {
-    pub(super) const COUNT: usize = Self::Encoded as usize + 1;
+    pub(super) const COUNT: usize = Self::RefreshToken as usize + 1;
 
     pub(super) const USER: [Self; USER_HEADERS] = [
         Self::Username,
@@ -128,6 +131,19 @@ impl<'r> SessionView<'r> {
     #[must_use]
     pub fn expires(self) -> UnixTime {
         UnixTime(u64_at(self.record, 8).unwrap_or(0))
+    }
+
+    /// When the user signed in: renewals do not change it.
+    #[must_use]
+    pub fn signed_in(self) -> UnixTime {
+        UnixTime(u64_at(self.record, 40).unwrap_or(0))
+    }
+
+    /// When the access token expires; the session may last longer, see
+    /// [`refresh_token`](Self::refresh_token).
+    #[must_use]
+    pub fn access_until(self) -> UnixTime {
+        UnixTime(u64_at(self.record, 48).unwrap_or(0))
     }
 
     /// Whether this user is a superuser in authentik.
@@ -232,6 +248,12 @@ impl<'r> SessionView<'r> {
     #[must_use]
     pub fn token(self) -> &'r [u8] {
         self.slot(Slot::Jwt)
+    }
+
+    /// The refresh token, empty if authentik issued none. Secret, and never for the application.
+    #[must_use]
+    pub fn refresh_token(self) -> &'r [u8] {
+        self.slot(Slot::RefreshToken)
     }
 
     /// The session at authentik, empty if the token had none.

@@ -14,8 +14,27 @@ use crate::token::VerifiedClaims;
 pub struct Rendered {
     /// The record for [`SessionView::over`](super::SessionView::over). Contains the token.
     pub record: Secret,
-    /// When it expires: the token's `exp`.
+    /// When the session expires.
     pub expires: UnixTime,
+}
+
+/// How long a session lasts, and what prolongs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Life<'t> {
+    /// When the user signed in.
+    pub signed_in: UnixTime,
+    /// When the session expires.
+    pub expires: UnixTime,
+    /// The refresh token, if authentik issued one.
+    pub refresh_token: Option<&'t Secret>,
+}
+
+impl Life<'_> {
+    /// The life of what is never renewed: it lasts as long as the access token.
+    #[must_use]
+    pub fn of_access_token(claims: &VerifiedClaims, now: UnixTime) -> Self {
+        Self { signed_in: now, expires: claims.exp, refresh_token: None }
+    }
 }
 
 /// Renders the identity that the claims prove, with the token that contained them.
@@ -29,12 +48,14 @@ pub fn render(
     provider: &Provider,
     raw_token: &[u8],
     basic: Option<BasicAttributes<'_>>,
+    life: Life<'_>,
 ) -> Rendered {
     let extras = extra_headers(claims, basic);
     let flags = if claims.proxy.is_superuser { SUPERUSER } else { 0 };
-    let mut record = Record::begin(claims.exp, provider, flags, extras.len());
-    // Growing would leave copies of the token in freed memory.
-    record.bytes.reserve(raw_token.len() + 8192);
+    let mut record = Record::begin(&life, claims.exp, provider, flags, extras.len());
+    let refresh_token = life.refresh_token.map(Secret::expose).unwrap_or_default();
+    // Growing would leave copies of the tokens in freed memory.
+    record.bytes.reserve(raw_token.len() + refresh_token.len() + 8192);
 
     // In the order of `Slot`.
     record.text(Slot::Username, claims.preferred_username.as_bytes());
@@ -52,8 +73,9 @@ pub fn render(
     record.slot(Slot::Extras, |bytes| extras.iter().for_each(|extra| push_extra(bytes, extra)));
     let encoded = encoded(&record, &extras);
     record.slot(Slot::Encoded, |bytes| bytes.extend_from_slice(encoded.expose()));
+    record.slot(Slot::RefreshToken, |bytes| bytes.extend_from_slice(refresh_token));
 
-    Rendered { record: record.finish(), expires: claims.exp }
+    Rendered { record: record.finish(), expires: life.expires }
 }
 
 /// The host that a request goes to, or an unusable one: without its control characters it would be
@@ -68,14 +90,22 @@ struct Record {
 }
 
 impl Record {
-    fn begin(expires: UnixTime, provider: &Provider, flags: u32, extras: usize) -> Self {
+    fn begin(
+        life: &Life<'_>,
+        access_until: UnixTime,
+        provider: &Provider,
+        flags: u32,
+        extras: usize,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(DATA_AT);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&[0; 4]); // the length, see `finish`
-        bytes.extend_from_slice(&expires.0.to_le_bytes());
+        bytes.extend_from_slice(&life.expires.0.to_le_bytes());
         bytes.extend_from_slice(&provider.key.0);
         bytes.extend_from_slice(&flags.to_le_bytes());
         bytes.extend_from_slice(&number(extras));
+        bytes.extend_from_slice(&life.signed_in.0.to_le_bytes());
+        bytes.extend_from_slice(&access_until.0.to_le_bytes());
         bytes.resize(DATA_AT, 0);
         Self { bytes }
     }

@@ -22,7 +22,11 @@ fn with_headers(additional: Value) -> VerifiedClaims {
 }
 
 fn record(claims: &VerifiedClaims, basic: Option<BasicAttributes<'_>>) -> Secret {
-    render(claims, &provider("p-proxy"), b"raw.token", basic).record
+    render(claims, &provider("p-proxy"), b"raw.token", basic, life(claims)).record
+}
+
+fn life(claims: &VerifiedClaims) -> Life<'static> {
+    Life::of_access_token(claims, UnixTime(1_000))
 }
 
 /// Extra headers as `name: value` lines.
@@ -47,7 +51,8 @@ fn verified(token: &str, now: u64) -> VerifiedClaims {
 fn a_recorded_user_becomes_the_headers_that_authentik_promises() {
     let provider = provider("p-proxy");
     let token = member("token_response_hs256_zoe.json", "access_token");
-    let rendered = render(&verified(&token, 1_795_311_600), &provider, token.as_bytes(), None);
+    let claims = verified(&token, 1_795_311_600);
+    let rendered = render(&claims, &provider, token.as_bytes(), None, life(&claims));
     let view = SessionView::over(rendered.record.expose()).unwrap();
 
     let expected = [
@@ -165,7 +170,8 @@ fn no_control_character_reaches_a_header() {
         "ak_proxy": {"backend_override": dirty, "host_header": dirty,
             "user_attributes": {"additionalHeaders": {"X-A": dirty}}},
     }));
-    let record = render(&claims, &provider("p-proxy"), dirty.as_bytes(), None).record;
+    let record =
+        render(&claims, &provider("p-proxy"), dirty.as_bytes(), None, life(&claims)).record;
     let view = SessionView::over(record.expose()).unwrap();
     let expected = [&b"u"[..], b"", b"", b"", clean, b"s", clean];
     assert_eq!(view.user_headers(), expected);
@@ -200,7 +206,7 @@ fn groups_are_found_whole_and_only_among_groups() {
 fn a_token_of_36_kilobytes_and_150_groups_fits() {
     let token = recorded("access_token_of_150_groups.txt");
     let claims = verified(token, 1_795_310_000);
-    let rendered = render(&claims, &provider("p-proxy"), token.as_bytes(), None);
+    let rendered = render(&claims, &provider("p-proxy"), token.as_bytes(), None, life(&claims));
     let view = SessionView::over(rendered.record.expose()).unwrap();
     assert_eq!(view.token(), token.as_bytes());
     assert_eq!(view.user_headers()[1].split(|byte| *byte == b'|').count(), 150);
@@ -308,4 +314,32 @@ fn bytes_that_are_not_a_whole_record_are_no_session() {
             assert!(at >= 8, "a changed magic or length was accepted");
         }
     }
+}
+
+#[test]
+fn a_record_tells_how_long_its_session_lasts_and_what_prolongs_it() {
+    let claims = claims(json!({}));
+    let refresh_token = Secret::new("the refresh token");
+    let life = Life {
+        signed_in: UnixTime(900),
+        expires: UnixTime(9_000),
+        refresh_token: Some(&refresh_token),
+    };
+    let rendered = render(&claims, &provider("p-proxy"), b"raw.token", None, life);
+    assert_eq!(rendered.expires, UnixTime(9_000));
+    let view = SessionView::over(rendered.record.expose()).unwrap();
+    assert_eq!((view.signed_in(), view.expires()), (UnixTime(900), UnixTime(9_000)));
+    assert_eq!(view.access_until(), UnixTime(2_000));
+    assert_eq!(view.refresh_token(), b"the refresh token");
+    assert_eq!(view.token(), b"raw.token");
+    assert!(view.user_headers().iter().all(|value| !value.starts_with(b"the refresh")));
+}
+
+#[test]
+fn a_session_that_nothing_prolongs_lasts_as_long_as_its_access_token() {
+    let claims = claims(json!({}));
+    let record = record(&claims, None);
+    let view = SessionView::over(record.expose()).unwrap();
+    assert_eq!((view.expires(), view.access_until()), (UnixTime(2_000), UnixTime(2_000)));
+    assert_eq!(view.refresh_token(), b"");
 }

@@ -1,6 +1,6 @@
 //! What the tokens of a sign-in prove.
 
-use crate::identity::{BasicAttributes, Rendered, render};
+use crate::identity::{BasicAttributes, Life, Rendered, render};
 use crate::provider::Provider;
 use crate::question::{CoreError, Tokens};
 use crate::secret::Secret;
@@ -34,7 +34,14 @@ impl Proof {
         let token = tokens.access_token.expose();
         match verify(token, &expected, keys, now) {
             Ok(claims) => {
-                Self::SignedIn(render(&claims, provider, token, BasicAttributes::of(provider)))
+                let life = Life::of_access_token(&claims, now);
+                Self::SignedIn(render(
+                    &claims,
+                    provider,
+                    token,
+                    BasicAttributes::of(provider),
+                    life,
+                ))
             }
             Err(flaw) if flaw.is_about_keys() => Self::OtherKeys(tokens, flaw),
             Err(flaw) => Self::Nothing(CoreError::from(flaw)),

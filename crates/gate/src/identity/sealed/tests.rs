@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::cookie::SessionId;
 use crate::fixtures::provider;
-use crate::identity::render;
+use crate::identity::{Life, render};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::from_introspection;
@@ -27,9 +27,17 @@ impl Session {
             "sub": "the-subject", "sid": "the-session", "preferred_username": "the-user",
             "email": "mail@example.com"});
         let claims =
-            from_introspection(answer.to_string().as_bytes(), &provider.client_id, UnixTime(1_000));
+            from_introspection(answer.to_string().as_bytes(), &provider.client_id, UnixTime(1_000))
+                .unwrap();
         let id = SessionId::from_entropy([3; 32]);
-        let record = render(&claims.unwrap(), &provider, TOKEN, None).record;
+        let record = render(
+            &claims,
+            &provider,
+            TOKEN,
+            None,
+            Life::of_access_token(&claims, UnixTime(1_000)),
+        )
+        .record;
         Self { record, key: id.zone_key(&provider.key), id }
     }
 
