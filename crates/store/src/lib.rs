@@ -7,7 +7,8 @@
 //!
 //! Hashes and sealed records: keys of sessions are hashes of their ids, a record can be opened only
 //! with the id, and users and sessions at authentik are identified by keyed hashes. The key of
-//! those hashes is in a second file beside it ([`secret`]). A reader of the file learns how many
+//! those hashes is in a second file beside it ([`secret`]), which is never opened here: the process
+//! that computes the hashes reads it. A reader of the file learns how many
 //! sessions there are, when they expire, and which of them belong to the same user.
 //!
 //! # Ends are final

@@ -2,7 +2,7 @@
 
 /// Key of a session: a hash of its id.
 pub type Key = [u8; 32];
-/// A keyed hash that identifies a user or a session at authentik. All zeros mean nobody.
+/// A keyed hash that identifies a user, a session at authentik or a user name. All zeros mean nobody.
 pub type Hash = [u8; 16];
 
 /// A session. Times are in seconds since 1970.
@@ -16,6 +16,8 @@ pub struct Row {
     pub subject: Hash,
     /// Its session at authentik.
     pub sid: Hash,
+    /// The name of its user.
+    pub name: Hash,
     /// When its user signed in.
     pub opened: u64,
     /// When it expires.
@@ -33,6 +35,8 @@ pub enum Ended {
     Subject(Hash, Option<Hash>),
     /// The same for those of a session at authentik.
     Sid(Hash, Option<Hash>),
+    /// The same for those of a user name, with all providers.
+    Name(Hash),
 }
 
 /// Sessions ended by other processes.

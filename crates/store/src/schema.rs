@@ -26,6 +26,7 @@ const TABLES: &str = "
         provider BLOB CHECK (length(provider) = 16),
         subject BLOB CHECK (length(subject) = 16),
         sid BLOB CHECK (length(sid) = 16),
+        name BLOB CHECK (length(name) = 16),
         opened INTEGER NOT NULL,
         expires INTEGER NOT NULL,
         change INTEGER NOT NULL,
@@ -33,6 +34,7 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX sessions_subject ON sessions (subject) WHERE subject IS NOT NULL;
     CREATE INDEX sessions_sid ON sessions (sid) WHERE sid IS NOT NULL;
+    CREATE INDEX sessions_name ON sessions (name) WHERE name IS NOT NULL;
     CREATE INDEX sessions_expires ON sessions (expires);
     CREATE INDEX sessions_ended ON sessions (change) WHERE record IS NULL;
     CREATE TABLE ends (

@@ -24,7 +24,7 @@ fn row(number: u64) -> Row {
     let record = number.to_le_bytes().repeat(250);
     let whose = [u8::try_from(number % 250).unwrap() + 1; 16];
     let (provider, opened, expires) = ([7; 16], NOW, LATER);
-    Row { key, provider, subject: whose, sid: whose, opened, expires, record }
+    Row { key, provider, subject: whose, sid: whose, name: whose, opened, expires, record }
 }
 
 fn place(name: &str) -> PathBuf {

@@ -8,13 +8,11 @@ use rusqlite::{
 
 use crate::fault::Fault;
 use crate::row::{Changes, Ended, Hash, Key, Row, Stats};
-use crate::secret::{self, Secret};
 use crate::{place, schema};
 
 /// The file, opened by this process. Not shared between threads.
 pub struct FileStore {
     connection: Connection,
-    secret: Secret,
 }
 
 /// The opened store, and what happened to an unusable file.
@@ -27,14 +25,12 @@ pub struct Opened {
 }
 
 impl FileStore {
-    /// Opens the store at this absolute path. Creates directory, file and secret if they do not
-    /// exist.
+    /// Opens the store at this absolute path. Creates directory and file if they do not exist.
     ///
     /// # Errors
     /// It cannot be used as it is set up, or not now. A damaged or foreign file is not an error.
     pub fn open(path: &Path) -> Result<Opened, Fault> {
         place::prepare(path)?;
-        let secret = secret::read_or_make(path)?;
         let (connection, aside) = match schema::open(path) {
             Ok(connection) => (connection, None),
             Err(Fault::Damaged(why)) => {
@@ -43,13 +39,7 @@ impl FileStore {
             }
             Err(other) => return Err(other),
         };
-        Ok(Opened { store: Self { connection, secret }, aside })
-    }
-
-    /// The key of its hashes.
-    #[must_use]
-    pub fn secret(&self) -> &Secret {
-        &self.secret
+        Ok(Opened { store: Self { connection }, aside })
     }
 
     /// Stores a session, replacing any with the same key. `false` if it has ended in the meantime
@@ -67,19 +57,20 @@ impl FileStore {
             return Ok(false);
         }
         let change = next_change(&transaction)?;
-        let Row { key, provider, subject, sid, opened, expires, record } = row;
-        let (subject, sid) = (known(subject), known(sid));
+        let Row { key, provider, subject, sid, name, opened, expires, record } = row;
+        let (subject, sid, name) = (known(subject), known(sid), known(name));
         transaction
             .prepare_cached(
-                "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                 ON CONFLICT (key) DO UPDATE SET provider = ?2, subject = ?3, sid = ?4,
-                    opened = ?5, expires = ?6, change = ?7, record = ?8",
+                "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (key) DO UPDATE SET provider = ?2, subject = ?3, sid = ?4, name = ?5,
+                    opened = ?6, expires = ?7, change = ?8, record = ?9",
             )?
             .execute(params![
                 key,
                 provider,
                 subject,
                 sid,
+                name,
                 signed(*opened),
                 signed(*expires),
                 change,
@@ -96,13 +87,13 @@ impl FileStore {
     /// The file could not be read.
     pub fn get(&mut self, key: &Key, now: u64) -> Result<Option<Row>, Fault> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT provider, subject, sid, opened, expires, record FROM sessions
+            "SELECT provider, subject, sid, name, opened, expires, record FROM sessions
              WHERE key = ?1 AND expires > ?2 AND record IS NOT NULL",
         )?;
         let row = statement.query_row(params![key, signed(now)], |row| {
             let blob = |at| row.get::<_, Option<Vec<u8>>>(at);
-            let (provider, subject, sid) = (blob(0)?, blob(1)?, blob(2)?);
-            let (opened, expires) = (row.get::<_, i64>(3)?, row.get::<_, i64>(4)?);
+            let (provider, subject, sid, name) = (blob(0)?, blob(1)?, blob(2)?, blob(3)?);
+            let (opened, expires) = (row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
             let of = |blob: Option<Vec<u8>>| match blob {
                 None => Some([0; 16]),
                 Some(blob) => Hash::try_from(blob).ok(),
@@ -112,15 +103,16 @@ impl FileStore {
                     of(provider)?,
                     of(subject)?,
                     of(sid)?,
+                    of(name)?,
                     u64::try_from(opened).ok()?,
                     u64::try_from(expires).ok()?,
                 ))
             };
-            Ok((read(), row.get::<_, Vec<u8>>(5)?))
+            Ok((read(), row.get::<_, Vec<u8>>(6)?))
         });
         let found = row.optional()?.and_then(|(fields, record)| {
-            let (provider, subject, sid, opened, expires) = fields?;
-            Some(Row { key: *key, provider, subject, sid, opened, expires, record })
+            let (provider, subject, sid, name, opened, expires) = fields?;
+            Some(Row { key: *key, provider, subject, sid, name, opened, expires, record })
         });
         Ok(found)
     }
@@ -140,33 +132,23 @@ impl FileStore {
                 let was_there = end_rows(&transaction, "key = ?2", params![change, key])?;
                 transaction
                     .prepare_cached(
-                        "INSERT INTO sessions VALUES (?1, NULL, NULL, NULL, 0, ?2, ?3, NULL)
+                        "INSERT INTO sessions VALUES (?1, NULL, NULL, NULL, NULL, 0, ?2, ?3, NULL)
                          ON CONFLICT (key) DO NOTHING",
                     )?
                     .execute(params![key, signed(until), change])?;
                 was_there
             }
-            Ended::Subject(whose, provider) | Ended::Sid(whose, provider) => {
-                if *whose == [0; 16] {
-                    return Ok(0);
-                }
-                let kind = kind(ended);
-                let of_all = if kind == SUBJECT { "subject = ?2" } else { "sid = ?2" };
-                let count = match provider {
-                    None => end_rows(&transaction, of_all, params![change, whose])?,
-                    Some(provider) => {
-                        let of_one = format!("{of_all} AND provider = ?3");
-                        end_rows(&transaction, &of_one, params![change, whose, provider])?
-                    }
-                };
-                let provider = provider.map_or_else(Vec::new, |provider| provider.to_vec());
-                transaction
-                    .prepare_cached(
-                        "INSERT INTO ends VALUES (?1, ?2, ?3, ?4, ?5)
-                         ON CONFLICT DO UPDATE SET at = max(at, ?4), change = ?5",
-                    )?
-                    .execute(params![kind, whose, provider, signed(now), change])?;
-                count
+            Ended::Subject(whose, provider) => {
+                let these = Whose { kind: SUBJECT, column: "subject", whose, provider: *provider };
+                these.end(&transaction, now, change)?
+            }
+            Ended::Sid(whose, provider) => {
+                let these = Whose { kind: SID, column: "sid", whose, provider: *provider };
+                these.end(&transaction, now, change)?
+            }
+            Ended::Name(whose) => {
+                let these = Whose { kind: NAME, column: "name", whose, provider: None };
+                these.end(&transaction, now, change)?
             }
         };
         transaction.commit()?;
@@ -205,8 +187,13 @@ impl FileStore {
             for row in rows {
                 let (change, kind, whose, provider) = row?;
                 let provider = Hash::try_from(provider).ok();
-                let those = if kind == SUBJECT { Ended::Subject } else { Ended::Sid };
-                ended.push((change, those(whose, provider)));
+                let those = match kind {
+                    SUBJECT => Ended::Subject(whose, provider),
+                    SID => Ended::Sid(whose, provider),
+                    NAME => Ended::Name(whose),
+                    _ => continue,
+                };
+                ended.push((change, those));
             }
         }
         ended.sort_by_key(|(change, _)| *change);
@@ -260,11 +247,42 @@ impl FileStore {
 /// How long the end of all sessions of a user is remembered, for late writers, in seconds.
 const ENDS_KEPT: u64 = 24 * 3600;
 
+// The kinds in the table of ends.
 const SUBJECT: i64 = 1;
 const SID: i64 = 2;
+const NAME: i64 = 3;
 
-fn kind(ended: &Ended) -> i64 {
-    if matches!(ended, Ended::Subject(..)) { SUBJECT } else { SID }
+/// All sessions with this hash in a column, with one provider or with all.
+struct Whose<'w> {
+    kind: i64,
+    column: &'static str,
+    whose: &'w Hash,
+    provider: Option<Hash>,
+}
+
+impl Whose<'_> {
+    /// Ends them, and those opened until now that are written later.
+    fn end(&self, transaction: &Transaction<'_>, now: u64, change: i64) -> Result<usize, Fault> {
+        let Self { kind, column, whose, provider } = self;
+        if **whose == [0; 16] {
+            return Ok(0);
+        }
+        let count = match provider {
+            None => end_rows(transaction, &format!("{column} = ?2"), params![change, whose])?,
+            Some(provider) => {
+                let of_one = format!("{column} = ?2 AND provider = ?3");
+                end_rows(transaction, &of_one, params![change, whose, provider])?
+            }
+        };
+        let provider = provider.map_or_else(Vec::new, |provider| provider.to_vec());
+        transaction
+            .prepare_cached(
+                "INSERT INTO ends VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET at = max(at, ?4), change = ?5",
+            )?
+            .execute(params![kind, whose, provider, signed(now), change])?;
+        Ok(count)
+    }
 }
 
 fn has_ended(transaction: &Transaction<'_>, row: &Row) -> Result<bool, Fault> {
@@ -276,7 +294,8 @@ fn has_ended(transaction: &Transaction<'_>, row: &Row) -> Result<bool, Fault> {
     let opened = signed(row.opened);
     Ok(of_key.exists([row.key])?
         || of_all.exists(params![SUBJECT, row.subject, row.provider, opened])?
-        || of_all.exists(params![SID, row.sid, row.provider, opened])?)
+        || of_all.exists(params![SID, row.sid, row.provider, opened])?
+        || of_all.exists(params![NAME, row.name, row.provider, opened])?)
 }
 
 /// Ends the selected rows; the first parameter is the number of the change.

@@ -61,6 +61,7 @@ fn row(number: u8) -> Row {
         provider: [7; 16],
         subject: [number % 10 + 1; 16],
         sid: [number % 20 + 1; 16],
+        name: [number % 5 + 1; 16],
         opened: NOW,
         expires: LATER,
         record: vec![number; 2000],
@@ -71,7 +72,7 @@ fn row(number: u8) -> Row {
 fn a_session_comes_back_as_it_was_put_after_a_restart_too() {
     let place = Place::new("back");
     let mut nobodys = row(2);
-    (nobodys.subject, nobodys.sid) = ([0; 16], [0; 16]);
+    (nobodys.subject, nobodys.sid, nobodys.name) = ([0; 16], [0; 16], [0; 16]);
     {
         let mut store = place.open();
         assert!(store.put(&row(1), NOW).unwrap() && store.put(&nobodys, NOW).unwrap());
@@ -131,11 +132,32 @@ fn all_of_a_user_or_of_a_sid_end_at_one_provider_or_at_all() {
     assert_eq!(store.end(&Ended::Sid(row(2).sid, None), NOW + 3, LATER).unwrap(), 1 + 1 - 1);
     assert_eq!(store.get(&[2; 32], NOW).unwrap(), None);
     // Two sessions without a subject have nothing in common.
-    let nobodys = Row { key: [50; 32], subject: [0; 16], sid: [0; 16], ..row(1) };
+    let nobodys = Row { key: [50; 32], subject: [0; 16], sid: [0; 16], name: [0; 16], ..row(1) };
     assert!(store.put(&nobodys, NOW).unwrap());
     assert_eq!(store.end(&Ended::Subject([0; 16], None), NOW, LATER).unwrap(), 0);
     assert_eq!(store.end(&Ended::Sid([0; 16], None), NOW, LATER).unwrap(), 0);
+    assert_eq!(store.end(&Ended::Name([0; 16]), NOW, LATER).unwrap(), 0);
     assert_eq!(store.get(&[50; 32], NOW).unwrap(), Some(nobodys));
+}
+
+#[test]
+fn all_of_a_user_name_end_with_all_providers() {
+    let place = Place::new("name");
+    let mut store = place.open();
+    let elsewhere = Row { key: [99; 32], provider: [8; 16], ..row(1) };
+    for row in [row(1), row(6), row(2), elsewhere] {
+        store.put(&row, NOW).unwrap();
+    }
+    assert_eq!(store.end(&Ended::Name(row(1).name), NOW + 1, LATER).unwrap(), 3);
+    for key in [1, 6, 99] {
+        assert_eq!(store.get(&[key; 32], NOW + 1).unwrap(), None);
+    }
+    assert_eq!(store.get(&[2; 32], NOW + 1).unwrap(), Some(row(2)), "another user");
+    assert!(!store.put(&row(11), NOW + 2).unwrap(), "opened before, written after");
+    let again = Row { opened: NOW + 2, ..row(11) };
+    assert!(store.put(&again, NOW + 2).unwrap(), "who signs in again has a session");
+    let heard = store.changes_since(0).unwrap().ended;
+    assert!(heard.contains(&Ended::Name(row(1).name)), "{heard:?}");
 }
 
 #[test]
@@ -222,6 +244,7 @@ fn a_row_that_is_not_as_it_was_written_is_no_session() {
     for spoil in [
         "UPDATE sessions SET subject = x'0102'",
         "UPDATE sessions SET provider = x''",
+        "UPDATE sessions SET name = x'616b'",
         "UPDATE sessions SET expires = -1",
         "UPDATE sessions SET opened = -1",
         "UPDATE sessions SET key = x'01'",

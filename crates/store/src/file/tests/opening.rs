@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::super::*;
 use super::{NOW, Place, row};
+use crate::secret;
 
 #[test]
 fn what_is_no_store_is_moved_aside_whole() {
@@ -49,29 +50,20 @@ fn what_is_no_store_is_moved_aside_whole() {
 }
 
 #[test]
-fn directory_file_and_secret_are_for_their_owner_alone() {
+fn directory_and_files_are_for_their_owner_alone() {
     let place = Place::new("owner");
-    let secret = {
+    {
         let mut store = place.open();
+        let secret = secret::read_or_make(&place.file()).unwrap();
+        assert_ne!(*secret, [0; 32]);
         store.put(&row(1), NOW).unwrap();
+        assert_eq!(place.files(), ["sessions", "sessions-shm", "sessions-wal", "sessions.secret"]);
         for name in place.files() {
             let mode = fs::metadata(place.0.join(&name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
-        **store.secret()
-    };
+    }
     assert_eq!(fs::metadata(&place.0).unwrap().permissions().mode() & 0o777, 0o700);
-    assert_ne!(secret, [0; 32]);
-    assert_eq!(**place.open().secret(), secret, "it stays");
-
-    let file = secret::path_of(&place.file());
-    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-    assert!(place.setup_fault().contains("chmod 600"), "{}", place.setup_fault());
-    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    fs::write(&file, "short").unwrap();
-    assert!(place.setup_fault().contains("is not 32 bytes long"), "{}", place.setup_fault());
-    fs::remove_file(&file).unwrap();
-    assert_ne!(**place.open().secret(), secret, "a new one");
 
     fs::set_permissions(&place.0, Permissions::from_mode(0o750)).unwrap();
     assert!(place.setup_fault().contains("chmod 700"), "{}", place.setup_fault());
@@ -82,12 +74,41 @@ fn directory_file_and_secret_are_for_their_owner_alone() {
 }
 
 #[test]
-fn of_several_that_open_a_new_store_at_once_one_makes_the_secret() {
+fn a_store_is_opened_without_its_secret() {
+    let place = Place::new("no-secret");
+    place.open().put(&row(1), NOW).unwrap();
+    assert_eq!(place.files(), ["sessions"], "opening makes none");
+}
+
+#[test]
+fn a_secret_stays_and_is_for_its_owner_alone() {
+    let place = Place::new("secret");
+    drop(place.open());
+    let read = || secret::read_or_make(&place.file());
+    let fault = || match read() {
+        Err(Fault::Setup(what)) => what,
+        other => panic!("{:?}", other.map(drop)),
+    };
+    let secret = read().unwrap();
+    assert_eq!(read().unwrap(), secret);
+
+    let file = secret::path_of(&place.file());
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    assert!(fault().contains("chmod 600"), "{}", fault());
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    fs::write(&file, "short").unwrap();
+    assert!(fault().contains("is not 32 bytes long"), "{}", fault());
+    fs::remove_file(&file).unwrap();
+    assert_ne!(read().unwrap(), secret, "a new one");
+}
+
+#[test]
+fn of_several_that_make_a_secret_at_once_one_makes_it() {
     let place = Place::new("race");
     let path = place.file();
     fs::create_dir(&place.0).unwrap();
     fs::set_permissions(&place.0, Permissions::from_mode(0o700)).unwrap();
-    let open = || **FileStore::open(&path).unwrap().store.secret();
+    let open = || *secret::read_or_make(&path).unwrap();
     let secrets: Vec<[u8; 32]> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
