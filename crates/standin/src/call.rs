@@ -1,5 +1,7 @@
 //! A request, parsed for the endpoints.
 
+use std::time::Instant;
+
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -26,6 +28,8 @@ pub(crate) struct Call {
     /// Goes into `x-authentik-id` and `request_id`.
     pub(crate) id: String,
     pub(crate) faults: Vec<Fault>,
+    /// When it arrived.
+    pub(crate) arrived: Instant,
 }
 
 impl Call {
@@ -47,6 +51,7 @@ impl Call {
             body: body.clone(),
             id: random_hex(16),
             faults: Vec::new(),
+            arrived: Instant::now(),
         }
     }
 

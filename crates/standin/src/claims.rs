@@ -17,14 +17,42 @@ pub(crate) struct Grant<'a> {
     pub(crate) user: &'a User,
     pub(crate) scopes: Vec<String>,
     pub(crate) nonce: Option<&'a str>,
-    /// `None` for `client_credentials`: such tokens have no `sid` and no `amr`.
-    pub(crate) session: Option<&'a Session>,
+    pub(crate) origin: Origin<'a>,
+}
+
+/// How the user was authenticated.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// In a browser, whose session still exists.
+    Session(&'a Session),
+    /// In a browser, whose session has ended since: `auth_time` stays, but there is no `sid` and no
+    /// `amr`.
+    EndedSession(&'a Session),
+    /// By `client_credentials`: no `sid` and no `amr` either.
+    Credentials,
+}
+
+impl<'a> Origin<'a> {
+    fn live_session(self) -> Option<&'a Session> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::EndedSession(_) | Self::Credentials => None,
+        }
+    }
+
+    fn auth_time(self) -> Option<u64> {
+        match self {
+            Self::Session(session) | Self::EndedSession(session) => Some(session.auth_time),
+            Self::Credentials => None,
+        }
+    }
 }
 
 /// The tokens of a token response, and the claims for introspection.
 pub(crate) struct Tokens {
     pub(crate) access_token: String,
     pub(crate) id_token: String,
+    pub(crate) refresh_token: Option<String>,
     pub(crate) issued: Issued,
 }
 
@@ -47,6 +75,7 @@ pub(crate) fn issue(core: &Core, call: &Call, grant: &Grant<'_>) -> Option<Token
     Some(Tokens {
         access_token: sign(core, call, grant.provider, access_claims)?,
         id_token: sign(core, call, grant.provider, claims.clone())?,
+        refresh_token: None,
         issued: Issued { client_id, scope, expires, claims, user_claims },
     })
 }
@@ -76,15 +105,15 @@ fn protocol_claims(call: &Call, grant: &Grant<'_>) -> Members {
     put("aud", grant.provider.client_id.as_str().into());
     put("exp", (now + grant.provider.access_token_seconds).into());
     put("iat", now.into());
-    put("auth_time", grant.session.map_or(now, |session| session.auth_time).into());
+    put("auth_time", grant.origin.auth_time().unwrap_or(now).into());
     put("acr", "goauthentik.io/providers/oauth2/default".into());
-    if grant.session.is_some() {
+    if grant.origin.live_session().is_some() {
         put("amr", Json::from(["pwd"].as_slice()));
     }
     if let Some(nonce) = grant.nonce {
         put("nonce", nonce.into());
     }
-    if let Some(session) = grant.session {
+    if let Some(session) = grant.origin.live_session() {
         put("sid", session.sid.as_str().into());
     }
     put("jti", random_alphanumeric(40).into());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -26,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) codes: HashMap<String, Code>,
     /// Access tokens by their text: introspection and userinfo accept no others.
     pub(crate) tokens: HashMap<String, Issued>,
+    /// Refresh tokens by their text, also used ones.
+    pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
     /// Browser sessions by the value of their cookie.
     pub(crate) sessions: HashMap<String, Session>,
     /// The outposts' web sockets.
@@ -84,6 +86,31 @@ pub(crate) struct Issued {
     pub(crate) user_claims: Members,
 }
 
+/// A refresh token.
+#[derive(Clone, Debug)]
+pub(crate) struct RefreshToken {
+    pub(crate) client_id: String,
+    /// The browser's session at sign-in, which may have ended since.
+    pub(crate) session: Session,
+    /// As granted at sign-in.
+    pub(crate) scopes: Vec<String>,
+    pub(crate) expires: u64,
+    /// When the first refresh with it was answered.
+    pub(crate) used: Option<Instant>,
+    /// A predecessor was used after the session had ended.
+    pub(crate) is_orphan: bool,
+    /// Claims of the id token issued with it, returned by introspection.
+    pub(crate) claims: Members,
+}
+
+impl RefreshToken {
+    /// A used token is refused at once, but refreshes in parallel all succeed
+    /// (docs/protocol.md §4.8): those that arrived before the first one was answered.
+    pub(crate) fn is_usable_for(&self, arrived: Instant) -> bool {
+        self.used.is_none_or(|used| arrived < used)
+    }
+}
+
 impl Core {
     pub(crate) fn new(mut settings: Settings) -> Option<Self> {
         settings.number_providers();
@@ -93,6 +120,7 @@ impl Core {
             faults: Vec::new(),
             codes: HashMap::new(),
             tokens: HashMap::new(),
+            refresh_tokens: HashMap::new(),
             sessions: HashMap::new(),
             hub: Arc::new(Hub::default()),
             events: Vec::new(),
@@ -153,13 +181,16 @@ impl Core {
         }
     }
 
-    /// Access tokens of inactive users are deleted before their sessions, so no application is told
+    /// Tokens of inactive users are deleted before their sessions, so no application is told
     /// (docs/protocol.md §10.2).
     pub(crate) fn forget_inactive(&mut self) {
         let inactive = self.settings.users.iter().filter(|user| !user.active);
         let gone: Vec<Json> = inactive.map(|user| subject(&user.username).into()).collect();
         let is_gone = |(name, value): &(String, Json)| name == "sub" && gone.contains(value);
         self.tokens.retain(|_, issued| !issued.claims.iter().any(is_gone));
+        let users = &self.settings.users;
+        let is_active = |name: &str| users.iter().any(|user| user.active && user.username == *name);
+        self.refresh_tokens.retain(|_, token| is_active(&token.session.username));
     }
 
     /// Ends the matching sessions; returns their number.

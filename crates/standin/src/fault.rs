@@ -19,6 +19,8 @@ pub enum Endpoint {
     Jwks,
     /// `/application/o/userinfo/`
     Userinfo,
+    /// `/application/o/revoke/`
+    Revoke,
     /// `…/end-session/`
     EndSession,
     /// `/api/v3/outposts/instances/`
@@ -51,6 +53,7 @@ impl Endpoint {
             Self::Introspect => path == "/application/o/introspect/",
             Self::Jwks => path.ends_with("/jwks/"),
             Self::Userinfo => path == "/application/o/userinfo/",
+            Self::Revoke => path == "/application/o/revoke/",
             Self::EndSession => path.ends_with("/end-session/"),
             Self::Instances => path == "/api/v3/outposts/instances/",
             Self::Providers => path == PROVIDERS,

@@ -148,6 +148,8 @@ pub(crate) enum OauthError {
     InvalidClient,
     /// Code, user, app password.
     InvalidGrant,
+    /// Scope of a refresh.
+    InvalidScope,
     /// Grant type.
     UnsupportedGrantType,
 }
@@ -165,6 +167,11 @@ impl OauthError {
                 "The provided authorization grant or refresh token is invalid, expired, revoked, \
                  does not match the redirection URI used in the authorization request, or was \
                  issued to another client",
+            ),
+            Self::InvalidScope => (
+                "invalid_scope",
+                "The requested scope is invalid, unknown, malformed, or exceeds the scope granted by \
+                 the resource owner",
             ),
             Self::UnsupportedGrantType => (
                 "unsupported_grant_type",

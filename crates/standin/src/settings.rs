@@ -98,6 +98,11 @@ pub struct ProviderSettings {
     pub signing: Signing,
     /// Lifetime of tokens in seconds.
     pub access_token_seconds: u64,
+    /// Lifetime of a refresh token in seconds.
+    pub refresh_token_seconds: u64,
+    /// `refresh_token_threshold`: with any value above 0, 2026.2 never rotates refresh tokens
+    /// (docs/protocol.md §4.8).
+    pub refresh_token_threshold_seconds: u64,
     /// Lifetime of a code in seconds.
     pub access_code_seconds: u64,
     /// How the issuer is formed.
@@ -144,6 +149,8 @@ impl ProviderSettings {
             redirect_uris: redirect_uris(external_host),
             signing: Signing::Hs256,
             access_token_seconds: 3600,
+            refresh_token_seconds: 30 * 24 * 3600,
+            refresh_token_threshold_seconds: 0,
             access_code_seconds: 60,
             issuer_mode: IssuerMode::PerProvider,
             scopes: ["openid", "email", "profile", "entitlements", "ak_proxy"]
@@ -174,6 +181,11 @@ impl ProviderSettings {
     pub fn many(count: usize, external_host: impl Fn(&str) -> String) -> Vec<Self> {
         let slugs = (1..=count).map(|number| format!("app-{number:04}"));
         slugs.map(|slug| Self::new(&slug, &external_host(&slug))).collect()
+    }
+
+    /// Adds the scope mapping `offline_access`: sign-ins that ask for it get a refresh token.
+    pub fn give_refresh_tokens(&mut self) {
+        self.scopes.push(crate::endpoints::refresh::SCOPE.to_owned());
     }
 
     /// Sets another external host, with the redirect URIs that authentik derives from it.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::claims::subject;
-use crate::core::Core;
+use crate::core::{Core, unix_now};
 use crate::endpoints;
 use crate::fault::{self, Endpoint, Fault, Planned};
 use crate::json::{Json, Members};
@@ -155,6 +155,19 @@ impl Standin {
             members.into_iter().map(|(name, value)| (name, value.into())).collect()
         };
         logout::sign(&core, provider, members(header), members(claims)).expect("a signature")
+    }
+
+    /// Number of refresh tokens that work, of all users and clients.
+    pub fn refresh_tokens(&self) -> usize {
+        let core = self.lock();
+        let now = unix_now();
+        let tokens = core.refresh_tokens.values();
+        tokens.filter(|token| token.used.is_none() && token.expires > now).count()
+    }
+
+    /// Revokes every refresh token.
+    pub fn revoke_refresh_tokens(&self) {
+        self.lock().refresh_tokens.clear();
     }
 
     /// `sid` of every browser session.

@@ -2,6 +2,7 @@
 
 mod authorize;
 pub(crate) mod discovery;
+pub(crate) mod refresh;
 mod session;
 mod token;
 mod userinfo;

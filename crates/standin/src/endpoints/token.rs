@@ -1,11 +1,12 @@
-//! `/application/o/token/`, as in docs/protocol.md §4.4 and §5.2. Left out: refresh tokens, device codes.
+//! `/application/o/token/`, as in docs/protocol.md §4.4, §4.8 and §5.2. Left out: device codes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::call::Call;
-use crate::claims::{self, Grant, Tokens};
-use crate::core::{Challenge, Core, has_access, unix_now};
+use crate::claims::{self, Grant, Origin, Tokens};
+use crate::core::{Challenge, Core, RefreshToken, has_access, unix_now};
+use crate::endpoints::refresh;
 use crate::fault::Fault;
 use crate::json::{Json, object};
 use crate::keys::sha256_base64url;
@@ -20,7 +21,7 @@ pub(crate) fn token(core: &mut Core, call: &Call) -> Reply {
         _ if core.authenticated(call).is_none() => Err(OauthError::InvalidClient),
         Some("authorization_code") => exchange(core, call),
         Some("client_credentials" | "password") => credentials(core, call),
-        Some("refresh_token") => Err(OauthError::InvalidGrant),
+        Some("refresh_token") => refresh::refresh(core, call),
         _ => Err(OauthError::UnsupportedGrantType),
     };
     match issued {
@@ -30,7 +31,7 @@ pub(crate) fn token(core: &mut Core, call: &Call) -> Reply {
 }
 
 /// Tokens and their lifetime in seconds.
-type Issued = Result<(Tokens, u64), OauthError>;
+pub(crate) type Issued = Result<(Tokens, u64), OauthError>;
 
 fn exchange(core: &mut Core, call: &Call) -> Issued {
     let (provider, secret_is_right) = core.authenticated(call).ok_or(OauthError::InvalidClient)?;
@@ -56,10 +57,23 @@ fn exchange(core: &mut Core, call: &Call) -> Issued {
         user,
         scopes: code.scopes.clone(),
         nonce: code.nonce.as_deref(),
-        session: Some(&code.session),
+        origin: Origin::Session(&code.session),
     };
-    let tokens = claims::issue(core, call, &grant).ok_or(OauthError::InvalidGrant)?;
+    let mut tokens = claims::issue(core, call, &grant).ok_or(OauthError::InvalidGrant)?;
+    let refresh_token = code.scopes.iter().any(|scope| scope == refresh::SCOPE).then(|| {
+        let (client_id, session) = (provider.client_id.clone(), code.session.clone());
+        RefreshToken {
+            client_id,
+            session,
+            scopes: code.scopes.clone(),
+            expires: unix_now() + provider.refresh_token_seconds,
+            used: None,
+            is_orphan: false,
+            claims: tokens.issued.claims.clone(),
+        }
+    });
     core.codes.remove(name);
+    tokens.refresh_token = refresh_token.map(|token| refresh::keep(core, token));
     Ok((tokens, seconds))
 }
 
@@ -98,7 +112,7 @@ fn credentials(core: &Core, call: &Call) -> Issued {
     let asked = call.form("scope").unwrap_or_default();
     let known = |scope: &&str| provider.scopes.iter().any(|has| has == scope);
     let scopes = asked.split(' ').filter(known).map(str::to_owned).collect();
-    let grant = Grant { provider, user, scopes, nonce: None, session: None };
+    let grant = Grant { provider, user, scopes, nonce: None, origin: Origin::Credentials };
     let tokens = claims::issue(core, call, &grant).ok_or(OauthError::InvalidGrant)?;
     Ok((tokens, provider.access_token_seconds))
 }
@@ -132,7 +146,7 @@ fn service_account(provider: &ProviderSettings) -> User {
 }
 
 fn response(core: &mut Core, call: &Call, tokens: Tokens, seconds: u64) -> Reply {
-    let Tokens { access_token, id_token, issued } = tokens;
+    let Tokens { access_token, id_token, refresh_token, issued } = tokens;
     let scope = issued.scope.clone();
     core.tokens.insert(access_token.clone(), issued);
     let mut body = object([
@@ -142,6 +156,9 @@ fn response(core: &mut Core, call: &Call, tokens: Tokens, seconds: u64) -> Reply
         ("expires_in", seconds.into()),
         ("id_token", id_token.into()),
     ]);
+    if let (Json::Object(members), Some(token)) = (&mut body, refresh_token) {
+        members.push(("refresh_token".to_owned(), token.into()));
+    }
     if let (Json::Object(members), true) =
         (&mut body, call.faults.contains(&Fault::OmitAccessToken))
     {

@@ -1,12 +1,12 @@
 //! Introspection (RFC 7662), userinfo and revocation (RFC 7009), as in
-//! docs/protocol.md §5.1. All three know access tokens only.
+//! docs/protocol.md §5.1. Userinfo knows access tokens only.
 
 use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
 
 use crate::call::Call;
 use crate::claims;
-use crate::core::{Core, Issued, unix_now};
+use crate::core::{Core, Issued, RefreshToken, unix_now};
 use crate::json::{Json, object};
 use crate::reply::{OauthError, Reply};
 
@@ -15,7 +15,15 @@ pub(crate) fn introspect(core: &Core, call: &Call) -> Reply {
     if call.method != "POST" {
         return Reply::wrong_method("POST, OPTIONS");
     }
-    let token = live(core, call.form("token").unwrap_or_default());
+    let name = call.form("token").unwrap_or_default();
+    if let (Some((provider, true)), Some(token)) =
+        (core.authenticated(call), core.refresh_tokens.get(name))
+    {
+        if token.client_id == provider.client_id {
+            return of_refresh_token(core, token);
+        }
+    }
+    let token = live(core, name);
     let active = match (core.authenticated(call), token) {
         (Some((provider, true)), Some(token)) if token.client_id == provider.client_id => token,
         _ => return Reply::json(200, &object([("active", false.into())])),
@@ -25,6 +33,20 @@ pub(crate) fn introspect(core: &Core, call: &Call) -> Reply {
         ("active".to_owned(), true.into()),
         ("scope".to_owned(), active.scope.as_str().into()),
         ("client_id".to_owned(), active.client_id.as_str().into()),
+    ]);
+    Reply::json(200, &Json::Object(members))
+}
+
+/// A used one shows its claims too, as inactive.
+fn of_refresh_token(core: &Core, token: &RefreshToken) -> Reply {
+    let user = core.user(&token.session.username);
+    let active =
+        token.used.is_none() && token.expires > unix_now() && user.is_some_and(|user| user.active);
+    let mut members = token.claims.clone();
+    members.extend([
+        ("active".to_owned(), active.into()),
+        ("scope".to_owned(), token.scopes.join(" ").into()),
+        ("client_id".to_owned(), token.client_id.as_str().into()),
     ]);
     Reply::json(200, &Json::Object(members))
 }
@@ -54,6 +76,9 @@ pub(crate) fn revoke(core: &mut Core, call: &Call) -> Reply {
     let (client_id, token) = (provider.client_id.clone(), call.form("token").unwrap_or_default());
     if core.tokens.get(token).is_some_and(|issued| issued.client_id == client_id) {
         core.tokens.remove(token);
+    }
+    if core.refresh_tokens.get(token).is_some_and(|refresh| refresh.client_id == client_id) {
+        core.refresh_tokens.remove(token);
     }
     Reply::json(200, &Json::Object(Vec::new()))
 }

@@ -14,6 +14,7 @@ mod faults;
 mod metadata;
 mod outpost_api;
 mod outpost_socket;
+mod refresh;
 mod socket_client;
 mod token;
 
