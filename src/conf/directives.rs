@@ -16,6 +16,12 @@ pub(crate) static TABLE: &[Row] = &[
     Row::main(c"authentik_provider", HTTP, NAMED_BLOCK, provider::define),
     Row::location(c"authentik_provider", SERVER | LOCATION, ONE_OR_TWO, protection::set_provider),
     Row::location(
+        c"authentik_default_provider",
+        HTTP,
+        ONE_OR_TWO,
+        protection::set_default_provider,
+    ),
+    Row::location(
         c"authentik_unauth_paths",
         HTTP | SERVER | LOCATION,
         ONE_OR_MORE,

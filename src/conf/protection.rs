@@ -9,13 +9,30 @@ use nginx::conf::ServerName;
 use super::{LocationConf, duplicate};
 use crate::ngx::{Conf, Mistake, Place};
 
-/// `authentik_provider NAME | auto | off`.
+/// `authentik_provider NAME | auto | off`, or the same of `authentik_default_provider`.
 #[derive(Clone)]
-pub(super) enum Choice {
-    Off,
-    Named { name: String, place: Place },
-    Auto { auto: Auto, place: Place },
+pub(super) struct Choice {
+    provider: Chosen,
+    place: Place,
+    directive: &'static str,
 }
+
+#[derive(Clone)]
+enum Chosen {
+    Off,
+    Named(String),
+    Auto(Auto),
+}
+
+impl Choice {
+    /// Whether it is `authentik_default_provider`'s.
+    pub(super) fn is_default(&self) -> bool {
+        self.directive == DEFAULT_PROVIDER
+    }
+}
+
+const PROVIDER: &str = "authentik_provider";
+const DEFAULT_PROVIDER: &str = "authentik_default_provider";
 
 /// What protects a location.
 #[derive(Default)]
@@ -37,29 +54,46 @@ pub(crate) struct Auto {
 }
 
 pub(super) fn set_provider(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    choose(PROVIDER, conf, cf)
+}
+
+/// In `http`: what servers inherit.
+pub(super) fn set_default_provider(
+    conf: &mut LocationConf,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
+    choose(DEFAULT_PROVIDER, conf, cf)
+}
+
+fn choose(
+    directive: &'static str,
+    conf: &mut LocationConf,
+    cf: &mut Conf<'_>,
+) -> Result<(), Mistake> {
     if conf.provider.is_some() {
-        return Err(duplicate("authentik_provider"));
+        return Err(duplicate(directive));
     }
     let mut words = cf.arguments().into_iter();
     let (name, option) = (words.next().unwrap_or_default(), words.next());
     let place = cf.place();
-    conf.provider = Some(match (name.as_str(), option.as_deref()) {
-        ("auto", None) => Choice::Auto { auto: Auto::default(), place },
-        ("auto", Some("fallback=single")) => Choice::Auto { auto: Auto { or_single: true }, place },
+    let provider = match (name.as_str(), option.as_deref()) {
+        ("auto", None) => Chosen::Auto(Auto::default()),
+        ("auto", Some("fallback=single")) => Chosen::Auto(Auto { or_single: true }),
         ("auto", Some(other)) => {
             return Err(Mistake::Said(format!(
-                "authentik_provider: unknown option \"{other}\"; auto takes fallback=single"
+                "{directive}: unknown option \"{other}\"; auto takes fallback=single"
             )));
         }
         (_, Some(other)) => {
             return Err(Mistake::Said(format!(
-                "authentik_provider: \"{other}\" is unexpected; name one provider, is a \";\" \
+                "{directive}: \"{other}\" is unexpected; name one provider, is a \";\" \
                  missing?"
             )));
         }
-        ("off", None) => Choice::Off,
-        (_, None) => Choice::Named { name, place },
-    });
+        ("off", None) => Chosen::Off,
+        (_, None) => Chosen::Named(name),
+    };
+    conf.provider = Some(Choice { provider, place, directive });
     Ok(())
 }
 
@@ -70,15 +104,17 @@ pub(super) fn protect<'c>(
     protection: &mut Protection,
     cf: &mut Conf<'_>,
 ) -> Result<Option<&'c Place>, Mistake> {
-    match choice {
-        Some(Choice::Named { name, place }) => {
-            let found = resolve(name, place, cf)?;
+    let Some(choice) = choice else { return Ok(None) };
+    let place = &choice.place;
+    match &choice.provider {
+        Chosen::Named(name) => {
+            let found = resolve(name, choice, cf)?;
             cf.server_conf().uses(&found);
             *protection = Protection::By(found);
             Ok(Some(place))
         }
-        Some(Choice::Auto { auto, place }) => {
-            needs_outpost(place, cf)?;
+        Chosen::Auto(auto) => {
+            needs_outpost(choice, cf)?;
             cf.main_conf().uses_outpost = true;
             if cf.server_conf().auto.is_none() {
                 cf.server_conf().names = server_names(cf);
@@ -88,7 +124,7 @@ pub(super) fn protect<'c>(
             *protection = Protection::Auto(*auto);
             Ok(Some(place))
         }
-        Some(Choice::Off) | None => Ok(None),
+        Chosen::Off => Ok(None),
     }
 }
 
@@ -104,7 +140,8 @@ fn server_names(cf: &Conf<'_>) -> ServerNames {
     names
 }
 
-fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>, Mistake> {
+fn resolve(name: &str, choice: &Choice, cf: &mut Conf<'_>) -> Result<Arc<Provider>, Mistake> {
+    let Choice { place, directive, .. } = choice;
     let main = cf.main_conf();
     main.provider(name).cloned().ok_or_else(|| {
         let known: Vec<_> = main.providers.iter().map(|d| d.provider.name.as_str()).collect();
@@ -113,16 +150,17 @@ fn resolve(name: &str, place: &Place, cf: &mut Conf<'_>) -> Result<Arc<Provider>
         } else {
             format!("there are {}", known.join(", "))
         };
-        Mistake::Said(format!("authentik_provider: no provider \"{name}\"; {cure} in {place}"))
+        Mistake::Said(format!("{directive}: no provider \"{name}\"; {cure} in {place}"))
     })
 }
 
-fn needs_outpost(place: &Place, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+fn needs_outpost(choice: &Choice, cf: &mut Conf<'_>) -> Result<(), Mistake> {
+    let Choice { place, directive, .. } = choice;
     if cf.main_conf().outpost.is_some() {
         return Ok(());
     }
     Err(Mistake::Said(format!(
-        "authentik_provider: \"auto\" needs an outpost; write in http: authentik_outpost \
+        "{directive}: \"auto\" needs an outpost; write in http: authentik_outpost \
          https://sso.example.com {{ token_file …; }} in {place}"
     )))
 }

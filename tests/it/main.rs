@@ -22,6 +22,7 @@ mod challenges;
 mod changed_keys;
 mod config_errors;
 mod crowds;
+mod default_provider;
 mod defects;
 mod domain_level;
 mod endpoints;

@@ -170,7 +170,10 @@ pub(crate) fn merge(
         cf.server_conf().asked_by_proxies = true;
     }
     if let Some(place) = place {
-        warn_of_answer(place, said_here, cf);
+        // Most servers that inherit the default and answer by themselves redirect to https.
+        if !provider.as_ref().is_some_and(Choice::is_default) {
+            warn_of_answer(place, said_here, cf);
+        }
         let asked = auth_request.as_deref().filter(|uri| is_outpost(uri));
         if let Some(asked) = asked.filter(|_| said_here || asks_itself) {
             warn_of_recipe(place, asked, cf);

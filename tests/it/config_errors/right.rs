@@ -6,6 +6,13 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
     ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),
     (
+        "a default for servers that say nothing, one of which redirects to https",
+        "authentik_default_provider wiki; %%WIKI%%
+         server { return 301 https://$host$request_uri; }
+         server { server_name open; authentik_provider off; }
+         server { server_name other; authentik_unauth_paths ^/a; location /x { authentik_provider off; } }",
+    ),
+    (
         "a status where nothing is protected",
         "server { location = /status { authentik_status; allow 127.0.0.1; deny all; } }",
     ),

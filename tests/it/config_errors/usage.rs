@@ -18,6 +18,34 @@ pub(super) const USE_MISTAKES: &[Case] = &[
         "authentik_provider: no provider \"wikki\"; there are wiki",
     ),
     (
+        "an unknown default provider, used by a server",
+        "%%WIKI%%
+         authentik_default_provider wikki; # <-
+         server { location / { } }",
+        "authentik_default_provider: no provider \"wikki\"; there are wiki",
+    ),
+    (
+        "auto as the default without an outpost",
+        "%%WIKI%%
+         authentik_default_provider auto; # <-
+         server { }",
+        "authentik_default_provider: \"auto\" needs an outpost; write in http: authentik_outpost",
+    ),
+    (
+        "two default providers",
+        "%%WIKI%% authentik_default_provider wiki;
+         authentik_default_provider off; # <-
+         server { }",
+        "\"authentik_default_provider\" directive is duplicate",
+    ),
+    (
+        "a default provider in a server",
+        "%%WIKI%% server {
+            authentik_default_provider wiki; # <-
+         }",
+        "\"authentik_default_provider\" directive is not allowed here",
+    ),
+    (
         "an encoding that is none",
         "%%WIKI%% server { authentik_provider wiki;
             authentik_header_encoding ascii; # <-
