@@ -288,9 +288,8 @@ impl Watch {
             }
             Published::Doubted(_) | Published::Foreign => return false,
         };
-        let OutpostSettings { trust, cookie_samesite, .. } = &self.settings;
         let former = self.directory.as_deref();
-        let next = Arc::new(Directory::build(snapshot, trust, *cookie_samesite, former));
+        let next = Arc::new(Directory::build(snapshot, &self.settings, former));
         if leads {
             self.herald.journal().tell_of(&next);
         }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gate::identity::sid_of;
-use gate::outpost::{Directory, Origin, OutpostSettings};
+use gate::outpost::{Directory, Origin};
 use gate::shared_words::{SharedWords, Word};
 use nginx::wakeup::Waker;
 
@@ -110,8 +110,7 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
 
 /// The settings published before this worker was started, otherwise those on disk.
 fn at_hand(outpost: &OutpostConf, words: SharedWords<'static>) -> (u64, Option<Arc<Directory>>) {
-    let OutpostSettings { trust, cookie_samesite, .. } = &outpost.settings;
-    let build = |snapshot| Directory::build(snapshot, trust, *cookie_samesite, None);
+    let build = |snapshot| Directory::build(snapshot, &outpost.settings, None);
     let ready = |snapshot| Some(Arc::new(build(snapshot)));
     let number = match published::published(words, &Origin::of(&outpost.settings)) {
         Some((number, Published::Own(snapshot))) => return (number, ready(snapshot)),

@@ -16,8 +16,10 @@
 use std::fs;
 use std::time::Instant;
 
-use authentik_gate::outpost::{Directory, OidcConfiguration, ProviderConfig, Snapshot};
-use authentik_gate::provider::{SameSite, Trust};
+use authentik_gate::outpost::{
+    Directory, OidcConfiguration, OutpostSettings, ProviderConfig, Snapshot,
+};
+use authentik_gate::provider::Trust;
 use authentik_gate::secret::Secret;
 
 fn main() {
@@ -25,18 +27,21 @@ fn main() {
         std::env::args().nth(1).and_then(|number| number.parse().ok()).expect("usage: directory N");
     let snapshot =
         Snapshot { providers: (0..providers).map(config).collect(), ..Snapshot::default() };
+    let token = Secret::new("token");
+    let settings = OutpostSettings::new("https://sso.example.com", None, token, Trust::System);
+    let settings = settings.expect("settings");
     let document = snapshot.to_json().expect("JSON");
     drop(snapshot);
     let before = private_memory();
     let begun = Instant::now();
     let snapshot = Snapshot::from_json(document.expose()).expect("a snapshot");
     let read = begun.elapsed();
-    let directory = Directory::build(snapshot, &Trust::System, SameSite::Lax, None);
+    let directory = Directory::build(snapshot, &settings, None);
     let made = begun.elapsed();
     let kib = private_memory() - before;
     let again = Snapshot::from_json(document.expose()).expect("a snapshot");
     let begun = Instant::now();
-    let same = Directory::build(again, &Trust::System, SameSite::Lax, Some(&directory));
+    let same = Directory::build(again, &settings, Some(&directory));
     let refreshed = begun.elapsed();
     assert_eq!((directory.len(), same.len()), (providers, providers), "all can be used");
     println!(

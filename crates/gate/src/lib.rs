@@ -11,7 +11,7 @@
 //! ```text
 //! what is shown       status
 //! what is done        challenge decision invitation login shared_words
-//! what it takes       credentials destination logout outpost require upstream
+//! what it takes       credentials destination lifetimes logout outpost require upstream
 //! who, and answers    identity question response session_cache
 //! what is exchanged   cookie endpoint redirect request token
 //! whose it is         provider
@@ -38,6 +38,7 @@ pub mod identity;
 pub mod invitation;
 mod json;
 pub mod keyring;
+pub mod lifetimes;
 pub mod login;
 pub mod logout;
 pub mod network;

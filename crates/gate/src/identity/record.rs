@@ -12,8 +12,9 @@
 //!  36  number of extra headers, u32
 //!  40  when the user signed in, u64
 //!  48  when the access token expires, u64
-//!  56  per slot: offset u32, length u32
-//! 176  the slots' bytes
+//!  56  when the access token was obtained, u64
+//!  64  per slot: offset u32, length u32
+//! 184  the slots' bytes
 //! ```
 //!
 //! A list contains, per item, its length as u32 and its bytes. An extra header contains the lengths
@@ -31,13 +32,16 @@ use crate::time::UnixTime;
 pub(super) const MAGIC: [u8; 4] = *b"aks3";
 
 /// Offset of the table of slots.
-pub(super) const SLOTS_AT: usize = 56;
+pub(super) const SLOTS_AT: usize = 64;
 
 /// Offset of the first slot's bytes.
 pub(super) const DATA_AT: usize = SLOTS_AT + 8 * Slot::COUNT;
 
 /// [`SessionView::is_superuser`].
 pub(super) const SUPERUSER: u32 = 1;
+
+/// [`SessionView::is_by_credentials`].
+pub(super) const BY_CREDENTIALS: u32 = 2;
 
 /// The parts of variable length. The first seven are the user's headers, in order.
 #[derive(Clone, Copy)]
@@ -144,6 +148,18 @@ impl<'r> SessionView<'r> {
     #[must_use]
     pub fn access_until(self) -> UnixTime {
         UnixTime(u64_at(self.record, 48).unwrap_or(0))
+    }
+
+    /// When the access token was obtained: at the sign-in, or at the last renewal.
+    #[must_use]
+    pub fn access_since(self) -> UnixTime {
+        UnixTime(u64_at(self.record, 56).unwrap_or(0))
+    }
+
+    /// Whether the client presented credentials instead of signing in at authentik.
+    #[must_use]
+    pub fn is_by_credentials(self) -> bool {
+        u32_at(self.record, 32).unwrap_or(0) & BY_CREDENTIALS != 0
     }
 
     /// Whether this user is a superuser in authentik.

@@ -1,7 +1,7 @@
 //! Writes a session record at sign-in, so that requests need not.
 
 use super::extra::{BasicAttributes, Extra, extra_headers};
-use super::record::{DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};
+use super::record::{BY_CREDENTIALS, DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};
 use crate::headers::HeaderEncoding;
 use crate::provider::Provider;
 use crate::secret::Secret;
@@ -23,17 +23,27 @@ pub struct Rendered {
 pub struct Life<'t> {
     /// When the user signed in.
     pub signed_in: UnixTime,
+    /// When the access token was obtained.
+    pub access_since: UnixTime,
     /// When the session expires.
     pub expires: UnixTime,
     /// The refresh token, if authentik issued one.
     pub refresh_token: Option<&'t Secret>,
+    /// Whether the client presented credentials instead of signing in at authentik.
+    pub is_by_credentials: bool,
 }
 
 impl Life<'_> {
-    /// The life of what is never renewed: it lasts as long as the access token.
+    /// The life of what credentials prove, which is never renewed: it lasts as long as the token.
     #[must_use]
     pub fn of_access_token(claims: &VerifiedClaims, now: UnixTime) -> Self {
-        Self { signed_in: now, expires: claims.exp, refresh_token: None }
+        Self {
+            signed_in: now,
+            access_since: now,
+            expires: claims.exp,
+            refresh_token: None,
+            is_by_credentials: true,
+        }
     }
 }
 
@@ -51,7 +61,9 @@ pub fn render(
     life: Life<'_>,
 ) -> Rendered {
     let extras = extra_headers(claims, basic);
-    let flags = if claims.proxy.is_superuser { SUPERUSER } else { 0 };
+    let superuser = if claims.proxy.is_superuser { SUPERUSER } else { 0 };
+    let by_credentials = if life.is_by_credentials { BY_CREDENTIALS } else { 0 };
+    let flags = superuser | by_credentials;
     let mut record = Record::begin(&life, claims.exp, provider, flags, extras.len());
     let refresh_token = life.refresh_token.map(Secret::expose).unwrap_or_default();
     // Growing would leave copies of the tokens in freed memory.
@@ -106,6 +118,7 @@ impl Record {
         bytes.extend_from_slice(&number(extras));
         bytes.extend_from_slice(&life.signed_in.0.to_le_bytes());
         bytes.extend_from_slice(&access_until.0.to_le_bytes());
+        bytes.extend_from_slice(&life.access_since.0.to_le_bytes());
         bytes.resize(DATA_AT, 0);
         Self { bytes }
     }

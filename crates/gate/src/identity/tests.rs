@@ -322,24 +322,28 @@ fn a_record_tells_how_long_its_session_lasts_and_what_prolongs_it() {
     let refresh_token = Secret::new("the refresh token");
     let life = Life {
         signed_in: UnixTime(900),
+        access_since: UnixTime(950),
         expires: UnixTime(9_000),
         refresh_token: Some(&refresh_token),
+        is_by_credentials: false,
     };
     let rendered = render(&claims, &provider("p-proxy"), b"raw.token", None, life);
     assert_eq!(rendered.expires, UnixTime(9_000));
     let view = SessionView::over(rendered.record.expose()).unwrap();
     assert_eq!((view.signed_in(), view.expires()), (UnixTime(900), UnixTime(9_000)));
-    assert_eq!(view.access_until(), UnixTime(2_000));
+    assert_eq!((view.access_since(), view.access_until()), (UnixTime(950), UnixTime(2_000)));
+    assert!(!view.is_by_credentials() && !view.is_superuser());
     assert_eq!(view.refresh_token(), b"the refresh token");
     assert_eq!(view.token(), b"raw.token");
     assert!(view.user_headers().iter().all(|value| !value.starts_with(b"the refresh")));
 }
 
 #[test]
-fn a_session_that_nothing_prolongs_lasts_as_long_as_its_access_token() {
+fn what_credentials_prove_lasts_as_long_as_its_token() {
     let claims = claims(json!({}));
     let record = record(&claims, None);
     let view = SessionView::over(record.expose()).unwrap();
     assert_eq!((view.expires(), view.access_until()), (UnixTime(2_000), UnixTime(2_000)));
+    assert!(view.is_by_credentials());
     assert_eq!(view.refresh_token(), b"");
 }

@@ -34,7 +34,8 @@ impl Proof {
         let token = tokens.access_token.expose();
         match verify(token, &expected, keys, now) {
             Ok(claims) => {
-                let life = Life::of_access_token(&claims, now);
+                // authentik's answer has no refresh token that is read yet.
+                let life = Life::of_sign_in(&claims, None, &provider.terms, now);
                 Self::SignedIn(render(
                     &claims,
                     provider,

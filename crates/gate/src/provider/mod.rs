@@ -5,6 +5,7 @@ mod former;
 mod issuer;
 mod keys;
 mod settings;
+mod terms;
 mod web_url;
 
 use crate::headers::ProviderHeaders;
@@ -27,6 +28,7 @@ pub use keys::{LoginKey, ProviderKey};
 pub use settings::{
     DEFAULT_SCOPE, GivenEndpoints, Mode, SameSite, Settings, SettingsError, Trust, left_out,
 };
+pub use terms::Terms;
 
 /// A validated provider, with everything that requests and logins need derived from its settings.
 #[derive(Debug)]
@@ -80,6 +82,8 @@ pub struct Provider {
     pub intercept_header_auth: bool,
     /// Default target of a sign-out, byte for byte as registered in authentik.
     pub post_logout_redirect_uri: Option<String>,
+    /// How long its sessions last.
+    pub terms: Terms,
 }
 
 impl Provider {
@@ -139,6 +143,7 @@ impl Provider {
             basic_auth: settings.basic_auth,
             intercept_header_auth: settings.intercept_header_auth.unwrap_or(true),
             post_logout_redirect_uri: settings.post_logout_redirect_uri,
+            terms: settings.terms,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::terms::Terms;
 use super::web_url::web_url;
 use crate::paths::UnauthPaths;
 use crate::secret::Secret;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub intercept_header_auth: Option<bool>,
     /// `post_logout_redirect_uri`: the default target of a sign-out.
     pub post_logout_redirect_uri: Option<String>,
+    /// `session_lifetime`, `recheck`, `idle_timeout`, `refresh`.
+    pub terms: Terms,
 }
 
 /// Endpoints given in the configuration; the others come from discovery.

@@ -7,9 +7,10 @@ use ring::digest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::outpost::{Directory, Outpost, Snapshot, Unusable};
-use crate::provider::{SameSite, Trust};
+use crate::outpost::{Directory, Outpost, OutpostSettings, Snapshot, Unusable};
+use crate::provider::Trust;
 use crate::reason::Reason;
+use crate::secret::Secret;
 use crate::shared_words::{COUNTERS, SharedWords, WORDS, Word};
 use crate::store::{Evicted, Fill};
 use crate::time::UnixTime;
@@ -48,7 +49,9 @@ fn directory(name: &str, skipped: &str) -> Directory {
     };
     let unusable = vec![Unusable::new(skipped.to_owned(), "has no mode".to_owned())];
     let snapshot = Snapshot { outpost, unusable, ..Snapshot::default() };
-    Directory::build(snapshot, &Trust::default(), SameSite::Lax, None)
+    let token = Secret::new("t0ken");
+    let settings = OutpostSettings::new("https://sso.example", None, token, Trust::System);
+    Directory::build(snapshot, &settings.unwrap(), None)
 }
 
 /// A full report, with a name chosen by the administrator.

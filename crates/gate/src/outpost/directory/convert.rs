@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::ProviderConfig;
+use super::super::{OutpostSettings, ProviderConfig};
 use crate::paths::{Library, UnauthPaths};
-use crate::provider::{GivenEndpoints, Mode, Provider, SameSite, Settings, Trust, left_out};
+use crate::provider::{GivenEndpoints, Mode, Provider, Settings, left_out};
 
 /// A provider ready for use, and what was left out.
 #[derive(Debug)]
@@ -18,8 +18,7 @@ pub(super) struct Converted {
 pub(super) fn convert(
     config: &ProviderConfig,
     outpost: &str,
-    trust: &Trust,
-    cookie_samesite: SameSite,
+    nginx: &OutpostSettings,
     library: &mut Library,
 ) -> Result<Converted, String> {
     let (unauth_paths, mut remarks) = usable_patterns(&config.skip_path_regex, library);
@@ -38,12 +37,13 @@ pub(super) fn convert(
         scope: config.scopes_to_request.clone(),
         application: filled(&config.assigned_application_slug),
         endpoints: endpoints(config),
-        trust: trust.clone(),
+        trust: nginx.trust.clone(),
         internal_host: filled(&config.internal_host),
         basic_auth: basic_auth(config),
         intercept_header_auth: Some(config.intercept_header_auth),
         post_logout_redirect_uri: None,
-        cookie_samesite: Some(cookie_samesite.or_lax(&config.external_host)),
+        cookie_samesite: Some(nginx.cookie_samesite.or_lax(&config.external_host)),
+        terms: nginx.terms,
     };
     let mut provider = Provider::new(settings).map_err(|error| error.to_string())?;
     provider.former_login_key = config.former_login_key.clone();

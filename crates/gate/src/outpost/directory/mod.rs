@@ -11,8 +11,9 @@ use url::Url;
 
 use self::convert::{Converted, convert};
 use super::{Certificate, Outpost, ProviderConfig, Snapshot, Unusable};
+use crate::outpost::OutpostSettings;
 use crate::paths::Library;
-use crate::provider::{Mode, Provider, ProviderKey, SameSite, Trust};
+use crate::provider::{Mode, Provider, ProviderKey};
 
 /// The providers of a [`Snapshot`]. Immutable: a change creates a new directory.
 #[derive(Debug, Default)]
@@ -49,12 +50,7 @@ impl Directory {
     /// ones are taken from `previous`, so one change among many is cheap. Patterns are checked now,
     /// and compiled when first used.
     #[must_use]
-    pub fn build(
-        snapshot: Snapshot,
-        trust: &Trust,
-        cookie_samesite: SameSite,
-        previous: Option<&Self>,
-    ) -> Self {
+    pub fn build(snapshot: Snapshot, settings: &OutpostSettings, previous: Option<&Self>) -> Self {
         let Snapshot { outpost, providers, certificates, unusable } = snapshot;
         let certificates: HashMap<String, Arc<Certificate>> =
             certificates.into_iter().map(|found| (found.pk.clone(), Arc::new(found))).collect();
@@ -70,7 +66,7 @@ impl Directory {
                 Some(old) => Ok(Arc::clone(&old.made)),
                 None => {
                     let name = &directory.outpost.name;
-                    convert(&config, name, trust, cookie_samesite, &mut library).map(Arc::new)
+                    convert(&config, name, settings, &mut library).map(Arc::new)
                 }
             };
             let named = config.certificates();

@@ -1,5 +1,6 @@
 use super::super::OidcConfiguration;
 use super::*;
+use crate::provider::{SameSite, Terms, Trust};
 use crate::secret::Secret;
 
 fn config(name: &str, external_host: &str) -> ProviderConfig {
@@ -33,13 +34,15 @@ fn domain(name: &str, cookie_domain: &str) -> ProviderConfig {
     }
 }
 
+/// This nginx's settings for all providers.
+fn nginx(cookie_samesite: SameSite) -> OutpostSettings {
+    let (url, token) = ("https://sso.example", Secret::new("t0ken"));
+    let settings = OutpostSettings::new(url, None, token, Trust::System).unwrap();
+    OutpostSettings { cookie_samesite, ..settings }
+}
+
 fn directory(providers: Vec<ProviderConfig>) -> Directory {
-    Directory::build(
-        Snapshot { providers, ..Snapshot::default() },
-        &Trust::System,
-        SameSite::Lax,
-        None,
-    )
+    Directory::build(Snapshot { providers, ..Snapshot::default() }, &nginx(SameSite::Lax), None)
 }
 
 #[test]
@@ -53,7 +56,7 @@ fn what_is_said_of_all_cookies_refuses_no_provider() {
         (SameSite::Strict, SameSite::Strict, SameSite::Strict),
     ] {
         let snapshot = Snapshot { providers: providers.clone(), ..Snapshot::default() };
-        let directory = Directory::build(snapshot, &Trust::System, said, None);
+        let directory = Directory::build(snapshot, &nginx(said), None);
         let found: Vec<_> = directory.providers().map(|made| made.cookie_samesite).collect();
         assert_eq!(found, [wiki, plain]);
         assert_eq!(directory.skipped(), []);
@@ -196,9 +199,8 @@ fn what_did_not_change_is_not_made_again() {
         providers: vec![config("a", "https://a.example"), config("b", wiki)],
         ..Snapshot::default()
     };
-    let before = Directory::build(all("https://b.example"), &Trust::System, SameSite::Lax, None);
-    let after =
-        Directory::build(all("https://c.example"), &Trust::System, SameSite::Lax, Some(&before));
+    let before = Directory::build(all("https://b.example"), &nginx(SameSite::Lax), None);
+    let after = Directory::build(all("https://c.example"), &nginx(SameSite::Lax), Some(&before));
     let of = |directory: &Directory, host: &[u8]| directory.find(host, None, || None).cloned();
     assert!(Arc::ptr_eq(&of(&before, b"a.example").unwrap(), &of(&after, b"a.example").unwrap()));
     assert!(of(&after, b"b.example").is_none());
@@ -216,7 +218,7 @@ fn a_provider_has_the_key_that_it_had_before_its_secret_changed() {
     let now = crate::time::UnixTime(1_795_352_157);
     after.succeed(&before, now);
     let keys = |snapshot: Snapshot| -> Vec<_> {
-        let directory = Directory::build(snapshot, &Trust::System, SameSite::Lax, None);
+        let directory = Directory::build(snapshot, &nginx(SameSite::Lax), None);
         directory.only().unwrap().login_keys(now).cloned().collect()
     };
     assert_eq!(keys(after)[1..], keys(before));
@@ -234,7 +236,7 @@ fn a_certificate_is_found_by_server_name() {
         ProviderConfig { certificate: Some("2".into()), ..config("c", "https://c.example") },
     ];
     let snapshot = Snapshot { providers, certificates: vec![certificate], ..Snapshot::default() };
-    let directory = Directory::build(snapshot, &Trust::System, SameSite::Lax, None);
+    let directory = Directory::build(snapshot, &nginx(SameSite::Lax), None);
     let long = format!("{}.d.example", "x".repeat(250));
     for (name, found) in [
         ("a.example", true),
@@ -267,4 +269,14 @@ fn the_only_provider_is_known_as_such() {
     assert!(directory(vec![config("a", "https://a.example")]).only().is_some());
     let two = vec![config("a", "https://a.example"), config("b", "https://b.example")];
     assert!(directory(two).only().is_none());
+}
+
+#[test]
+fn sessions_of_all_providers_last_as_nginx_says() {
+    let terms = Terms { session_lifetime: 60, ..Terms::default() };
+    let snapshot =
+        Snapshot { providers: vec![config("a", "https://a.example")], ..Snapshot::default() };
+    let settings = OutpostSettings { terms, ..nginx(SameSite::Lax) };
+    let directory = Directory::build(snapshot, &settings, None);
+    assert_eq!(directory.only().unwrap().terms, terms);
 }

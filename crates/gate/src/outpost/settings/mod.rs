@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::http::{HttpRequest, Method};
-use crate::provider::{SameSite, SettingsError, Trust, plain_web_url};
+use crate::provider::{SameSite, SettingsError, Terms, Trust, plain_web_url};
 use crate::question::USER_AGENT;
 use crate::secret::Secret;
 
@@ -21,6 +21,8 @@ pub struct OutpostSettings {
     pub trust: Trust,
     /// `cookie_samesite` of its providers; http ones get `lax` instead of `none`.
     pub cookie_samesite: SameSite,
+    /// How long the sessions of its providers last.
+    pub terms: Terms,
 }
 
 /// A call to authentik's REST API (docs/protocol.md §1.1).
@@ -55,7 +57,8 @@ impl OutpostSettings {
         let url = base(URL, url)?;
         let browser_url = browser_url.map(|typed| browser(typed, &url)).transpose()?;
         check_token(&token)?;
-        Ok(Self { url, browser_url, token, trust, cookie_samesite: SameSite::default() })
+        let (cookie_samesite, terms) = (SameSite::default(), Terms::default());
+        Ok(Self { url, browser_url, token, trust, cookie_samesite, terms })
     }
 
     /// The request for a call. `None` if a name is not a UUID, so that no other URL can be built
