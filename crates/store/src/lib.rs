@@ -26,10 +26,12 @@ mod place;
 mod row;
 mod schema;
 pub mod secret;
+mod store;
 
 pub use fault::Fault;
-pub use file::{FileStore, Opened};
-pub use row::{Changes, Ended, Hash, Key, Row, Stats};
+pub use file::FileStore;
+pub use row::{Changes, End, Ended, Hash, Key, Mark, Row, Stats};
+pub use store::{Opened, Place, Store};
 
 #[cfg(not(any(feature = "bundled", feature = "system-sqlite")))]
 compile_error!("choose one of the features `bundled` and `system-sqlite`");

@@ -19,7 +19,7 @@ const VERSION: i32 = 1;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A session without a record has ended. `change` is the number of the last change in the file that
-/// affected the row.
+/// affected the row; `file` identifies the file.
 const TABLES: &str = "
     CREATE TABLE sessions (
         key BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
@@ -45,11 +45,18 @@ const TABLES: &str = "
         change INTEGER NOT NULL,
         PRIMARY KEY (kind, whose, provider)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX ends_change ON ends (change);
     CREATE TABLE changes (
         id INTEGER PRIMARY KEY CHECK (id = 0),
-        last INTEGER NOT NULL
+        last INTEGER NOT NULL,
+        file INTEGER NOT NULL CHECK (file > 0)
     ) STRICT;
-    INSERT INTO changes VALUES (0, 0);
+    INSERT INTO changes VALUES (0, 0, 1 + (random() >> 2 & 0xfffffffffffffff));
+    CREATE TABLE leases (
+        key BLOB PRIMARY KEY CHECK (length(key) = 32),
+        holder INTEGER NOT NULL,
+        until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens the file; creates it if it does not exist.

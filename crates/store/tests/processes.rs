@@ -12,18 +12,23 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use authentik_store::{Ended, FileStore, Row};
+use authentik_store::{End, Ended, FileStore, Row};
 
 const NOW: u64 = 1_000;
 const LATER: u64 = 5_000;
+
+fn end(ended: Ended, at: u64) -> End {
+    End { ended, at: at * 1000 }
+}
 
 fn row(number: u64) -> Row {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&number.to_le_bytes());
     let record = number.to_le_bytes().repeat(250);
     let whose = [u8::try_from(number % 250).unwrap() + 1; 16];
-    let (provider, opened, expires) = ([7; 16], NOW, LATER);
+    let (provider, opened, expires) = ([7; 16], NOW * 1000, LATER);
     Row { key, provider, subject: whose, sid: whose, name: whose, opened, expires, record }
 }
 
@@ -59,7 +64,7 @@ fn writes_when_it_is_told_to() {
         assert!(store.put(&row, NOW).unwrap());
         println!("put {number}");
         if number % 3 == 0 {
-            assert_eq!(store.end(&Ended::Session(row.key), NOW, LATER).unwrap(), 1);
+            assert_eq!(store.end(&end(Ended::Session(row.key), NOW), LATER).unwrap(), 1);
             println!("ended {number}");
         }
     }
@@ -119,17 +124,21 @@ fn two_processes_write_one_file_and_hear_of_each_other() {
     let mut store = FileStore::open(&path).unwrap().store;
     let mut child = writer(&path, 1);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (mut mark, mut heard, mut own) = (0, Vec::new(), 1_000_000);
+    let mark = store.changes([0, 0], Duration::ZERO).unwrap().mark;
+    let (mut mark, mut heard, mut own) = (mark, Vec::new(), 1_000_000);
     while heard.len() < 20 {
         let line = lines.next().unwrap().unwrap();
         own += 1;
         assert!(store.put(&row(own), NOW).unwrap());
-        let changes = store.changes_since(mark).unwrap();
+        let changes = store.changes(mark, Duration::ZERO).unwrap();
         mark = changes.mark;
-        heard.extend(changes.ended);
+        heard.extend(changes.ends);
         if let Some(number) = line.strip_prefix("ended ") {
             let key = row(number.parse().unwrap()).key;
-            assert!(heard.contains(&Ended::Session(key)), "{number} was heard of");
+            assert!(
+                heard.iter().any(|end: &End| end.ended == Ended::Session(key)),
+                "{number} was heard of"
+            );
         }
     }
     child.kill().unwrap();

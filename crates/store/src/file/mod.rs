@@ -1,13 +1,14 @@
 //! A store in a file that several processes may use at the same time.
 
+mod feed;
+mod lease;
+
 use std::path::{Path, PathBuf};
 
-use rusqlite::{
-    CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::fault::Fault;
-use crate::row::{Changes, Ended, Hash, Key, Row, Stats};
+use crate::row::{End, Ended, Hash, Key, Row, Stats};
 use crate::{place, schema};
 
 /// The file, opened by this process. Not shared between threads.
@@ -119,15 +120,16 @@ impl FileStore {
 
     /// Ends sessions; returns how many there were. The change is on disk when this returns.
     /// Sessions opened earlier can no longer be stored either, by any process; a single session is
-    /// remembered as ended `until` it would have expired.
+    /// remembered as ended `until` it would have expired, in seconds since 1970.
     ///
     /// # Errors
     /// They have not ended: try again.
-    pub fn end(&mut self, ended: &Ended, now: u64, until: u64) -> Result<usize, Fault> {
+    pub fn end(&mut self, end: &End, until: u64) -> Result<usize, Fault> {
         self.set_synchronous("FULL")?;
         let transaction = self.change()?;
         let change = next_change(&transaction)?;
-        let count = match ended {
+        let End { ended, at } = *end;
+        let count = match &ended {
             Ended::Session(key) => {
                 let was_there = end_rows(&transaction, "key = ?2", params![change, key])?;
                 transaction
@@ -140,65 +142,42 @@ impl FileStore {
             }
             Ended::Subject(whose, provider) => {
                 let these = Whose { kind: SUBJECT, column: "subject", whose, provider: *provider };
-                these.end(&transaction, now, change)?
+                these.end(&transaction, at, change)?
             }
             Ended::Sid(whose, provider) => {
                 let these = Whose { kind: SID, column: "sid", whose, provider: *provider };
-                these.end(&transaction, now, change)?
+                these.end(&transaction, at, change)?
             }
             Ended::Name(whose) => {
                 let these = Whose { kind: NAME, column: "name", whose, provider: None };
-                these.end(&transaction, now, change)?
+                these.end(&transaction, at, change)?
             }
         };
         transaction.commit()?;
         Ok(count)
     }
 
-    /// What has ended since the mark returned by an earlier call; 0 is the beginning. A mark that
-    /// this file has not reached belongs to another file: everything that has ended in this one is
-    /// then returned.
+    /// Whether there are sessions that this would end.
     ///
     /// # Errors
     /// The file could not be read.
-    pub fn changes_since(&mut self, mark: u64) -> Result<Changes, Fault> {
-        // Both queries see the same state of the file.
-        let transaction = self.connection.transaction()?;
-        let last = transaction.query_row("SELECT last FROM changes", [], |row| row.get(0))?;
-        let mark = if signed(mark) > last { 0 } else { signed(mark) };
-        let mut ended: Vec<(i64, Ended)> = Vec::new();
-        {
-            let mut keys = transaction.prepare_cached(
-                "SELECT change, key FROM sessions WHERE change > ?1 AND record IS NULL",
-            )?;
-            let rows = keys.query_map([mark], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            for row in rows {
-                let (change, key) = row?;
-                ended.push((change, Ended::Session(key)));
+    pub fn knows(&mut self, ended: &Ended) -> Result<bool, Fault> {
+        let exists = |which: &str, values: &[&dyn rusqlite::ToSql]| {
+            let query = format!("SELECT 1 FROM sessions WHERE record IS NOT NULL AND {which}");
+            self.connection.prepare_cached(&query)?.exists(values)
+        };
+        let of = |column: &str, whose: &Hash, provider: &Option<Hash>| match provider {
+            None => exists(&format!("{column} = ?1"), params![whose]),
+            Some(provider) => {
+                exists(&format!("{column} = ?1 AND provider = ?2"), params![whose, provider])
             }
-            let mut all: CachedStatement<'_> = transaction.prepare_cached(
-                "SELECT change, kind, whose, provider FROM ends WHERE change > ?1",
-            )?;
-            let rows = all.query_map([mark], |row| {
-                let whose: (i64, i64, Hash, Vec<u8>) =
-                    (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-                Ok(whose)
-            })?;
-            for row in rows {
-                let (change, kind, whose, provider) = row?;
-                let provider = Hash::try_from(provider).ok();
-                let those = match kind {
-                    SUBJECT => Ended::Subject(whose, provider),
-                    SID => Ended::Sid(whose, provider),
-                    NAME => Ended::Name(whose),
-                    _ => continue,
-                };
-                ended.push((change, those));
-            }
-        }
-        ended.sort_by_key(|(change, _)| *change);
-        let ended = ended.into_iter().map(|(_, ended)| ended).collect();
-        Ok(Changes { ended, mark: u64::try_from(last).unwrap_or(0) })
+        };
+        Ok(match ended {
+            Ended::Session(key) => exists("key = ?1", params![key])?,
+            Ended::Subject(whose, provider) => of("subject", whose, provider)?,
+            Ended::Sid(whose, provider) => of("sid", whose, provider)?,
+            Ended::Name(whose) => of("name", whose, &None)?,
+        })
     }
 
     /// Removes expired rows, at most `at_most`, and frees their space; returns how many there were.
@@ -216,7 +195,10 @@ impl FileStore {
             .execute(params![signed(now), at_most])?;
         transaction
             .prepare_cached("DELETE FROM ends WHERE at < ?1")?
-            .execute([signed(now.saturating_sub(ENDS_KEPT))])?;
+            .execute([signed(now.saturating_sub(ENDS_KEPT).saturating_mul(1000))])?;
+        transaction
+            .prepare_cached("DELETE FROM leases WHERE until <= ?1")?
+            .execute([signed(now)])?;
         transaction.commit()?;
         self.connection.pragma(None, "incremental_vacuum", 1024, |_| Ok(()))?;
         Ok(removed)
@@ -261,17 +243,19 @@ struct Whose<'w> {
 }
 
 impl Whose<'_> {
-    /// Ends them, and those opened until now that are written later.
-    fn end(&self, transaction: &Transaction<'_>, now: u64, change: i64) -> Result<usize, Fault> {
+    /// Ends those opened until then, including those that are written later.
+    fn end(&self, transaction: &Transaction<'_>, at: u64, change: i64) -> Result<usize, Fault> {
         let Self { kind, column, whose, provider } = self;
         if **whose == [0; 16] {
             return Ok(0);
         }
+        let at = signed(at);
+        let of_all = format!("{column} = ?2 AND opened <= ?3");
         let count = match provider {
-            None => end_rows(transaction, &format!("{column} = ?2"), params![change, whose])?,
+            None => end_rows(transaction, &of_all, params![change, whose, at])?,
             Some(provider) => {
-                let of_one = format!("{column} = ?2 AND provider = ?3");
-                end_rows(transaction, &of_one, params![change, whose, provider])?
+                let of_one = format!("{of_all} AND provider = ?4");
+                end_rows(transaction, &of_one, params![change, whose, at, provider])?
             }
         };
         let provider = provider.map_or_else(Vec::new, |provider| provider.to_vec());
@@ -280,7 +264,7 @@ impl Whose<'_> {
                 "INSERT INTO ends VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT DO UPDATE SET at = max(at, ?4), change = ?5",
             )?
-            .execute(params![kind, whose, provider, signed(now), change])?;
+            .execute(params![kind, whose, provider, at, change])?;
         Ok(count)
     }
 }

@@ -1,0 +1,144 @@
+//! A store of either kind.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::file::FileStore;
+use crate::row::{Changes, End, Ended, Key, Mark, Row, Stats};
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this file, an absolute path.
+    File(PathBuf),
+}
+
+/// A store, opened by this process. Not shared between threads.
+pub enum Store {
+    /// A file.
+    File(FileStore),
+}
+
+/// The opened store, and what happened to an unusable file.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// The existing file was damaged or foreign, and has been renamed: the reason, and its new
+    /// name.
+    pub aside: Option<(String, PathBuf)>,
+}
+
+impl Place {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// It cannot be used as it is set up, or not now.
+    pub fn open(&self) -> Result<Opened, Fault> {
+        match self {
+            Self::File(path) => {
+                let opened = FileStore::open(path)?;
+                Ok(Opened { store: Store::File(opened.store), aside: opened.aside })
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Stores a session, replacing any with the same key. `false` if it has ended in the meantime
+    /// or has expired: it is then not stored.
+    ///
+    /// # Errors
+    /// It was not stored.
+    pub fn put(&mut self, row: &Row, now: u64) -> Result<bool, Fault> {
+        match self {
+            Self::File(store) => store.put(row, now),
+        }
+    }
+
+    /// The session with this key, unless it has ended or expired.
+    ///
+    /// # Errors
+    /// The store could not be asked.
+    pub fn get(&mut self, key: &Key, now: u64) -> Result<Option<Row>, Fault> {
+        match self {
+            Self::File(store) => store.get(key, now),
+        }
+    }
+
+    /// Ends sessions; returns how many there were. Sessions opened earlier can no longer be stored
+    /// either, by any process; a single session is remembered as ended `until` it would have
+    /// expired, in seconds since 1970.
+    ///
+    /// # Errors
+    /// They have not ended: try again.
+    pub fn end(&mut self, end: &End, until: u64) -> Result<usize, Fault> {
+        match self {
+            Self::File(store) => store.end(end, until),
+        }
+    }
+
+    /// Whether there are sessions that this would end: who cannot prove that he may end a session
+    /// must not make the store remember an end.
+    ///
+    /// # Errors
+    /// The store could not be asked.
+    pub fn knows(&mut self, ended: &Ended) -> Result<bool, Fault> {
+        match self {
+            Self::File(store) => store.knows(ended),
+        }
+    }
+
+    /// What has ended since the mark returned by an earlier call, by whichever process. Waits for
+    /// news, at most `wait`. A mark of another store, or of none, is the present one, with
+    /// everything before it missed.
+    ///
+    /// # Errors
+    /// The store could not be asked.
+    pub fn changes(&mut self, mark: Mark, wait: Duration) -> Result<Changes, Fault> {
+        match self {
+            Self::File(store) => store.changes(mark, wait),
+        }
+    }
+
+    /// Removes expired sessions, at most `at_most`; returns how many there were.
+    ///
+    /// # Errors
+    /// They stay until the next time.
+    pub fn expire(&mut self, now: u64, at_most: u32) -> Result<usize, Fault> {
+        match self {
+            Self::File(store) => store.expire(now, at_most),
+        }
+    }
+
+    /// The size of the store.
+    ///
+    /// # Errors
+    /// The store could not be asked.
+    pub fn stats(&mut self) -> Result<Stats, Fault> {
+        match self {
+            Self::File(store) => store.stats(),
+        }
+    }
+
+    /// Takes a lease for `life` seconds, or extends one's own; `false` if another process holds it.
+    /// `holder` is a random number.
+    ///
+    /// # Errors
+    /// It was not taken.
+    pub fn lease(&mut self, key: &Key, holder: u64, now: u64, life: u64) -> Result<bool, Fault> {
+        match self {
+            Self::File(store) => store.lease(key, holder, now, life),
+        }
+    }
+
+    /// Gives a lease back, if it is still this holder's.
+    ///
+    /// # Errors
+    /// It lasts until its end.
+    pub fn release(&mut self, key: &Key, holder: u64) -> Result<(), Fault> {
+        match self {
+            Self::File(store) => store.release(key, holder),
+        }
+    }
+}
