@@ -2,6 +2,7 @@
 
 mod block;
 pub(crate) mod directives;
+pub(crate) mod doubts;
 pub(crate) mod in_use;
 pub(crate) mod location;
 pub(crate) mod needs;
@@ -59,6 +60,7 @@ const BOARD: usize = 4 << 20;
 pub(crate) struct Defined {
     pub(crate) provider: Arc<Provider>,
     place: Place,
+    uses: doubts::Uses,
 }
 
 /// What post-read must know before a location is chosen, gathered from all locations of a server.
@@ -153,5 +155,6 @@ fn unauth_paths(key: &str, cf: &Conf<'_>) -> Result<UnauthPaths, Mistake> {
             "{key}: drop the \"{modifier}\"; every pattern is a regular expression here"
         )));
     }
+    doubts::warn_of_globs(key, &patterns, cf);
     Ok(UnauthPaths::compile(&patterns).map_err(|error| format!("{key}: {error}"))?)
 }

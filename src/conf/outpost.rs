@@ -8,7 +8,7 @@ use gate::secret::Secret;
 
 use super::block::{self, single};
 use super::trust::TrustKeys;
-use super::{MainConf, secret};
+use super::{MainConf, doubts, secret};
 use crate::ngx::{Conf, Mistake, Place};
 
 /// The outpost of this nginx.
@@ -63,7 +63,8 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
         OutpostSettings::new(&url, browser_url.as_deref(), token, trust.finish()?)
             .map_err(|SettingsError { key, message }| said(&format!("{key} {message}")))?;
     settings.cookie_samesite = cookie_samesite;
-    let state = state.map(|path| cf.state_directory(&path)).transpose()?;
+    doubts::warn_of_transport("authentik_outpost", &url, &settings.trust, &place, cf);
+    let state = state.map(|path| state_directory(&path, cf)).transpose()?;
     conf.outpost = Some(OutpostConf { settings, state: state.map(PathBuf::from), place });
     Ok(())
 }
@@ -89,6 +90,13 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
         _ => return Err(said(&format!("unknown key \"{key}\""))),
     }
     Ok(())
+}
+
+fn state_directory(path: &str, cf: &Conf<'_>) -> Result<String, Mistake> {
+    cf.state_directory(path).map_err(|mistake| match mistake {
+        Mistake::Said(what) => said(&format!("state_path: {what}")),
+        other @ Mistake::Logged => other,
+    })
 }
 
 fn said(what: &str) -> Mistake {

@@ -6,7 +6,7 @@ use gate::provider::Provider;
 use gate::server_names::ServerNames;
 use nginx::conf::ServerName;
 
-use super::{LocationConf, duplicate};
+use super::{LocationConf, doubts, duplicate};
 use crate::ngx::{Conf, Mistake, Place};
 
 /// `authentik_provider NAME | auto | off`, or the same of `authentik_default_provider`.
@@ -109,6 +109,7 @@ pub(super) fn protect<'c>(
     match &choice.provider {
         Chosen::Named(name) => {
             let found = resolve(name, choice, cf)?;
+            doubts::note_use(name, &server_names(cf), cf);
             cf.server_conf().uses(&found);
             *protection = Protection::By(found);
             Ok(Some(place))

@@ -8,7 +8,7 @@ use gate::secret::Secret;
 
 use super::block::{self, single};
 use super::trust::{TrustKeys, on_off};
-use super::{Defined, MainConf, in_use, secret, unauth_paths};
+use super::{Defined, MainConf, doubts, in_use, secret, unauth_paths};
 use crate::ngx::{Conf, Mistake, Place};
 
 /// Maximum length of a name, in bytes.
@@ -41,7 +41,9 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     warn_of_open_patterns(&provider, &patterns, cf);
     warn_of_shared_client(&provider, &conf.providers, cf);
     warn_of_scope(&provider, &place, cf);
-    conf.providers.push(Defined { provider, place });
+    let directive = format!("authentik_provider \"{}\"", provider.name);
+    doubts::warn_of_transport(&directive, &provider.issuer, &provider.trust, &place, cf);
+    conf.providers.push(Defined { provider, place, uses: doubts::Uses::default() });
     Ok(())
 }
 
@@ -52,7 +54,7 @@ fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>)
     let shared = |other: &&Defined| {
         other.provider.client_id == provider.client_id && other.provider.issuer != provider.issuer
     };
-    if let Some(Defined { provider: other, place }) = others.iter().find(shared) {
+    if let Some(Defined { provider: other, place, .. }) = others.iter().find(shared) {
         cf.warn(&format!(
             "authentik_provider \"{}\": has the client_id of \"{}\", see {place}, but another \
              issuer; their cookies have one name, so on one host they sign each other out",
@@ -160,7 +162,10 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
     let settings = &mut into.settings;
     match key {
         "issuer" => settings.issuer = value,
-        "client_id" => settings.client_id = value,
+        "client_id" => {
+            doubts::warn_of_variable(key, &value, cf);
+            settings.client_id = value;
+        }
         "external_host" => settings.external_host = value,
         "internal_host" => settings.internal_host = Some(value),
         "internal_host_ssl_validation" => warn_of_validation(key, on_off(key, &value)?, cf),

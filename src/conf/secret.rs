@@ -38,5 +38,9 @@ pub(super) fn read(key: &str, path: &str, cf: &Conf<'_>) -> Result<Secret, Mista
     if secret.is_empty() {
         return Err(wrong("is empty, it should hold the secret"));
     }
+    // A secret of random bytes may contain a line feed, but is hardly ever text.
+    if secret.expose_str().is_some_and(|text| text.contains('\n')) {
+        return Err(wrong("has several lines, it should hold the secret only"));
+    }
     Ok(secret)
 }

@@ -167,6 +167,14 @@ impl<'c, M: Module> Conf<'c, M> {
     /// (`ngx_create_paths`). Returns its full path.
     pub fn state_directory(&self, path: &str) -> Result<String, Mistake> {
         let full = self.full_path(path)?;
+        let parent = std::path::Path::new(&full).parent();
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            let parent = parent.display();
+            return Err(Mistake::Said(format!(
+                "\"{path}\" cannot be created, since there is no directory \"{parent}\"; create \
+                 that first"
+            )));
+        }
         let name = bytes::borrowed(self.keep(full.as_bytes())?);
         // SAFETY: the pool is live; `ngx_pcalloc` zeroes the path; its name is NUL-terminated in
         // the pool.

@@ -1,9 +1,11 @@
 //! `nginx -t`: every mistake is rejected with file, line and remedy; the network is not needed.
 
+mod doubts;
 mod outpost;
 mod provider;
 mod right;
 mod usage;
+
 mod warned;
 
 use crate::harness::{TempDir, certificate, module, test_configuration};
@@ -228,6 +230,7 @@ fn check_refused(cases: &[Case]) {
 fn directory() -> TempDir {
     let directory = TempDir::new();
     directory.write_secret("secret", "a-client-secret\n");
+    directory.write_secret("two-lines", "a-client-secret\nand another\n");
     directory.write_secret("empty", "");
     directory.write("public", "a-client-secret\n");
     certificate("sso.example.com", "127.0.0.1", &directory);

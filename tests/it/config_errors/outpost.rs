@@ -4,6 +4,13 @@ use super::Case;
 
 pub(super) const OUTPOST_MISTAKES: &[Case] = &[
     (
+        "a state_path below a directory that does not exist",
+        "authentik_outpost https://sso.example.com {
+            token x; state_path %%DIR%%/no/such;
+         } # <-",
+        "/no/such\" cannot be created, since there is no directory",
+    ),
+    (
         "no URL",
         "authentik_outpost sso.example.com { token x;
          } # <-",

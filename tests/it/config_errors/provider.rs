@@ -39,6 +39,29 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "directive \"authentik_provider\" has no opening \"{\"",
     ),
     (
+        "the discovery document as the issuer",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/.well-known/openid-configuration;
+            client_id c; client_secret s; external_host https://x.example.com;
+         } # <-",
+        "is the discovery document; write https://sso.example.com/application/o/x/",
+    ),
+    (
+        "an endpoint as the issuer",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/authorize/;
+            client_id c; client_secret s; external_host https://x.example.com;
+         } # <-",
+        "is an endpoint; write what authentik's provider page calls OpenID Configuration Issuer",
+    ),
+    (
+        "a secret file with two lines",
+        "authentik_provider x {
+            client_secret_file %%DIR%%/two-lines; # <-
+         }",
+        "has several lines, it should hold the secret only",
+    ),
+    (
         "no issuer",
         "authentik_provider x {
             client_id c; client_secret_file %%DIR%%/secret; external_host https://x.example.com;

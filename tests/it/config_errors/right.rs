@@ -2,7 +2,6 @@
 
 pub(super) const RIGHT: &[(&str, &str)] = &[
     ("the module is loaded and not used", ""),
-    ("a provider that nobody uses", "%%WIKI%%"),
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
     ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),
     (
@@ -43,7 +42,7 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
     ),
     (
         "an outpost",
-        "authentik_outpost http://10.0.0.1:9000/auth {
+        "authentik_outpost https://10.0.0.1:9000/auth {
              token_file %%DIR%%/secret;
              browser_url https://sso.example.com;
              ssl_trusted_certificate %%DIR%%/cert.pem;
@@ -111,9 +110,9 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
              unauth_paths ^/a$ ^/b$;
              scope openid profile email entitlements ak_proxy goauthentik.io/api;
              application full;
-             ssl_verify off;
+             ssl_verify on;
              authorization_endpoint https://sso.example.com/application/o/authorize/;
-             token_endpoint http://10.0.0.1:9000/application/o/token/;
+             token_endpoint https://10.0.0.1:9000/application/o/token/;
              end_session_endpoint https://sso.example.com/application/o/full/end-session/;
              jwks_uri https://sso.example.com/application/o/full/jwks/;
          }
@@ -147,7 +146,7 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
     (
         "an authentik that nobody can reach: nothing asks for it at -t",
         "authentik_provider far {
-             issuer http://no-such-host.invalid/application/o/far/;
+             issuer https://no-such-host.invalid/application/o/far/;
              client_id c; client_secret s; external_host http://far.example.com;
          }
          server { authentik_provider far; }",

@@ -3,12 +3,15 @@
 use super::{WIKI, directory, whole};
 use crate::harness::test_configuration;
 
+/// A server that uses the provider.
+const USED: &str = "server { listen 8001; authentik_provider wiki; }";
+
 /// Asserts that the server's lines are accepted: with one warning that contains these words, or
 /// without any if they are empty.
 fn check(cases: &[(&str, &str)]) {
     let directory = directory();
     for (lines, words) in cases {
-        let conf = whole(&format!("{WIKI}server {{ {lines} }}"), &directory);
+        let conf = whole(&format!("{WIKI}{USED}server {{ {lines} }}"), &directory);
         let verdict = test_configuration(&directory, &conf);
         assert!(verdict.accepted, "{lines}: {}", verdict.text);
         let warned = verdict.text.matches("[warn]").count();
@@ -55,7 +58,8 @@ fn a_recipe_that_is_left_in_a_protected_location_is_pointed_out() {
     let directory = directory();
     let http = "auth_request /outpost.goauthentik.io/auth/nginx;
         server { location / { authentik_provider wiki; } }";
-    let verdict = test_configuration(&directory, &whole(&format!("{WIKI}{http}"), &directory));
+    let verdict =
+        test_configuration(&directory, &whole(&format!("{WIKI}{USED}{http}"), &directory));
     assert!(verdict.accepted && verdict.text.contains(SAID), "{}", verdict.text);
 }
 
@@ -97,7 +101,8 @@ fn a_scope_that_leaves_out_what_headers_need_is_pointed_out() {
         ("openid profile2 email entitlements ak_proxy", &["profile"]),
     ] {
         let provider = WIKI.replace("client_id", &format!("scope {scope}; client_id"));
-        let verdict = test_configuration(&directory, &whole(&provider, &directory));
+        let verdict =
+            test_configuration(&directory, &whole(&format!("{provider}{USED}"), &directory));
         assert!(verdict.accepted, "{scope}: {}", verdict.text);
         assert_eq!(verdict.text.matches("[warn]").count(), left_out.len(), "{}", verdict.text);
         for name in left_out {
@@ -150,7 +155,7 @@ fn an_outpost_that_protects_nothing_is_pointed_out() {
         ("server { authentik_provider off; location / { authentik_provider off; } }", said),
         ("server { location /a { } location /b { authentik_provider auto; } }", ""),
     ] {
-        let http = format!("{WIKI}{outpost}{servers}");
+        let http = format!("{WIKI}{USED}{outpost}{servers}");
         let verdict = test_configuration(&directory, &whole(&http, &directory));
         assert!(verdict.accepted, "{servers}: {}", verdict.text);
         let warned = verdict.text.matches("[warn]").count();

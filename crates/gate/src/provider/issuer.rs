@@ -12,6 +12,9 @@ pub(super) fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
         let message = format!("\"{typed}\" must not have a query or fragment");
         return Err(SettingsError { key: KEY, message });
     }
+    if let Some(what) = mistaken_for(&url) {
+        return Err(SettingsError { key: KEY, message: format!("\"{typed}\" {what}") });
+    }
     // Compared byte for byte with what authentik writes into tokens.
     if !typed.ends_with('/') {
         let message =
@@ -19,6 +22,27 @@ pub(super) fn issuer_url(typed: &str) -> Result<Url, SettingsError> {
         return Err(SettingsError { key: KEY, message });
     }
     Ok(url)
+}
+
+/// What the URL is, if it is another one of those that authentik's provider page shows.
+fn mistaken_for(url: &Url) -> Option<String> {
+    const DISCOVERY: &str = "/.well-known/openid-configuration";
+    let whole = url.as_str().trim_end_matches('/');
+    if let Some(issuer) = whole.strip_suffix(DISCOVERY) {
+        return Some(format!("is the discovery document; write {issuer}/"));
+    }
+    let segments = url.path_segments()?.filter(|segment| !segment.is_empty());
+    let segments: Vec<&str> = segments.collect();
+    let is_endpoint = match segments.as_slice() {
+        [.., "application", "o", last] => {
+            matches!(*last, "authorize" | "token" | "userinfo" | "introspect" | "revoke" | "device")
+        }
+        [.., "application", "o", _, last] => matches!(*last, "end-session" | "jwks"),
+        _ => false,
+    };
+    let cure = "is an endpoint; write what authentik's provider page calls OpenID Configuration \
+                Issuer, e.g. https://sso.example.com/application/o/wiki/";
+    is_endpoint.then(|| cure.to_owned())
 }
 
 /// The slug as typed, otherwise as in the issuer, otherwise empty.

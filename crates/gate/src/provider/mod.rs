@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_mistake_names_its_key_and_the_cure() {
         type Break = fn(&mut Settings);
-        let cases: [(&str, Break); 20] = [
+        let cases: [(&str, Break); 23] = [
             ("issuer: \"https://h/application/o/wiki\" lacks the final slash", |s| {
                 s.issuer = "https://h/application/o/wiki".into();
             }),
@@ -238,6 +238,20 @@ mod tests {
             }),
             ("cookie_domain: \"com\" is a top-level domain", |s| {
                 s.cookie_domain = Some("com".into());
+            }),
+            (
+                "issuer: \"https://h/application/o/wiki/.well-known/openid-configuration\" is the \
+                 discovery document; write https://h/application/o/wiki/",
+                |s| {
+                    s.issuer =
+                        "https://h/application/o/wiki/.well-known/openid-configuration".into()
+                },
+            ),
+            ("issuer: \"https://h/application/o/authorize/\" is an endpoint; write what", |s| {
+                s.issuer = "https://h/application/o/authorize/".into();
+            }),
+            ("issuer: \"https://h/application/o/wiki/jwks/\" is an endpoint; write what", |s| {
+                s.issuer = "https://h/application/o/wiki/jwks/".into();
             }),
             ("issuer: is missing", |s| s.issuer.clear()),
             ("issuer: \"sso\" is not a URL", |s| s.issuer = "sso".into()),
