@@ -1,7 +1,7 @@
 //! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
 
 use super::location::values;
-use super::{outpost, outpost_endpoint, protection, provider, status, zone};
+use super::{outpost, outpost_endpoint, protection, provider, report, status, zone};
 use crate::ngx::Row;
 use nginx::directive::{
     FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_TO_TWO, ONE, ONE_OR_MORE, ONE_OR_TWO,
@@ -15,6 +15,7 @@ pub(crate) static TABLE: &[Row] = &[
     // Twice: nginx tells the two apart by their contexts, which are disjoint.
     Row::main(c"authentik_provider", HTTP, NAMED_BLOCK, provider::define),
     Row::location(c"authentik_provider", SERVER | LOCATION, ONE_OR_TWO, protection::set_provider),
+    Row::main(c"authentik_report", HTTP, FLAG, report::set_report),
     Row::location(
         c"authentik_default_provider",
         HTTP,

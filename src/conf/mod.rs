@@ -10,6 +10,7 @@ mod outpost;
 mod outpost_endpoint;
 mod protection;
 mod provider;
+mod report;
 mod secret;
 mod status;
 mod trust;
@@ -21,6 +22,7 @@ use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 use gate::server_names::ServerNames;
 use gate::shared_words;
+use gate::status::{Coverage, Part};
 
 pub(crate) use self::location::LocationConf;
 pub(crate) use self::outpost::OutpostConf;
@@ -48,6 +50,12 @@ pub(crate) struct MainConf {
     auth_request: Option<String>,
     /// Whether `http` has `allow` or `deny`.
     has_rules: bool,
+    /// `authentik_report`.
+    says_report: Option<bool>,
+    /// The servers and locations that were merged so far.
+    parts: Vec<Part>,
+    /// What protects each of them, when all are known.
+    coverage: Option<Coverage>,
     /// Directives that need another one, until everything has been read.
     needs: Vec<Arc<needs::Need>>,
 }
@@ -110,6 +118,11 @@ impl MainConf {
             self.shared_words = Some(SharedWordsZone::add(cf, &name, shared_words::WORDS + BOARD)?);
         }
         Ok(())
+    }
+
+    /// What protects each server and location.
+    pub(crate) fn coverage(&self) -> Option<&Coverage> {
+        self.coverage.as_ref()
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{OutpostConf, ServerConf, doubts};
+use super::{OutpostConf, ServerConf, doubts, report};
 use crate::ngx::{Conf, Mistake, Place};
 
 /// The directives, without `authentik_require`, which is checked where it is used.
@@ -82,6 +82,7 @@ impl Needs {
 pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
     warn_of_outpost(cf);
     doubts::warn_of_uses(cf);
+    report::finish(cf);
     let needs = std::mem::take(&mut cf.main_conf().needs);
     let unmet = needs.iter().filter(|need| !need.met.load(Ordering::Relaxed));
     for Need { directive, place, .. } in unmet.map(|need| &**need) {

@@ -11,6 +11,8 @@ pub(super) struct StatusPage {
     pub(super) format: Format,
     /// Whether sessions can be ended there.
     pub(super) may_end: bool,
+    /// Whether the location itself restricts access.
+    pub(super) is_guarded: bool,
     place: Place,
 }
 
@@ -37,7 +39,7 @@ pub(super) fn set_status(conf: &mut LocationConf, cf: &mut Conf<'_>) -> Result<(
         return Err(Mistake::Said(NOT_ALONE.to_owned()));
     }
     cf.answer_here();
-    conf.status = Some(StatusPage { format, may_end, place: cf.place() });
+    conf.status = Some(StatusPage { format, may_end, is_guarded: false, place: cf.place() });
     Ok(())
 }
 
@@ -53,7 +55,8 @@ fn format_of(written: &str) -> Result<Format, Mistake> {
 
 impl StatusPage {
     /// The location itself must restrict access for sessions to be ended there.
-    pub(super) fn is_guarded(&self, chooses: bool) -> Result<(), Mistake> {
+    pub(super) fn settle(&mut self, chooses: bool) -> Result<(), Mistake> {
+        self.is_guarded = chooses;
         if !self.may_end || chooses {
             return Ok(());
         }

@@ -5,7 +5,6 @@ use gate::response::Response;
 use gate::status::{self, Report, Source};
 use nginx::lifecycle::{NGINX_VERSION, is_alive};
 
-use crate::conf::MainConf;
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::outpost;
 use crate::request::ending;
@@ -22,10 +21,11 @@ pub(crate) fn answer(r: &mut Request<'_>) -> Result<Flow, Fault> {
         return Ok(Flow::Answer(Response::empty(405).with("Allow", allow)));
     }
     let format = r.location().status().unwrap_or_default();
-    Ok(Flow::Answer(status::answer(&report(r.main_conf()), format, may_end)))
+    Ok(Flow::Answer(status::answer(&report(r), format, may_end)))
 }
 
-fn report(conf: &MainConf) -> Report {
+fn report(r: &Request<'_>) -> Report {
+    let conf = r.main_conf();
     let directory = outpost::directory();
     let written: Vec<&Provider> = conf.providers.iter().map(|d| &*d.provider).collect();
     Report::gather(&Source {
@@ -37,6 +37,7 @@ fn report(conf: &MainConf) -> Report {
         outpost: conf.outpost.as_ref().map(|outpost| outpost.settings.url.as_str()),
         directory: directory.as_deref(),
         written,
+        coverage: conf.coverage().filter(|_| r.location().may_show_coverage()),
         is_alive,
     })
 }

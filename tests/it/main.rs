@@ -21,6 +21,7 @@ mod caches;
 mod challenges;
 mod changed_keys;
 mod config_errors;
+mod coverage;
 mod crowds;
 mod default_provider;
 mod defects;

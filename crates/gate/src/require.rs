@@ -29,6 +29,11 @@ impl Requirements {
         self.0.push(rule);
     }
 
+    /// All rules.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.0.iter()
+    }
+
     /// The first rule that the visitor does not meet.
     #[must_use]
     pub fn unmet_by(&self, session: &SessionView<'_>) -> Option<&Rule> {

@@ -104,7 +104,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ("ngx_http_conf_ctx_t", &["main_conf", "srv_conf", "loc_conf"]),
     ("ngx_http_phase_t", &["handlers"]),
     ("ngx_http_core_main_conf_t", &["phases", "variables"]),
-    ("ngx_http_core_srv_conf_t", &["server_names"]),
+    ("ngx_http_core_srv_conf_t", &["file_name", "line", "server_names"]),
     ("ngx_http_server_name_t", &["regex", "name"]),
     (
         "ngx_http_core_loc_conf_t",

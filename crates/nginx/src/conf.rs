@@ -6,10 +6,10 @@ use core::marker::PhantomData;
 use core::ptr;
 
 use ngx::ffi::{
-    NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_WARN, NGX_OK, ngx_add_path, ngx_command_t,
-    ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t, ngx_http_conf_ctx_t,
-    ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_http_server_name_t, ngx_int_t,
-    ngx_log_error_core, ngx_parse_size, ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
+    NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_NOTICE, NGX_LOG_WARN, NGX_OK, ngx_add_path,
+    ngx_command_t, ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t,
+    ngx_http_conf_ctx_t, ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_http_server_name_t,
+    ngx_int_t, ngx_log_error_core, ngx_parse_size, ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
 };
 
 use super::guard::{self, Fault};
@@ -255,6 +255,23 @@ impl<'c, M: Module> Conf<'c, M> {
         }
     }
 
+    /// Where the server that is being merged begins; the file as included.
+    pub fn server_place(&self) -> Place {
+        // SAFETY: as above; `file_name` is a C string that lives as long as the configuration is
+        // read, see `ngx_http_core_create_srv_conf`.
+        unsafe {
+            let context = self.fields().ctx.cast::<ngx_http_conf_ctx_t>();
+            let core = *(*context).srv_conf.add(ngx_http_core_module.ctx_index);
+            let core = core.cast::<ngx_http_core_srv_conf_t>();
+            let file = (*core).file_name;
+            let file = match file.is_null() {
+                true => String::new(),
+                false => core::ffi::CStr::from_ptr(file.cast()).to_string_lossy().into_owned(),
+            };
+            Place { file, line: (*core).line }
+        }
+    }
+
     /// Logs an error that stops the configuration, with file and line.
     pub fn emerg(&self, message: &str) {
         self.say(NGX_LOG_EMERG, message);
@@ -269,6 +286,11 @@ impl<'c, M: Module> Conf<'c, M> {
     /// itself.
     pub fn emerg_without_place(&self, message: &str) {
         self.say_without_place(NGX_LOG_EMERG, message);
+    }
+
+    /// Says something that was asked for.
+    pub fn notice_without_place(&self, message: &str) {
+        self.say_without_place(NGX_LOG_NOTICE, message);
     }
 
     /// Like [`warn`](Self::warn), for what is found after its line was read.

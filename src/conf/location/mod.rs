@@ -17,6 +17,7 @@ use super::protection::{
     Choice, Protection, protect, warn_of_answer, warn_of_pass, warn_of_recipe,
     warn_of_rules_that_strangers_pass,
 };
+use super::report;
 use super::status::StatusPage;
 use crate::ngx::{Conf, Mistake, Place};
 
@@ -50,6 +51,11 @@ pub(crate) struct LocationConf {
 }
 
 impl LocationConf {
+    /// nginx's `allow` or `deny`.
+    pub(in crate::conf) fn has_rules(&self) -> bool {
+        self.has_rules
+    }
+
     /// What protects the location.
     pub(crate) fn protection(&self) -> &Protection {
         &self.protection
@@ -73,6 +79,11 @@ impl LocationConf {
     /// Whether `authentik_status` ends sessions.
     pub(crate) fn may_end_sessions(&self) -> bool {
         self.status.as_ref().is_some_and(|page| page.may_end)
+    }
+
+    /// Whether `authentik_status` shows what is protected: only where access is restricted.
+    pub(crate) fn may_show_coverage(&self) -> bool {
+        self.status.as_ref().is_some_and(|page| page.is_guarded)
     }
 
     /// `authentik_status`.
@@ -153,7 +164,7 @@ pub(crate) fn merge(
         // Under `satisfy any` a session alone is enough, whatever the address.
         let by_session = place.is_some();
         let by_rules = *has_rules && !(by_session && cf.location_satisfies_any());
-        page.is_guarded((by_session && require.is_some()) || by_rules)?;
+        page.settle((by_session && require.is_some()) || by_rules)?;
     }
     needs.settle(place.is_some(), cf.server_conf());
     if let (None, Some(require)) = (place, require_place) {
@@ -189,7 +200,8 @@ pub(crate) fn merge(
             warn_of_pass(place, cf);
         }
     }
-    if let Some(names) = identity_headers {
+    report::add(child, cf);
+    if let Some(names) = &child.identity_headers {
         let server = cf.server_conf();
         for name in names.iter() {
             if !server.identity_headers.contains(name) {

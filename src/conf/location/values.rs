@@ -145,7 +145,7 @@ pub(in crate::conf) fn set_header_auth(
     Ok(())
 }
 
-fn set_flag(
+pub(in crate::conf) fn set_flag(
     directive: &'static str,
     flag: &mut Option<bool>,
     cf: &mut Conf<'_>,

@@ -83,6 +83,11 @@ impl PathFacts<'_> {
 }
 
 impl UnauthPaths {
+    /// The patterns as written.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().map(|pattern| pattern.text())
+    }
+
     /// Compiles the patterns; an entry may have several lines with one pattern each.
     ///
     /// Blank lines are skipped: as a pattern, one would open the whole application, as it does in

@@ -4,6 +4,7 @@
 //! monitoring systems keep their data for a long time.
 
 mod count;
+mod coverage;
 pub mod ending;
 mod html;
 mod json;
@@ -14,6 +15,7 @@ mod report;
 mod tests;
 
 pub use self::count::{Counter, Status, count, count_foreign_cookie, count_lookup};
+pub use self::coverage::{Access, Coverage, Covered, Guard, Part, judged};
 pub use self::report::{
     EventLoopReport, OutpostReport, ProviderReport, Report, Source, Tally, ZoneReport,
 };

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::count::{Counter, Status};
+use super::coverage::Coverage;
 use crate::outpost::{Directory, Listener, Unusable};
 use crate::provider::{Mode, Provider};
 use crate::reason::Reason;
@@ -28,6 +29,8 @@ pub struct Source<'s> {
     pub directory: Option<&'s Directory>,
     /// The providers defined in nginx.
     pub written: Vec<&'s Provider>,
+    /// What is protected, for those who may see it.
+    pub coverage: Option<&'s Coverage>,
     /// Whether a process exists.
     pub is_alive: fn(u32) -> bool,
 }
@@ -57,6 +60,9 @@ pub struct Report {
     pub reasons: Vec<Tally>,
     /// How long event loops were blocked.
     pub event_loop: EventLoopReport,
+    /// What is protected, by what. `None` if anybody can see this report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// The connection to authentik and its state.
@@ -175,6 +181,7 @@ impl Report {
                 longest_pause_us: source.fact(Word::LongestPause),
                 longest_exchange_us: source.fact(Word::LongestExchange),
             },
+            coverage: source.coverage.cloned(),
         }
     }
 }

@@ -37,6 +37,7 @@ fn source<'s>(words: Option<SharedWords<'s>>, directory: Option<&'s Directory>) 
         outpost: directory.is_some().then_some("https://sso.example.com/"),
         directory,
         written: Vec::new(),
+        coverage: None,
         is_alive: |pid| pid == 4711,
     }
 }

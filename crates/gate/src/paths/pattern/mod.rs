@@ -51,6 +51,11 @@ impl Pattern {
         Self { line: line.into(), shortest, cost: unrolled.saturating_add(BASE_COST), compiled }
     }
 
+    /// As written.
+    pub(super) fn text(&self) -> &str {
+        &self.line
+    }
+
     /// Whether it matches. False once the effort is exhausted.
     pub(super) fn matches<'a>(&'a self, text: &str, effort: &Effort<'a>) -> bool {
         // This also saves compiling just to find out whether a pattern opens everything.

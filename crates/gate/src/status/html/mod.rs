@@ -49,7 +49,7 @@ pub(super) fn render(report: &Report, form: &str) -> String {
     let title = if name.is_empty() { "authentik in nginx" } else { name };
     let title = escaped(title);
     let body = [tiles(report), problems(report), figures(report), providers(report)].concat();
-    let details = details(report);
+    let details = [coverage(report), details(report)].concat();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -169,6 +169,33 @@ fn providers(report: &Report) -> String {
         logout_uris(&report.providers),
     ]
     .concat()
+}
+
+/// For an auditor.
+fn coverage(report: &Report) -> String {
+    let Some(coverage) = &report.coverage else { return String::new() };
+    let rows = coverage.parts.iter().map(|part| {
+        let server = if part.server.is_empty() { "without a name" } else { &part.server };
+        let location = if part.location.is_empty() { "everything else" } else { &part.location };
+        let mut remarks = Vec::new();
+        if part.provider != "off" {
+            remarks.push(format!("authentik_provider {}", part.provider));
+        }
+        remarks.extend(part.require.iter().map(|rule| format!("only {rule}")));
+        remarks.extend(part.open_paths.iter().map(|path| format!("open: {path}")));
+        remarks.extend(part.remarks.iter().map(|remark| (*remark).to_owned()));
+        let cells = [explained(server, &part.place), code(location), plain(part.access.word())];
+        Row(cells.into_iter().chain([plain(&remarks.join("; "))]).collect())
+    });
+    let columns = ["Server", "Location", "Access", "By and except"];
+    let mut content = table(&columns, rows);
+    if coverage.not_listed > 0 {
+        content.push_str(&format!(
+            "<p class=\"note\">And {} more: authentik_report on makes nginx -t list all.</p>\n",
+            coverage.not_listed
+        ));
+    }
+    section("What is protected", &content)
 }
 
 /// URLs for an administrator to copy into authentik.
