@@ -23,7 +23,7 @@ main() {
 
     mkdir -p "$site/logs"
     variant another-abi 's/nginx-abi-[^ ,]*/nginx-abi-0.0.0-1/'
-    ! apt-get -qq -y install "$site/another-abi.deb" >"$site/log" 2>&1 || fail "try: a package for another ABI installs"
+    ! apt-get -q -y install "$site/another-abi.deb" >"$site/log" 2>&1 || fail "try: a package for another ABI installs"
     grep -q nginx-abi-0.0.0-1 "$site/log" || fail "try: apt refuses another ABI in other words: $(cat "$site/log")"
 
     variant before 's/^Version: .*/Version: 0.0.1-1/'
