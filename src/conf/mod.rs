@@ -4,6 +4,7 @@ mod block;
 pub(crate) mod directives;
 pub(crate) mod doubts;
 pub(crate) mod in_use;
+mod lifetimes;
 pub(crate) mod location;
 pub(crate) mod needs;
 mod outpost;

@@ -7,6 +7,7 @@ use gate::provider::{SameSite, SettingsError};
 use gate::secret::Secret;
 
 use super::block::{self, single};
+use super::lifetimes::TermsKeys;
 use super::trust::TrustKeys;
 use super::{MainConf, doubts, secret};
 use crate::ngx::{Conf, Mistake, Place};
@@ -20,11 +21,13 @@ pub(crate) struct OutpostConf {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 9] = [
     "token",
     "token_file",
     "browser_url",
     "cookie_samesite",
+    "session_lifetime",
+    "recheck",
     "ssl_verify",
     "ssl_trusted_certificate",
     "state_path",
@@ -39,6 +42,7 @@ struct Block {
     cookie_samesite: SameSite,
     state: Option<String>,
     trust: TrustKeys,
+    terms: TermsKeys,
 }
 
 pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mistake> {
@@ -52,7 +56,7 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     let (url, place) = (cf.argument(), cf.place());
     let mut block = Block::default();
     cf.read_block(&mut block, set_key)?;
-    let Block { seen: _, token, browser_url, cookie_samesite, state, trust } = block;
+    let Block { seen: _, token, browser_url, cookie_samesite, state, trust, terms } = block;
     let token = token.ok_or_else(|| {
         said(
             "token_file is missing: a file that holds the outpost's token, which authentik shows \
@@ -63,6 +67,7 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
         OutpostSettings::new(&url, browser_url.as_deref(), token, trust.finish()?)
             .map_err(|SettingsError { key, message }| said(&format!("{key} {message}")))?;
     settings.cookie_samesite = cookie_samesite;
+    settings.terms = terms.finish()?;
     doubts::warn_of_transport("authentik_outpost", &url, &settings.trust, &place, cf);
     let state = state.map(|path| state_directory(&path, cf)).transpose()?;
     conf.outpost = Some(OutpostConf { settings, state: state.map(PathBuf::from), place });
@@ -84,6 +89,8 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
         "token_file" => into.token = Some(secret::read(&key, &value, cf)?),
         "browser_url" => into.browser_url = Some(value),
         "cookie_samesite" => into.cookie_samesite = block::same_site(&key, &value)?,
+        "session_lifetime" => into.terms.set_session_lifetime(&key, &value)?,
+        "recheck" => into.terms.set_recheck(&key, &value)?,
         "ssl_verify" => into.trust.set_verify(&key, &value)?,
         "ssl_trusted_certificate" => into.trust.set_authorities(&key, &value, cf)?,
         "state_path" => into.state = Some(value),

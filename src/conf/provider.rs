@@ -7,6 +7,7 @@ use gate::provider::{Mode, Provider, Settings, SettingsError, left_out};
 use gate::secret::Secret;
 
 use super::block::{self, single};
+use super::lifetimes::TermsKeys;
 use super::trust::{TrustKeys, on_off};
 use super::{Defined, MainConf, doubts, in_use, secret, unauth_paths};
 use crate::ngx::{Conf, Mistake, Place};
@@ -20,6 +21,7 @@ struct Block {
     settings: Settings,
     seen: Vec<String>,
     trust: TrustKeys,
+    terms: TermsKeys,
     unauth_paths: Place,
 }
 
@@ -130,7 +132,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 27] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -147,6 +149,8 @@ const KEYS: [&str; 25] = [
     "basic_auth",
     "intercept_header_auth",
     "scope",
+    "session_lifetime",
+    "recheck",
     "application",
     "ssl_verify",
     "ssl_trusted_certificate",
@@ -190,6 +194,8 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
         "cookie_secret_file" => settings.cookie_secret = Some(secret::read(key, &value, cf)?),
         "cookie_samesite" => settings.cookie_samesite = Some(block::same_site(key, &value)?),
         "mode" => settings.mode = mode(&value)?,
+        "session_lifetime" => into.terms.set_session_lifetime(key, &value)?,
+        "recheck" => into.terms.set_recheck(key, &value)?,
         "ssl_verify" => into.trust.set_verify(key, &value)?,
         "ssl_trusted_certificate" => into.trust.set_authorities(key, &value, cf)?,
         _ => return Err(said(format!("authentik_provider: unknown key \"{key}\""))),
@@ -210,8 +216,9 @@ fn warn_of_validation(key: &str, validated: bool, cf: &Conf<'_>) {
 
 impl Block {
     fn finish(self) -> Result<Provider, Mistake> {
-        let Self { mut settings, seen: _, trust, unauth_paths: _ } = self;
+        let Self { mut settings, seen: _, trust, terms, unauth_paths: _ } = self;
         settings.trust = trust.finish()?;
+        settings.terms = terms.finish()?;
         let name = settings.name.clone();
         Provider::new(settings).map_err(|SettingsError { key, message }| {
             said(format!("authentik_provider \"{name}\": {key} {message}"))

@@ -57,8 +57,8 @@ fn end_sessions<'r>(
     default: &'r Arc<Provider>,
 ) -> Result<Option<&'r Arc<Provider>>, Fault> {
     for provider in providers_here(r, default)? {
-        if let Standing::SignedIn(session) = sessions::find(r, provider)? {
-            let ended = sessions::end_all_of(r, session.uid());
+        if let Standing::SignedIn(known) = sessions::find(r, provider)? {
+            let ended = sessions::end_all_of(r, known.owner().view().uid());
             r.state()?.signed_out.set(Some(provider.key));
             let name = &provider.name;
             r.log(

@@ -68,6 +68,7 @@ fn policy<'p>(location: &'p LocationConf, provider: &'p Provider) -> Policy<'p> 
         provider_paths: &provider.unauth_paths,
         intercept_header_auth: provider.intercept_header_auth,
         open_directory: None,
+        refusal_begins_sign_in: false,
         location_paths: location.unauth_paths(),
         require: location.require(),
         unauthenticated: location.unauthenticated(),

@@ -24,6 +24,8 @@ pub(crate) struct RequestState {
     pub(crate) exchanged: RefCell<Option<Box<Exchanged>>>,
     /// Set if authentik seems to have changed since this sign-in began.
     pub(crate) second_look: RefCell<Option<Box<SecondLook>>>,
+    /// The request sends its visitor, who has a session, to sign in again.
+    pub(crate) rechecks: Cell<bool>,
     /// The provider whose visitor was signed out.
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
     /// For sessions being ended by an administrator: the position in the zone, and how many were

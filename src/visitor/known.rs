@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gate::cookie::{SentId, TagSecret};
 use gate::identity::{self, HeaderEncoding, OwnedRecord, SessionView};
+use gate::lifetimes;
 use gate::provider::Provider;
 use gate::session_cache::{Recalled, Seen, SessionCache};
 use gate::store::Key;
@@ -26,6 +27,9 @@ pub(crate) type Known = ReadyHeaders<Session>;
 pub(crate) struct Session {
     record: OwnedRecord,
     provider: Arc<Provider>,
+    key: Key,
+    /// See [`Self::calm_until`].
+    calm_until: UnixTime,
 }
 
 impl Session {
@@ -37,6 +41,16 @@ impl Session {
     /// The session as bytes.
     pub(crate) fn record(&self) -> &[u8] {
         self.record.bytes()
+    }
+
+    /// Its key in the zone.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Until when nothing is due, see [`lifetimes::due`].
+    pub(crate) fn calm_until(&self) -> UnixTime {
+        self.calm_until
     }
 }
 
@@ -134,11 +148,18 @@ fn look_up(
     });
     let (record, epoch, expires) = opened?;
     // Bound to the provider twice: by the key and by the contents of the record.
-    if record.view().provider() != provider.key {
+    let view = record.view();
+    if view.provider() != provider.key {
         return None;
     }
+    // The configuration may have changed since the sign-in.
+    let expires = expires.min(lifetimes::ends(view, &provider.terms));
+    if expires <= time {
+        return None;
+    }
+    let calm_until = lifetimes::calm_until(view, &provider.terms);
     let size = record.size();
-    let session = Session { record, provider: Arc::clone(provider) };
+    let session = Session { record, provider: Arc::clone(provider), key, calm_until };
     let known = Rc::new(Known::lay_out(session, |session, headers| {
         let provider = &session.provider.headers;
         headers.extend(the_twelve(&session.view(), provider, HeaderEncoding::Utf8));

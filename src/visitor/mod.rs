@@ -5,6 +5,7 @@
 //! | [`providers`] | the provider of a request: by its location, or by its host |
 //! | [`sessions`] | the gate's table in the mapped zone |
 //! | [`known`] | sessions that this worker remembers |
+//! | [`recheck`] | going through authentik again, after a while |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
 //! | [`random`] | random bytes |
 //! | [`told`] | the identity headers, which tell applications about a visitor |
@@ -14,6 +15,7 @@ pub(crate) mod header_auth;
 pub(crate) mod known;
 pub(crate) mod providers;
 pub(crate) mod random;
+pub(crate) mod recheck;
 pub(crate) mod sessions;
 pub(crate) mod sweep;
 pub(crate) mod told;

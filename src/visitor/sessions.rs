@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use gate::cookie::{self, MAX_CANDIDATES, SentId, SessionId};
 use gate::identity::{
-    self, Rendered, SessionView, is_of_user, name_of, owner_of, provider_of, sid_of, subject_of,
+    self, Rendered, is_of_user, name_of, owner_of, provider_of, sid_of, subject_of,
 };
+use gate::lifetimes::recheck_key;
 use gate::provider::{Provider, ProviderKey};
 use gate::reason::Reason;
 use gate::store::{Epoch, Key, Owner, Record, kind};
 use gate::time::UnixTime;
 use gate::token::Ended;
 
-use super::known;
+use super::known::{self, Known};
 use super::random::random;
 use crate::ngx::keyring::keyring;
 use crate::ngx::zone::{CopiedOut, warn_if_full};
@@ -59,7 +60,7 @@ pub(crate) fn cookies<'r>(r: &Request<'r>) -> Result<[&'r [u8]; MAX_CANDIDATES],
 /// What a request's cookies mean at a provider.
 pub(crate) enum Standing<'r> {
     /// The visitor has this session.
-    SignedIn(SessionView<'r>),
+    SignedIn(&'r Known),
     /// The visitor has no session, for this reason.
     Stranger(Reason),
 }
@@ -75,7 +76,7 @@ pub(crate) fn find<'r>(r: &Request<'r>, provider: &Arc<Provider>) -> Result<Stan
     for id in cookie::session_ids(cookies(r)?, provider) {
         if let Some(known) = known::find(r, provider, id)? {
             r.remember(kept::RECORD, known.owner().record())?;
-            return Ok(Standing::SignedIn(known.owner().view()));
+            return Ok(Standing::SignedIn(known));
         }
         reason = Reason::UnknownSession;
     }
@@ -137,6 +138,7 @@ pub(crate) fn open(
         .with(|table| {
             for key in &old {
                 table.remove(key)?;
+                table.remove(&recheck_key(key))?;
             }
             table.insert(&record, time)
         })

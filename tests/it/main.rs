@@ -37,6 +37,7 @@ mod host_cookies;
 mod hostile;
 mod http3;
 mod leftovers;
+mod lifetimes;
 mod living_together;
 mod logout;
 mod long_links;

@@ -5,9 +5,11 @@
 //! who browses goes through authentik again after `recheck`, and everybody after
 //! `session_lifetime`.
 
+use crate::hash;
 use crate::identity::{Life, SessionView};
 pub use crate::provider::Terms;
 use crate::secret::Secret;
+use crate::store::Key;
 use crate::time::UnixTime;
 use crate::token::VerifiedClaims;
 
@@ -103,6 +105,12 @@ pub fn due(
     } else {
         Due::Nothing
     }
+}
+
+/// The key in the zone of the note that a session's recheck has begun.
+#[must_use]
+pub fn recheck_key(session: &Key) -> Key {
+    hash::sha256(&[b"authentik recheck\0", session])
 }
 
 /// Clients that present credentials cannot be sent to sign in.

@@ -10,6 +10,8 @@ pub enum Reason {
     /// It carries one, but there is no such session in the zone: expired, signed out, evicted,
     /// forged.
     UnknownSession,
+    /// The last sign-in was longer ago than `recheck`: authentik is asked again.
+    RecheckDue,
     /// authentik does not know the credentials in `Authorization`.
     CredentialsRejected,
     /// The visitor is signed in but does not meet an `authentik_require`.
@@ -109,9 +111,10 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::NoSession,
         Self::UnknownSession,
+        Self::RecheckDue,
         Self::CredentialsRejected,
         Self::NotPermitted,
         Self::BackendOverride,
@@ -167,6 +170,7 @@ impl Reason {
         let (status, level, code, title, sentence) = match self {
             Self::NoSession => (401, Info, "no-session", SIGN_IN, NEEDS_SESSION),
             Self::UnknownSession => (401, Info, "unknown-session", SIGN_IN, NEEDS_SESSION),
+            Self::RecheckDue => (401, Info, "recheck-due", SIGN_IN, ASKED_AGAIN),
             Self::CredentialsRejected => {
                 (401, Info, "credentials-rejected", SIGN_IN, BAD_CREDENTIALS)
             }
@@ -211,6 +215,7 @@ impl Reason {
 
 const SIGN_IN: &str = "Please sign in";
 const NEEDS_SESSION: &str = "You need to sign in to see this page.";
+const ASKED_AGAIN: &str = "Your last sign-in was a while ago.";
 const BAD_CREDENTIALS: &str = "The credentials that you sent are not valid.";
 const FORBIDDEN: &str = "Not permitted";
 const NOT_FOR_YOU: &str = "You are signed in, but you do not have access to this page.";

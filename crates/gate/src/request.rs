@@ -12,6 +12,10 @@ pub trait RequestFacts {
     fn sender(&self) -> Sender;
     /// The path in both readings.
     fn path(&self) -> PathFacts<'_>;
+    /// Whether a person opens a page, who can be sent to authentik and come back to it.
+    fn is_navigation(&self) -> bool {
+        self.sender() == Sender::Navigation
+    }
 }
 
 /// The host a request is for: the only one that it is judged by and that others are told.

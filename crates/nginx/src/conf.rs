@@ -9,7 +9,8 @@ use ngx::ffi::{
     NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_NOTICE, NGX_LOG_WARN, NGX_OK, ngx_add_path,
     ngx_command_t, ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t,
     ngx_http_conf_ctx_t, ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_http_server_name_t,
-    ngx_int_t, ngx_log_error_core, ngx_parse_size, ngx_path_t, ngx_pcalloc, ngx_str_t, ngx_uint_t,
+    ngx_int_t, ngx_log_error_core, ngx_parse_size, ngx_parse_time, ngx_path_t, ngx_pcalloc,
+    ngx_str_t, ngx_uint_t,
 };
 
 use super::guard::{self, Fault};
@@ -344,4 +345,12 @@ pub fn size(text: &str) -> Option<usize> {
     let mut text = bytes::borrowed(text.as_bytes());
     // SAFETY: nginx reads `len` bytes.
     usize::try_from(unsafe { ngx_parse_size(&raw mut text) }).ok()
+}
+
+/// Parses a time in nginx's syntax, in whole seconds: `90s`, `1h 30m`, `7d`.
+pub fn seconds(text: &str) -> Option<u64> {
+    const IN_SECONDS: ngx_uint_t = 1;
+    let mut text = bytes::borrowed(text.as_bytes());
+    // SAFETY: nginx reads `len` bytes.
+    u64::try_from(unsafe { ngx_parse_time(&raw mut text, IN_SECONDS) }).ok()
 }

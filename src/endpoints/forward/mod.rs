@@ -137,10 +137,10 @@ fn judge<'r>(
         },
         // Has no effect in forward authentication (docs/protocol.md §5.4).
         intercept_header_auth: false,
+        refusal_begins_sign_in: front_end == FrontEnd::Nginx,
         open_directory: (front_end == FrontEnd::Nginx).then_some(OPEN_DIRECTORY),
     };
-    let sender = sender::of(r);
-    let request = ForwardRequest::new(url, provider, front_end, r.host(), sender);
+    let request = ForwardRequest::new(url, provider, front_end, r.host(), &sender::hints(r));
     let verdict = verdict(r, provider, |_, visitor, effort| {
         decide(&policy, Facts { request: &request, visitor, effort })
     })?;

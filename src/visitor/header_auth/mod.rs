@@ -38,16 +38,39 @@ struct Presented {
     lease: Key,
 }
 
+/// Who the visitor is.
+pub(crate) struct Identified<'r> {
+    pub(crate) visitor: Visitor<'r>,
+    /// Nothing is due for the visitor's session, see [`gate::lifetimes`].
+    pub(crate) is_calm: bool,
+}
+
 /// Identifies the visitor by session, otherwise by credentials that authentik was recently asked
 /// about.
+#[inline]
 pub(crate) fn identify<'r>(
     r: &mut Request<'r>,
     provider: &'r Arc<Provider>,
+) -> Result<Identified<'r>, Fault> {
+    match sessions::find(r, provider)? {
+        Standing::SignedIn(known) => {
+            let session = known.owner();
+            let is_calm = now() < session.calm_until();
+            Ok(Identified { visitor: Visitor::Known(session.view()), is_calm })
+        }
+        Standing::Stranger(reason) => {
+            let visitor = by_credentials(r, provider, reason)?;
+            Ok(Identified { visitor, is_calm: true })
+        }
+    }
+}
+
+/// Identifies a visitor without a session, for this reason, by credentials.
+fn by_credentials<'r>(
+    r: &mut Request<'r>,
+    provider: &'r Arc<Provider>,
+    reason: Reason,
 ) -> Result<Visitor<'r>, Fault> {
-    let reason = match sessions::find(r, provider)? {
-        Standing::SignedIn(session) => return Ok(Visitor::Known(session)),
-        Standing::Stranger(reason) => reason,
-    };
     if !r.location().checks_header() {
         return Ok(Visitor::Stranger(reason));
     }

@@ -44,6 +44,20 @@ pub(super) const OUTPOST_MISTAKES: &[Case] = &[
         "cookie_samesite: \"on\" is not one of lax, none, strict",
     ),
     (
+        "a session that lasts no time",
+        "authentik_outpost https://sso.example.com {
+            session_lifetime 0h; # <-
+         }",
+        "session_lifetime: \"0h\" is no time; use one from 1s to 400d",
+    ),
+    (
+        "a recheck that never comes",
+        "authentik_outpost https://sso.example.com {
+            token x; recheck 12h;
+         } # <-",
+        "recheck: 43200 seconds have no effect, since sessions end after session_lifetime, 43200",
+    ),
+    (
         "an unreadable token file",
         "authentik_outpost https://sso.example.com {
             token_file %%DIR%%/nowhere; # <-

@@ -76,6 +76,57 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "cookie_samesite: \"sometimes\" is not one of lax, none, strict",
     ),
     (
+        "a session that lasts no time",
+        "authentik_provider x {
+            session_lifetime 0; # <-
+         }",
+        "session_lifetime: \"0\" is no time; use one from 1s to 400d, e.g. 1h",
+    ),
+    (
+        "a session without end",
+        "authentik_provider x {
+            session_lifetime off; # <-
+         }",
+        "session_lifetime: cannot be off, since a session has to end; use a time like 12h",
+    ),
+    (
+        "a session that no browser keeps",
+        "authentik_provider x {
+            session_lifetime 401d; # <-
+         }",
+        "session_lifetime: \"401d\" is too long; browsers keep a session for at most 400d",
+    ),
+    (
+        "a recheck that is no time",
+        "authentik_provider x {
+            recheck often; # <-
+         }",
+        "recheck: \"often\" is not a time; use one like 90s, 30m, 12h or 7d, or off",
+    ),
+    (
+        "a recheck in milliseconds",
+        "authentik_provider x {
+            recheck 500ms; # <-
+         }",
+        "recheck: \"500ms\" is not a time",
+    ),
+    (
+        "a recheck of nothing",
+        "authentik_provider x {
+            recheck 0s; # <-
+         }",
+        "recheck: \"0s\" is no time; use one from 1s to 400d, e.g. 1h, or off",
+    ),
+    (
+        "a recheck that never comes",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+            session_lifetime 30m; recheck 1h;
+         } # <-",
+        "recheck: 3600 seconds have no effect, since sessions end after session_lifetime, 1800",
+    ),
+    (
         "cookies for all sites over http",
         "authentik_provider x {
             issuer https://sso.example.com/application/o/x/; client_id c;

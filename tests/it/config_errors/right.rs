@@ -51,6 +51,18 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          server { authentik_provider auto; location /one { authentik_provider auto fallback=single; } }",
     ),
     (
+        "sessions of any length",
+        "authentik_outpost https://sso.example.com {
+             token_file %%DIR%%/secret; session_lifetime 400d; recheck off;
+         }
+         authentik_provider x {
+             issuer https://sso.example.com/application/o/x/; client_id c;
+             client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+             session_lifetime 1800; recheck \"1m 30s\";
+         }
+         server { authentik_provider auto; location /x { authentik_provider x; } }",
+    ),
+    (
         "endpoints for other proxies",
         "%%WIKI%%
          authentik_outpost https://sso.example.com { token_file %%DIR%%/secret; }

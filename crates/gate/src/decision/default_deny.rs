@@ -40,6 +40,7 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
                     unauthenticated,
                     intercept_header_auth,
                     open_directory: None,
+                    refusal_begins_sign_in: false,
                 };
                 let (request, effort) = (&Closed(sender), &Effort::default());
                 let facts = Facts { request, visitor: Visitor::Stranger(present), effort };
@@ -59,7 +60,8 @@ fn s50_no_reason_lets_anybody_in_unless_the_location_says_so() {
 fn following(reason: Reason) -> Option<Reason> {
     Some(match reason {
         Reason::NoSession => Reason::UnknownSession,
-        Reason::UnknownSession => Reason::CredentialsRejected,
+        Reason::UnknownSession => Reason::RecheckDue,
+        Reason::RecheckDue => Reason::CredentialsRejected,
         Reason::CredentialsRejected => Reason::NotPermitted,
         Reason::NotPermitted => Reason::BackendOverride,
         Reason::BackendOverride => Reason::UnknownHost,

@@ -22,6 +22,8 @@ pub struct Policy<'a> {
     pub intercept_header_auth: bool,
     /// A directory that is open too: the endpoints, in forward authentication.
     pub open_directory: Option<&'a str>,
+    /// The proxy that asks begins a sign-in when it is told no.
+    pub refusal_begins_sign_in: bool,
 }
 
 /// `authentik_unauthenticated auto | redirect | 401 | pass`.
@@ -39,6 +41,17 @@ pub enum Unauthenticated {
     Pass,
 }
 
+impl Policy<'_> {
+    /// Whether a stranger who opens a page is sent to authentik.
+    fn signs_in(&self) -> bool {
+        match self.unauthenticated {
+            Unauthenticated::Auto | Unauthenticated::Redirect => true,
+            Unauthenticated::Refuse => self.refusal_begins_sign_in,
+            Unauthenticated::Pass => false,
+        }
+    }
+}
+
 /// What is known about a request when it is judged.
 pub struct Facts<'q, 'a, R: RequestFacts> {
     /// The request.
@@ -54,6 +67,9 @@ pub struct Facts<'q, 'a, R: RequestFacts> {
 pub enum Visitor<'a> {
     /// The owner of a session, or of credentials that authentik has already checked.
     Known(SessionView<'a>),
+    /// The owner of a session who is to go through authentik again, as soon as that disturbs
+    /// nothing: see [`lifetimes`](crate::lifetimes).
+    Recheck(SessionView<'a>),
     /// A client with credentials that authentik may know.
     Unverified,
     /// An unknown client, and why.
@@ -132,7 +148,17 @@ pub fn decide<'a>(policy: &Policy<'a>, facts: Facts<'_, 'a, impl RequestFacts>) 
     };
     // Identify the visitor first: known users keep their identity on unauthenticated paths too.
     let reason = match visitor {
-        Visitor::Known(session) => {
+        Visitor::Recheck(_) if request.is_navigation() && policy.signs_in() && !is_open() => {
+            return match policy.unauthenticated {
+                Unauthenticated::Auto | Unauthenticated::Redirect => {
+                    Verdict::SignIn(Reason::RecheckDue)
+                }
+                Unauthenticated::Refuse | Unauthenticated::Pass => {
+                    Verdict::Refuse(Reason::RecheckDue)
+                }
+            };
+        }
+        Visitor::Known(session) | Visitor::Recheck(session) => {
             let unmet = policy.require.and_then(|require| require.unmet_by(&session));
             return match unmet {
                 // What is open to strangers is open to known users.

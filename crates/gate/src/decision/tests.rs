@@ -49,6 +49,7 @@ fn verdict(
         unauthenticated,
         intercept_header_auth: intercept,
         open_directory: None,
+        refusal_begins_sign_in: false,
     };
     let visitor = match visitor {
         Ok(record) => Visitor::Known(SessionView::over(record).unwrap()),
@@ -161,6 +162,52 @@ fn a_known_visitor_must_meet_every_rule_except_where_strangers_may_go() {
         rules.into_iter().for_each(|rule| require.add(rule));
         let found = verdict(Ok(&record), path, Sender::Program, Unauthenticated::Auto, &require);
         assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_recheck_begins_only_where_a_stranger_who_opens_a_page_is_sent_to_sign_in() {
+    use Sender::{Frame, Navigation, Nobody, Program, Submission};
+    use Unauthenticated::{Auto, Pass, Redirect, Refuse};
+    let record = record_of("[]");
+    let open = UnauthPaths::compile(&["^/public/".to_owned()]).unwrap();
+    let nothing = UnauthPaths::default();
+    for (path, sender, unauthenticated, refusal_begins_sign_in, expected) in [
+        (&b"/"[..], Navigation, Auto, false, "sign in"),
+        (b"/", Navigation, Redirect, false, "sign in"),
+        (b"/", Navigation, Refuse, true, "refuse"),
+        (b"/", Navigation, Refuse, false, "admit"),
+        (b"/", Navigation, Pass, false, "admit"),
+        (b"/public/", Navigation, Auto, false, "admit"),
+        (b"/", Submission, Redirect, false, "admit"),
+        (b"/", Frame, Redirect, false, "admit"),
+        (b"/", Program, Redirect, false, "admit"),
+        (b"/", Program, Refuse, true, "admit"),
+        (b"/", Nobody, Redirect, false, "admit"),
+    ] {
+        let policy = Policy {
+            provider_paths: &nothing,
+            location_paths: Some(&open),
+            require: None,
+            unauthenticated,
+            intercept_header_auth: true,
+            open_directory: None,
+            refusal_begins_sign_in,
+        };
+        let visitor = Visitor::Recheck(SessionView::over(&record).unwrap());
+        let (request, effort) = (&Visit { path, sender }, &Effort::default());
+        let verdict = decide(&policy, Facts { request, visitor, effort });
+        let is_known = |permit: &Permit<'_>| permit.identity().is_ok();
+        let found = if matches!(verdict, Verdict::SignIn(Reason::RecheckDue)) {
+            "sign in"
+        } else if matches!(verdict, Verdict::Refuse(Reason::RecheckDue)) {
+            "refuse"
+        } else if matches!(&verdict, Verdict::Admit(permit) if is_known(permit)) {
+            "admit"
+        } else {
+            "something else"
+        };
+        assert_eq!(found, expected, "{path:?} {sender:?} {unauthenticated:?}");
     }
 }
 

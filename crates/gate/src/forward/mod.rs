@@ -12,7 +12,7 @@ mod tests;
 use crate::paths::{PathFacts, Subject};
 use crate::provider::{Mode, Provider};
 use crate::request::{RequestFacts, of_domain};
-use crate::sender::Sender;
+use crate::sender::{Sender, SenderHints};
 
 pub use url::{Asked, ForwardFlaw, ForwardUrl, Forwarded, Said};
 
@@ -105,18 +105,19 @@ pub struct ForwardRequest<'u> {
     mode: Mode,
     site: Vec<u8>,
     visitor: Sender,
+    is_navigation: bool,
 }
 
 impl<'u> ForwardRequest<'u> {
-    /// `host` is the name in the question's `Host`, in lower case, without port; `visitor` is the
-    /// client of the other proxy.
+    /// `host` is the name in the question's `Host`, in lower case, without port; `visitor` is what
+    /// is known of the client of the other proxy.
     #[must_use]
     pub fn new(
         url: &'u ForwardUrl<'u>,
         provider: &Provider,
         front_end: FrontEnd,
         host: &[u8],
-        visitor: Sender,
+        visitor: &SenderHints<'_>,
     ) -> Self {
         let of = |host: &[u8], port| of_domain(provider, url.scheme(), host, port);
         // The nginx recipe sets `Host $host` and `X-Original-URL …$http_host…`. These differ if the
@@ -124,7 +125,9 @@ impl<'u> ForwardRequest<'u> {
         let ambiguous =
             front_end == FrontEnd::Nginx && host != url.host() && !of(host, None).is_empty();
         let site = if ambiguous { Vec::new() } else { of(url.host(), url.port()) };
-        Self { url, mode: provider.mode, site, visitor }
+        let sender = Sender::of(visitor);
+        let is_navigation = sender == Sender::Navigation && !visitor.may_be_a_form();
+        Self { url, mode: provider.mode, site, visitor: sender, is_navigation }
     }
 }
 
@@ -137,6 +140,10 @@ impl RequestFacts for ForwardRequest<'_> {
                 Sender::Program
             }
         }
+    }
+
+    fn is_navigation(&self) -> bool {
+        self.is_navigation
     }
 
     fn path(&self) -> PathFacts<'_> {

@@ -211,7 +211,8 @@ fn a_url_beyond_the_limit_is_none() {
 /// Whether nginx's question about this URL is answered yes for a stranger.
 fn open(provider: &Provider, paths: &UnauthPaths, url: &'static str, host: &str) -> bool {
     let url = url_of(Nginx, "", &[("x-original-url", url)]).unwrap();
-    let request = ForwardRequest::new(&url, provider, Nginx, host.as_bytes(), Sender::Program);
+    let request =
+        ForwardRequest::new(&url, provider, Nginx, host.as_bytes(), &SenderHints::default());
     let policy = Policy {
         provider_paths: paths,
         location_paths: None,
@@ -219,6 +220,7 @@ fn open(provider: &Provider, paths: &UnauthPaths, url: &'static str, host: &str)
         unauthenticated: Unauthenticated::Refuse,
         intercept_header_auth: false,
         open_directory: Some(OPEN_DIRECTORY),
+        refusal_begins_sign_in: true,
     };
     let effort = &Effort::default();
     let visitor = Visitor::Stranger(Reason::NoSession);

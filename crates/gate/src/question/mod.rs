@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod exchange;
 mod form;
+mod pulse;
 mod response;
 
 pub use discovery::{Endpoints, Signing};
@@ -17,6 +18,7 @@ pub use document::{
 };
 pub use error::{CoreError, Cure};
 pub use exchange::{ExchangeCode, Introspect, SignInByPassword, Tokens};
+pub use pulse::{Pulse, pulse_request};
 
 use url::Url;
 

@@ -32,6 +32,8 @@ pub struct SenderHints<'a> {
     script: bool,
     /// A speculative load.
     speculative: bool,
+    /// `Origin` or `Content-Type`, which browsers do not send when a page is opened.
+    form: bool,
     /// Sent by a browser: `Sec-Fetch-…`, which browsers omit over plain http, `Origin`, `Referer`.
     browser: bool,
     /// `Sec-Fetch-User: ?1`: a person clicked or typed an address.
@@ -68,6 +70,7 @@ impl<'a> SenderHints<'a> {
                     hints.speculative |= is_speculative(value);
                 }
                 b"accept" => hints.accept = Some(value),
+                b"origin" | b"content-type" => hints.form = true,
                 b"x-forwarded-method" => hints.forwarded_method = Some(value),
                 _ => {}
             }
@@ -79,6 +82,13 @@ impl<'a> SenderHints<'a> {
     #[must_use]
     pub fn behind_proxy(self) -> Self {
         Self { method: self.forwarded_method.unwrap_or(self.method), ..self }
+    }
+
+    /// Whether this may be a form that is submitted: a proxy that asks may send every question with
+    /// `GET`, whatever the method of the request.
+    #[must_use]
+    pub fn may_be_a_form(&self) -> bool {
+        self.forwarded_method.is_none() && self.form
     }
 
     /// Whether a page may be shown in the requesting frame: only if a session works there after a

@@ -139,3 +139,14 @@ fn behind_a_proxy_the_method_is_the_one_that_it_was_asked_with() {
     assert_eq!(Sender::of(&asked.behind_proxy()), Nobody);
     assert_eq!(Sender::of(&hints("GET", &[HTML]).behind_proxy()), Navigation);
 }
+
+#[test]
+fn without_the_method_what_only_forms_have_tells_them() {
+    let hints = |headers: &[(&'static [u8], &'static [u8])]| {
+        SenderHints::gather(b"GET", headers.iter().copied()).behind_proxy().may_be_a_form()
+    };
+    assert!(!hints(&[(b"sec-fetch-mode", b"navigate"), (b"referer", b"http://h/")]));
+    assert!(hints(&[(b"origin", b"http://h")]));
+    assert!(hints(&[(b"content-type", b"text/plain")]));
+    assert!(!hints(&[(b"origin", b"http://h"), (b"x-forwarded-method", b"GET")]), "it is told");
+}
