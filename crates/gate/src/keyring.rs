@@ -1,11 +1,13 @@
 //! Keys that are kept outside shared memory and storage, whose contents are opaque without them.
 
-use ring::hmac;
+use ring::{hkdf, hmac};
 
 use crate::hash;
+use crate::secret::Secret;
 
-/// All processes of one nginx share a keyring: the master creates it from random bytes before it
-/// forks the workers, which inherit it.
+/// All processes of one nginx share a keyring: before the master forks the workers, which inherit
+/// it, it creates one from random bytes, or from the secret of a store ([`fill_from`]), which makes
+/// it the same after a restart and on other hosts.
 #[derive(Clone, Copy)]
 pub struct Keyring<'k>(&'k [u8; Keyring::SIZE]);
 
@@ -61,9 +63,49 @@ impl std::fmt::Debug for Keyring<'_> {
     }
 }
 
+/// Fills a keyring with what follows from the secret of a store (HKDF-SHA256, RFC 5869). `false` if
+/// it could not be filled.
+#[must_use]
+pub fn fill_from(secret: &Secret, keyring: &mut [u8; Keyring::<'static>::SIZE]) -> bool {
+    let key = hkdf::Salt::new(hkdf::HKDF_SHA256, LABEL).extract(secret.expose());
+    let filled = key.expand(&[b"keyring"], AllKeys).and_then(|keys| keys.fill(keyring));
+    filled.is_ok()
+}
+
+/// Separates the keyring from everything else that is derived from the same secret.
+const LABEL: &[u8] = b"authentik session store";
+
+/// The length of a keyring, for HKDF.
+struct AllKeys;
+
+impl hkdf::KeyType for AllKeys {
+    fn len(&self) -> usize {
+        Keyring::SIZE
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_keyring_of_a_store_follows_from_its_secret_alone() {
+        let of = |secret: &str| {
+            let mut keyring = [0; Keyring::SIZE];
+            assert!(fill_from(&Secret::new(secret), &mut keyring));
+            keyring
+        };
+        let here = of("a secret that two hosts have in common");
+        assert_eq!(here, of("a secret that two hosts have in common"));
+        let elsewhere = of("a secret that two hosts have in common.");
+        for number in 0..3 {
+            assert_ne!(Keyring::new(&here).key(number), Keyring::new(&elsewhere).key(number));
+        }
+        // Computed with Python's hmac, as RFC 5869 describes it.
+        let beginning = here.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+        let end = here.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+        assert_eq!((beginning, end), (Some(0x89f7_d2ed_dd29_fb9c), Some(0x133a_c6d6_4f47_86ed)));
+    }
 
     #[test]
     fn a_name_depends_on_what_it_names_and_on_the_key() {

@@ -20,7 +20,9 @@ pub use owned::OwnedRecord;
 pub use owner::{name_of, owner_of, sid_of, subject_of};
 pub use record::{ExtraHeader, SessionView};
 pub use render::{Life, Rendered, render};
-pub use sealed::{ENTROPY, is_of_user, is_sealed, open, open_unasked, provider_of, seal};
+pub use sealed::{
+    ENTROPY, is_of_user, is_sealed, open, open_unasked, provider_of, seal, seal_for_store,
+};
 
 #[cfg(test)]
 mod tests;

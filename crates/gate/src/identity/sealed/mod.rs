@@ -3,7 +3,7 @@
 //! Two parties can open it: the browser, which has the session's id, and the processes of this
 //! nginx, which ask authentik about sessions without their visitors. Neither the id nor the
 //! processes' key is stored with the record: whoever reads only the zone sees the length of a
-//! record, its expiry and its provider.
+//! record, its expiry and its provider. In a store outside nginx's memory, only the browser can.
 //!
 //! ```text
 //!   0  magic, 4 bytes
@@ -76,23 +76,49 @@ pub fn seal(
     keyring: Keyring<'_>,
     entropy: [u8; ENTROPY],
 ) -> Option<Vec<u8>> {
+    let by_id = id.map(|id| (Opener::Id, id.value()));
+    let by_processes = (Opener::Processes, keyring.of_records());
+    match by_id {
+        Some(by_id) => sealed_for(&[by_id, by_processes], record, key, keyring, entropy),
+        None => sealed_for(&[by_processes], record, key, keyring, entropy),
+    }
+}
+
+/// Seals a record to be stored outside nginx's memory: only whoever has the id can open it, not even
+/// the processes, and so nobody who has the store and all keys of nginx.
+#[must_use]
+pub fn seal_for_store(
+    record: &[u8],
+    key: &Key,
+    id: SentId<'_>,
+    keyring: Keyring<'_>,
+    entropy: [u8; ENTROPY],
+) -> Option<Vec<u8>> {
+    sealed_for(&[(Opener::Id, id.value())], record, key, keyring, entropy)
+}
+
+/// The openers with their secrets, in the order of their numbers.
+fn sealed_for(
+    secrets: &[(Opener, &[u8])],
+    record: &[u8],
+    key: &Key,
+    keyring: Keyring<'_>,
+    entropy: [u8; ENTROPY],
+) -> Option<Vec<u8>> {
     let view = SessionView::over(record)?;
     let entropy = Zeroizing::new(entropy);
     let (data_key, salt) = entropy.split_at_checked(DATA_KEY)?;
-    let by_id = id.map(|id| (Opener::Id, id.value()));
-    let by_processes = (Opener::Processes, keyring.of_records());
-    let secrets = || by_id.into_iter().chain([by_processes]);
 
     let mut sealed = Vec::with_capacity(at::WRAPS + 2 * WRAP + record.len() + TAG);
     sealed.extend_from_slice(&MAGIC);
-    let openers = secrets().map(|(opener, _)| opener as u8).sum();
+    let openers = secrets.iter().map(|(opener, _)| *opener as u8).sum();
     sealed.extend_from_slice(&[VERSION, openers, 0, 0]);
     sealed.extend_from_slice(&view.expires().0.to_le_bytes());
     sealed.extend_from_slice(&view.provider().0);
     sealed.extend_from_slice(&name_of(view.username(), keyring));
     sealed.extend_from_slice(salt);
-    for (opener, secret) in secrets() {
-        let wrapping = wrapping_key(opener, secret, salt)?;
+    for (opener, secret) in secrets {
+        let wrapping = wrapping_key(*opener, secret, salt)?;
         let context = [sealed.get(..at::WRAPS)?, key].concat();
         push_sealed(&mut sealed, &wrapping, &context, data_key)?;
     }

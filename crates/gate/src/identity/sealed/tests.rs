@@ -41,6 +41,10 @@ impl Session {
         Self { record, key: id.zone_key(&provider.key), id }
     }
 
+    fn whole(&self) -> Vec<u8> {
+        self.record.expose().to_vec()
+    }
+
     fn sealed(&self) -> Vec<u8> {
         self.sealed_with(true)
     }
@@ -48,6 +52,11 @@ impl Session {
     fn sealed_with(&self, id: bool) -> Vec<u8> {
         let id = id.then(|| self.id.as_sent());
         seal(self.record.expose(), &self.key, id, HERE, entropy()).unwrap()
+    }
+
+    fn sealed_for_store(&self) -> Vec<u8> {
+        let id = self.id.as_sent();
+        seal_for_store(self.record.expose(), &self.key, id, HERE, entropy()).unwrap()
     }
 
     /// As seen by both parties that can open it.
@@ -66,17 +75,18 @@ fn entropy() -> [u8; ENTROPY] {
 #[test]
 fn browser_and_nginx_open_what_was_sealed_for_them() {
     let session = Session::new();
-    let whole = session.record.expose().to_vec();
+    let whole = session.whole();
 
     assert_eq!(session.opened(&session.sealed()), [Some(whole.clone()), Some(whole.clone())]);
     assert_eq!(session.opened(&session.sealed_with(false)), [None, Some(whole)]);
+    assert_eq!(session.opened(&session.sealed_for_store()), [Some(session.whole()), None]);
     assert!(seal(b"no record", &session.key, None, HERE, entropy()).is_none());
 }
 
 #[test]
 fn a_spoilt_byte_anywhere_is_no_session() {
     let session = Session::new();
-    for sealed in [session.sealed(), session.sealed_with(false)] {
+    for sealed in [session.sealed(), session.sealed_with(false), session.sealed_for_store()] {
         for at in 0..sealed.len() {
             for bit in [1, 0x80] {
                 let mut spoilt = sealed.clone();
@@ -139,6 +149,31 @@ fn nothing_of_the_user_can_be_read_in_it() {
     assert!(!holds(&wrapped[..DATA_KEY]), "the data key");
     assert!(!holds(&session.id.as_sent().value()[..16]), "the id");
     assert!(!holds(&HERE.of_records()[..16]), "the key of the processes");
+}
+
+#[test]
+fn what_is_in_a_store_is_for_the_browser_alone() {
+    let session = Session::new();
+    let stored = session.sealed_for_store();
+    // Who has the store and every key of nginx: the wrapped key is not that of the processes.
+    let mut claimed = stored.clone();
+    claimed[at::OPENERS] = Opener::Processes as u8;
+    for sealed in [&stored, &claimed] {
+        assert!(open_unasked(sealed, &session.key, HERE).is_none());
+    }
+    // The id opens it without the keyring, which may have changed.
+    let opened = open(&stored, &session.key, session.id.as_sent()).unwrap();
+    let again =
+        seal(opened.bytes(), &session.key, Some(session.id.as_sent()), ELSEWHERE, entropy());
+    assert!(open_unasked(&again.unwrap(), &session.key, ELSEWHERE).is_some());
+
+    let holds = |part: &[u8]| stored.windows(part.len()).any(|found| found == part);
+    for secret in [TOKEN, b"the-subject", b"the-session", b"the-user", b"mail@example.com"] {
+        assert!(!holds(secret));
+    }
+    assert!(!holds(&entropy()[..DATA_KEY]), "the data key");
+    assert!(is_of_user(&stored, &name_of(b"the-user", HERE)));
+    assert_eq!(provider_of(&stored), Some(provider("p-proxy").key));
 }
 
 #[test]
