@@ -7,9 +7,9 @@
 //!
 //! Hashes and sealed records: keys of sessions are hashes of their ids, a record can be opened only
 //! with the id, and users and sessions at authentik are identified by keyed hashes. The key of
-//! those hashes is in a second file beside it ([`secret`]), which is never opened here: the process
-//! that computes the hashes reads it. A reader of the file learns how many
-//! sessions there are, when they expire, and which of them belong to the same user.
+//! those hashes is derived from a second file ([`secret`]), which workers never read: the master does.
+//! A reader of the store learns how many sessions there are, when they expire, and which of them
+//! belong to the same user.
 //!
 //! # Ends are final
 //!
@@ -30,6 +30,7 @@ mod store;
 
 pub use fault::Fault;
 pub use file::FileStore;
+pub use place::claim;
 pub use row::{Changes, End, Ended, Hash, Key, Mark, Row, Stats};
 pub use store::{Opened, Place, Store};
 

@@ -1,8 +1,8 @@
-//! The directory of the store, and moving files out of the way.
+//! The directory of a store in a file, and moving files out of the way.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -10,15 +10,74 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::fault::Fault;
 use crate::mounts::network_kind;
 
+/// The same as [`prepare`], for the master, which gives the directory to the user of the workers: it
+/// must be writable and must not be a directory of others.
+///
+/// # Errors
+/// It is not suitable: the reason, and the remedy.
+pub fn claim(path: &Path) -> Result<(), Fault> {
+    prepare(path)?;
+    let Some(directory) = path.parent() else { return Ok(()) };
+    let shown = directory.display();
+    let probe = beside(path, &format!(".probe-{:016x}", random_number()?));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe);
+    let _ = fs::remove_file(&probe);
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::StorageFull => {
+            return Err(Fault::Setup(format!("\"{shown}\" is not writable: {error}")));
+        }
+        _ => {}
+    }
+    if is_of_root(directory)? && has_other_files(directory, path)? {
+        return Err(Fault::Setup(format!(
+            "\"{shown}\" belongs to root and has other files, and would be given to the workers' \
+             user; choose a directory of its own, e.g. {EXAMPLE}"
+        )));
+    }
+    Ok(())
+}
+
+/// Whether both the directory and this process are root's.
+fn is_of_root(directory: &Path) -> Result<bool, Fault> {
+    let is_root = |path: &Path| fs::metadata(path).map(|metadata| metadata.uid() == 0);
+    // A process' entry in /proc belongs to its effective user.
+    Ok(is_root(directory)? && is_root(Path::new("/proc/self")).unwrap_or(true))
+}
+
+fn has_other_files(directory: &Path, path: &Path) -> Result<bool, Fault> {
+    let ours = path.file_name().unwrap_or_default().as_encoded_bytes();
+    for entry in fs::read_dir(directory)? {
+        if !entry?.file_name().as_encoded_bytes().starts_with(ours) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Of a file.
+const EXAMPLE: &str = "/var/lib/nginx/authentik/sessions";
+
 /// Creates the file's directory if it does not exist, and checks that it is suitable.
 pub(crate) fn prepare(path: &Path) -> Result<(), Fault> {
     let setup = |what: String| Err(Fault::Setup(what));
     let directory = match path.parent() {
         Some(directory) if path.is_absolute() && path.file_name().is_some() => directory,
-        _ => return setup(format!("\"{}\" is not the absolute path of a file", path.display())),
+        _ => {
+            return setup(format!(
+                "\"{}\" is not the absolute path of a file, like {EXAMPLE}",
+                path.display()
+            ));
+        }
     };
     let shown = directory.display();
     match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = directory.parent().unwrap_or(directory).display();
+            return setup(format!(
+                "the directory \"{shown}\" cannot be made, since \"{parent}\" does not exist; make \
+                 it: mkdir -p \"{parent}\""
+            ));
+        }
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return setup(format!("the directory \"{shown}\" cannot be made: {error}"));
         }
@@ -29,7 +88,10 @@ pub(crate) fn prepare(path: &Path) -> Result<(), Fault> {
         return setup(format!("\"{shown}\" is not a directory"));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
-        return setup(format!("\"{shown}\" is open to other users; chmod 700 \"{shown}\""));
+        return setup(format!(
+            "\"{shown}\" is open to other users; choose a directory of its own, like that of {EXAMPLE}, or: \
+             chmod 700 \"{shown}\""
+        ));
     }
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     if let Some(kind) = network_kind(&mountinfo, &fs::canonicalize(directory)?) {

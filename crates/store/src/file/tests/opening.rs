@@ -1,11 +1,14 @@
 //! What is created if nothing exists, and what happens to files that are not a store.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+
+use authentik_gate::secret::Secret;
 
 use super::super::*;
 use super::{NOW, Place, row};
+use crate::place::claim;
 use crate::secret;
 
 #[test]
@@ -54,8 +57,7 @@ fn directory_and_files_are_for_their_owner_alone() {
     let place = Place::new("owner");
     {
         let mut store = place.open();
-        let secret = secret::read_or_make(&place.file()).unwrap();
-        assert_ne!(*secret, [0; 32]);
+        assert!(secret::make(&secret::path_of(&place.file())).unwrap());
         store.put(&row(1), NOW).unwrap();
         assert_eq!(place.files(), ["sessions", "sessions-shm", "sessions-wal", "sessions.secret"]);
         for name in place.files() {
@@ -84,22 +86,48 @@ fn a_store_is_opened_without_its_secret() {
 fn a_secret_stays_and_is_for_its_owner_alone() {
     let place = Place::new("secret");
     drop(place.open());
-    let read = || secret::read_or_make(&place.file());
-    let fault = || match read() {
+    let file = secret::path_of(&place.file());
+    let fault = || match secret::read(&file) {
         Err(Fault::Setup(what)) => what,
         other => panic!("{:?}", other.map(drop)),
     };
-    let secret = read().unwrap();
-    assert_eq!(read().unwrap(), secret);
+    assert!(fault().contains("openssl rand -hex 32"), "{}", fault());
+    assert!(secret::make(&file).unwrap());
+    let secret = secret::read(&file).unwrap();
+    assert_eq!(secret.expose().len(), 64);
+    assert!(!secret::make(&file).unwrap(), "there is one");
+    assert!(secret::read(&file).unwrap() == secret);
 
-    let file = secret::path_of(&place.file());
-    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-    assert!(fault().contains("chmod 600"), "{}", fault());
+    for mode in [0o640, 0o604, 0o620] {
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        assert!(fault().contains("chmod 600"), "{}", fault());
+    }
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    fs::write(&file, "short").unwrap();
-    assert!(fault().contains("is not 32 bytes long"), "{}", fault());
+    fs::write(&file, format!("\n {} \n", "x".repeat(31))).unwrap();
+    assert!(fault().contains("has 31 bytes"), "{}", fault());
+    fs::write(&file, "x".repeat(5000)).unwrap();
+    assert!(fault().contains("longer"), "{}", fault());
     fs::remove_file(&file).unwrap();
-    assert_ne!(read().unwrap(), secret, "a new one");
+    assert!(secret::make(&file).unwrap());
+    assert!(secret::read(&file).unwrap() != secret, "a new one");
+}
+
+#[test]
+fn a_directory_of_others_is_not_given_to_the_workers() {
+    let place = Place::new("claim");
+    let faulty = || match claim(&place.file()) {
+        Err(Fault::Setup(what)) => what,
+        other => panic!("{other:?}"),
+    };
+    claim(&place.file()).unwrap();
+    assert!(place.files().is_empty(), "it leaves nothing behind");
+    drop(place.open());
+    secret::make(&secret::path_of(&place.file())).unwrap();
+    claim(&place.file()).unwrap();
+    fs::write(place.0.join(".bashrc"), "").unwrap();
+    if fs::metadata(&place.0).unwrap().uid() == 0 {
+        assert!(faulty().contains("has other files"), "{}", faulty());
+    }
 }
 
 #[test]
@@ -108,12 +136,17 @@ fn of_several_that_make_a_secret_at_once_one_makes_it() {
     let path = place.file();
     fs::create_dir(&place.0).unwrap();
     fs::set_permissions(&place.0, Permissions::from_mode(0o700)).unwrap();
-    let open = || *secret::read_or_make(&path).unwrap();
-    let secrets: Vec<[u8; 32]> = std::thread::scope(|scope| {
+    let file = secret::path_of(&path);
+    let open = || {
+        let made = secret::make(&file).unwrap();
+        (made, secret::read(&file).unwrap())
+    };
+    let secrets: Vec<(bool, Secret)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+    assert!(secrets.iter().all(|(_, secret)| *secret == secrets[0].1));
+    assert_eq!(secrets.iter().filter(|(made, _)| *made).count(), 1);
     let drafts = place.files().into_iter().filter(|name| name.starts_with("sessions.secret."));
     assert_eq!(drafts.count(), 0);
 }
