@@ -87,7 +87,9 @@ impl Module for Authentik {
     }
 
     fn begin(main: Option<&MainConf>) {
-        keyring::make();
+        if let Some([of_store, former]) = main.map(MainConf::store_keys) {
+            keyring::replace(of_store, former);
+        }
         in_use::replace(main);
     }
 

@@ -1,7 +1,7 @@
 //! The table of directives. `docs/directives.md` follows its order; `ci/drift.sh` compares them.
 
 use super::location::values;
-use super::{outpost, outpost_endpoint, protection, provider, report, status, zone};
+use super::{outpost, outpost_endpoint, protection, provider, report, session_store, status, zone};
 use crate::ngx::Row;
 use nginx::directive::{
     FLAG, HTTP, LOCATION, LOCATION_ONLY, NAMED_BLOCK, NONE_TO_TWO, ONE, ONE_OR_MORE, ONE_OR_TWO,
@@ -11,6 +11,7 @@ use nginx::directive::{
 /// All directives, without the keys in blocks.
 pub(crate) static TABLE: &[Row] = &[
     Row::main(c"authentik_shared_zone", HTTP, ONE, zone::set_shared_zone),
+    Row::main(c"authentik_session_store", HTTP, ONE_OR_MORE, session_store::set_session_store),
     Row::main(c"authentik_outpost", HTTP, NAMED_BLOCK, outpost::define),
     // Twice: nginx tells the two apart by their contexts, which are disjoint.
     Row::main(c"authentik_provider", HTTP, NAMED_BLOCK, provider::define),

@@ -11,8 +11,10 @@ mod outpost;
 mod outpost_endpoint;
 mod protection;
 mod provider;
+mod redis;
 mod report;
 mod secret;
+pub(crate) mod session_store;
 mod status;
 mod trust;
 mod zone;
@@ -28,6 +30,8 @@ use gate::status::{Coverage, Part};
 pub(crate) use self::location::LocationConf;
 pub(crate) use self::outpost::OutpostConf;
 pub(crate) use self::protection::{Auto, Protection};
+pub(crate) use self::session_store::SessionStore;
+use crate::ngx::keyring::Keys;
 use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::zone::Zone;
 use crate::ngx::{Conf, Mistake, Place};
@@ -43,6 +47,7 @@ pub(crate) struct MainConf {
     #[cfg(feature = "bench-seed")]
     pub(crate) bench_sessions: usize,
     zone_setting: Option<zone::Setting>,
+    session_store: Option<session_store::Setting>,
     zone: Option<Zone>,
     shared_words: Option<SharedWordsZone>,
     /// Some location is protected by the outpost's provider for the host.
@@ -103,6 +108,20 @@ impl MainConf {
     /// What workers share besides sessions; exists whenever there is a session zone.
     pub(crate) fn shared_words(&self) -> Option<SharedWordsZone> {
         self.shared_words
+    }
+
+    /// Where sessions are kept beyond the session zone.
+    #[allow(dead_code, reason = "the workers' service of the store is under way")]
+    pub(crate) fn session_store(&self) -> &SessionStore {
+        static MEMORY: SessionStore = SessionStore::Memory;
+        self.session_store.as_ref().map_or(&MEMORY, |setting| &setting.store)
+    }
+
+    /// What follows from the secret of the store, and from the former secret that it names.
+    pub(crate) fn store_keys(&self) -> [Option<&Keys>; 2] {
+        let setting = self.session_store.as_ref();
+        let keys = setting.and_then(|setting| setting.keys.as_ref());
+        [keys, setting.and_then(|setting| setting.former_keys.as_ref())]
     }
 
     /// Called after the whole `http` block was read, before locations are merged.

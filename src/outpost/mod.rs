@@ -30,7 +30,7 @@ use self::recheck::{Recheck, Rhythm};
 use crate::authentik::threads::CURE;
 use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::Zone;
-use crate::ngx::keyring::keyring;
+use crate::ngx::keyring;
 use crate::ngx::log::{self, Level};
 
 struct Post {
@@ -162,8 +162,9 @@ impl Post {
                 exchange(None, self.words);
             }
             Mail::SessionEnded(session_id) => {
-                let Some(keyring) = keyring() else { return };
-                end_session(&sid_of(session_id.as_bytes(), keyring), self.words, "now");
+                for keyring in keyring::each() {
+                    end_session(&sid_of(session_id.as_bytes(), keyring), self.words, "now");
+                }
             }
             Mail::Recheck => {
                 self.recheck.begin();

@@ -22,7 +22,7 @@ use nginx::wakeup::Waker;
 
 use crate::authentik::asking::Caller;
 use crate::authentik::threads;
-use crate::ngx::keyring::keyring;
+use crate::ngx::keyring;
 use crate::ngx::{Zone, now};
 use crate::outpost;
 
@@ -263,8 +263,9 @@ fn survey(
         })
     });
     // After the lock was released.
-    let opened = found
-        .into_iter()
-        .filter_map(|(sid, key, sealed)| Some((sid, open_unasked(&sealed, &key, keyring()?)?)));
+    let opened = found.into_iter().filter_map(|(sid, key, sealed)| {
+        let open = |keyring| open_unasked(&sealed, &key, keyring);
+        Some((sid, keyring::each().find_map(open)?))
+    });
     (opened.collect(), next.flatten())
 }

@@ -15,7 +15,7 @@ use nginx::ready_headers::ReadyHeaders;
 
 use super::random::random;
 use super::sessions;
-use crate::ngx::keyring::keyring;
+use crate::ngx::keyring::is_proven;
 use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::{Fault, Request, Zone, counters, now};
 use crate::visitor::told::the_twelve;
@@ -76,7 +76,7 @@ pub(super) fn find<'r>(
     if let Some(known) = recall(zone, provider, id, time) {
         return r.hold(known).map(Some);
     }
-    if !keyring().is_some_and(|keyring| id.is_proven(keyring)) {
+    if !is_proven(id) {
         // There cannot be such a session, so it is not looked up.
         counters::count_foreign_cookie();
         return Ok(None);

@@ -16,7 +16,7 @@ use gate::token::Ended;
 
 use super::known::{self, Known};
 use super::random::random;
-use crate::ngx::keyring::keyring;
+use crate::ngx::keyring::{self, keyring};
 use crate::ngx::zone::{CopiedOut, warn_if_full};
 use crate::ngx::{Fault, Request, Zone, kept, now};
 
@@ -129,7 +129,7 @@ pub(crate) fn open(
         .map_err(|_| Reason::ZoneFull)?;
     let cookies = cookies(r).map_err(|_| Reason::Internal)?;
     let old: Vec<Key> = cookie::session_ids(cookies, provider)
-        .filter(|id| id.is_proven(keyring))
+        .filter(|id| keyring::is_proven(*id))
         .map(|id| id.zone_key(&provider.key))
         .collect();
 
@@ -164,17 +164,17 @@ pub(crate) fn seal(record: &[u8], key: &Key, id: Option<SentId<'_>>) -> Option<S
 
 /// Ends all sessions of the user, at all providers. Returns how many there were.
 pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> u32 {
-    let (Some(zone), Some(keyring)) = (r.main_conf().zone(), keyring()) else { return 0 };
-    let subject = subject_of(uid, keyring);
-    zone.with(|table| table.remove_by_subject(&subject)).and_then(Result::ok).unwrap_or(0)
+    let Some(zone) = r.main_conf().zone() else { return 0 };
+    let subjects = keyring::each().map(|keyring| subject_of(uid, keyring));
+    let removed = subjects.map(|subject| zone.with(|table| table.remove_by_subject(&subject)));
+    removed.filter_map(|removed| removed?.ok()).sum()
 }
 
 /// Ends sessions at the providers for which `is_meant` is true, since others may use the same name
 /// for a session or user. Returns how many there were.
 pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -> bool) -> u32 {
-    let Some(keyring) = keyring() else { return 0 };
     let wanted = |beginning: &[u8]| provider_of(beginning).is_some_and(&is_meant);
-    let removed = match ended {
+    let removed = keyring::each().map(|keyring| match ended {
         Ended::Session(name) => {
             let sid = sid_of(name.as_bytes(), keyring);
             zone.with(|table| table.remove_wanted_by_sid(&sid, wanted))
@@ -183,8 +183,8 @@ pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -
             let subject = subject_of(uid.as_bytes(), keyring);
             zone.with(|table| table.remove_wanted_by_subject(&subject, wanted))
         }
-    };
-    removed.and_then(Result::ok).unwrap_or(0)
+    });
+    removed.filter_map(|removed| removed?.ok()).sum()
 }
 
 /// Ends the sessions of every user with this name, at all providers, in one part of the zone.
@@ -192,9 +192,8 @@ pub(crate) fn end_at(zone: Zone, ended: &Ended, is_meant: impl Fn(ProviderKey) -
 /// administrators.
 pub(crate) fn end_some_of_name(zone: Zone, name: &[u8], from: u32) -> (u32, Option<u32>) {
     const PLACES: u32 = 2048;
-    let Some(keyring) = keyring() else { return (0, None) };
-    let name = name_of(name, keyring);
-    let wanted = |beginning: &[u8]| is_of_user(beginning, &name);
+    let names: Vec<_> = keyring::each().map(|keyring| name_of(name, keyring)).collect();
+    let wanted = |beginning: &[u8]| names.iter().any(|name| is_of_user(beginning, name));
     let removed = zone.with(|table| table.remove_wanted_from(from, PLACES, wanted));
     removed.and_then(Result::ok).unwrap_or((0, None))
 }

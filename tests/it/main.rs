@@ -66,6 +66,7 @@ mod sign_out;
 mod standin_outpost;
 mod state;
 mod status;
+mod store_keys;
 mod suspend_all;
 mod tls;
 mod tokens;

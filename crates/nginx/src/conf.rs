@@ -340,6 +340,14 @@ unsafe extern "C" fn block_line<M: Module, T>(
     )
 }
 
+/// Parses a time in nginx's syntax: `500ms`, `2s`.
+pub fn milliseconds(text: &str) -> Option<u64> {
+    const IN_MILLISECONDS: ngx_uint_t = 0;
+    let mut text = bytes::borrowed(text.as_bytes());
+    // SAFETY: nginx reads `len` bytes.
+    u64::try_from(unsafe { ngx_parse_time(&raw mut text, IN_MILLISECONDS) }).ok()
+}
+
 /// Parses a size in nginx's syntax: `512k`, `16m`.
 pub fn size(text: &str) -> Option<usize> {
     let mut text = bytes::borrowed(text.as_bytes());

@@ -24,7 +24,7 @@ use self::judge::{Case, Judged};
 use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server::{self, Cause};
 use crate::authentik::lease::{self, LEASE};
-use crate::ngx::keyring::keyring;
+use crate::ngx::keyring;
 use crate::ngx::log;
 use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
 use crate::visitor::providers;
@@ -130,7 +130,9 @@ fn known<'r>(
     let kept = sessions::read(zone, answer, now(), |payload, _, _| {
         let content = dated::content(payload, uptime())?;
         if is_sealed(content) {
-            return open_unasked(content, answer, keyring()?).map(Ok);
+            return keyring::each()
+                .find_map(|keyring| open_unasked(content, answer, keyring))
+                .map(Ok);
         }
         Some(Err(reason_of(content)))
     });

@@ -4,14 +4,19 @@ mod doubts;
 mod outpost;
 mod provider;
 mod right;
+mod session_store;
 mod usage;
 
 mod warned;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::{TempDir, certificate, module, test_configuration};
 use outpost::OUTPOST_MISTAKES;
 use provider::PROVIDER_MISTAKES;
 use right::RIGHT;
+use session_store::STORE_MISTAKES;
 use usage::USE_MISTAKES;
 
 /// The mistake, the lines of the `http` block, and the message. The message must name the line that
@@ -31,6 +36,11 @@ fn a_mistake_in_the_use_of_a_provider_is_refused_with_its_line_and_the_cure() {
 #[test]
 fn a_mistake_in_an_outpost_is_refused_with_its_line_and_the_cure() {
     check_refused(OUTPOST_MISTAKES);
+}
+
+#[test]
+fn a_mistake_in_a_session_store_is_refused_with_its_line_and_the_cure() {
+    check_refused(STORE_MISTAKES);
 }
 
 #[test]
@@ -186,17 +196,24 @@ fn a_secret_file_that_everybody_can_read_is_pointed_out() {
 #[test]
 fn a_secret_never_appears_in_a_message() {
     let directory = directory();
-    for line in [
-        "client_secret hush-hush-hush; client_secret hush-hush-hush;",
-        "client_secret hush-hush-hush surplus;",
-        "client_secret hush-hush-hush; issuer nonsense;",
-        "client_secret hush-hush-hush; client_secret_file %%DIR%%/secret;",
+    let provider = |line: &str| format!("authentik_provider x {{ {line} }}");
+    let store = |line: &str| format!("authentik_session_store {line};");
+    for http in [
+        provider("client_secret hush-hush-hush; client_secret hush-hush-hush;"),
+        provider("client_secret hush-hush-hush surplus;"),
+        provider("client_secret hush-hush-hush; issuer nonsense;"),
+        provider("client_secret hush-hush-hush; client_secret_file %%DIR%%/secret;"),
+        store("redis redis://hush:hush@127.0.0.1"),
+        store("redis://hush:hush@127.0.0.1"),
+        store("redis ftp://hush:hush@127.0.0.1"),
+        store("redis redis:hush@127.0.0.1"),
+        store("redis redis:hu=hush@127.0.0.1"),
+        store("redis redis://127.0.0.1 password=hush"),
     ] {
-        let http =
-            format!("authentik_provider x {{ {line} }}").replace("%%DIR%%", &path(&directory));
+        let http = http.replace("%%DIR%%", &path(&directory));
         let verdict = test_configuration(&directory, &whole(&http, &directory));
-        assert!(!verdict.accepted, "{line}");
-        assert!(!verdict.text.contains("hush"), "{line}: {}", verdict.text);
+        assert!(!verdict.accepted, "{http}");
+        assert!(!verdict.text.contains("hush"), "{http}: {}", verdict.text);
     }
 }
 
@@ -235,6 +252,10 @@ fn directory() -> TempDir {
     directory.write("public", "a-client-secret\n");
     certificate("sso.example.com", "127.0.0.1", &directory);
     directory.write("temp/keep", "");
+    directory.write_secret("long", format!("{}\n", "s".repeat(32)));
+    directory.write("roots/.profile", "");
+    fs::set_permissions(directory.path().join("roots"), fs::Permissions::from_mode(0o700))
+        .expect("its permissions");
     directory
 }
 

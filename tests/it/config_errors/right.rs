@@ -2,6 +2,13 @@
 
 pub(super) const RIGHT: &[(&str, &str)] = &[
     ("the module is loaded and not used", ""),
+    ("no store", "authentik_session_store memory; %%WIKI%%"),
+    ("a store that nobody uses", "authentik_session_store file %%DIR%%/s/sessions;"),
+    (
+        "a store with its secrets elsewhere",
+        "%%WIKI%% authentik_session_store file %%DIR%%/s/sessions secret_file=%%DIR%%/long
+             former_secret_file=%%DIR%%/s/sessions.secret;",
+    ),
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
     ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),
     (
