@@ -21,6 +21,7 @@ use nginx::lifecycle::uptime;
 use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
 use crate::ngx::{Fault, Flow, Request, counters, log, sender};
+use crate::outpost;
 use crate::visitor::{providers, sessions};
 
 /// Value of `Retry-After`, in seconds.
@@ -124,7 +125,8 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
     let reason = Reason::UnknownHost;
     let host = printable(host);
     note(r, Status::Refused, Some(reason))?;
-    log(r, "refused", reason, &format!("host: \"{host}\""));
+    let known = outpost::directory().map(|directory| directory.hosts()).unwrap_or_default();
+    log(r, "refused", reason, &format!("host: \"{host}\", {known}"));
     let Reply { status, code, title, sentence, .. } = reason.reply();
     if !sender::of(r).is_person() {
         return Ok(Response::json(status, page::json_unknown_host(&host)));

@@ -85,7 +85,8 @@ fn a_host_that_is_nobodys_is_refused_and_named() {
     let claimed = format!("wiki.test:{port}");
     let request = ask(&site, "evilexample.test").header("X-Forwarded-Host", &claimed);
     assert_eq!(request.send().status(), 400);
-    assert!(!site.error_log().lines_with("reason: unknown-host").is_empty());
+    let lines = site.error_log().lines_with("reason: unknown-host");
+    assert!(lines[0].contains("the outpost has *.example.test, "), "{lines:?}");
     assert_eq!(site.app.hits(), 0);
 }
 

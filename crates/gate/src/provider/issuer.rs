@@ -45,6 +45,38 @@ fn mistaken_for(url: &Url) -> Option<String> {
     is_endpoint.then(|| cure.to_owned())
 }
 
+/// What to do if authentik calls itself `found`, where `expected` is configured. authentik derives
+/// its issuer from the request (docs/protocol.md §1.4), so a proxy in front of it may be to blame.
+pub(crate) fn cure_of_other(found: &str, expected: &str) -> String {
+    let (Ok(is), Ok(should)) = (Url::parse(found), Url::parse(expected)) else {
+        return format!("write issuer {found};");
+    };
+    let is_other_host =
+        (is.host(), is.port_or_known_default()) != (should.host(), should.port_or_known_default());
+    let is_other_scheme = is.scheme() != should.scheme();
+    let is_at_default = |url: &Url| url.port().is_none();
+    // With the scheme, the default port differs as well.
+    let is_other_host = match is_other_scheme {
+        true => is.host() != should.host() || !(is_at_default(&is) && is_at_default(&should)),
+        false => is_other_host,
+    };
+    if is.path() != should.path() || !(is_other_scheme || is_other_host) {
+        return format!("write issuer {found};");
+    }
+    let (what, lines) = match (is_other_scheme, is_other_host) {
+        (true, true) => (
+            "scheme and host differ",
+            "proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header Host $http_host;",
+        ),
+        (true, false) => ("only the scheme differs", "proxy_set_header X-Forwarded-Proto $scheme;"),
+        (false, _) => ("only the host differs", "proxy_set_header Host $http_host;"),
+    };
+    format!(
+        "{what}: if there is a proxy in front of authentik, add there {lines} otherwise write \
+         issuer {found};"
+    )
+}
+
 /// The slug as typed, otherwise as in the issuer, otherwise empty.
 pub(super) fn application_slug(
     typed: Option<String>,
@@ -120,6 +152,7 @@ pub(crate) fn discovery_url(issuer: &str, application: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::cure_of_other;
     use crate::provider::{GivenEndpoints, Provider, Settings};
     use crate::testing::settings;
 
@@ -135,6 +168,31 @@ mod tests {
             let provider = Provider::new(settings).unwrap();
             let [jwks, ..] = provider.headers.values();
             assert_eq!(jwks, b"https://sso.example.com/application/o/wiki/jwks/");
+        }
+    }
+
+    #[test]
+    fn the_cure_for_another_issuer_says_what_differs_before_it_proposes_that_issuer() {
+        const SCHEME: &str = "only the scheme differs: if there is a proxy in front of authentik, \
+                              add there proxy_set_header X-Forwarded-Proto $scheme; otherwise";
+        const HOST: &str = "only the host differs: if there is a proxy in front of authentik, add \
+                            there proxy_set_header Host $http_host; otherwise";
+        let expected = "https://sso.example.com/application/o/wiki/";
+        for (found, said) in [
+            ("http://sso.example.com/application/o/wiki/", SCHEME),
+            ("https://authentik:9443/application/o/wiki/", HOST),
+            ("https://sso.example.com:8443/application/o/wiki/", HOST),
+            ("http://authentik:9000/application/o/wiki/", "scheme and host differ: if there is"),
+            ("http://sso.example.com:9000/application/o/wiki/", "scheme and host differ: if"),
+            ("https://sso.example.com/application/o/shop/", "write issuer"),
+            ("http://sso.example.com/application/o/shop/", "write issuer"),
+            ("https://sso.example.com/", "write issuer"),
+            ("https://SSO.example.com/application/o/wiki/", "write issuer"),
+            ("nonsense", "write issuer nonsense;"),
+        ] {
+            let cure = cure_of_other(found, expected);
+            assert!(cure.starts_with(said), "{found}: {cure}");
+            assert!(cure.ends_with(&format!("write issuer {found};")), "{found}: {cure}");
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) use web_url::plain_web_url;
 pub(crate) use external::HOST_PREFIX;
 pub use external::{ENDPOINTS_PATH, External};
 pub use former::{CLOCK_SKEW, FormerKey, STATE_LIFE};
-pub(crate) use issuer::discovery_url;
+pub(crate) use issuer::{cure_of_other, discovery_url};
 pub use keys::{LoginKey, ProviderKey};
 pub use settings::{
     DEFAULT_SCOPE, GivenEndpoints, Mode, SameSite, Settings, SettingsError, Trust, left_out,

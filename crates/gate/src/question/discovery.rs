@@ -5,7 +5,7 @@ use url::Url;
 
 use super::CoreError;
 use crate::json;
-use crate::provider::Provider;
+use crate::provider::{Provider, cure_of_other};
 use crate::text::loggable;
 
 /// The endpoints of one provider.
@@ -98,13 +98,7 @@ impl Endpoints {
 
 fn other_issuer(found: &str, expected: &str) -> CoreError {
     let (found, expected) = (loggable(found, 256), loggable(expected, 256));
-    let plain = expected.strip_prefix("https:").is_some_and(|rest| found == format!("http:{rest}"));
-    let cure = match plain {
-        true => "the proxy in front of authentik does not pass it on: add there proxy_set_header \
-                 X-Forwarded-Proto $scheme;"
-            .to_owned(),
-        false => format!("write issuer {found};"),
-    };
+    let cure = cure_of_other(&found, &expected);
     CoreError::Misconfigured(format!(
         "issuer: \"{expected}\" is configured, but authentik answers as \"{found}\"; {cure}"
     ))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::provider::cure_of_other;
 use crate::reason::Reason;
 use crate::text::loggable;
 
@@ -200,8 +201,8 @@ impl fmt::Display for TokenFlaw {
             ),
             Self::Issuer { found, expected } => write!(
                 f,
-                "the token's issuer is \"{found}\", configured is issuer \"{expected}\"; write the \
-                 former, or let authentik be asked under the host that browsers use"
+                "the token's issuer is \"{found}\", configured is issuer \"{expected}\"; {}",
+                cure_of_other(found, expected)
             ),
             Self::Audience => f.write_str("the token is not for this client_id"),
             Self::Nonce => f.write_str("the token belongs to another sign-in"),

@@ -153,6 +153,24 @@ impl Directory {
         self.entries.iter().map(|entry| &entry.made.provider)
     }
 
+    /// The hosts of the providers, for a log line: a few of them, and how many more there are.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        const FEW: usize = 8;
+        let hosts = self.providers().take(FEW).map(|provider| {
+            match provider.cookie_domain.as_ref().filter(|_| provider.mode == Mode::ForwardDomain) {
+                Some(domain) => format!("*.{}", domain.trim_start_matches('.')),
+                None => provider.external.url.authority().to_owned(),
+            }
+        });
+        let hosts: Vec<String> = hosts.collect();
+        match self.len().saturating_sub(FEW) {
+            _ if hosts.is_empty() => "the outpost has no providers".to_owned(),
+            0 => format!("the outpost has {}", hosts.join(", ")),
+            more => format!("the outpost has {} and {more} more", hosts.join(", ")),
+        }
+    }
+
     /// What is not served as configured in authentik: unusable providers, ignored patterns,
     /// providers hidden by another one with the same host.
     #[must_use]

@@ -280,3 +280,16 @@ fn sessions_of_all_providers_last_as_nginx_says() {
     let directory = Directory::build(snapshot, &settings, None);
     assert_eq!(directory.only().unwrap().terms, terms);
 }
+
+#[test]
+fn a_log_line_names_a_few_hosts_and_how_many_more_there_are() {
+    let few = directory(vec![
+        config("wiki", "https://wiki.example.com:8443"),
+        domain("all", ".example.org"),
+    ]);
+    assert_eq!(few.hosts(), "the outpost has wiki.example.com:8443, *.example.org");
+    assert_eq!(directory(Vec::new()).hosts(), "the outpost has no providers");
+    let many = (0..10).map(|at| config(&at.to_string(), &format!("https://h{at}.example.com")));
+    let many = directory(many.collect()).hosts();
+    assert!(many.starts_with("the outpost has h0.example.com, ") && many.ends_with(" and 2 more"));
+}
