@@ -27,7 +27,7 @@ packages() {
         case $purpose in
             demo) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
-            unit) echo gcc libc6-dev ca-certificates ;;
+            unit) echo gcc libc6-dev ca-certificates "$(redis)" ;;
             test) packages demo unit; echo caddy procps git python3-caldav radicale "$(http3_client)" ;;
             # promtool is in prometheus, fail2ban-regex in fail2ban; neither service is needed.
             check) packages demo unit; echo prometheus fail2ban python3 python3-yaml ;;
@@ -48,6 +48,15 @@ http3_client() {
     case $(. /etc/os-release && echo "${VERSION_ID-}") in
         12) echo python3-venv ;;
         *) echo python3-aioquic ;;
+    esac
+}
+
+# The session stores of the tests, which start servers of their own (Sentinel is the same program).
+# Debian has Valkey since 13.
+redis() {
+    case $(. /etc/os-release && echo "${VERSION_ID-}") in
+        12) echo redis-server redis-tools ;;
+        *) echo redis-server redis-tools valkey-server ;;
     esac
 }
 
@@ -111,7 +120,7 @@ apt_install() {
 new_services() {
     for package; do
         case $package in
-            nginx | caddy | apache2 | prometheus | fail2ban)
+            nginx | caddy | apache2 | prometheus | fail2ban | redis-server | valkey-server)
                 systemctl --quiet cat "$package" >/dev/null 2>&1 || echo "$package"
                 ;;
         esac
@@ -132,6 +141,6 @@ if command -v apt-get >/dev/null; then
     main "$@"
 else
     echo "not Debian: nothing installed; needed are nginx with its sources, libclang, a C compiler," \
-        "curl, openssl, caddy, Python with aioquic, and the headers of pcre2, openssl and zlib" >&2
+        "curl, openssl, caddy, Redis, Python with aioquic, and the headers of pcre2, openssl and zlib" >&2
     require_rust
 fi

@@ -31,6 +31,7 @@ TEXTS = {
     "ISC": "rustls-webpki/LICENSE",
     "BSD-2-Clause": "zerocopy/LICENSE-BSD",
     "BSD-3-Clause": "subtle/LICENSE",
+    "BSL-1.0": "xxhash-rust/LICENSE",
     "Unicode-3.0": "icu_locale_core/LICENSE",
     "Unlicense": "memchr/UNLICENSE",
     "Zlib": "foldhash/LICENSE",

@@ -1,9 +1,10 @@
-//! Stores sessions outside nginx's memory, so that they survive a restart: in a file.
+//! Stores sessions outside nginx's memory, so that they survive a restart: in a file, or in Redis for
+//! several hosts.
 //!
-//! For use in threads only: every call may wait for the disk or for another process. A store is
-//! opened in the worker that uses it, never before a fork.
+//! For use in threads only: every call may wait for the disk, for the network or for another process.
+//! A store is opened in the worker that uses it, never before a fork.
 //!
-//! # What is in the file
+//! # What is in the store
 //!
 //! Hashes and sealed records: keys of sessions are hashes of their ids, a record can be opened only
 //! with the id, and users and sessions at authentik are identified by keyed hashes. The key of
@@ -23,6 +24,7 @@ mod fault;
 mod file;
 mod mounts;
 mod place;
+pub mod redis;
 mod row;
 mod schema;
 pub mod secret;

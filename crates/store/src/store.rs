@@ -1,23 +1,29 @@
 //! A store of either kind.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::file::FileStore;
+use crate::redis::{RedisStore, Settings};
 use crate::row::{Changes, End, Ended, Key, Mark, Row, Stats};
 
 /// Where a store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Place {
     /// In this file, an absolute path.
     File(PathBuf),
+    /// In Redis.
+    Redis(Arc<Settings>),
 }
 
 /// A store, opened by this process. Not shared between threads.
 pub enum Store {
     /// A file.
     File(FileStore),
+    /// Connections to Redis.
+    Redis(RedisStore),
 }
 
 /// The opened store, and what happened to an unusable file.
@@ -40,6 +46,11 @@ impl Place {
                 let opened = FileStore::open(path)?;
                 Ok(Opened { store: Store::File(opened.store), aside: opened.aside })
             }
+            // Connects when it is first asked.
+            Self::Redis(settings) => {
+                let store = RedisStore::new(Arc::clone(settings))?;
+                Ok(Opened { store: Store::Redis(store), aside: None })
+            }
         }
     }
 }
@@ -53,6 +64,7 @@ impl Store {
     pub fn put(&mut self, row: &Row, now: u64) -> Result<bool, Fault> {
         match self {
             Self::File(store) => store.put(row, now),
+            Self::Redis(store) => store.put(row, now),
         }
     }
 
@@ -63,6 +75,7 @@ impl Store {
     pub fn get(&mut self, key: &Key, now: u64) -> Result<Option<Row>, Fault> {
         match self {
             Self::File(store) => store.get(key, now),
+            Self::Redis(store) => store.get(key, now),
         }
     }
 
@@ -75,6 +88,7 @@ impl Store {
     pub fn end(&mut self, end: &End, until: u64) -> Result<usize, Fault> {
         match self {
             Self::File(store) => store.end(end, until),
+            Self::Redis(store) => store.end(end, until),
         }
     }
 
@@ -86,6 +100,7 @@ impl Store {
     pub fn knows(&mut self, ended: &Ended) -> Result<bool, Fault> {
         match self {
             Self::File(store) => store.knows(ended),
+            Self::Redis(store) => store.knows(ended),
         }
     }
 
@@ -98,6 +113,7 @@ impl Store {
     pub fn changes(&mut self, mark: Mark, wait: Duration) -> Result<Changes, Fault> {
         match self {
             Self::File(store) => store.changes(mark, wait),
+            Self::Redis(store) => store.changes(mark, wait),
         }
     }
 
@@ -108,16 +124,19 @@ impl Store {
     pub fn expire(&mut self, now: u64, at_most: u32) -> Result<usize, Fault> {
         match self {
             Self::File(store) => store.expire(now, at_most),
+            // Keys expire by themselves.
+            Self::Redis(_) => Ok(0),
         }
     }
 
-    /// The size of the store.
+    /// The size of the store; `None` for Redis, where only a search of all keys could tell.
     ///
     /// # Errors
     /// The store could not be asked.
-    pub fn stats(&mut self) -> Result<Stats, Fault> {
+    pub fn stats(&mut self) -> Result<Option<Stats>, Fault> {
         match self {
-            Self::File(store) => store.stats(),
+            Self::File(store) => store.stats().map(Some),
+            Self::Redis(_) => Ok(None),
         }
     }
 
@@ -129,6 +148,7 @@ impl Store {
     pub fn lease(&mut self, key: &Key, holder: u64, now: u64, life: u64) -> Result<bool, Fault> {
         match self {
             Self::File(store) => store.lease(key, holder, now, life),
+            Self::Redis(store) => store.lease(key, holder, life),
         }
     }
 
@@ -139,6 +159,7 @@ impl Store {
     pub fn release(&mut self, key: &Key, holder: u64) -> Result<(), Fault> {
         match self {
             Self::File(store) => store.release(key, holder),
+            Self::Redis(store) => store.release(key, holder),
         }
     }
 }
