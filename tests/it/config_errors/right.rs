@@ -2,11 +2,12 @@
 
 pub(super) const RIGHT: &[(&str, &str)] = &[
     ("the module is loaded and not used", ""),
-    ("no store", "authentik_session_store memory; %%WIKI%%"),
+    ("no store", "authentik_session_store memory; %%WIKI%% server { authentik_provider wiki; }"),
     ("a store that nobody uses", "authentik_session_store file %%DIR%%/s/sessions;"),
     (
         "a store with its secrets elsewhere",
-        "%%WIKI%% authentik_session_store file %%DIR%%/s/sessions secret_file=%%DIR%%/long
+        "%%WIKI%% server { authentik_provider wiki; }
+         authentik_session_store file %%DIR%%/s/sessions secret_file=%%DIR%%/long
              former_secret_file=%%DIR%%/s/sessions.secret;",
     ),
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
