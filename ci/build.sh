@@ -8,7 +8,7 @@
 #
 # NGINX_FLAGS: the configure arguments that `nginx -V` shows for the nginx that will load the
 # module. Without them the sources are configured as for nginx.org's packages and images. PROFILE is
-# a cargo profile, by default release.
+# a cargo profile, by default release. SQLITE=system links the system's SQLite instead of building it in.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -52,7 +52,8 @@ from_sources() {
         fail "build: $objs is not the output of nginx's configure"
     NGINX_SOURCE_DIR=$(realpath "$source") NGINX_BUILD_DIR=$(realpath "$objs")
     export NGINX_SOURCE_DIR NGINX_BUILD_DIR
-    cargo build --locked --package nginx-authentik --profile "$profile" --target-dir "$target/any" >&2
+    sqlite=$(sqlite_options)
+    cargo build --locked --package nginx-authentik --profile "$profile" $sqlite --target-dir "$target/any" >&2
     case $profile in dev) built=debug ;; *) built=$profile ;; esac
     module=$home/ngx_http_authentik_module.so
     cp "$target/any/$built/libngx_http_authentik_module.so" "$module.new"

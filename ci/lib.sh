@@ -23,6 +23,15 @@ PATH=$PATH:${HOME:-/root}/.cargo/bin
 root=$PWD
 target=${CARGO_TARGET_DIR:-$root/target}
 
+# For cargo: SQLite is part of the module, or with SQLITE=system that of the system (libsqlite3-dev, pkgconf).
+sqlite_options() {
+    case ${SQLITE:-bundled} in
+        bundled) ;;
+        system) echo --no-default-features --features system-sqlite ;;
+        *) fail "SQLITE is either bundled or system, not \"$SQLITE\"" ;;
+    esac
+}
+
 # The oldest supported Rust; only stated in Cargo.toml.
 msrv() {
     sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1

@@ -4,6 +4,7 @@
 #   ci/module.sh debian|1.28|1.28-asan PROFILE [FEATURE]
 #
 # PROFILE: release, or test-module (symbols, quick).
+# SQLITE=system links the system's SQLite.
 # Each nginx has its own target directory: the bindings differ, and sharing one would rebuild them
 # each time.
 set -eu
@@ -26,7 +27,8 @@ case $name in
         triple=$(rustc -vV | sed -n 's/^host: //p') ;;
     *) triple='' ;;
 esac
-cargo build --locked --package nginx-authentik --profile "$profile" \
+sqlite=$(sqlite_options)
+cargo build --locked --package nginx-authentik --profile "$profile" $sqlite \
     --target-dir "$target/$name" ${triple:+--target "$triple"} ${feature:+--features "$feature"}
 
 # Copied, because the next build with other features overwrites cargo's file; by renaming, because

@@ -57,6 +57,27 @@ Object form without complying with the conditions of Sections 4(a), 4(b) and 4(d
 """
 
 
+# What a crate contains of others.
+OTHERS = {
+    "libsqlite3-sys": """\
+Files: vendor/libsqlite3-sys/sqlite3/*
+Copyright: none, the authors disclaim it
+License: public-domain
+
+Files: vendor/libsqlite3-sys/sqlcipher/*
+Copyright: 2008-2020 Zetetic LLC
+License: BSD-3-Clause
+
+License: public-domain
+ The author disclaims copyright to this source code. In place of a legal notice, here is a blessing:
+ .
+ May you do good and not evil.
+ May you find forgiveness for yourself and forgive others.
+ May you share freely, never taking more than you give.
+"""
+}
+
+
 def main():
     vendor = Path(sys.argv[1])
     print(HEAD)
@@ -72,6 +93,9 @@ def main():
         print(f"Files: vendor/{crate.name}/*")
         print("Copyright: " + "\n           ".join(holders(crate, package)))
         print(f"License: {in_dep5(expression)}\n")
+        if others := OTHERS.get(crate.name):
+            licenses.update(re.findall(r"^License: (BSD-3-Clause)$", others, re.M))
+            print(others)
     for name in sorted(licenses - {"OR", "AND"} | {"Apache-2.0"}):
         print(f"License: {name}\n{indented(text(vendor, name))}\n")
 

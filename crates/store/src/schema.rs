@@ -71,7 +71,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Fault> {
     connection.busy_timeout(PATIENCE)?;
     // Anybody with access may have changed the file: nothing in it is executed or overwritten.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     if is_new(&connection)? {
