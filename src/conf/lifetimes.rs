@@ -1,4 +1,4 @@
-//! `session_lifetime` and `recheck`: how long sessions last.
+//! `session_lifetime`, `recheck` and `idle_timeout`: how long sessions last.
 
 use gate::provider::Terms;
 use nginx::conf::seconds;
@@ -14,6 +14,7 @@ pub(super) struct TermsKeys {
     session_lifetime: Option<u64>,
     /// `Some(None)` is `off`.
     recheck: Option<Option<u64>>,
+    idle_timeout: Option<Option<u64>>,
 }
 
 impl TermsKeys {
@@ -34,9 +35,15 @@ impl TermsKeys {
         Ok(())
     }
 
+    /// `idle_timeout TIME | off`.
+    pub(super) fn set_idle_timeout(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
+        self.idle_timeout = Some(time_or_off(key, value)?);
+        Ok(())
+    }
+
     /// The resulting terms.
     pub(super) fn finish(self) -> Result<Terms, Mistake> {
-        let Self { session_lifetime, recheck } = self;
+        let Self { session_lifetime, recheck, idle_timeout } = self;
         let default = Terms::default();
         let session_lifetime = session_lifetime.unwrap_or(default.session_lifetime);
         let bounded = |key: &str, given: Option<Option<u64>>| match given {
@@ -47,7 +54,13 @@ impl TermsKeys {
             _ => Ok(()),
         };
         bounded("recheck", recheck)?;
-        Ok(Terms { session_lifetime, recheck: recheck.unwrap_or(default.recheck), ..default })
+        bounded("idle_timeout", idle_timeout)?;
+        Ok(Terms {
+            session_lifetime,
+            recheck: recheck.unwrap_or(default.recheck),
+            idle_timeout: idle_timeout.unwrap_or(default.idle_timeout),
+            ..default
+        })
     }
 }
 

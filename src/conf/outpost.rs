@@ -21,13 +21,14 @@ pub(crate) struct OutpostConf {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "token",
     "token_file",
     "browser_url",
     "cookie_samesite",
     "session_lifetime",
     "recheck",
+    "idle_timeout",
     "ssl_verify",
     "ssl_trusted_certificate",
     "state_path",
@@ -91,6 +92,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
         "cookie_samesite" => into.cookie_samesite = block::same_site(&key, &value)?,
         "session_lifetime" => into.terms.set_session_lifetime(&key, &value)?,
         "recheck" => into.terms.set_recheck(&key, &value)?,
+        "idle_timeout" => into.terms.set_idle_timeout(&key, &value)?,
         "ssl_verify" => into.trust.set_verify(&key, &value)?,
         "ssl_trusted_certificate" => into.trust.set_authorities(&key, &value, cf)?,
         "state_path" => into.state = Some(value),

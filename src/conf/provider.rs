@@ -132,7 +132,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -151,6 +151,7 @@ const KEYS: [&str; 27] = [
     "scope",
     "session_lifetime",
     "recheck",
+    "idle_timeout",
     "application",
     "ssl_verify",
     "ssl_trusted_certificate",
@@ -196,6 +197,7 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
         "mode" => settings.mode = mode(&value)?,
         "session_lifetime" => into.terms.set_session_lifetime(key, &value)?,
         "recheck" => into.terms.set_recheck(key, &value)?,
+        "idle_timeout" => into.terms.set_idle_timeout(key, &value)?,
         "ssl_verify" => into.trust.set_verify(key, &value)?,
         "ssl_trusted_certificate" => into.trust.set_authorities(key, &value, cf)?,
         _ => return Err(said(format!("authentik_provider: unknown key \"{key}\""))),

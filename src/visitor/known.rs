@@ -9,6 +9,7 @@ use gate::identity::{self, HeaderEncoding, OwnedRecord, SessionView};
 use gate::lifetimes;
 use gate::provider::Provider;
 use gate::session_cache::{Recalled, Seen, SessionCache};
+use gate::shared_words::Word;
 use gate::store::Key;
 use gate::time::UnixTime;
 use nginx::ready_headers::ReadyHeaders;
@@ -16,6 +17,7 @@ use nginx::ready_headers::ReadyHeaders;
 use super::random::random;
 use super::sessions;
 use crate::ngx::keyring::is_proven;
+use crate::ngx::log::Level;
 use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::{Fault, Request, Zone, counters, now};
 use crate::visitor::told::the_twelve;
@@ -73,7 +75,7 @@ pub(super) fn find<'r>(
 ) -> Result<Option<&'r Known>, Fault> {
     let Some(zone) = r.main_conf().zone() else { return Ok(None) };
     let time = now();
-    if let Some(known) = recall(zone, provider, id, time) {
+    if let Some(known) = recall(r, zone, provider, id, time) {
         return r.hold(known).map(Some);
     }
     if !is_proven(id) {
@@ -81,7 +83,34 @@ pub(super) fn find<'r>(
         counters::count_foreign_cookie();
         return Ok(None);
     }
+    let key = id.zone_key(&provider.key);
+    if ends_unused(r, zone, provider, &key, time) {
+        return Ok(None);
+    }
     look_up(zone, provider, id, time).map(|known| r.hold(known)).transpose()
+}
+
+/// Whether the session ends now, since it was not used for too long; otherwise, notes that it is.
+fn ends_unused(
+    r: &Request<'_>,
+    zone: Zone,
+    provider: &Provider,
+    key: &Key,
+    time: UnixTime,
+) -> bool {
+    let Some(limit) = provider.terms.over_after() else { return false };
+    if zone.with(|table| table.end_if_unused(key, time, limit)) == Some(false) {
+        return false;
+    }
+    if let Some(words) = r.main_conf().shared_words().and_then(|zone| zone.get()) {
+        words.add(Word::EndedIdle, 1);
+    }
+    let name = &provider.name;
+    r.log(
+        Level::Info,
+        format_args!("session ended, unused for idle_timeout, provider: \"{name}\""),
+    );
+    true
 }
 
 /// Forgets all sessions, when the worker exits.
@@ -108,6 +137,7 @@ fn with_cache<T>(use_it: impl FnOnce(&mut SessionCache<Rc<Known>>) -> T) -> Opti
 /// A remembered session that is still valid. Locks only if it is time to record that the session is
 /// in use.
 fn recall(
+    r: &Request<'_>,
     zone: Zone,
     provider: &Arc<Provider>,
     id: SentId<'_>,
@@ -120,11 +150,12 @@ fn recall(
         Recalled::Due(known, key, epoch) => {
             counters::count_lookup();
             zone.warm_head(&key);
-            let is_there = zone.with(|table| {
-                // If it is there, it is unchanged: the epoch is read under the same lock.
-                table.find(&key, time).is_some() && table.epoch(&key) == epoch
-            });
-            let is_there = is_there == Some(true);
+            let is_over = ends_unused(r, zone, provider, &key, time);
+            let is_there = !is_over
+                && zone.with(|table| {
+                    // If it is there, it is unchanged: the epoch is read under the same lock.
+                    table.find(&key, time).is_some() && table.epoch(&key) == epoch
+                }) == Some(true);
             with_cache(|cache| {
                 cache.confirm(id, is_there, time);
                 cache.tidy(time, epoch_of);

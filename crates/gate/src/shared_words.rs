@@ -44,6 +44,8 @@ pub enum Word {
     SettingsAsked,
     /// How many of these requests are finished, successful or not.
     SettingsAnswered,
+    /// Sessions that ended because they were not used.
+    EndedIdle,
 }
 
 impl Word {

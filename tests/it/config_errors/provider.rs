@@ -127,6 +127,22 @@ pub(super) const PROVIDER_MISTAKES: &[Case] = &[
         "recheck: 3600 seconds have no effect, since sessions end after session_lifetime, 1800",
     ),
     (
+        "a session that may not rest at all",
+        "authentik_provider x {
+            idle_timeout 0; # <-
+         }",
+        "idle_timeout: \"0\" is no time; use one from 1s to 400d, e.g. 1h, or off",
+    ),
+    (
+        "a rest that never ends a session",
+        "authentik_provider x {
+            issuer https://sso.example.com/application/o/x/; client_id c;
+            client_secret_file %%DIR%%/secret; external_host https://x.example.com;
+            idle_timeout 1d;
+         } # <-",
+        "idle_timeout: 86400 seconds have no effect, since sessions end after session_lifetime, 43200",
+    ),
+    (
         "cookies for all sites over http",
         "authentik_provider x {
             issuer https://sso.example.com/application/o/x/; client_id c;

@@ -61,12 +61,12 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
     (
         "sessions of any length",
         "authentik_outpost https://sso.example.com {
-             token_file %%DIR%%/secret; session_lifetime 400d; recheck off;
+             token_file %%DIR%%/secret; session_lifetime 400d; recheck off; idle_timeout 399d;
          }
          authentik_provider x {
              issuer https://sso.example.com/application/o/x/; client_id c;
              client_secret_file %%DIR%%/secret; external_host https://x.example.com;
-             session_lifetime 1800; recheck \"1m 30s\";
+             session_lifetime 1800; recheck \"1m 30s\"; idle_timeout off;
          }
          server { authentik_provider auto; location /x { authentik_provider x; } }",
     ),

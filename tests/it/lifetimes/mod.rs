@@ -1,7 +1,8 @@
-//! How long sessions last: `session_lifetime`, `recheck`.
+//! How long sessions last: `session_lifetime`, `recheck`, `idle_timeout`.
 
 mod ends;
 mod forward;
+mod idle;
 mod recheck;
 mod shut_out;
 

@@ -24,7 +24,7 @@
 use std::sync::Arc;
 
 use crate::cookie::{SentId, Tag, TagSecret};
-use crate::provider::Provider;
+use crate::provider::{Provider, Terms};
 use crate::store::{Epoch, Key};
 use crate::time::UnixTime;
 
@@ -35,8 +35,8 @@ pub const BUDGET: usize = 3_800_000;
 pub const LARGEST: usize = 64 * 1024;
 
 /// How long a session is valid without checking the zone, in seconds: the interval in which the
-/// zone notes only one use.
-pub const CONFIRMED_EVERY: u64 = 5;
+/// zone notes only one use. Shorter with a short `idle_timeout`.
+pub const CONFIRMED_EVERY: u64 = Terms::NOTED_EVERY;
 
 /// A session unused for this long is dropped, in seconds.
 const IDLE: u64 = 600;
@@ -75,6 +75,8 @@ struct Entry<V> {
     expires: UnixTime,
     /// When the zone was last asked.
     confirmed: UnixTime,
+    /// How long it is then valid without asking again, in seconds.
+    confirmed_every: u8,
     /// When it was last used, by [`SessionCache::uses`].
     used: u64,
     /// Whether it was used since last checked for dropping.
@@ -142,7 +144,7 @@ impl<V: Clone> SessionCache<V> {
         (entry.used, entry.in_use) = (uses, true);
         let value = entry.value.clone();
         // It is also due if the clock was set back.
-        if now < entry.confirmed || now.since(entry.confirmed) >= CONFIRMED_EVERY {
+        if now < entry.confirmed || now.since(entry.confirmed) >= u64::from(entry.confirmed_every) {
             return Recalled::Due(value, entry.key, entry.epoch);
         }
         Recalled::Current(value)
@@ -184,8 +186,20 @@ impl<V: Clone> SessionCache<V> {
         let Some(place) = victim else { return };
         let provider = Arc::clone(provider);
         let (confirmed, used, in_use) = (now, self.uses, false);
-        let entry =
-            Entry { tag, provider, key, epoch, expires, confirmed, used, in_use, size, value };
+        let confirmed_every = u8::try_from(provider.terms.noted_every()).unwrap_or(1);
+        let entry = Entry {
+            tag,
+            provider,
+            key,
+            epoch,
+            expires,
+            confirmed,
+            confirmed_every,
+            used,
+            in_use,
+            size,
+            value,
+        };
         let former = place.replace(Box::new(entry));
         self.taken = self.taken + size - former.map_or(0, |former| former.size);
     }

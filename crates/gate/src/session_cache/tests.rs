@@ -214,3 +214,15 @@ fn a_value_is_dropped_with_its_session() {
     assert_eq!((Arc::strong_count(&value), worker.cache.taken), (1, 0));
     assert_eq!(worker.recalls(&alice, NOW), "unknown");
 }
+
+#[test]
+fn a_session_that_may_not_rest_for_long_is_confirmed_more_often() {
+    let mut worker = Worker::new();
+    let terms = Terms { idle_timeout: Some(20), ..Terms::default() };
+    let settings = crate::provider::Settings { terms, ..testing::settings() };
+    worker.provider = Arc::new(Provider::new(settings).unwrap());
+    let visitor = Visitor::new(1);
+    worker.sees(&visitor, 100, NOW);
+    assert_eq!(worker.recalls(&visitor, NOW.plus(1)), "current");
+    assert_eq!(worker.recalls(&visitor, NOW.plus(2)), "due");
+}

@@ -33,6 +33,8 @@ pub(super) fn render(report: &Report) -> String {
     metrics.tallies("authentik_reasons_total", help, "reason", &report.reasons);
     let help = "Sessions that authentik ended.";
     metrics.counter("authentik_sessions_ended_total", help, report.sessions_ended);
+    let help = "Sessions that ended because they were not used.";
+    metrics.counter("authentik_sessions_ended_idle_total", help, report.sessions_ended_idle);
     if let Some(zone) = &report.zone {
         of_zone(&mut metrics, zone);
     }

@@ -50,6 +50,8 @@ pub struct Report {
     pub providers: Vec<ProviderReport>,
     /// Sessions that authentik ended, by any method.
     pub sessions_ended: u64,
+    /// Sessions that ended because they were not used.
+    pub sessions_ended_idle: u64,
     /// The session zone.
     pub zone: Option<ZoneReport>,
     /// Decisions by status, including those at 0.
@@ -174,6 +176,7 @@ impl Report {
             outpost: source.outpost.map(|url| source.of_outpost(url)),
             providers: source.written.iter().copied().map(written).collect(),
             sessions_ended: source.fact(Word::EndedByCore),
+            sessions_ended_idle: source.fact(Word::EndedIdle),
             zone: source.fill.map(|fill| source.of_zone(&fill)),
             requests: Status::ALL.map(of_status).into(),
             reasons: Reason::ALL.map(of_reason).into(),

@@ -67,6 +67,7 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
         (Word::RefreshFailures, 2),
         (Word::Disconnects, 1),
         (Word::EndedByCore, 5),
+        (Word::EndedIdle, 6),
         (Word::LongestPause, 1_234_567),
         (Word::LongestExchange, 42),
     ] {
@@ -168,6 +169,7 @@ fn json_says_everything_under_stable_keys() {
         },
         "providers": [provider],
         "sessions_ended": 5,
+        "sessions_ended_idle": 6,
         "zone": {
             "sessions": 2,
             "records": 3,
@@ -216,6 +218,7 @@ fn prometheus_gets_upstreams_names_and_our_own() {
         "authentik_zone_evicted_total{kind=\"sessions\"} 4",
         "authentik_zone_evicted_total{kind=\"strangers\"} 1",
         "authentik_sessions_ended_total 5",
+        "authentik_sessions_ended_idle_total 6",
         "authentik_event_loop_longest_pause_seconds 1.234567",
         "authentik_event_loop_longest_exchange_seconds 0.000042",
     ] {

@@ -153,6 +153,39 @@ impl<'m> Table<'m> {
         found.ok()
     }
 
+    /// Removes the record with this key if it was not used for this many seconds; returns whether it
+    /// was removed. Otherwise notes that it is used now, which is exact: see [`Self::find`].
+    pub fn end_if_unused(&mut self, key: &Key, now: UnixTime, for_seconds: u64) -> bool {
+        let used_now = |memory: &Memory<'_>, record| {
+            Ok::<_, Damaged>(memory.u64_of(record, head::USED)? >= now.0)
+        };
+        let is_to_change = match self.memory.live(key, now) {
+            Ok(NONE) => Ok(false),
+            Ok(record) => used_now(&self.memory, record).map(|is_noted| !is_noted),
+            Err(Damaged) => Err(Damaged),
+        };
+        if is_to_change == Ok(false) {
+            return false;
+        }
+        let ended = self.change(|memory| {
+            let record = memory.live(key, now)?;
+            if record == NONE {
+                return Ok(false);
+            }
+            let used = UnixTime(memory.u64_of(record, head::USED)?);
+            let is_over = now.since(used) >= for_seconds;
+            if is_over {
+                memory.remove_record(record)?;
+            } else {
+                memory.leave_order(record)?;
+                memory.add_newest(record, now)?;
+            }
+            Ok(is_over)
+        });
+        // What could not be read is no session.
+        ended.unwrap_or(true)
+    }
+
     /// The epoch of the session with this key: a copy made now is valid as long as the epoch is
     /// unchanged.
     #[must_use]

@@ -232,6 +232,7 @@ fn details(report: &Report) -> String {
         row("Reading failed", failed.unwrap_or_else(never));
     }
     row("Sessions ended by authentik", report.sessions_ended.to_string());
+    row("Sessions ended unused", report.sessions_ended_idle.to_string());
     if let Some(zone) = &report.zone {
         let (used, size) = (kilobytes(zone.used_bytes), kilobytes(zone.size_bytes));
         row("Shared zone", format!("{used} of {size} used"));

@@ -241,3 +241,34 @@ fn a_survey_shows_each_live_record_once_in_steps() {
     assert!(steps > 7 && seen.iter().all(|(_, length)| *length == 600), "{steps}");
     assert_eq!(table.survey(u32::MAX, 50, NOW, |_, _, _| true), None);
 }
+
+#[test]
+fn a_session_ends_if_it_was_not_used_and_each_other_question_about_it_is_a_use() {
+    let mut zone = Zone::new(SMALL);
+    let item = Item::new(1, 900, 9_000);
+    let other = Item::new(2, 900, 9_000);
+    zone.open().insert(&item.record(), NOW).unwrap();
+    zone.open().insert(&other.record(), NOW).unwrap();
+    let mut ends = |at: u64| zone.open().end_if_unused(&item.key, UnixTime(at), 10);
+    assert!(!ends(1_009) && !ends(1_010) && !ends(1_019));
+    assert!(!ends(900), "a clock that was set back ends nothing");
+    assert!(ends(1_029), "it was last used at 1,019");
+    assert!(!ends(1_029), "there is nothing left to end");
+    let mut table = zone.open();
+    assert!(table.find(&item.key, UnixTime(1_029)).is_none());
+    assert_eq!(payload_of(&mut table, &other.key, 1_029), Some(other.payload));
+    assert_eq!(audit(&table).len(), 1);
+}
+
+#[test]
+fn who_remembers_a_session_that_ends_unused_notices() {
+    let mut zone = Zone::new(SMALL);
+    let item = Item::new(1, 50, 9_000);
+    let mut table = zone.open();
+    table.insert(&item.record(), NOW).unwrap();
+    let before = table.epoch(&item.key);
+    assert!(!table.end_if_unused(&item.key, UnixTime(1_001), 10));
+    assert_eq!(table.epoch(&item.key), before);
+    assert!(table.end_if_unused(&item.key, UnixTime(1_011), 10));
+    assert_ne!(table.epoch(&item.key), before);
+}
