@@ -59,7 +59,7 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Verdict::SignIn(reason) => sign_in::of_page(r, provider, reason),
         Verdict::Invite(reason) => answers::invite(r, provider, reason),
         Verdict::Refuse(reason) => answers::refuse(r, reason),
-        Verdict::Forbid(rule) => answers::forbid(r, rule),
+        Verdict::Forbid(rule) => answers::forbid(r, provider, rule),
     }
 }
 

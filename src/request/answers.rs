@@ -6,6 +6,7 @@ use gate::challenge;
 use gate::cookie;
 use gate::destination::Destination;
 use gate::endpoint::Endpoint;
+use gate::identity::SessionView;
 use gate::invitation;
 use gate::page::{self, Action, Page};
 use gate::paths::Effort;
@@ -20,7 +21,7 @@ use nginx::lifecycle::uptime;
 
 use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
-use crate::ngx::{Fault, Flow, Request, counters, log, sender};
+use crate::ngx::{Fault, Flow, Request, counters, kept, log, sender};
 use crate::outpost;
 use crate::visitor::{providers, sessions};
 
@@ -96,11 +97,14 @@ pub(crate) fn refuse(r: &Request<'_>, reason: Reason) -> Result<Flow, Fault> {
 pub(crate) fn refusal(r: &Request<'_>, reason: Reason) -> Result<Response, Fault> {
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
-    let answer = words_or_page(r, reason);
-    match providers::known(r) {
-        Some(provider) => without_dead_session(r, provider, reason, answer),
-        None => Ok(answer),
-    }
+    let Some(provider) = providers::known(r) else { return Ok(words_or_page(r, reason)) };
+    let answer = if reason.reply().status == 401 && sender::of(r) == Sender::Navigation {
+        let asked = Destination::of_request(provider, authority(r)?, r.raw_target());
+        challenged(r, reason, shown(r, invitation::to_sign_in(provider, reason, &asked)))
+    } else {
+        words_or_page(r, reason)
+    };
+    without_dead_session(r, provider, reason, answer)
 }
 
 /// Makes the browser forget a session cookie without a session. Only in our own responses, which
@@ -137,11 +141,15 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
 }
 
 /// Refuses a known visitor who has no permission. The log says what is missing, the page does not.
-pub(crate) fn forbid(r: &mut Request<'_>, rule: &Rule) -> Result<Flow, Fault> {
+pub(crate) fn forbid(r: &mut Request<'_>, provider: &Provider, rule: &Rule) -> Result<Flow, Fault> {
     let reason = Reason::NotPermitted;
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, &format!("missing: {rule}"));
-    Ok(Flow::Refuse(words_or_page(r, reason)))
+    let session = r.recall(kept::RECORD).and_then(SessionView::over);
+    Ok(Flow::Refuse(match session.filter(|_| sender::of(r).is_person()) {
+        Some(session) => shown(r, invitation::to_somebody_else(provider, reason, session)),
+        None => words_or_page(r, reason),
+    }))
 }
 
 fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {

@@ -44,6 +44,27 @@ fn the_answer_to_the_unauthenticated_can_be_chosen_per_location() {
 }
 
 #[test]
+fn a_person_who_is_not_redirected_is_shown_the_way() {
+    let site = Site::start(
+        "authentik_provider wiki;
+         location / { authentik_unauthenticated 401; proxy_pass http://app; }",
+    );
+    let refused = site.navigate("/plans?a=1").send();
+    assert_eq!(refused.status(), 401);
+    let text = refused.text();
+    let link = text.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let link = link.replace("&amp;", "&");
+    assert!(link.starts_with("/outpost.goauthentik.io/start?rd="), "{text}");
+    assert!(!site.get("/plans").send().text().contains("href"), "a program is not");
+    assert_eq!(site.app.hits(), 0);
+
+    let mut browser = site.browser();
+    let trail = browser.open(&link);
+    assert_eq!((trail.status(), trail.address().path()), (200, "/plans"));
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
+}
+
+#[test]
 fn pass_lets_strangers_through_without_an_identity_and_known_visitors_with_theirs() {
     let site = Site::start(
         "authentik_provider wiki;

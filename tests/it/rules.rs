@@ -51,6 +51,8 @@ fn what_is_missing_is_told_to_the_log_and_not_to_the_visitor() {
     assert_eq!(trail.status(), 403);
     assert!(trail.page().text().contains("not-permitted"), "{}", trail.page().text());
     assert!(!trail.page().text().contains("secret project"), "{}", trail.page().text());
+    assert!(trail.page().text().contains("You are signed in as bob."), "{}", trail.page().text());
+    assert!(trail.page().text().contains("href=\"/outpost.goauthentik.io/sign_out\""));
     let line =
         r#"refused, reason: not-permitted, provider: "wiki", missing: group "secret project""#;
     assert_eq!(site.error_log().lines_with(line).len(), 1, "{}", site.error_log().text());

@@ -3,6 +3,7 @@
 use url::form_urlencoded;
 
 use crate::destination::Destination;
+use crate::identity::SessionView;
 use crate::page::{Action, Page};
 use crate::provider::Provider;
 use crate::reason::Reason;
@@ -64,6 +65,43 @@ pub fn to_sign_out_by_hand(provider: &Provider, reason: Reason) -> Response {
     by_hand(reason, in_new_tab("Sign out", &url))
 }
 
+/// Answers a person who may not see a page: says as whom, and leads to the sign-out, after which
+/// somebody else can sign in. Which rule is not met is for the log only.
+#[must_use]
+pub fn to_somebody_else(provider: &Provider, reason: Reason, session: SessionView<'_>) -> Response {
+    let name = String::from_utf8_lossy(session.username());
+    let hint = format!("You are signed in as {name}.");
+    let url = format!("{}sign_out", provider.external.endpoints_path);
+    let sign_out = Action { label: "Sign out, to use another account", url: &url, new_tab: false };
+    let reply = reason.reply();
+    let page = Page {
+        title: reply.title,
+        sentence: reply.sentence,
+        hint: &hint,
+        code: reply.code,
+        // Credentials that are sent with each request cannot be signed out.
+        action: (!session.is_by_credentials()).then_some(sign_out),
+        home: None,
+    };
+    Response::page(reply.status, &page)
+}
+
+/// Answers a person without a session where nobody is redirected.
+#[must_use]
+pub fn to_sign_in(provider: &Provider, reason: Reason, asked: &Destination) -> Response {
+    let way_on = start(provider, &asked.page_or_root(provider));
+    let reply = reason.reply();
+    let page = Page {
+        title: reply.title,
+        sentence: reply.sentence,
+        hint: "",
+        code: reply.code,
+        action: Some(Action { label: "Sign in", url: &way_on, new_tab: false }),
+        home: None,
+    };
+    Response::page(reply.status, &page)
+}
+
 fn by_hand(reason: Reason, action: Action<'_>) -> Response {
     let reply = reason.reply();
     let page = Page {
@@ -104,7 +142,11 @@ const LOAD_AGAIN: &str = "This page is part of another one. The sign-in opens in
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::{Life, render};
+    use crate::secret::Secret;
     use crate::testing::{provider, provider_at};
+    use crate::time::UnixTime;
+    use crate::token::from_introspection;
 
     fn links(response: &Response) -> Vec<String> {
         let hrefs = response.body.split("href=\"").skip(1);
@@ -160,5 +202,32 @@ mod tests {
         assert!(!elsewhere.body.contains("evil"), "{}", elsewhere.body);
         let sign_out = to_sign_out_by_hand(&provider, Reason::Unasked);
         assert_eq!(links(&sign_out), ["/app/outpost.goauthentik.io/sign_out"]);
+    }
+
+    #[test]
+    fn who_may_not_see_a_page_is_told_as_whom_and_how_to_use_another_account() {
+        let record = |username: &str, is_by_credentials| {
+            let id = &provider().client_id;
+            let answer = format!(
+                r#"{{"active":true,"client_id":"{id}","exp":4000000000,"sub":"s",
+                "preferred_username":"{username}"}}"#
+            );
+            let now = UnixTime(1);
+            let claims = from_introspection(answer.as_bytes(), id, now).unwrap();
+            let life = match is_by_credentials {
+                true => Life::of_access_token(&claims, now),
+                false => Life::of_sign_in(&claims, None, &provider().terms, now),
+            };
+            render(&claims, &provider(), b"token", None, life).record
+        };
+        let page = |record: &Secret| {
+            let session = SessionView::over(record.expose()).unwrap();
+            to_somebody_else(&provider(), Reason::NotPermitted, session)
+        };
+        let bob = page(&record("<b>ob", false));
+        assert_eq!(bob.status, 403);
+        assert!(bob.body.contains("You are signed in as &lt;b&gt;ob."), "{}", bob.body);
+        assert_eq!(links(&bob), ["/outpost.goauthentik.io/sign_out"]);
+        assert_eq!(links(&page(&record("bob", true))), [""; 0], "sent with each request");
     }
 }

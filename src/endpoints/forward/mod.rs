@@ -158,7 +158,7 @@ fn judge<'r>(
         }
         Verdict::Invite(reason) => answers::invite(r, provider, reason).map(past_error_pages),
         Verdict::Refuse(reason) => answers::refuse(r, reason).map(past_error_pages),
-        Verdict::Forbid(rule) => answers::forbid(r, rule).map(past_error_pages),
+        Verdict::Forbid(rule) => answers::forbid(r, provider, rule).map(past_error_pages),
     }
 }
 
