@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{is_to_authentik, site, submit, wait_until};
+use super::{SERVER, is_to_authentik, site, submit, wait_until};
+use crate::harness::Site;
 
 #[test]
 fn a_page_opened_after_recheck_is_shown_after_a_new_sign_in_without_a_question() {
@@ -13,13 +14,13 @@ fn a_page_opened_after_recheck_is_shown_after_a_new_sign_in_without_a_question()
     wait_until(start, 1);
 
     let first = alice.step("/page?x=1");
-    assert!(is_to_authentik(&first), "{first:?}");
+    assert!(is_to_authentik(&first), "{}", first.status());
     assert_eq!(site.app.hits(), 0);
     assert_eq!(site.error_log().lines_with("sent to sign in, reason: recheck-due").len(), 1);
     assert_eq!(alice.fetch("/").status(), 200, "until then, the session goes on");
 
     let trail = alice.follow("/page?x=1", first);
-    assert_eq!(trail.status(), 200, "{trail:#?}");
+    assert_eq!(trail.status(), 200, "{:?}", trail.addresses());
     assert!(trail.address().as_str().ends_with("/page?x=1"));
     let hits = site.app.hits();
     let mut thief = site.browser();
@@ -51,6 +52,27 @@ fn who_does_not_open_a_page_is_not_sent_anywhere() {
 }
 
 #[test]
+fn the_page_about_a_form_that_was_submitted_is_shown() {
+    let server = format!(
+        "location /static/ {{ root html; error_page 405 /sorry; }}
+         {SERVER}"
+    );
+    let site = Site::builder()
+        .provider("recheck 1s;")
+        .file("html/static/form.txt", "x")
+        .server(&server)
+        .start();
+    let start = Instant::now();
+    let alice = site.signed_in();
+    wait_until(start, 1);
+
+    // nginx goes on to /sorry as if that had been opened with GET.
+    let answer = submit(&alice, "/static/form.txt");
+    assert_eq!(answer.status(), 405);
+    assert_eq!(site.app.hits(), 1);
+}
+
+#[test]
 fn of_many_tabs_one_goes_to_authentik_and_the_others_are_served_but_only_for_a_moment() {
     let site = site("recheck 1s;");
     let start = Instant::now();
@@ -66,7 +88,7 @@ fn of_many_tabs_one_goes_to_authentik_and_the_others_are_served_but_only_for_a_m
     wait_until(start, 5);
     let hits = site.app.hits();
     for answer in alice.get("/").navigation().send_together(5) {
-        assert!(is_to_authentik(&answer), "{answer:?}");
+        assert!(is_to_authentik(&answer), "{}", answer.status());
     }
     assert_eq!(site.app.hits(), hits);
 }
@@ -99,7 +121,7 @@ fn a_browser_that_keeps_no_cookies_of_the_new_sign_in_is_stopped_not_sent_in_cir
     wait_until(start, 1);
 
     let trail = alice.open("/");
-    assert_eq!(trail.status(), 400, "{trail:#?}");
+    assert_eq!(trail.status(), 400, "{:?}", trail.addresses());
     assert!(trail.page().text().contains("sign-in-loop"));
     assert_eq!(site.app.hits(), 0);
 }

@@ -46,14 +46,14 @@ fn assert_is_shut_out(site: &Site, happens: Happens, answer: &str) {
         typed.header("Content-Type", "application/x-www-form-urlencoded").body("pick=alice");
     let response = typed.send();
     let trail = alice.follow(login.as_str(), response);
-    assert_eq!(trail.status(), 200, "{trail:#?}");
-    assert_eq!(alice.session_cookies().len(), 1, "{trail:#?}");
+    assert_eq!(trail.status(), 200, "{:?}", trail.addresses());
+    assert_eq!(alice.session_cookies().len(), 1, "{:?}", trail.addresses());
     happens(site);
     wait_until(start, 1);
 
     let hits = site.app.hits();
     let trail = alice.open("/page");
-    assert!(trail.page().text().contains(answer), "{trail:#?}");
+    assert!(trail.page().text().contains(answer), "{:?}", trail.addresses());
     assert_eq!(site.app.hits(), hits, "nothing was shown");
     assert_eq!(alice.fetch("/").status(), 200, "who does not browse goes on");
 
