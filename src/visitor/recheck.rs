@@ -19,7 +19,9 @@ use crate::authentik::asking::Learnt;
 use crate::authentik::{core_server, pulse};
 use crate::ngx::log::Level;
 use crate::ngx::{Fault, Request, Zone, now};
+use crate::outpost;
 use crate::visitor::known::Known;
+use crate::visitor::providers;
 
 /// For how long pages are served after the first one was redirected, in seconds.
 const GRACE: u64 = 5;
@@ -48,6 +50,9 @@ pub(crate) fn begin(
     if r.state()?.decided.get().status == Some(Status::Known) {
         return Ok(Recheck::NotYet);
     }
+    if is_in_doubt(r, provider) {
+        return Ok(Recheck::NotYet);
+    }
     let Some(zone) = r.main_conf().zone() else { return Ok(Recheck::NotYet) };
     let known = r.held(|known: &Known| known.owner().view().is_same(session));
     let Some(key) = known.map(|known| recheck_key(known.owner().key())) else {
@@ -74,6 +79,12 @@ pub(crate) fn begin(
     }
     r.state()?.rechecks.set(true);
     Ok(Recheck::Now)
+}
+
+/// A provider that may be another outpost's signs nobody in.
+fn is_in_doubt(r: &Request<'_>, provider: &Provider) -> bool {
+    providers::is_of_outpost(r, provider)
+        && outpost::directory().is_some_and(|directory| directory.is_doubted())
 }
 
 /// Whether the sign-in of another page began a moment ago.

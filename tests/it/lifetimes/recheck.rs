@@ -1,9 +1,11 @@
 //! Who browses goes through authentik again after `recheck`.
 
+use std::fs;
 use std::time::Instant;
 
 use super::{SERVER, is_to_authentik, site, submit, wait_until};
-use crate::harness::Site;
+use crate::harness::{Site, eventually};
+use crate::outpost::{CONNECTED, connected, started};
 
 #[test]
 fn a_page_opened_after_recheck_is_shown_after_a_new_sign_in_without_a_question() {
@@ -109,6 +111,27 @@ fn while_authentik_does_not_answer_the_session_goes_on() {
     let said = site.error_log().lines_with("authentik does not answer, provider: \"wiki\"");
     assert!(!said.is_empty());
     assert_eq!(site.error_log().lines_with("recheck put off").len(), 3);
+}
+
+#[test]
+fn settings_in_doubt_send_nobody_to_sign_in() {
+    let http = CONNECTED.replace("token_file", "recheck 1s; token_file");
+    let mut site = started(connected().http(&http));
+    site.expect_in_error_log("settings were not read");
+    let start = Instant::now();
+    let mut alice = site.signed_in();
+    // A token that this authentik does not know.
+    let token = site.path("outpost.token");
+    fs::remove_file(&token).expect("the old token goes");
+    fs::write(&token, "another-token").expect("a new token");
+    site.reload();
+    eventually("authentik refuses it", || {
+        !site.error_log().lines_with("those of the previous token serve").is_empty()
+    });
+    wait_until(start, 1);
+
+    assert_eq!(alice.step("/").status(), 200);
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
 }
 
 #[test]
