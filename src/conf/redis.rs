@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gate::provider::Trust;
+use authentik_store::redis::{Kind, Server, Settings};
 use gate::secret::Secret as Password;
 use url::{Host, Url};
 
@@ -11,49 +11,6 @@ use super::session_store::{SECRETS, Secrets, once, parameter, unknown_parameter,
 use super::trust::{TrustKeys, on_off};
 use crate::ngx::{Conf, Mistake};
 use nginx::conf::milliseconds;
-
-/// How a store in Redis or Valkey is set up.
-#[derive(Debug)]
-#[allow(dead_code, reason = "the workers' service of the store is under way")]
-pub(crate) struct RedisSettings {
-    /// The servers: the first one that takes writes is used. With [`Kind::Sentinel`], the Sentinels;
-    /// with [`Kind::Cluster`], some of its nodes. At least one.
-    pub(crate) servers: Vec<Server>,
-    /// What these servers are.
-    pub(crate) kind: Kind,
-    /// How certificates are verified; `None` without TLS.
-    pub(crate) tls: Option<Trust>,
-    /// The database, by number.
-    pub(crate) database: u32,
-    /// The user (ACL). `None` is `default`.
-    pub(crate) user: Option<String>,
-    /// The password.
-    pub(crate) password: Option<Password>,
-    /// Beginning of all keys.
-    pub(crate) prefix: String,
-    /// Time limit of each operation, including connecting.
-    pub(crate) timeout: Duration,
-}
-
-/// What the servers are.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Servers with all the data.
-    Alone,
-    /// Sentinels, which know the master of this name.
-    Sentinel(String),
-    /// Nodes of a Redis Cluster.
-    Cluster,
-}
-
-/// Address of a server.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    /// Name or address, the latter without brackets.
-    pub(crate) host: String,
-    /// Port.
-    pub(crate) port: u16,
-}
 
 const PARAMETERS: &str = "user, password_file, prefix, timeout, ssl_verify, \
      ssl_trusted_certificate, sentinel, cluster";
@@ -82,7 +39,7 @@ pub(super) fn read(
     words: &[String],
     secrets: &mut Secrets,
     cf: &Conf<'_>,
-) -> Result<RedisSettings, Mistake> {
+) -> Result<Settings, Mistake> {
     let mut read = Read::default();
     for word in words {
         if word.contains("://") && !is_parameter(word) {
@@ -148,7 +105,7 @@ impl Read {
         }
     }
 
-    fn finish(self) -> Result<RedisSettings, Mistake> {
+    fn finish(self) -> Result<Settings, Mistake> {
         let Self { urls, user, password, prefix, timeout, trust, tls_keys, sentinel, cluster } =
             self;
         let Some(first) = urls.first() else {
@@ -180,7 +137,7 @@ impl Read {
             return Err(wrong("a cluster has only database 0; drop it from the URL"));
         }
         let port = if matches!(kind, Kind::Sentinel(_)) { PORT_OF_SENTINELS } else { PORT };
-        Ok(RedisSettings {
+        Ok(Settings {
             servers: urls.iter().map(|url| server(url, port)).collect::<Result<_, _>>()?,
             kind,
             tls: has_tls.then(|| trust.finish()).transpose()?,

@@ -5,10 +5,12 @@
 //! follows from it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use authentik_store::redis::Settings;
 use authentik_store::{self as store, secret};
 
-use super::redis::{self, RedisSettings};
+use super::redis;
 use super::{MainConf, duplicate};
 use crate::ngx::keyring::{self, Keys};
 use crate::ngx::{Conf, Mistake};
@@ -26,7 +28,7 @@ pub(crate) enum SessionStore {
     File(PathBuf),
     /// In Redis or Valkey.
     #[allow(dead_code, reason = "the workers' service of the store is under way")]
-    Redis(RedisSettings),
+    Redis(Arc<Settings>),
 }
 
 /// The directive.
@@ -62,7 +64,7 @@ pub(super) fn set_session_store(conf: &mut MainConf, cf: &mut Conf<'_>) -> Resul
                      characters, e.g. from: openssl rand -hex 32",
                 ));
             };
-            secrets.derive(SessionStore::Redis(settings), &path, cf)?
+            secrets.derive(SessionStore::Redis(Arc::new(settings)), &path, cf)?
         }
         other => return Err(unknown_kind(other)),
     };
