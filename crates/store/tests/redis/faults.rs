@@ -13,7 +13,8 @@ use super::{away, now, open, setup_fault};
 
 #[test]
 fn a_killed_server_loses_no_end_that_it_took() {
-    let mut server = start("redis-server", "appendonly yes\n");
+    // Otherwise, what was written while the disk was busy is only in memory for up to two seconds.
+    let mut server = start("redis-server", "appendonly yes\nappendfsync always\n");
     let mut store = open(server.settings("killed"));
     let mut follower = open(server.settings("killed"));
     let mut mark = follower.changes([0, 0], Duration::ZERO).unwrap().mark;
@@ -28,7 +29,7 @@ fn a_killed_server_loses_no_end_that_it_took() {
         server.restart();
         for number in 1..=ended {
             let there = (number % 2 == 1).then(|| row(number));
-            assert_eq!(store.get(&[number; 32], now()).unwrap(), there, "{number}");
+            assert!(store.get(&[number; 32], now()).unwrap() == there, "{number}");
         }
         assert!(!store.put(&row(ended), now()).unwrap());
         let heard = follower.changes(mark, Duration::ZERO).unwrap();
