@@ -23,6 +23,7 @@
 mod fault;
 mod file;
 mod mounts;
+mod pending;
 mod place;
 pub mod redis;
 mod row;
@@ -33,6 +34,7 @@ mod store;
 pub use fault::Fault;
 pub use file::FileStore;
 pub use place::claim;
+pub use pending::{Absent, Backlog, PendingEnd};
 pub use row::{Changes, End, Ended, Hash, Key, Mark, Row, Stats};
 pub use store::{Opened, Place, Store};
 

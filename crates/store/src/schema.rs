@@ -88,15 +88,17 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Fault> {
 /// Creates the tables in a new file; of several processes, only one does. Rejects files that are
 /// not ours.
 fn begin(connection: &mut Connection) -> Result<(), Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if is_new(&transaction)? {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    // Whoever only reads need not wait for a writer.
+    if is_new(connection)? {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if is_new(&transaction)? {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
         transaction.commit()?;
-        return Ok(());
     }
-    let number = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     if number("application_id")? != APPLICATION {
         return Err(Fault::Damaged("it is not a file of this module".to_owned()));
     }

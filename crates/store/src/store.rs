@@ -56,6 +56,14 @@ impl Place {
 }
 
 impl Store {
+    /// Whether it can still be used; otherwise it must be opened anew.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        match self {
+            Self::File(store) => store.is_current(),
+        }
+    }
+
     /// Stores a session, replacing any with the same key. `false` if it has ended in the meantime
     /// or has expired: it is then not stored.
     ///

@@ -3,6 +3,8 @@
 mod feed;
 mod lease;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -14,7 +16,12 @@ use crate::{place, schema};
 /// The file, opened by this process. Not shared between threads.
 pub struct FileStore {
     connection: Connection,
+    path: PathBuf,
+    file: Option<Identity>,
 }
+
+/// Device and number of a file.
+type Identity = (u64, u64);
 
 /// The opened store, and what happened to an unusable file.
 pub struct Opened {
@@ -32,15 +39,28 @@ impl FileStore {
     /// It cannot be used as it is set up, or not now. A damaged or foreign file is not an error.
     pub fn open(path: &Path) -> Result<Opened, Fault> {
         place::prepare(path)?;
+        let found = identity_of(path);
         let (connection, aside) = match schema::open(path) {
             Ok(connection) => (connection, None),
+            // Another process may have moved it aside already.
+            Err(Fault::Damaged(_)) if found.is_some() && identity_of(path) != found => {
+                (schema::open(path)?, None)
+            }
             Err(Fault::Damaged(why)) => {
                 let aside = place::move_aside(path)?;
                 (schema::open(path)?, Some((why, aside)))
             }
             Err(other) => return Err(other),
         };
-        Ok(Opened { store: Self { connection }, aside })
+        let (path, file) = (path.to_owned(), identity_of(path));
+        Ok(Opened { store: Self { connection, path, file }, aside })
+    }
+
+    /// Whether the file is still the one at its path: otherwise it has been replaced or removed,
+    /// and must be opened anew.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.file.is_some() && identity_of(&self.path) == self.file
     }
 
     /// Stores a session, replacing any with the same key. `false` if it has ended in the meantime
@@ -224,6 +244,11 @@ impl FileStore {
     fn set_synchronous(&mut self, how: &str) -> Result<(), Fault> {
         Ok(self.connection.pragma_update(None, "synchronous", how)?)
     }
+}
+
+fn identity_of(path: &Path) -> Option<Identity> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// How long the end of all sessions of a user is remembered, for late writers, in seconds.

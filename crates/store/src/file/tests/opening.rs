@@ -150,3 +150,26 @@ fn of_several_that_make_a_secret_at_once_one_makes_it() {
     let drafts = place.files().into_iter().filter(|name| name.starts_with("sessions.secret."));
     assert_eq!(drafts.count(), 0);
 }
+
+#[test]
+fn a_file_that_was_replaced_is_noticed() {
+    let place = Place::new("replaced");
+    let store = place.open();
+    assert!(store.is_current());
+    fs::rename(place.file(), place.0.join("elsewhere")).unwrap();
+    assert!(!store.is_current(), "it is gone");
+    let mut other = place.open();
+    assert!(!store.is_current() && other.is_current());
+    assert!(other.put(&row(1), NOW).unwrap());
+}
+
+#[test]
+fn who_only_reads_opens_a_file_while_another_process_writes() {
+    let place = Place::new("open-busy");
+    let mut one = place.open();
+    one.put(&row(1), NOW).unwrap();
+    let _writing = one.change().unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(place.open().get(&[1; 32], NOW).unwrap(), Some(row(1)));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(1), "it does not wait");
+}
