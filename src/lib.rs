@@ -7,6 +7,7 @@
 //! | [`request`] | what a request leaves behind: answers, log line, variables, status |
 //! | [`visitor`] | who the visitor is: sessions, header authentication, which provider |
 //! | [`outpost`] | the connection to authentik as an outpost: providers and ended sessions |
+//! | [`storage`] | sessions beyond the zone: the store, asked by threads |
 //! | [`authentik`] | asking authentik: discovery, keys, leases, worker threads |
 //! | [`conf`] | the directives, their inheritance, what `nginx -t` rejects |
 //! | [`ngx`] | the fence, crates/nginx, with our types filled in |
@@ -26,6 +27,7 @@ mod ngx;
 mod outpost;
 mod phases;
 mod request;
+mod storage;
 #[cfg(any(feature = "bench-seed", feature = "suspend-all"))]
 mod testing;
 mod visitor;
@@ -101,6 +103,7 @@ impl Module for Authentik {
         Zone::start(main.zone());
         if let Some(wakeup) = threads::start(deliver) {
             sweep::start();
+            storage::start(main, wakeup.clone());
             outpost::start(main, wakeup);
             #[cfg(feature = "bench-seed")]
             testing::bench::seed(main);
@@ -109,6 +112,7 @@ impl Module for Authentik {
 
     fn stop_worker() {
         outpost::stop();
+        storage::stop();
         threads::stop();
         sweep::stop();
         known::forget();
@@ -132,6 +136,7 @@ impl Module for Authentik {
 /// Called on the event loop when threads or requests have left work for it.
 fn deliver() {
     outpost::deliver();
+    storage::deliver();
     header_auth::deliver();
     exchange::deliver();
     threads::deliver(exchange::lost);

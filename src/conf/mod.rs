@@ -111,7 +111,6 @@ impl MainConf {
     }
 
     /// Where sessions are kept beyond the session zone.
-    #[allow(dead_code, reason = "the workers' service of the store is under way")]
     pub(crate) fn session_store(&self) -> &SessionStore {
         static MEMORY: SessionStore = SessionStore::Memory;
         self.session_store.as_ref().map_or(&MEMORY, |setting| &setting.store)

@@ -24,11 +24,21 @@ pub(crate) enum SessionStore {
     #[default]
     Memory,
     /// In a file, by its absolute path.
-    #[allow(dead_code, reason = "the workers' service of the store is under way")]
     File(PathBuf),
     /// In Redis or Valkey.
     #[allow(dead_code, reason = "the workers' service of the store is under way")]
     Redis(Arc<Settings>),
+}
+
+impl SessionStore {
+    /// Its kind, for the status. `None` if there is none.
+    pub(crate) fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Memory => None,
+            Self::File(_) => Some("file"),
+            Self::Redis(_) => Some("redis"),
+        }
+    }
 }
 
 /// The directive.

@@ -23,6 +23,7 @@ use crate::authentik::core_server::{self, Cause};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::request::answers;
+use crate::storage::{self, ends::Source};
 use crate::visitor::sessions;
 
 /// Maximum form size, in bytes: authentik's are below 2 kB.
@@ -100,12 +101,16 @@ fn judge(r: &mut Request<'_>, provider: &Arc<Provider>, token: &[u8]) -> Result<
     }
 }
 
-fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fault> {
+fn end(r: &mut Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fault> {
+    if r.state()?.ended.get().is_some() {
+        return Ok(Flow::Answer(Response::empty(200)));
+    }
     let Some(zone) = r.main_conf().zone() else { return Err(Fault::Nginx("sessions")) };
     if !sessions::is_first_use(zone, logout.key(provider), logout.until) {
         return Ok(refuse(r, 400, "the token was used before"));
     }
-    let ended = sessions::end_at(zone, &logout.ended, |key| key == provider.key);
+    let (ended, task) =
+        sessions::end_at(zone, &logout.ended, Some(&[provider.key]), Source::Authentik);
     if let Some(words) = r.main_conf().shared_words().and_then(|zone| zone.get()) {
         words.add(Word::EndedByCore, u64::from(ended));
     }
@@ -120,6 +125,13 @@ fn end(r: &Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow, Fa
             "authentik ended {what} (back-channel), ended here: {ended}, provider: \"{name}\""
         ),
     );
+    // authentik repeats what is not answered with 200; so the store knows by then, if possible.
+    if let Some(task) = task {
+        if storage::wait(r, task)? {
+            r.state()?.ended.set(Some(ended));
+            return Ok(Flow::Suspended);
+        }
+    }
     Ok(Flow::Answer(Response::empty(200)))
 }
 

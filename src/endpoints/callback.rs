@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gate::cookie;
+use gate::cookie::{self, SessionId};
 use gate::destination::Destination;
 use gate::identity::Rendered;
 use gate::login::{Callback, CallbackId, LoginTrail, Opened, Proof, Restart, StateFlaw, Trail};
@@ -12,6 +12,7 @@ use gate::reason::Reason;
 use gate::response::Response;
 use gate::secret::Secret;
 use gate::store::Key;
+use gate::time::UnixTime;
 
 use super::exchange::{self, Exchange, Exchanged, Progress};
 use super::second_look::{self, Looked};
@@ -21,7 +22,8 @@ use crate::authentik::core_server;
 use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
-use crate::visitor::sessions;
+use crate::storage;
+use crate::visitor::sessions::{self, Begun};
 
 /// The progress of a callback.
 enum Step {
@@ -31,6 +33,13 @@ enum Step {
     Waiting,
     /// The provider has changed.
     Anew,
+}
+
+/// A sign-in that is complete, while the session is written to the store.
+pub(crate) struct Arriving {
+    id: SessionId,
+    expires: UnixTime,
+    trail: LoginTrail,
 }
 
 /// Runs again from the top each time the request is woken: all state is in the request.
@@ -124,6 +133,9 @@ fn come_back(
     query: &CallbackQuery,
     opened: &Opened,
 ) -> Result<Step, Fault> {
+    if let Some(arriving) = r.state()?.arriving.take() {
+        return arrive(r, provider, *arriving, opened);
+    }
     let Some(code) = &query.code else {
         return no_code(r, provider, query, opened);
     };
@@ -248,13 +260,31 @@ fn signed_in(
     opened: &Opened,
 ) -> Result<Step, Fault> {
     let trail = sign_in::trail(r, provider)?;
-    let id = match sessions::open(r, provider, rendered) {
-        Ok(id) => id,
+    let Begun { id, task } = match sessions::open(r, provider, rendered) {
+        Ok(begun) => begun,
         Err(reason) => return failed_sign_in(r, provider, reason, "", opened),
     };
+    let arriving = Arriving { id, expires: rendered.expires, trail };
+    if let Some(task) = task {
+        if storage::wait(r, task)? {
+            r.state()?.arriving.set(Some(Box::new(arriving)));
+            return Ok(Step::Waiting);
+        }
+    }
+    arrive(r, provider, arriving, opened)
+}
+
+/// Lets the visitor in.
+fn arrive(
+    r: &mut Request<'_>,
+    provider: &Arc<Provider>,
+    arriving: Arriving,
+    opened: &Opened,
+) -> Result<Step, Fault> {
+    let Arriving { id, expires, trail } = arriving;
     let time = now();
     let trail = trail.completed(time);
-    let life = rendered.expires.since(time);
+    let life = expires.since(time);
     let session = cookie::set_session(provider, &id, life);
     forget_link(r, opened);
     let response = answers::arrive(r, provider, &opened.destination)?

@@ -17,6 +17,7 @@ use gate::token::Ended;
 use crate::ngx::log::Level;
 use crate::ngx::{Fault, Flow, Request};
 use crate::request::answers;
+use crate::storage::ends::Source;
 use crate::visitor::sessions;
 
 pub(super) fn frontchannel<'r>(
@@ -40,7 +41,8 @@ pub(super) fn frontchannel<'r>(
     super::works_for(r, first)?;
     let keys: Vec<_> = meant()?.map(|provider| provider.key).collect();
     if let Some(zone) = r.main_conf().zone() {
-        let ended = sessions::end_at(zone, &Ended::Session(sid), |key| keys.contains(&key));
+        let whose = Ended::Session(sid);
+        let (ended, _) = sessions::end_at(zone, &whose, Some(&keys), Source::Stranger);
         note(r, first, ended);
     }
     Ok(Flow::Answer(FrontchannelLogout::answer(meant()?.map(|meant| &**meant))))

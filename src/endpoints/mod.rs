@@ -1,7 +1,7 @@
 //! `/outpost.goauthentik.io/…`: answered in post-read, whichever location would match.
 
 mod backchannel;
-mod callback;
+pub(crate) mod callback;
 pub(crate) mod exchange;
 pub(crate) mod forward;
 mod frontchannel;
@@ -23,7 +23,7 @@ use crate::ngx::host::authority;
 use crate::ngx::{Fault, Flow, Request, kept, sender};
 use crate::request::answers;
 use crate::visitor::providers::{self, Chosen};
-use crate::visitor::sessions;
+use crate::visitor::sessions::{self, Standing};
 
 /// Answers the request if it is for one of the endpoints.
 pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -32,6 +32,20 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let query = kept.unwrap_or_else(|| r.query());
     let (endpoint, provider) = match addressed(r, query)? {
         Addressed::To(endpoint, provider) => (endpoint, provider),
+        Addressed::ToKnown(provider) => match sessions::seek(r, provider)? {
+            Some(Standing::SignedIn(_)) => (Endpoint::SignOut, provider),
+            // Signed out by this request, which has waited since.
+            Some(Standing::Stranger(_)) if r.state()?.signed_out.get().is_some() => {
+                (Endpoint::SignOut, provider)
+            }
+            Some(Standing::Stranger(reason @ Reason::StoreUnreachable)) => {
+                return answers::refusal(r, reason).map(Flow::Answer);
+            }
+            Some(Standing::Stranger(_)) => {
+                return answers::refusal(r, Reason::NoSettings).map(Flow::Answer);
+            }
+            None => return Ok(Flow::Suspended),
+        },
         Addressed::Elsewhere => return Ok(Flow::Next),
         Addressed::Ping => return Ok(Flow::Answer(Response::empty(204))),
         Addressed::Nobody => return answers::unknown_host(r, authority(r)?).map(Flow::Answer),
@@ -77,6 +91,8 @@ pub(crate) fn works_for(r: &Request<'_>, provider: &Arc<Provider>) -> Result<(),
 enum Addressed<'r> {
     /// This endpoint of this provider.
     To(Endpoint, &'r Arc<Provider>),
+    /// The sign-out of this provider, which only a known visitor may use.
+    ToKnown(&'r Arc<Provider>),
     /// No endpoint.
     Elsewhere,
     /// The health endpoint of a host without provider: that of this nginx.
@@ -115,10 +131,9 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
             Some(endpoint @ (Endpoint::BackchannelLogout | Endpoint::FrontchannelLogout)) => {
                 Addressed::To(endpoint, provider)
             }
-            Some(Endpoint::SignOut) if sessions::is_signed_in(r, provider)? => {
-                Addressed::To(Endpoint::SignOut, provider)
-            }
-            Some(Endpoint::SignOut | Endpoint::Start | Endpoint::Callback) => Addressed::NotYet,
+            // Only whoever is signed in can sign out: nothing begins.
+            Some(Endpoint::SignOut) => Addressed::ToKnown(provider),
+            Some(Endpoint::Start | Endpoint::Callback) => Addressed::NotYet,
             None => Addressed::Elsewhere,
         },
         (Chosen::Off, _) | (_, None) => Addressed::Elsewhere,

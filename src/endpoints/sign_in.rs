@@ -13,9 +13,9 @@ use gate::store::Record;
 use crate::authentik::asking::Learnt;
 use crate::authentik::core_server;
 use crate::ngx::host::authority;
+use crate::ngx::random::random;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
-use crate::visitor::random::random;
 use crate::visitor::sessions;
 
 /// The result of beginning a sign-in.

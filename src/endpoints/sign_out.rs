@@ -8,15 +8,17 @@ use gate::login::LoginTrail;
 use gate::logout::{end_session_url, way_back};
 use gate::page::{Action, Page};
 use gate::provider::Provider;
+use gate::reason::Reason;
 use gate::response::Response;
 use gate::status::Status;
 
 use super::{providers_here, sign_in};
 use crate::authentik::asking::Learnt;
 use crate::authentik::core_server;
+use crate::ngx::random::random;
 use crate::ngx::{Fault, Flow, Request, kept};
 use crate::request::answers;
-use crate::visitor::random::random;
+use crate::storage;
 use crate::visitor::sessions::{self, Standing};
 
 pub(super) fn sign_out<'r>(
@@ -27,11 +29,20 @@ pub(super) fn sign_out<'r>(
     let provider = match r.state()?.signed_out.get() {
         Some(key) => providers_here(r, default)?.find(|p| p.key == key).unwrap_or(default),
         None => match end_sessions(r, default)? {
-            Some(provider) => {
+            Ended::Of(provider, task) => {
                 super::works_for(r, provider)?;
+                // Signed out everywhere by the time that the visitor is told, if possible.
+                if let Some(task) = task {
+                    if storage::wait(r, task)? {
+                        return Ok(Flow::Suspended);
+                    }
+                }
                 provider
             }
-            None => {
+            Ended::Waiting => return Ok(Flow::Suspended),
+            // A sign-in would leave the session that is perhaps there.
+            Ended::Unclear(reason) => return answers::refusal(r, reason).map(Flow::Answer),
+            Ended::Nothing => {
                 // Nobody is signed in: like upstream, begin a sign-in (docs/protocol.md §10.1).
                 return sign_in::of_nobody(r, default);
             }
@@ -51,24 +62,42 @@ pub(super) fn sign_out<'r>(
     ))
 }
 
+/// Whose sessions were ended.
+enum Ended<'r> {
+    /// Those of the user who was signed in with this provider; the store is told by this task.
+    Of(&'r Arc<Provider>, Option<u64>),
+    /// Nobody's: nobody is signed in.
+    Nothing,
+    /// Nobody's: it is not known who is signed in.
+    Unclear(Reason),
+    /// The request waits.
+    Waiting,
+}
+
 /// Ends all sessions of the user; the token stays with the request for the redirect.
-fn end_sessions<'r>(
-    r: &Request<'r>,
-    default: &'r Arc<Provider>,
-) -> Result<Option<&'r Arc<Provider>>, Fault> {
-    for provider in providers_here(r, default)? {
-        if let Standing::SignedIn(known) = sessions::find(r, provider)? {
-            let ended = sessions::end_all_of(r, known.owner().view().uid());
-            r.state()?.signed_out.set(Some(provider.key));
-            let name = &provider.name;
-            r.log(
-                crate::ngx::log::Level::Info,
-                format_args!("signed out, sessions ended: {ended}, provider: \"{name}\""),
-            );
-            return Ok(Some(provider));
-        }
+fn end_sessions<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<Ended<'r>, Fault> {
+    let here: Vec<&'r Arc<Provider>> = providers_here(r, default)?.collect();
+    let mut ended = Ended::Nothing;
+    for provider in here {
+        let known = match sessions::seek(r, provider)? {
+            Some(Standing::SignedIn(known)) => known,
+            Some(Standing::Stranger(reason @ Reason::StoreUnreachable)) => {
+                ended = Ended::Unclear(reason);
+                continue;
+            }
+            Some(Standing::Stranger(_)) => continue,
+            None => return Ok(Ended::Waiting),
+        };
+        let (ended, task) = sessions::end_all_of(r, known.owner().view().uid());
+        r.state()?.signed_out.set(Some(provider.key));
+        let name = &provider.name;
+        r.log(
+            crate::ngx::log::Level::Info,
+            format_args!("signed out, sessions ended: {ended}, provider: \"{name}\""),
+        );
+        return Ok(Ended::Of(provider, task));
     }
-    Ok(None)
+    Ok(ended)
 }
 
 /// The ended session's token is the hint. The returned `state` is not used: nothing is done on the

@@ -35,3 +35,13 @@ pub(crate) fn count_lookup() {
 pub(crate) fn count_foreign_cookie() {
     status::count_foreign_cookie(COUNTERS.get());
 }
+
+/// Counts a question to the store of sessions.
+pub(crate) fn count_store_question() {
+    status::count_store_question(COUNTERS.get());
+}
+
+/// Sets how many sessions of this worker wait for the store.
+pub(crate) fn set_store_backlog(length: usize) {
+    status::set_store_backlog(COUNTERS.get(), u64::try_from(length).unwrap_or(u64::MAX));
+}

@@ -9,15 +9,19 @@
 //! | [`keyring`] | the keys shared by the processes of this nginx |
 //! | [`kept`] | what is kept in a request's memory for the next callback |
 //! | [`log`] | the error log |
+//! | [`random`] | random bytes |
 
 pub(crate) mod counters;
 pub(crate) mod host;
 pub(crate) mod kept;
 pub(crate) mod keyring;
 pub(crate) mod log;
+pub(crate) mod random;
 pub(crate) mod sender;
 pub(crate) mod shared_words;
 pub(crate) mod zone;
+
+use std::time::SystemTime;
 
 use gate::response::Response;
 use gate::time::UnixTime;
@@ -50,4 +54,15 @@ pub(crate) fn wake(ticket: Ticket, deliver: impl FnOnce(&<Authentik as Module>::
 /// nginx's time: cached once per turn of the event loop, without a system call.
 pub(crate) fn now() -> UnixTime {
     UnixTime(nginx::now())
+}
+
+/// The same in milliseconds.
+pub(crate) fn now_millis() -> u64 {
+    nginx::now_millis()
+}
+
+/// Seconds since 1970, for threads, which have no part in nginx's cache.
+pub(crate) fn unix_time() -> u64 {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    time.map_or(0, |time| time.as_secs())
 }

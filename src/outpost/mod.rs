@@ -17,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Instant;
 
+use authentik_store::Ended;
 use gate::identity::sid_of;
 use gate::outpost::{Directory, Origin};
 use gate::shared_words::{SharedWords, Word};
@@ -32,6 +33,7 @@ use crate::conf::{MainConf, OutpostConf};
 use crate::ngx::Zone;
 use crate::ngx::keyring;
 use crate::ngx::log::{self, Level};
+use crate::storage::ends::{self, Source};
 
 struct Post {
     mailbox: Arc<Mailbox>,
@@ -193,7 +195,9 @@ fn exchange(directory: Option<Arc<Directory>>, words: SharedWords<'static>) {
 /// authentik ended a session: ends all sessions that belong to it here, for every provider.
 fn end_session(sid: &[u8; 16], words: SharedWords<'static>, when: &str) {
     let Some(zone) = Zone::of_worker() else { return };
-    let ended = zone.with(|table| table.remove_by_sid(sid)).and_then(Result::ok).unwrap_or(0);
+    let (ended, _) = ends::end(zone, [Ended::Sid(*sid, None)], Source::Authentik, |table| {
+        table.remove_by_sid(sid).unwrap_or(0)
+    });
     words.add(Word::EndedByCore, u64::from(ended));
     if ended > 0 {
         log::cycle(

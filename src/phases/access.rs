@@ -20,7 +20,7 @@ use crate::request::answers;
 use crate::request::verdict::verdict;
 use crate::visitor::known::Known;
 use crate::visitor::providers::{self, Chosen};
-use crate::visitor::sessions;
+use crate::visitor::sessions::{self, Standing};
 use crate::visitor::told::{NAMES, identity_headers, the_twelve};
 
 /// Called again whenever a waiting request is woken.
@@ -43,10 +43,14 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
     }
     let provider = match providers::of_location(r)? {
         Chosen::Provider(provider) => provider,
-        Chosen::InDoubt(provider) if sessions::is_signed_in(r, provider)? => provider,
+        Chosen::InDoubt(provider) => match sessions::seek(r, provider)? {
+            Some(Standing::SignedIn(_)) => provider,
+            Some(Standing::Stranger(_)) => return answers::refuse(r, Reason::NoSettings),
+            None => return Ok(Flow::Suspended),
+        },
         Chosen::Off => return Ok(Flow::Next),
         Chosen::Nobody => return answers::unknown_host(r, authority(r)?).map(Flow::Refuse),
-        Chosen::InDoubt(_) | Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
+        Chosen::NotYet => return answers::refuse(r, Reason::NoSettings),
     };
     let policy = policy(location, provider);
     let verdict = verdict(r, provider, |r, visitor, effort| {

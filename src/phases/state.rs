@@ -6,9 +6,11 @@ use gate::provider::ProviderKey;
 use gate::store::Key;
 
 use crate::authentik::lease::Scout;
+use crate::endpoints::callback::Arriving;
 use crate::endpoints::exchange::{Exchanged, Interest};
 use crate::endpoints::second_look::SecondLook;
 use crate::request::answers::Decided;
+use crate::storage::fetch::Asked;
 use crate::visitor::providers::{OfForwarded, OfHost};
 
 /// One per request that needs it. Cells, because nothing in nginx is exclusive.
@@ -26,6 +28,16 @@ pub(crate) struct RequestState {
     pub(crate) second_look: RefCell<Option<Box<SecondLook>>>,
     /// The request sends its visitor, who has a session, to sign in again.
     pub(crate) rechecks: Cell<bool>,
+    /// What this request has asked the store of sessions.
+    pub(crate) asked_store: Cell<Option<Box<Asked>>>,
+    /// A completed sign-in whose session is being written to the store.
+    pub(crate) arriving: Cell<Option<Box<Arriving>>>,
+    /// How many sessions this request has ended in the zone, while the store is told.
+    pub(crate) ended: Cell<Option<u32>>,
+    /// How many the store has ended.
+    pub(crate) ended_in_store: Cell<u32>,
+    /// The task that tells the store.
+    pub(crate) telling: Cell<Option<u64>>,
     /// The provider whose visitor was signed out.
     pub(crate) signed_out: Cell<Option<ProviderKey>>,
     /// For sessions being ended by an administrator: the position in the zone, and how many were

@@ -12,6 +12,7 @@ use nginx::body::Body;
 use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
 use crate::ngx::{Fault, Flow, Request, Zone, kept};
+use crate::storage::{self, ends::Source};
 use crate::visitor::sessions;
 
 /// Time for other requests before a few more positions in the zone are checked.
@@ -57,19 +58,45 @@ fn is_let_in_as_nobody(r: &Request<'_>) -> bool {
 
 /// How many were ended; `None` while the request waits for its next turn.
 fn carry_out(r: &mut Request<'_>, zone: Zone, whose: &Whose) -> Result<Option<u32>, Fault> {
-    let at_all_providers = |ended: &Ended| Ok(Some(sessions::end_at(zone, ended, |_| true)));
+    if let Some(ended) = r.state()?.ended.get() {
+        // Those in the store alone count too.
+        return Ok(Some(ended.max(r.state()?.ended_in_store.get())));
+    }
     let name = match whose {
-        Whose::Sub(sub) => return at_all_providers(&Ended::User(sub.clone())),
-        Whose::Sid(sid) => return at_all_providers(&Ended::Session(sid.clone())),
+        Whose::Sub(sub) => return at_all_providers(r, zone, &Ended::User(sub.clone())),
+        Whose::Sid(sid) => return at_all_providers(r, zone, &Ended::Session(sid.clone())),
         Whose::Username(name) => name.as_bytes(),
     };
-    let (from, before) = r.state()?.ending.get().unwrap_or((0, 0));
+    let (from, before) = match r.state()?.ending.get() {
+        Some(begun) => begun,
+        None => {
+            r.state()?.telling.set(sessions::tell_of_name(zone, name));
+            (0, 0)
+        }
+    };
     let (ended, next) = sessions::end_some_of_name(zone, name, from);
     let ended = before.saturating_add(ended);
-    let Some(next) = next else { return Ok(Some(ended)) };
+    let Some(next) = next else {
+        let task = r.state()?.telling.take();
+        return told(r, ended, task);
+    };
     r.state()?.ending.set(Some((next, ended)));
     r.suspend(PAUSE)?;
     Ok(None)
+}
+
+fn at_all_providers(r: &mut Request<'_>, zone: Zone, whose: &Ended) -> Result<Option<u32>, Fault> {
+    let (ended, task) = sessions::end_at(zone, whose, None, Source::Entitled);
+    told(r, ended, task)
+}
+
+/// Waits until the store has been told.
+fn told(r: &mut Request<'_>, ended: u32, task: Option<u64>) -> Result<Option<u32>, Fault> {
+    r.state()?.ended.set(Some(ended));
+    match task {
+        Some(task) if storage::wait(r, task)? => Ok(None),
+        Some(_) | None => Ok(Some(ended.max(r.state()?.ended_in_store.get()))),
+    }
 }
 
 /// Logs who ended whose sessions. A `sid` is not logged: whoever knows it can end that session.

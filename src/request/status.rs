@@ -3,7 +3,7 @@
 use gate::provider::Provider;
 use gate::response::Response;
 use gate::status::{self, Report, Source};
-use nginx::lifecycle::{NGINX_VERSION, is_alive};
+use nginx::lifecycle::{NGINX_VERSION, is_alive, uptime};
 
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::outpost;
@@ -34,6 +34,8 @@ fn report(r: &Request<'_>) -> Report {
         nginx_version: NGINX_VERSION,
         words: conf.shared_words().and_then(|zone| zone.get()),
         fill: conf.zone().and_then(|zone| zone.with(|table| table.fill())),
+        store: conf.session_store().kind(),
+        uptime: uptime(),
         outpost: conf.outpost.as_ref().map(|outpost| outpost.settings.url.as_str()),
         directory: directory.as_deref(),
         written,

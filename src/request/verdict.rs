@@ -38,8 +38,8 @@ fn of_due<'r>(
     Ok(Some(judge(r, Visitor::Known(session))))
 }
 
-/// The verdict of `decide` on the visitor. `None` while the request waits for authentik's answer
-/// about its credentials.
+/// The verdict of `decide` on the visitor. `None` while the request waits for the store of sessions,
+/// or for authentik's answer about its credentials.
 pub(crate) fn verdict<'r>(
     r: &mut Request<'r>,
     provider: &'r Arc<Provider>,
@@ -51,7 +51,9 @@ pub(crate) fn verdict<'r>(
         answers::warn_of_pattern(r, &effort);
         verdict
     };
-    let Identified { visitor, is_calm } = header_auth::identify(r, provider)?;
+    let Some(Identified { visitor, is_calm }) = header_auth::identify(r, provider)? else {
+        return Ok(None);
+    };
     if let (Visitor::Known(session), false) = (visitor, is_calm) {
         return of_due(r, provider, session, judge);
     }

@@ -45,7 +45,7 @@ pub(crate) fn seed(conf: &MainConf) {
         let number = conf.bench_sessions - number;
         let id = id(number, keyring);
         let key: Key = id.zone_key(&defined.provider.key);
-        let sealed = sessions::seal(&payload, &key, Some(id.as_sent()));
+        let sealed = sessions::seal(&payload, &key, Some(id.as_sent()), 0);
         let Some(Sealed { bytes: record, .. }) = sealed else { return };
         let mut owner = Owner { subject: [1; 16], sid: [2; 16] };
         owner.subject.iter_mut().zip(key).for_each(|(to, from)| *to = from);

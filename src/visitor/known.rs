@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use authentik_store::Ended;
 use gate::cookie::{SentId, TagSecret};
 use gate::identity::{self, HeaderEncoding, OwnedRecord, SessionView};
 use gate::lifetimes;
@@ -14,12 +15,13 @@ use gate::store::Key;
 use gate::time::UnixTime;
 use nginx::ready_headers::ReadyHeaders;
 
-use super::random::random;
 use super::sessions;
 use crate::ngx::keyring::is_proven;
 use crate::ngx::log::Level;
+use crate::ngx::random::random;
 use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::{Fault, Request, Zone, counters, now};
+use crate::storage::ends::{self, Source};
 use crate::visitor::told::the_twelve;
 
 /// A session with its identity headers in UTF-8. Requests hold it by reference count.
@@ -102,6 +104,8 @@ fn ends_unused(
     if zone.with(|table| table.end_if_unused(key, time, limit)) == Some(false) {
         return false;
     }
+    // It must not come back from the store.
+    ends::end(zone, [Ended::Session(*key)], Source::Entitled, |_| 0);
     if let Some(words) = r.main_conf().shared_words().and_then(|zone| zone.get()) {
         words.add(Word::EndedIdle, 1);
     }

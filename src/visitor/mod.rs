@@ -7,14 +7,12 @@
 //! | [`known`] | sessions that this worker remembers |
 //! | [`recheck`] | going through authentik again, after a while |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
-//! | [`random`] | random bytes |
 //! | [`told`] | the identity headers, which tell applications about a visitor |
 //! | [`sweep`] | removal of expired records |
 
 pub(crate) mod header_auth;
 pub(crate) mod known;
 pub(crate) mod providers;
-pub(crate) mod random;
 pub(crate) mod recheck;
 pub(crate) mod sessions;
 pub(crate) mod sweep;

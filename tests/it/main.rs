@@ -59,6 +59,7 @@ mod reload;
 mod remembered_sessions;
 mod rules;
 mod samples;
+mod session_store;
 mod sign_in;
 mod sign_in_floods;
 mod sign_in_loops;

@@ -79,6 +79,9 @@ pub enum Reason {
     LinkTooLong,
     /// authentik reports the end of a session, but the token is invalid.
     LogoutToken,
+    /// The request carries the cookie of a session that is not in this nginx's memory, and the
+    /// store of sessions cannot be asked.
+    StoreUnreachable,
     /// Something broke inside the module. Must be last: a test relies on it.
     Internal,
 }
@@ -111,7 +114,7 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::RecheckDue,
@@ -148,6 +151,7 @@ impl Reason {
         Self::Unasked,
         Self::LinkTooLong,
         Self::LogoutToken,
+        Self::StoreUnreachable,
         Self::Internal,
     ];
 
@@ -207,6 +211,7 @@ impl Reason {
             // If the visitor is signed in, the status is 200: see `Destination::arrive`.
             Self::LinkTooLong => (414, Info, "link-too-long", SIGNED_IN, LONG_LINK),
             Self::LogoutToken => (400, Error, "logout-token", NOTHING_ENDED, NO_LOGOUT),
+            Self::StoreUnreachable => (503, Error, "store-unreachable", UNCHECKED, NOT_LOOKED_UP),
             Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
         };
         Reply { status, level, code, title, sentence }
@@ -246,6 +251,9 @@ const SIGNED_IN: &str = "You are signed in";
 const LONG_LINK: &str = "The link that you followed is too long to be remembered during a sign-in.";
 const NOTHING_ENDED: &str = "No session was ended";
 const NO_LOGOUT: &str = "The logout token was refused.";
+const UNCHECKED: &str = "Your session cannot be checked right now";
+const NOT_LOOKED_UP: &str = "You are probably signed in, but this site cannot look it up at the \
+                             moment. Please try again shortly.";
 const INTERNAL: &str = "Something went wrong on this site.";
 const AWAY: &str = "The sign-in service is not available";
 const RETRY: &str = "You are not signed in, and the sign-in service is not responding right now. \
@@ -281,6 +289,11 @@ mod tests {
         }
         assert_eq!(Reason::from_code(b""), None);
         assert_eq!(Reason::from_code(b"no-such-reason"), None);
+    }
+
+    #[test]
+    fn an_absent_store_is_answered_with_503() {
+        assert_eq!(Reason::StoreUnreachable.reply().status, 503);
     }
 
     #[test]

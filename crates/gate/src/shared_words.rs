@@ -46,11 +46,32 @@ pub enum Word {
     SettingsAnswered,
     /// Sessions that ended because they were not used.
     EndedIdle,
+    /// How many times sessions were ended in the zone; only changed while the zone is locked. A
+    /// session read from the store must not be used if this has changed meanwhile.
+    Ends,
+    /// Some ends in the zone may not have reached the store yet.
+    EndsPending,
+    /// Which store is followed, and how far: ends up to there are effective in the zone.
+    FollowedStore,
+    /// See [`Word::FollowedStore`].
+    FollowedMark,
+    /// When the store was last followed successfully, in seconds since boot.
+    FollowedAt,
+    /// Since when the store cannot be read, in seconds since 1970, 0 = it can.
+    StoreUnreadSince,
+    /// Since when it cannot be written, in seconds since 1970, 0 = it can.
+    StoreUnwrittenSince,
+    /// Sessions that were never stored, because too many waited for the store.
+    StoreDropped,
+    /// Sessions in the store when they were last counted.
+    StoreSessions,
+    /// Size of the store at that time, in bytes.
+    StoreBytes,
 }
 
 impl Word {
     /// Room for words of this kind.
-    const ROOM: usize = 24;
+    const ROOM: usize = 48;
 }
 
 /// Workers with counters of their own; further ones share.

@@ -18,7 +18,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ("ngx_table_elt_t", &["hash", "key", "value", "lowcase_key"]),
     ("ngx_pool_t", &["cleanup"]),
     ("ngx_pool_cleanup_t", &["handler", "data", "next"]),
-    ("ngx_time_t", &["sec"]),
+    ("ngx_time_t", &["sec", "msec"]),
     ("ngx_log_t", &["log_level", "data"]),
     ("ngx_file_t", &["name"]),
     ("ngx_path_t", &["name"]),

@@ -125,6 +125,15 @@ pub mod export {
 
 use ngx::ffi::ngx_cached_time;
 
+/// Milliseconds since 1970, as cached by nginx once per turn of the event loop: no system call.
+#[must_use]
+pub fn now_millis() -> u64 {
+    // SAFETY: as below.
+    let (seconds, millis) = unsafe { ((*ngx_cached_time).sec, (*ngx_cached_time).msec) };
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    seconds.saturating_mul(1000).saturating_add(u64::try_from(millis).unwrap_or(0))
+}
+
 /// Seconds since 1970, as cached by nginx once per turn of the event loop: no system call.
 #[must_use]
 pub fn now() -> u64 {

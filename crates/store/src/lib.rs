@@ -33,8 +33,8 @@ mod store;
 
 pub use fault::Fault;
 pub use file::FileStore;
-pub use place::claim;
 pub use pending::{Absent, Backlog, PendingEnd};
+pub use place::claim;
 pub use row::{Changes, End, Ended, Hash, Key, Mark, Row, Stats};
 pub use store::{Opened, Place, Store};
 

@@ -15,15 +15,16 @@ pub struct PendingEnd {
     pub until: u64,
 }
 
-const LENGTH: usize = 1 + 32 + 1 + 16 + 8 + 8;
-
 impl PendingEnd {
+    /// Length of the payload, in bytes.
+    pub const LENGTH: usize = 1 + 32 + 1 + 16 + 8 + 8;
+
     /// The payload of the record.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let End { ended, at } = &self.end;
         let (kind, whose, provider) = parts(ended);
-        let mut bytes = Vec::with_capacity(LENGTH);
+        let mut bytes = Vec::with_capacity(Self::LENGTH);
         bytes.push(kind);
         bytes.extend_from_slice(&whose);
         bytes.push(u8::from(provider.is_some()));
@@ -36,7 +37,7 @@ impl PendingEnd {
     /// The end with this payload.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != LENGTH {
+        if bytes.len() != Self::LENGTH {
             return None;
         }
         let (kind, rest) = bytes.split_first()?;

@@ -61,6 +61,8 @@ impl Store {
     pub fn is_current(&self) -> bool {
         match self {
             Self::File(store) => store.is_current(),
+            // It connects anew by itself.
+            Self::Redis(_) => true,
         }
     }
 

@@ -28,7 +28,7 @@ use crate::ngx::{Fault, Flow, Request, sender};
 use crate::request::answers;
 use crate::request::verdict::verdict;
 use crate::visitor::providers::{self, Chosen};
-use crate::visitor::sessions;
+use crate::visitor::sessions::{self, Standing};
 use crate::visitor::told::identity_headers;
 
 /// Answers any request to the location. Called again whenever a waiting request is woken.
@@ -43,12 +43,16 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
     };
     let provider = match providers::of_forwarded(r, &url)? {
         Chosen::Provider(provider) => provider,
-        Chosen::InDoubt(provider) if is_verdict_for_known(r, front_end, &url, provider)? => {
-            provider
-        }
+        Chosen::InDoubt(provider) => match is_verdict_for_known(r, front_end, &url, provider)? {
+            Some(true) => provider,
+            Some(false) => {
+                return answers::refusal(r, Reason::NoSettings).map(Flow::Answer);
+            }
+            None => return Ok(Flow::Suspended),
+        },
         Chosen::Off => return nothing_here(r),
         Chosen::Nobody => return answers::unknown_host(r, url.authority()).map(Flow::Answer),
-        Chosen::InDoubt(_) | Chosen::NotYet => {
+        Chosen::NotYet => {
             return answers::refusal(r, Reason::NoSettings).map(Flow::Answer);
         }
     };
@@ -73,16 +77,20 @@ pub(crate) fn answer(r: &mut Request<'_>, trusted: &Addresses) -> Result<Flow, F
     judge(r, front_end, &url, provider)
 }
 
-/// Whether the question is about a signed-in visitor, and neither begins nor ends a sign-in.
+/// Whether the question is about a signed-in visitor, and neither begins nor ends a sign-in. `None`
+/// while the request waits.
 fn is_verdict_for_known(
-    r: &Request<'_>,
+    r: &mut Request<'_>,
     front_end: FrontEnd,
     url: &ForwardUrl<'_>,
     provider: &Arc<Provider>,
-) -> Result<bool, Fault> {
+) -> Result<Option<bool>, Fault> {
     let query = url.query().filter(|_| front_end.tells_signatures());
-    let is_page = query.and_then(signature).is_none();
-    Ok(is_page && sessions::is_signed_in(r, provider)?)
+    if query.and_then(signature).is_some() {
+        return Ok(Some(false));
+    }
+    let standing = sessions::seek(r, provider)?;
+    Ok(standing.map(|standing| matches!(standing, Standing::SignedIn(_))))
 }
 
 /// Refuses what Envoy asks about a path that leaves Envoy's endpoint. In post-read, since no
@@ -182,6 +190,10 @@ fn admit<'r>(
 
 /// `auth_request` understands 401 and 403; it begins the sign-in elsewhere.
 fn refuse(r: &mut Request<'_>, reason: Reason) -> Result<Flow, Fault> {
+    // A sign-in would replace a session that is probably still there.
+    if reason == Reason::StoreUnreachable {
+        return answers::refuse(r, reason).map(past_error_pages);
+    }
     answers::note(r, Status::Refused, Some(reason))?;
     answers::log(r, "refused", reason, "");
     Ok(Flow::Answer(Response::text(401, "unauthorized request")))

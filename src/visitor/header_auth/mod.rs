@@ -27,6 +27,7 @@ use crate::authentik::lease::{self, LEASE};
 use crate::ngx::keyring;
 use crate::ngx::log;
 use crate::ngx::{self, Fault, Request, Zone, kept, now, sender};
+use crate::storage;
 use crate::visitor::providers;
 use crate::visitor::sessions::{self, Sealed, Standing};
 
@@ -46,21 +47,24 @@ pub(crate) struct Identified<'r> {
 }
 
 /// Identifies the visitor by session, otherwise by credentials that authentik was recently asked
-/// about.
+/// about. `None` while the request waits for the store of sessions.
 #[inline]
 pub(crate) fn identify<'r>(
     r: &mut Request<'r>,
     provider: &'r Arc<Provider>,
-) -> Result<Identified<'r>, Fault> {
+) -> Result<Option<Identified<'r>>, Fault> {
     match sessions::find(r, provider)? {
         Standing::SignedIn(known) => {
             let session = known.owner();
             let is_calm = now() < session.calm_until();
-            Ok(Identified { visitor: Visitor::Known(session.view()), is_calm })
+            Ok(Some(Identified { visitor: Visitor::Known(session.view()), is_calm }))
         }
         Standing::Stranger(reason) => {
+            let Some(reason) = sessions::seek_in_store(r, provider, reason)? else {
+                return Ok(None);
+            };
             let visitor = by_credentials(r, provider, reason)?;
-            Ok(Identified { visitor, is_calm: true })
+            Ok(Some(Identified { visitor, is_calm: true }))
         }
     }
 }
@@ -227,7 +231,8 @@ fn put(zone: Zone, judged: Judged) {
     match result {
         Ok(Rendered { record, expires }) => {
             let life = yes_counts_for(expires, time);
-            if let Some(Sealed { owner, bytes }) = sessions::seal(record.expose(), &answer, None) {
+            let sealed = sessions::seal(record.expose(), &answer, None, storage::NEVER);
+            if let Some(Sealed { owner, bytes }) = sealed {
                 let payload = dated::payload(clock, life, &bytes);
                 let expires = time.plus(life);
                 keep(Record::new(answer, owner, kind::CREDENTIALS, expires, &payload));

@@ -14,9 +14,10 @@ use gate::store::{Inserted, Key, Record, Table, Unstored, kind};
 use gate::time::UnixTime;
 
 use crate::ngx::keyring::keyring;
+use crate::ngx::random::random;
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{Fault, Request, Zone, now, sender};
-use crate::visitor::random::random;
+use crate::storage;
 use crate::visitor::sessions::{self, Sealed};
 
 /// Credentials accepted by authentik.
@@ -74,7 +75,8 @@ fn id_of(
         return Some(id);
     }
     let key = id.zone_key(&provider.key);
-    let Sealed { owner, bytes } = sessions::seal(accepted.bytes, &key, Some(id.as_sent()))?;
+    let Sealed { owner, bytes } =
+        sessions::seal(accepted.bytes, &key, Some(id.as_sent()), storage::NEVER)?;
     let session = Record::new(key, owner, kind::SESSION, expires, &bytes).ok()?;
     let salt = Record::new(name, owner, kind::CREDENTIALS, expires, &salt).ok()?;
     let begin = |table: &mut Table<'_>| -> Result<Option<Inserted>, Unstored> {

@@ -44,6 +44,6 @@ pub(crate) use nginx::test_configuration;
 pub(crate) use patience::{at_best, eventually, within};
 pub(crate) use ports::free_port;
 pub(crate) use processes::{context_switches, cpu_time, has_hidden_memory, has_thread};
-pub(crate) use site::{Builder, Site};
+pub(crate) use site::{Builder, Sister, Site};
 pub(crate) use temp::TempDir;
 pub(crate) use wire::Wire;

@@ -103,6 +103,29 @@ impl Site {
         self.nginx.restart(self.address());
     }
 
+    /// `kill -9` of all processes of nginx, then starts it again in the same directory.
+    pub(crate) fn kill_all_and_start(&mut self) {
+        let address = self.address();
+        self.nginx.kill_all_and_start(address);
+    }
+
+    /// Another nginx with the same configuration, on the other address of the site, with a directory
+    /// and memory of its own.
+    pub(crate) fn sister(&self) -> Sister {
+        let prefix = TempDir::new();
+        prefix.write("temp/keep", "");
+        let conf = self.file("nginx.conf");
+        let listen = |port: u16| format!("listen 127.0.0.1:{port};");
+        let here = listen(self.ports.main);
+        assert!(conf.contains(&here), "{conf}");
+        prefix.write("nginx.conf", conf.replace(&here, &listen(self.ports.other)));
+        let workers = self.worker_pids().len();
+        match Nginx::start(prefix, self.other_address(), workers) {
+            Ok(nginx) => Sister { nginx, address: self.other_address() },
+            Err(error) => panic!("the other nginx did not start: {error:?}"),
+        }
+    }
+
     /// Reloads the same configuration; returns when only new workers accept connections.
     pub(crate) fn reload(&self) {
         self.nginx.reload();
@@ -166,6 +189,24 @@ impl Site {
     /// The error log so far.
     pub(crate) fn error_log(&self) -> &ErrorLog {
         &self.nginx.log
+    }
+}
+
+/// See [`Site::sister`].
+pub(crate) struct Sister {
+    nginx: Nginx,
+    address: SocketAddr,
+}
+
+impl Sister {
+    /// Its address, under which browsers do not know it: [`Request::to`] sends a request there.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops it and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.nginx.restart(self.address);
     }
 }
 

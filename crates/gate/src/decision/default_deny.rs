@@ -94,7 +94,8 @@ fn following(reason: Reason) -> Option<Reason> {
         Reason::ForwardUrl => Reason::Unasked,
         Reason::Unasked => Reason::LinkTooLong,
         Reason::LinkTooLong => Reason::LogoutToken,
-        Reason::LogoutToken => Reason::Internal,
+        Reason::LogoutToken => Reason::StoreUnreachable,
+        Reason::StoreUnreachable => Reason::Internal,
         Reason::Internal => return None,
     })
 }

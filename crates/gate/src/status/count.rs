@@ -86,6 +86,10 @@ pub enum Counter {
     Lookup,
     /// Session cookies not created by this nginx.
     ForeignCookie,
+    /// Questions to the store of sessions.
+    StoreQuestion,
+    /// Sessions that wait for the store: rises and falls.
+    StoreBacklog,
 }
 
 impl Counter {
@@ -97,6 +101,8 @@ impl Counter {
             Self::Reason(reason) => FIRST_REASON + reason as usize,
             Self::Lookup => LOOKUP,
             Self::ForeignCookie => FOREIGN_COOKIE,
+            Self::StoreQuestion => STORE_QUESTION,
+            Self::StoreBacklog => STORE_BACKLOG,
         }
     }
 }
@@ -108,7 +114,11 @@ const LOOKUP: usize = FIRST_REASON - 1;
 const FOREIGN_COOKIE: usize = FIRST_REASON - 2;
 
 const _: () = assert!(Status::ALL.len() <= FOREIGN_COOKIE);
-const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= COUNTERS);
+// From the end, to leave room for more reasons.
+const STORE_QUESTION: usize = COUNTERS - 1;
+const STORE_BACKLOG: usize = COUNTERS - 2;
+
+const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= STORE_BACKLOG);
 
 /// Counts a decision; `counters` are those of the current worker.
 #[inline]
@@ -127,6 +137,18 @@ pub fn count_lookup(counters: &[AtomicU64]) {
 /// Counts a session cookie not created by this nginx.
 pub fn count_foreign_cookie(counters: &[AtomicU64]) {
     add(counters, Counter::ForeignCookie);
+}
+
+/// Counts a question to the store of sessions.
+pub fn count_store_question(counters: &[AtomicU64]) {
+    add(counters, Counter::StoreQuestion);
+}
+
+/// Sets how many sessions of this worker wait for the store.
+pub fn set_store_backlog(counters: &[AtomicU64], length: u64) {
+    if let Some(slot) = counters.get(Counter::StoreBacklog.slot()) {
+        slot.store(length, Ordering::Relaxed);
+    }
 }
 
 #[inline]

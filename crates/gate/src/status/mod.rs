@@ -11,14 +11,19 @@ mod json;
 mod moment;
 mod prometheus;
 mod report;
+mod store;
 #[cfg(test)]
 mod tests;
 
-pub use self::count::{Counter, Status, count, count_foreign_cookie, count_lookup};
+pub use self::count::{
+    Counter, Status, count, count_foreign_cookie, count_lookup, count_store_question,
+    set_store_backlog,
+};
 pub use self::coverage::{Access, Coverage, Covered, Guard, Part, judged};
 pub use self::report::{
     EventLoopReport, OutpostReport, ProviderReport, Report, Source, Tally, ZoneReport,
 };
+pub use self::store::StoreReport;
 use crate::page::JSON_HEADERS;
 use crate::response::Response;
 

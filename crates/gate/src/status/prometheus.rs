@@ -6,6 +6,7 @@
 use std::fmt::{Display, Write};
 
 use super::report::{OutpostReport, Report, Tally, ZoneReport};
+use super::store::StoreReport;
 
 /// Header fields of the answer.
 pub(super) const HEADERS: [(&str, &str); 3] = [
@@ -37,6 +38,9 @@ pub(super) fn render(report: &Report) -> String {
     metrics.counter("authentik_sessions_ended_idle_total", help, report.sessions_ended_idle);
     if let Some(zone) = &report.zone {
         of_zone(&mut metrics, zone);
+    }
+    if let Some(store) = &report.store {
+        of_store(&mut metrics, store);
     }
     let longest = &report.event_loop;
     let help = "Longest time until an event loop responded, since nginx was started.";
@@ -100,6 +104,28 @@ fn of_zone(metrics: &mut Metrics, zone: &ZoneReport) {
     metrics.counter("authentik_zone_foreign_cookies_total", help, zone.foreign_cookies);
     let help = "Live records evicted to make room, by kind.";
     metrics.tallies("authentik_zone_evicted_total", help, "kind", &zone.evicted_by_kind);
+}
+
+fn of_store(metrics: &mut Metrics, store: &StoreReport) {
+    let kind = [("kind", store.kind)];
+    let help = "Whether the store of sessions can be read.";
+    metrics.gauge("authentik_store_readable", help, &kind, u8::from(store.unread_since.is_none()));
+    let help = "Whether the store of sessions can be written.";
+    let writable = u8::from(store.unwritten_since.is_none());
+    metrics.gauge("authentik_store_writable", help, &kind, writable);
+    let help = "Sessions in the store when they were last counted.";
+    metrics.gauge("authentik_store_sessions", help, &[], store.sessions);
+    metrics.gauge("authentik_store_size_bytes", "Its size at that time.", &[], store.bytes);
+    let help = "Questions for sessions that the zone did not have.";
+    metrics.counter("authentik_store_questions_total", help, store.questions);
+    let help = "Sessions that wait to be written to the store.";
+    metrics.gauge("authentik_store_backlog", help, &[], store.backlog);
+    let help = "Sessions never written to the store, because too many waited.";
+    metrics.counter("authentik_store_dropped_total", help, store.dropped);
+    if let Some(behind) = store.behind_seconds {
+        let help = "How long ago ends of sessions in the store were last noticed.";
+        metrics.gauge("authentik_store_behind_seconds", help, &[], behind);
+    }
 }
 
 struct Metrics(String);

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::count::{Counter, Status};
 use super::coverage::Coverage;
+use super::store::StoreReport;
 use crate::outpost::{Directory, Listener, Unusable};
 use crate::provider::{Mode, Provider};
 use crate::reason::Reason;
@@ -23,6 +24,10 @@ pub struct Source<'s> {
     pub words: Option<SharedWords<'s>>,
     /// Fill level of the session zone.
     pub fill: Option<Fill>,
+    /// The kind of store that keeps sessions beyond the zone, if there is one.
+    pub store: Option<&'static str>,
+    /// Seconds since boot.
+    pub uptime: u64,
     /// URL of `authentik_outpost`, if there is one.
     pub outpost: Option<&'s str>,
     /// Its providers, once they are known.
@@ -54,6 +59,8 @@ pub struct Report {
     pub sessions_ended_idle: u64,
     /// The session zone.
     pub zone: Option<ZoneReport>,
+    /// The store of sessions; `None` if they are only in memory.
+    pub store: Option<StoreReport>,
     /// Decisions by status, including those at 0.
     #[serde(serialize_with = "super::json::as_map")]
     pub requests: Vec<Tally>,
@@ -178,6 +185,7 @@ impl Report {
             sessions_ended: source.fact(Word::EndedByCore),
             sessions_ended_idle: source.fact(Word::EndedIdle),
             zone: source.fill.map(|fill| source.of_zone(&fill)),
+            store: source.store.map(|kind| source.of_store(kind)),
             requests: Status::ALL.map(of_status).into(),
             reasons: Reason::ALL.map(of_reason).into(),
             event_loop: EventLoopReport {
@@ -235,11 +243,11 @@ impl Source<'_> {
         }
     }
 
-    fn fact(&self, fact: Word) -> u64 {
+    pub(super) fn fact(&self, fact: Word) -> u64 {
         self.words.map_or(0, |words| words.get(fact))
     }
 
-    fn time(&self, fact: Word) -> Option<u64> {
+    pub(super) fn time(&self, fact: Word) -> Option<u64> {
         Some(self.fact(fact)).filter(|time| *time != 0)
     }
 }

@@ -34,6 +34,8 @@ fn source<'s>(words: Option<SharedWords<'s>>, directory: Option<&'s Directory>) 
             blocks_total: 24,
             evicted: Evicted { sessions: 4, credentials: 3, documents: 2, strangers: 1 },
         }),
+        store: directory.is_some().then_some("file"),
+        uptime: 1000,
         outpost: directory.is_some().then_some("https://sso.example.com/"),
         directory,
         written: Vec::new(),
@@ -70,6 +72,11 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
         (Word::EndedIdle, 6),
         (Word::LongestPause, 1_234_567),
         (Word::LongestExchange, 42),
+        (Word::StoreUnwrittenSince, NOW - 60),
+        (Word::FollowedAt, 990),
+        (Word::StoreSessions, 12),
+        (Word::StoreBytes, 8192),
+        (Word::StoreDropped, 1),
     ] {
         words.set(fact, value);
     }
@@ -77,6 +84,10 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
     count(words.counters(1), Status::Known, None);
     count_lookup(words.counters(1));
     (0..2).for_each(|worker| count_foreign_cookie(words.counters(worker)));
+    (0..2).for_each(|worker| count_store_question(words.counters(worker)));
+    set_store_backlog(words.counters(0), 9);
+    set_store_backlog(words.counters(0), 3);
+    set_store_backlog(words.counters(1), 4);
     count(words.counters(1), Status::Refused, Some(Reason::NotPermitted));
     let directory = directory(name, name);
     let mut report = Report::gather(&source(Some(words), Some(&directory)));
@@ -96,8 +107,11 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
 fn every_counter_has_a_slot_of_its_own() {
     let statuses = Status::ALL.map(Counter::Status);
     let reasons = Reason::ALL.map(Counter::Reason);
-    let slots: HashSet<usize> = statuses.iter().chain(&reasons).map(|c| c.slot()).collect();
-    assert_eq!(slots.len(), statuses.len() + reasons.len());
+    let others =
+        [Counter::Lookup, Counter::ForeignCookie, Counter::StoreQuestion, Counter::StoreBacklog];
+    let all = statuses.iter().chain(&reasons).chain(&others);
+    let slots: HashSet<usize> = all.map(|c| c.slot()).collect();
+    assert_eq!(slots.len(), statuses.len() + reasons.len() + others.len());
     assert!(slots.iter().all(|slot| *slot < COUNTERS));
     let words: HashSet<&str> = Status::ALL.map(Status::word).into();
     assert_eq!(words.len(), Status::ALL.len());
@@ -180,6 +194,17 @@ fn json_says_everything_under_stable_keys() {
             "foreign_cookies": 2,
             "evicted": 10,
             "evicted_by_kind": { "sessions": 4, "credentials": 3, "documents": 2, "strangers": 1 },
+        },
+        "store": {
+            "kind": "file",
+            "unread_since": null,
+            "unwritten_since": NOW - 60,
+            "behind_seconds": 10,
+            "sessions": 12,
+            "bytes": 8192,
+            "questions": 2,
+            "backlog": 7,
+            "dropped": 1,
         },
         "requests": null,
         "reasons": null,

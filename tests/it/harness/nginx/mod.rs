@@ -61,6 +61,16 @@ impl Nginx {
         }
     }
 
+    /// Kills all its processes at once, and starts it again with the same files.
+    pub(crate) fn kill_all_and_start(&mut self, address: SocketAddr) {
+        let workers = self.workers();
+        self.master.kill();
+        for pid in workers {
+            signal(pid, "KILL");
+        }
+        self.restart(address);
+    }
+
     /// The path of a file in nginx's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.prefix.path().join(name)

@@ -12,7 +12,8 @@
 //!  16  provider key, 16 bytes
 //!  32  what the user is called here, 16 bytes
 //!  48  salt, 16 bytes
-//!  64  the data key, wrapped for each who can open it, 48 bytes
+//!  64  when the session was opened, in milliseconds, u64
+//!  72  the data key, wrapped for each who can open it, 48 bytes
 //!      the record, sealed with the data key: 16 bytes more than it has
 //! ```
 //!
@@ -37,7 +38,7 @@ use crate::store::Key;
 /// No unsealed record starts like this.
 const MAGIC: [u8; 4] = *b"aksl";
 /// Version of this layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 mod at {
     pub(super) const VERSION: usize = 4;
@@ -46,11 +47,12 @@ mod at {
     pub(super) const PROVIDER: usize = 16;
     pub(super) const NAME: usize = 32;
     pub(super) const SALT: usize = 48;
-    pub(super) const WRAPS: usize = 64;
+    pub(super) const OPENED: usize = 64;
+    pub(super) const WRAPS: usize = 72;
 }
 
 const DATA_KEY: usize = 32;
-const SALT: usize = at::WRAPS - at::SALT;
+const SALT: usize = at::OPENED - at::SALT;
 const TAG: usize = 16;
 const WRAP: usize = DATA_KEY + TAG;
 
@@ -66,7 +68,8 @@ enum Opener {
 /// Random bytes needed by [`seal`].
 pub const ENTROPY: usize = DATA_KEY + SALT;
 
-/// Seals a record to be stored under this key. Whoever has `id` (if any) can open it; the processes
+/// Seals a record of a session opened then, in milliseconds since 1970, to be stored under this key.
+/// Whoever has `id` (if any) can open it; the processes
 /// with the keyring always can. `None` if it is not a record.
 #[must_use]
 pub fn seal(
@@ -74,13 +77,14 @@ pub fn seal(
     key: &Key,
     id: Option<SentId<'_>>,
     keyring: Keyring<'_>,
+    opened: u64,
     entropy: [u8; ENTROPY],
 ) -> Option<Vec<u8>> {
     let by_id = id.map(|id| (Opener::Id, id.value()));
     let by_processes = (Opener::Processes, keyring.of_records());
     match by_id {
-        Some(by_id) => sealed_for(&[by_id, by_processes], record, key, keyring, entropy),
-        None => sealed_for(&[by_processes], record, key, keyring, entropy),
+        Some(by_id) => sealed_for(&[by_id, by_processes], record, key, keyring, opened, entropy),
+        None => sealed_for(&[by_processes], record, key, keyring, opened, entropy),
     }
 }
 
@@ -92,9 +96,10 @@ pub fn seal_for_store(
     key: &Key,
     id: SentId<'_>,
     keyring: Keyring<'_>,
+    opened: u64,
     entropy: [u8; ENTROPY],
 ) -> Option<Vec<u8>> {
-    sealed_for(&[(Opener::Id, id.value())], record, key, keyring, entropy)
+    sealed_for(&[(Opener::Id, id.value())], record, key, keyring, opened, entropy)
 }
 
 /// The openers with their secrets, in the order of their numbers.
@@ -103,6 +108,7 @@ fn sealed_for(
     record: &[u8],
     key: &Key,
     keyring: Keyring<'_>,
+    opened: u64,
     entropy: [u8; ENTROPY],
 ) -> Option<Vec<u8>> {
     let view = SessionView::over(record)?;
@@ -117,6 +123,7 @@ fn sealed_for(
     sealed.extend_from_slice(&view.provider().0);
     sealed.extend_from_slice(&name_of(view.username(), keyring));
     sealed.extend_from_slice(salt);
+    sealed.extend_from_slice(&opened.to_le_bytes());
     for (opener, secret) in secrets {
         let wrapping = wrapping_key(*opener, secret, salt)?;
         let context = [sealed.get(..at::WRAPS)?, key].concat();
@@ -147,7 +154,7 @@ fn opened(sealed: &[u8], key: &Key, opener: Opener, secret: &[u8]) -> Option<Own
         return None;
     }
     let payload_at = at::WRAPS + WRAP * openers.count_ones() as usize;
-    let salt = sealed.get(at::SALT..at::WRAPS)?;
+    let salt = sealed.get(at::SALT..at::OPENED)?;
 
     let wrapping = wrapping_key(opener, secret, salt)?;
     let context = [sealed.get(..at::WRAPS)?, key].concat();
@@ -182,6 +189,14 @@ fn openers_of(sealed: &[u8]) -> Option<u8> {
 pub fn provider_of(beginning: &[u8]) -> Option<ProviderKey> {
     openers_of(beginning)?;
     beginning.get(at::PROVIDER..)?.first_chunk().copied().map(ProviderKey)
+}
+
+/// When the sealed session with this beginning was opened, in milliseconds since 1970; `None` if it
+/// is not one.
+#[must_use]
+pub fn opened_of(beginning: &[u8]) -> Option<u64> {
+    openers_of(beginning)?;
+    beginning.get(at::OPENED..)?.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 /// Whether the sealed session with this beginning belongs to the user with this name: see

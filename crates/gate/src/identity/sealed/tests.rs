@@ -51,12 +51,12 @@ impl Session {
 
     fn sealed_with(&self, id: bool) -> Vec<u8> {
         let id = id.then(|| self.id.as_sent());
-        seal(self.record.expose(), &self.key, id, HERE, entropy()).unwrap()
+        seal(self.record.expose(), &self.key, id, HERE, OPENED, entropy()).unwrap()
     }
 
     fn sealed_for_store(&self) -> Vec<u8> {
         let id = self.id.as_sent();
-        seal_for_store(self.record.expose(), &self.key, id, HERE, entropy()).unwrap()
+        seal_for_store(self.record.expose(), &self.key, id, HERE, OPENED, entropy()).unwrap()
     }
 
     /// As seen by both parties that can open it.
@@ -68,6 +68,8 @@ impl Session {
 }
 
 /// Bytes as varied as random ones.
+const OPENED: u64 = 1_795_366_194_123;
+
 fn entropy() -> [u8; ENTROPY] {
     std::array::from_fn(|at| (at * 37 + 11) as u8)
 }
@@ -80,7 +82,7 @@ fn browser_and_nginx_open_what_was_sealed_for_them() {
     assert_eq!(session.opened(&session.sealed()), [Some(whole.clone()), Some(whole.clone())]);
     assert_eq!(session.opened(&session.sealed_with(false)), [None, Some(whole)]);
     assert_eq!(session.opened(&session.sealed_for_store()), [Some(session.whole()), None]);
-    assert!(seal(b"no record", &session.key, None, HERE, entropy()).is_none());
+    assert!(seal(b"no record", &session.key, None, HERE, OPENED, entropy()).is_none());
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn nobody_else_opens_it_and_in_no_other_place() {
 #[test]
 fn a_later_version_and_openers_that_nobody_knows_are_no_session() {
     let session = Session::new();
-    for (at, value) in [(at::VERSION, 0), (at::VERSION, 2), (at::OPENERS, 0), (at::OPENERS, 7)] {
+    for (at, value) in [(at::VERSION, 0), (at::VERSION, 3), (at::OPENERS, 0), (at::OPENERS, 7)] {
         let mut other = session.sealed();
         other[at] = value;
         assert_eq!(session.opened(&other), [None, None]);
@@ -163,8 +165,14 @@ fn what_is_in_a_store_is_for_the_browser_alone() {
     }
     // The id opens it without the keyring, which may have changed.
     let opened = open(&stored, &session.key, session.id.as_sent()).unwrap();
-    let again =
-        seal(opened.bytes(), &session.key, Some(session.id.as_sent()), ELSEWHERE, entropy());
+    let again = seal(
+        opened.bytes(),
+        &session.key,
+        Some(session.id.as_sent()),
+        ELSEWHERE,
+        OPENED,
+        entropy(),
+    );
     assert!(open_unasked(&again.unwrap(), &session.key, ELSEWHERE).is_some());
 
     let holds = |part: &[u8]| stored.windows(part.len()).any(|found| found == part);
@@ -174,6 +182,8 @@ fn what_is_in_a_store_is_for_the_browser_alone() {
     assert!(!holds(&entropy()[..DATA_KEY]), "the data key");
     assert!(is_of_user(&stored, &name_of(b"the-user", HERE)));
     assert_eq!(provider_of(&stored), Some(provider("p-proxy").key));
+    assert_eq!(opened_of(&stored), Some(OPENED));
+    assert_eq!(opened_of(b"dated"), None);
 }
 
 #[test]
@@ -197,7 +207,7 @@ fn what_ends_sessions_is_told_by_the_beginning() {
 fn two_seals_have_nothing_in_common() {
     let session = Session::new();
     let other = [0x5a; ENTROPY];
-    let other = seal(session.record.expose(), &session.key, None, HERE, other).unwrap();
+    let other = seal(session.record.expose(), &session.key, None, HERE, !OPENED, other).unwrap();
     let sealed = session.sealed_with(false);
     let same = sealed[at::SALT..].windows(8).any(|part| other.windows(8).any(|o| o == part));
     assert!(!same);

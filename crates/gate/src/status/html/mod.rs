@@ -242,6 +242,21 @@ fn details(report: &Report) -> String {
             kinds.map(|kind| format!("{} {}", kind.count, kind.word)).collect();
         row("Evicted", kinds.join(", "));
     }
+    if let Some(store) = &report.store {
+        let since = store.unread_since.or(store.unwritten_since);
+        let since = since.map(|since| format!(", for {}", age(report.time, since)));
+        let state = store.state();
+        row("Store of sessions", format!("{}, {state}{}", store.kind, since.unwrap_or_default()));
+        row("Sessions in it", format!("{} in {}", store.sessions, kilobytes(store.bytes)));
+        row("Questions to it", store.questions.to_string());
+        row("Sessions that wait for it", store.backlog.to_string());
+        if store.dropped > 0 {
+            row("Sessions that it never got", store.dropped.to_string());
+        }
+        if let Some(behind) = store.behind_seconds.filter(|behind| *behind > 3) {
+            row("Ends in it noticed", format!("{behind} seconds ago"));
+        }
+    }
     let longest = &report.event_loop;
     row("Longest pause of an event loop", millis(longest.longest_pause_us));
     row("Longest exchange of providers", millis(longest.longest_exchange_us));

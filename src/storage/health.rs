@@ -1,0 +1,119 @@
+//! Whether the store can be reached, and what is said about it: once a minute.
+
+use std::cell::Cell;
+
+use authentik_store::Fault;
+use gate::shared_words::{SharedWords, Word};
+use nginx::lifecycle::uptime;
+
+use crate::ngx::log::{self, Level, printable};
+use crate::ngx::now;
+
+/// Seconds before the same is said again.
+const SAY_AGAIN: u64 = 60;
+
+/// The store could not be read.
+pub(super) fn unread(words: SharedWords<'static>, fault: &Fault) {
+    since(words, Word::StoreUnreadSince);
+    thread_local! {
+        // Used on the event-loop thread only.
+        static NEXT: Cell<u64> = const { Cell::new(0) };
+    }
+    if NEXT.with(is_due) {
+        say(
+            "the store of sessions cannot be read",
+            fault,
+            "visitors whose session is not in memory get 503 until it can",
+        );
+    }
+}
+
+/// The store could not be written.
+pub(super) fn unwritten(words: SharedWords<'static>, fault: &Fault) {
+    since(words, Word::StoreUnwrittenSince);
+    thread_local! {
+        // Used on the event-loop thread only.
+        static NEXT: Cell<u64> = const { Cell::new(0) };
+    }
+    if NEXT.with(is_due) {
+        say(
+            "the store of sessions cannot be written",
+            fault,
+            "sessions work, and what began or ended is written as soon as it can be",
+        );
+    }
+}
+
+fn say(what: &str, fault: &Fault, meanwhile: &str) {
+    let why = fault.to_string();
+    let cure = match fault {
+        // Says it itself.
+        Fault::Setup(_) => "",
+        Fault::Away(_) => "; check the disk, the permissions and other processes that use the file",
+        Fault::Damaged(_) => "; restore the file, or remove it",
+    };
+    let why = printable(why.as_bytes());
+    log::cycle(Level::Error, format_args!("{what}: {why}; {meanwhile}{cure}"));
+}
+
+/// Sessions were dropped that no store has.
+pub(super) fn say_dropped(words: SharedWords<'static>, count: u64) {
+    let total = words.get(Word::StoreDropped).wrapping_add(count);
+    words.add(Word::StoreDropped, count);
+    thread_local! {
+        // Used on the event-loop thread only.
+        static NEXT: Cell<u64> = const { Cell::new(0) };
+    }
+    if NEXT.with(is_due) {
+        log::cycle(
+            Level::Error,
+            format_args!(
+                "too many sessions wait for the store: {total} so far will not outlive this nginx; make the \
+                 store available again"
+            ),
+        );
+    }
+}
+
+/// An unusable file was moved aside.
+pub(super) fn say_aside(what: &str) {
+    let what = printable(what.as_bytes());
+    log::cycle(
+        Level::Alert,
+        format_args!(
+            "the file of sessions was unusable: {what}; a new one was made, and who is only in the old one \
+             signs in again"
+        ),
+    );
+}
+
+/// The store was read.
+pub(super) fn read(words: SharedWords<'static>) {
+    again(words, Word::StoreUnreadSince);
+}
+
+/// The store was written.
+pub(super) fn written(words: SharedWords<'static>) {
+    again(words, Word::StoreUnwrittenSince);
+}
+
+fn since(words: SharedWords<'static>, word: Word) {
+    if words.get(word) == 0 {
+        words.set(word, now().0);
+    }
+}
+
+fn again(words: SharedWords<'static>, word: Word) {
+    if words.get(word) != 0 {
+        words.set(word, 0);
+    }
+}
+
+fn is_due(next: &Cell<u64>) -> bool {
+    let clock = uptime();
+    let is_due = clock >= next.get();
+    if is_due {
+        next.set(clock + SAY_AGAIN);
+    }
+    is_due
+}

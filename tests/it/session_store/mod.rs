@@ -1,0 +1,60 @@
+//! Sessions in a store outlive nginx, and end everywhere.
+
+mod away;
+mod ends;
+mod lasting;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::harness::{Browser, Builder, Site};
+use crate::status::status;
+
+const STORE: &str = "authentik_session_store file %%PREFIX%%/store/sessions;";
+
+const SERVER: &str = "authentik_provider wiki;
+    location / { proxy_pass http://app; }
+    location /open/ { authentik_unauth_paths ^/open/; proxy_pass http://app; }
+    location = /status.json {
+        authentik_provider off; allow 127.0.0.1; deny all;
+        authentik_status format=json end_sessions=on;
+    }";
+
+fn builder() -> Builder {
+    Site::builder().http(STORE).server(SERVER)
+}
+
+fn site() -> Site {
+    builder().start()
+}
+
+/// A figure of the status.
+fn of_store(site: &Site, name: &str) -> Value {
+    status(site)["store"][name].clone()
+}
+
+fn questions(site: &Site) -> u64 {
+    of_store(site, "questions").as_u64().expect("a number")
+}
+
+/// The file of the store.
+fn file(site: &Site) -> PathBuf {
+    site.path("store/sessions")
+}
+
+/// The application gets the request with the visitor's identity.
+fn is_known(site: &Site, browser: &Browser) {
+    site.app.forget();
+    let response = browser.get("/page").send();
+    assert_eq!(response.status(), 200);
+    assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
+}
+
+/// A navigation is sent to sign in, and the application is not reached.
+fn is_stranger(site: &Site, browser: &Browser) {
+    let hits = site.app.hits();
+    let response = browser.get("/page").navigation().send();
+    assert_eq!(response.status(), 302);
+    assert_eq!(site.app.hits(), hits, "the application was reached");
+}
