@@ -110,7 +110,7 @@ fn end(r: &mut Request<'_>, provider: &Provider, logout: &Logout) -> Result<Flow
         return Ok(refuse(r, 400, "the token was used before"));
     }
     let (ended, task) =
-        sessions::end_at(zone, &logout.ended, Some(&[provider.key]), Source::Authentik);
+        sessions::end_at(zone, &logout.ended, Some(&[provider.key]), Source::Entitled);
     if let Some(words) = r.main_conf().shared_words().and_then(|zone| zone.get()) {
         words.add(Word::EndedByCore, u64::from(ended));
     }

@@ -15,7 +15,7 @@ use gate::status::Status;
 use gate::token::Ended;
 
 use crate::ngx::log::Level;
-use crate::ngx::{Fault, Flow, Request};
+use crate::ngx::{Fault, Flow, Request, sender};
 use crate::request::answers;
 use crate::storage::ends::Source;
 use crate::visitor::sessions;
@@ -42,7 +42,8 @@ pub(super) fn frontchannel<'r>(
     let keys: Vec<_> = meant()?.map(|provider| provider.key).collect();
     if let Some(zone) = r.main_conf().zone() {
         let whose = Ended::Session(sid);
-        let (ended, _) = sessions::end_at(zone, &whose, Some(&keys), Source::Stranger);
+        let stranger = Source::Stranger(sender::network(r));
+        let (ended, _) = sessions::end_at(zone, &whose, Some(&keys), stranger);
         note(r, first, ended);
     }
     Ok(Flow::Answer(FrontchannelLogout::answer(meant()?.map(|meant| &**meant))))

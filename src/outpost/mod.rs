@@ -195,7 +195,7 @@ fn exchange(directory: Option<Arc<Directory>>, words: SharedWords<'static>) {
 /// authentik ended a session: ends all sessions that belong to it here, for every provider.
 fn end_session(sid: &[u8; 16], words: SharedWords<'static>, when: &str) {
     let Some(zone) = Zone::of_worker() else { return };
-    let (ended, _) = ends::end(zone, [Ended::Sid(*sid, None)], Source::Authentik, |table| {
+    let (ended, _) = ends::end(zone, [Ended::Sid(*sid, None)], Source::Entitled, |table| {
         table.remove_by_sid(sid).unwrap_or(0)
     });
     words.add(Word::EndedByCore, u64::from(ended));

@@ -38,13 +38,10 @@ const HEAD_START: u64 = 2_500;
 /// Who says that sessions have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Somebody who is entitled to it, about sessions here.
+    /// Somebody who is entitled to it.
     Entitled,
-    /// authentik, perhaps about sessions that were never here: the store remembers the end only if
-    /// it has such a session.
-    Authentik,
-    /// Anybody.
-    Stranger,
+    /// Anybody, from this network: the store remembers the end only if it has such a session.
+    Stranger(Option<u64>),
 }
 
 /// What the store is told.
@@ -80,7 +77,7 @@ pub(crate) fn end(
         return (in_zone(zone, remove).unwrap_or(0), None);
     }
     let mut removed = 0;
-    if source != Source::Entitled {
+    if let Source::Stranger(_) = source {
         removed = in_zone(zone, &remove).unwrap_or(0);
         if removed > 0 {
             // About sessions here, so the store must know.
@@ -126,8 +123,12 @@ impl Service {
     /// Tells the store. Returns the number of the task.
     fn tell(&self, telling: Telling) -> Option<u64> {
         let (ends, source) = (telling.ends.clone(), telling.source);
+        let sender = match source {
+            Source::Entitled => None,
+            Source::Stranger(sender) => sender,
+        };
         let submitted =
-            self.submit(Line::Writes, None, Task::End(telling), move |place, report| {
+            self.submit(Line::Writes, sender, Task::End(telling), move |place, report| {
                 Answer::Ended(with_store(place, report, |store| {
                     let mut count = 0;
                     for PendingEnd { end, until } in &ends {
@@ -150,10 +151,8 @@ impl Service {
 
     /// The store has not taken the ends.
     fn not_taken(&self, telling: &Telling) {
-        match telling.source {
-            Source::Entitled => self.words.add(Word::EndsPending, 1),
-            Source::Authentik => drop(self.remember(telling, |_| ())),
-            Source::Stranger => {}
+        if telling.source == Source::Entitled {
+            self.words.add(Word::EndsPending, 1);
         }
     }
 

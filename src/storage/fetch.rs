@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use authentik_store::{Absent, Ended, Fault, Place, Row};
 use gate::cookie::SentId;
-use gate::identity::{self, owner_of};
+use gate::identity::{self, SessionView, name_of, owner_of};
 use gate::provider::ProviderKey;
 use gate::secret::Secret;
 use gate::shared_words::Word;
@@ -269,8 +269,12 @@ fn ready(mut row: Row, wanted: &Wanted, time: UnixTime) -> Option<Fetched> {
     let keyring = keyring()?;
     let (record, key) = (record.bytes(), &wanted.key);
     let sealed = identity::seal(record, key, Some(id), keyring, row.opened, random()?)?;
-    row.record = Vec::new();
-    Some(Fetched { row, owner: owner_of(record, keyring), expires, sealed })
+    let owner = owner_of(record, keyring);
+    // What the record says counts, not what is written beside it.
+    (row.subject, row.sid, row.record) = (owner.subject, owner.sid, Vec::new());
+    row.name = name_of(SessionView::over(record)?.username(), keyring);
+    row.provider = wanted.provider.0;
+    Some(Fetched { row, owner, expires, sealed })
 }
 
 /// The answer of a thread. On the event loop.

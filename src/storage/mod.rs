@@ -139,6 +139,7 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
         _ticker: Ticker::start::<Authentik>(AGAIN, again),
     };
     SERVICE.set(Some(Rc::new(service)));
+    write::start();
 }
 
 fn place_of(store: &SessionStore) -> Option<Place> {
@@ -151,6 +152,7 @@ fn place_of(store: &SessionStore) -> Option<Place> {
 /// Called when the worker exits. Does not wait for busy threads.
 pub(crate) fn stop() {
     if let Some(service) = SERVICE.take() {
+        write::stop();
         service.pool.stop();
         if let Some(feed) = &service.feed {
             feed.stop();

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use authentik_store::{Backlog, Fault, Row};
 use gate::cookie::SessionId;
 use gate::identity::{Rendered, SessionView, name_of, owner_of, seal_for_store};
+use gate::shared_words::Word;
 
 use super::connection::with_store;
 use super::{Answer, Line, Service, Task, ends, health, service};
 use crate::ngx::keyring::keyring;
+use crate::ngx::log::{self, Level};
 use crate::ngx::random::random;
 use crate::ngx::{counters, now};
 
@@ -35,8 +37,18 @@ thread_local! {
 /// nothing to wait for. `opened` in milliseconds since 1970.
 pub(crate) fn put(id: &SessionId, rendered: &Rendered, opened: u64) -> Option<u64> {
     let service = service()?;
-    let row = row(id, rendered, opened)?;
-    service.put(Arc::new(row))
+    let row = Arc::new(row(id, rendered, opened)?);
+    if is_away(&service) {
+        // Nobody waits for it: it is written when it is back.
+        service.postpone(row);
+        return None;
+    }
+    service.put(row)
+}
+
+/// Whether the last attempt to write failed, in any worker.
+fn is_away(service: &Service) -> bool {
+    service.words.get(Word::StoreUnwrittenSince) != 0
 }
 
 /// The session as the store keeps it: only its id opens it.
@@ -108,12 +120,32 @@ pub(super) fn arrived(service: &Service, row: Arc<Row>, result: Result<bool, Fau
     count();
 }
 
+/// Called when the worker starts: what its predecessor counted is gone.
+pub(super) fn start() {
+    count();
+}
+
+/// Called when the worker exits.
+pub(super) fn stop() {
+    let lost = WAITING.with_borrow(|waiting| waiting.backlog.len() + waiting.under_way);
+    if lost > 0 {
+        log::cycle(
+            Level::Warn,
+            format_args!(
+                "a worker exits with {lost} sessions that the store has not taken; they will not outlive this \
+                 nginx"
+            ),
+        );
+    }
+}
+
 /// Tries again what could not be written.
 pub(super) fn again(service: &Service) {
     if WAITING.with_borrow(|waiting| waiting.under_way > 0) {
         return;
     }
-    for _ in 0..BATCH {
+    let count = if is_away(service) { 1 } else { BATCH };
+    for _ in 0..count {
         let Some(row) = WAITING.with_borrow_mut(|waiting| waiting.backlog.pop()) else { return };
         if service.put(Arc::new(row)).is_none() {
             return; // it is in the backlog again

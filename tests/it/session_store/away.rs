@@ -1,7 +1,9 @@
 //! The store may be away.
 
 use std::fs;
-use std::time::Duration;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -104,4 +106,106 @@ fn a_sign_out_while_the_store_is_away_is_kept_until_it_is_back() {
     is_stranger(&site, &gone);
     is_stranger(&site, &other);
     is_known(&site, &again);
+}
+
+/// Another process that writes to the file, and does not end.
+struct Writer(Child);
+
+impl Writer {
+    fn start(site: &Site) -> Self {
+        let script = "import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute('BEGIN EXCLUSIVE')
+print('writes', flush=True)
+sys.stdin.read()";
+        let mut child = Command::new("python3")
+            .args(["-c", script])
+            .arg(file(site))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("its output");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        assert_eq!(line, "writes\n");
+        Self(child)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn another_process_that_writes_for_long_holds_up_nobody() {
+    let mut site = site();
+    site.expect_in_error_log("the store of sessions cannot be written");
+    let unknown = site.signed_in();
+    let mut leaving = site.signed_in();
+    let left = leaving.clone();
+    site.restart();
+    let writer = Writer::start(&site);
+    is_known(&site, &unknown);
+    let begun = Instant::now();
+    let alice = site.signed_in();
+    let bob = site.signed_in_as("bob");
+    assert_eq!(leaving.step("/outpost.goauthentik.io/sign_out").status(), 302);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    is_stranger(&site, &left);
+    assert_ne!(of_store(&site, "backlog"), 0);
+
+    drop(writer);
+    within(Duration::from_secs(15), "they are written", || of_store(&site, "backlog") == 0);
+    within(Duration::from_secs(15), "it is said", || {
+        of_store(&site, "unwritten_since") == Value::Null
+    });
+    // The sign-out was alice's, before she signed in again: ends are told after a while.
+    std::thread::sleep(Duration::from_secs(4));
+    site.restart();
+    is_stranger(&site, &left);
+    is_stranger(&site, &unknown);
+    assert_eq!(bob.get("/page").status(), 200);
+    drop(alice);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_moved_aside_and_nginx_goes_on() {
+    let mut site = site();
+    site.expect_in_error_log("the file of sessions was unusable");
+    let former = site.signed_in();
+    let store = file(&site);
+    for end in ["-wal", "-shm"] {
+        let _ = fs::remove_file(store.with_file_name(format!("sessions{end}")));
+    }
+    fs::write(&store, "this is no database at all".repeat(500)).expect("the file");
+    within(Duration::from_secs(5), "a new one is made", || {
+        !site.error_log().lines_with("the file of sessions was unusable").is_empty()
+    });
+    let alice = site.signed_in();
+    site.restart();
+    is_known(&site, &alice);
+    is_stranger(&site, &former);
+}
+
+#[test]
+fn a_proxy_that_asks_is_not_told_to_sign_in_whom_the_store_may_know() {
+    let server = "authentik_provider wiki;
+        location / { proxy_pass http://app; }
+        location = /status.json { authentik_provider off; authentik_status format=json; }
+        location /outpost.goauthentik.io/ { authentik_outpost_endpoint trusted=127.0.0.1; }";
+    let mut site = super::builder().server(server).start();
+    allow_complaints(&mut site);
+    let alice = site.signed_in();
+    site.restart();
+    let url = format!("{}/page", site.url());
+    let ask =
+        || alice.get("/outpost.goauthentik.io/auth/nginx").header("X-Original-URL", &url).status();
+    take_away(&site);
+    assert_eq!(ask(), 503);
+    give_back(&site);
+    within(Duration::from_secs(3), "it is back", || ask() == 200);
 }

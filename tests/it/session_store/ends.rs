@@ -117,3 +117,92 @@ fn a_session_that_was_not_used_does_not_come_back_from_the_store() {
     site.restart();
     is_stranger(&site, &alice);
 }
+
+/// The form that authentik sends to this nginx.
+fn told_by_authentik(site: &Site, sid: &str) {
+    let token = site.sso.logout_token("wiki", sid, |_, _| ());
+    let response = site
+        .request("POST", "/outpost.goauthentik.io/backchannel_logout")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("logout_token={token}"))
+        .send();
+    assert_eq!(response.status(), 200, "{}", response.text());
+}
+
+#[test]
+fn a_logout_that_authentik_reports_ends_what_only_the_store_has_and_the_other_nginx() {
+    let mut site = site();
+    let sister = site.sister();
+    let alice = site.signed_in();
+    assert!(knows(&sister, &alice));
+    let [sid] = &site.sso.session_ids()[..] else { panic!("one session") };
+    let sid = sid.clone();
+    site.restart();
+    told_by_authentik(&site, &sid);
+    is_stranger(&site, &alice);
+    within(Duration::from_secs(1), "gone on the other", || !knows(&sister, &alice));
+    site.restart();
+    is_stranger(&site, &alice);
+}
+
+#[test]
+fn a_frame_ends_what_only_the_store_has_and_invented_ones_leave_nothing_there() {
+    let mut site = site();
+    let alice = site.signed_in();
+    let [sid] = &site.sso.session_ids()[..] else { panic!("one session") };
+    let sid = sid.clone();
+    let iss = format!("{}/application/o/wiki/", site.sso.base_url());
+    let iss: String = url::form_urlencoded::byte_serialize(iss.as_bytes()).collect();
+    let frame = |site: &Site, sid: &str| {
+        let target = format!("/outpost.goauthentik.io/frontchannel_logout?iss={iss}&sid={sid}");
+        assert_eq!(site.get(&target).send().status(), 200);
+    };
+    site.restart();
+    let size = |site: &Site| std::fs::metadata(super::file(site)).expect("a file").len();
+    let before = size(&site);
+    for number in 0..300 {
+        frame(&site, &format!("{number:064x}"));
+    }
+    is_known(&site, &alice);
+    frame(&site, &sid);
+    within(Duration::from_secs(1), "it has ended", || {
+        alice.get("/page").navigation().send().status() == 302
+    });
+    site.restart();
+    is_stranger(&site, &alice);
+    assert!(size(&site) <= before + 16384, "{} after {before}", size(&site));
+}
+
+#[test]
+fn ends_are_heard_after_the_worker_that_listens_was_killed() {
+    let mut site = site();
+    let sister = site.sister();
+    let alice = site.signed_in();
+    let gone = alice.clone();
+    for pid in site.worker_pids() {
+        site.kill_worker(pid);
+    }
+    is_known(&site, &gone);
+    let out = alice.get("/outpost.goauthentik.io/sign_out").navigation().to(sister.address());
+    assert_eq!(out.status(), 302);
+    within(Duration::from_secs(2), "gone here", || {
+        gone.get("/page").navigation().send().status() == 302
+    });
+    site.reload();
+    is_stranger(&site, &gone);
+}
+
+#[test]
+fn who_removes_the_file_signs_everybody_out() {
+    let site = site();
+    let alice = site.signed_in();
+    is_known(&site, &alice);
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(site.path(&format!("store/sessions{end}")));
+    }
+    within(Duration::from_secs(3), "signed out", || {
+        alice.get("/page").navigation().send().status() == 302
+    });
+    let again = site.signed_in();
+    is_known(&site, &again);
+}
