@@ -26,7 +26,6 @@ pub(crate) enum SessionStore {
     /// In a file, by its absolute path.
     File(PathBuf),
     /// In Redis or Valkey.
-    #[allow(dead_code, reason = "the workers' service of the store is under way")]
     Redis(Arc<Settings>),
 }
 
@@ -78,9 +77,6 @@ pub(super) fn set_session_store(conf: &mut MainConf, cf: &mut Conf<'_>) -> Resul
         }
         other => return Err(unknown_kind(other)),
     };
-    if matches!(setting.store, SessionStore::Redis(_)) {
-        return Err(wrong("redis is not supported by this build yet; use file or memory"));
-    }
     conf.session_store = Some(setting);
     Ok(())
 }

@@ -16,8 +16,8 @@ pub(super) struct Report {
     pub(super) aside: Option<String>,
 }
 
-/// Runs `work` on this thread's store, which is opened if necessary. After an error it is opened
-/// anew the next time.
+/// Runs `work` on this thread's store, which is opened if necessary. After an error, a file is
+/// opened anew the next time.
 pub(super) fn with_store<T>(
     place: &Place,
     report: &mut Report,
@@ -34,8 +34,10 @@ pub(super) fn with_store<T>(
                 store
             }
         };
-        let result = work(&mut store)?;
-        *open = Some(store);
-        Ok(result)
+        let result = work(&mut store);
+        if result.is_ok() || store.recovers() {
+            *open = Some(store);
+        }
+        result
     })
 }

@@ -7,11 +7,14 @@
 //! the word is still as it was before. And an end is remembered in the zone until the store has
 //! taken it, however long that takes: until then nothing that it ends gets into the zone. Any worker
 //! can tell the store, if the one that ended the session has been killed.
+//!
+//! Redis answers before an end is on its disk, and before a replica has it. If it is killed then, it
+//! has forgotten the end. So it is told a second time when it must have written the first.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use authentik_store::{End, Ended, Fault, PendingEnd};
+use authentik_store::{End, Ended, Fault, PendingEnd, Place};
 use gate::identity::{is_of_user, opened_of, provider_of};
 use gate::provider::ProviderKey;
 use gate::shared_words::Word;
@@ -32,8 +35,6 @@ const PLACES: u32 = 2048;
 const LOCKS: usize = 64;
 /// Ends told at once.
 const BATCH: usize = 64;
-/// The worker that ended a session gets this long to tell the store, in milliseconds.
-const HEAD_START: u64 = 2_500;
 
 /// Who says that sessions have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub(crate) fn end(
 ) -> (u32, Option<u64>) {
     let Some(service) = service() else { return (zone.with(remove).unwrap_or(0), None) };
     let (at, until) = (now_millis(), now().0.saturating_add(REMEMBERED));
-    let end = |ended| PendingEnd { end: End { ended, at }, until };
+    let end = |ended| PendingEnd { end: End { ended, at }, until, taken: 0 };
     let mut telling = Telling { ends: ended.into_iter().map(end).collect(), source };
     if telling.ends.is_empty() {
         return (in_zone(zone, remove).unwrap_or(0), None);
@@ -131,7 +132,7 @@ impl Service {
             self.submit(Line::Writes, sender, Task::End(telling), move |place, report| {
                 Answer::Ended(with_store(place, report, |store| {
                     let mut count = 0;
-                    for PendingEnd { end, until } in &ends {
+                    for PendingEnd { end, until, .. } in &ends {
                         if source == Source::Entitled || store.knows(&end.ended)? {
                             count += store.end(end, *until)?;
                         }
@@ -156,20 +157,28 @@ impl Service {
         }
     }
 
-    /// The store has taken them: they need no longer be remembered here.
+    /// The store has taken them: they need no longer be remembered here, unless it is a server that
+    /// may lose them, which is told once more.
     fn taken(&self, telling: &Telling, count: usize) {
-        let keys: Vec<(Key, u64)> = telling
-            .ends
-            .iter()
-            .map(|pending| (pending.end.ended.record_key(), pending.end.at))
-            .collect();
-        let time = now();
+        let keys: Vec<(Key, PendingEnd)> =
+            telling.ends.iter().map(|told| (told.end.ended.record_key(), *told)).collect();
+        let (time, clock) = (now(), now_millis());
+        let is_told_twice = matches!(*self.place, Place::Redis(_));
         self.zone.with(|table| {
             self.words.add(Word::Ends, 1);
-            for (key, at) in &keys {
+            for (key, told) in &keys {
                 // Another worker may have ended the same later.
-                if pending(table, key, time).is_some_and(|found| found.end.at <= *at) {
+                if pending(table, key, time).is_none_or(|found| found.end.at > told.end.at) {
+                    continue;
+                }
+                if told.taken != 0 || !is_told_twice {
                     let _ = table.remove(key);
+                    continue;
+                }
+                let payload = PendingEnd { taken: clock, ..*told }.to_bytes();
+                let until = UnixTime(told.until);
+                if let Ok(record) = Record::new(*key, Owner::NOBODY, kind::END, until, &payload) {
+                    let _ = table.insert(&record, time);
                 }
             }
         });
@@ -325,7 +334,7 @@ pub(super) fn again(service: &Service) {
                 if found.kind() == kind::END && found.copy_into(&mut payload) {
                     survey.found = true;
                     let pending = PendingEnd::from_bytes(&payload);
-                    due.extend(pending.filter(|one| one.end.at + HEAD_START <= clock));
+                    due.extend(pending.filter(|one| one.is_due(clock)));
                 }
                 due.len() < BATCH
             })

@@ -49,6 +49,7 @@ fn say(what: &str, fault: &Fault, meanwhile: &str) {
     let cure = match fault {
         // Says it itself.
         Fault::Setup(_) => "",
+        Fault::Away(_) | Fault::Damaged(_) if super::is_redis() => "",
         Fault::Away(_) => "; check the disk, the permissions and other processes that use the file",
         Fault::Damaged(_) => "; restore the file, or remove it",
     };

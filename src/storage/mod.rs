@@ -110,6 +110,12 @@ pub(crate) fn is_on() -> bool {
     SERVICE.with_borrow(Option::is_some)
 }
 
+fn is_redis() -> bool {
+    SERVICE.with_borrow(|service| {
+        service.as_ref().is_some_and(|service| matches!(*service.place, Place::Redis(_)))
+    })
+}
+
 /// Called once per worker process.
 pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
     let Some(place) = place_of(conf.session_store()) else { return };
@@ -144,8 +150,9 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
 
 fn place_of(store: &SessionStore) -> Option<Place> {
     match store {
-        SessionStore::Memory | SessionStore::Redis(_) => None,
+        SessionStore::Memory => None,
         SessionStore::File(path) => Some(Place::File(path.clone())),
+        SessionStore::Redis(settings) => Some(Place::Redis(Arc::clone(settings))),
     }
 }
 

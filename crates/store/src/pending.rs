@@ -6,18 +6,29 @@ use ring::digest;
 
 use crate::row::{End, Ended, Hash, Key, Row};
 
-/// An end of which the store does not know yet, as a record in memory that all workers share.
+/// An end of which the store does not know yet, or not for long, as a record in memory that all
+/// workers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingEnd {
     /// The end.
     pub end: End,
     /// How long it is remembered, in seconds since 1970.
     pub until: u64,
+    /// When the store took it, in milliseconds since 1970; 0 if it has not.
+    pub taken: u64,
 }
 
 impl PendingEnd {
     /// Length of the payload, in bytes.
-    pub const LENGTH: usize = 1 + 32 + 1 + 16 + 8 + 8;
+    pub const LENGTH: usize = 1 + 32 + 1 + 16 + 8 + 8 + 8;
+
+    /// Whether the store is to be told, by whichever worker.
+    #[must_use]
+    pub fn is_due(&self, clock: u64) -> bool {
+        let (since, wait) =
+            if self.taken == 0 { (self.end.at, HEAD_START) } else { (self.taken, SETTLED) };
+        clock >= since.saturating_add(wait)
+    }
 
     /// The payload of the record.
     #[must_use]
@@ -31,6 +42,7 @@ impl PendingEnd {
         bytes.extend_from_slice(&provider.unwrap_or_default());
         bytes.extend_from_slice(&at.to_le_bytes());
         bytes.extend_from_slice(&self.until.to_le_bytes());
+        bytes.extend_from_slice(&self.taken.to_le_bytes());
         bytes
     }
 
@@ -45,7 +57,8 @@ impl PendingEnd {
         let (has_provider, rest) = rest.split_first()?;
         let (provider, rest) = rest.split_first_chunk::<16>()?;
         let (at, rest) = rest.split_first_chunk::<8>()?;
-        let until = rest.first_chunk::<8>()?;
+        let (until, rest) = rest.split_first_chunk::<8>()?;
+        let taken = rest.first_chunk::<8>()?;
         let provider = (*has_provider == 1).then_some(*provider);
         let hash = || whose.first_chunk::<16>().copied();
         let ended = match *kind {
@@ -56,9 +69,16 @@ impl PendingEnd {
             _ => return None,
         };
         let end = End { ended, at: u64::from_le_bytes(*at) };
-        Some(Self { end, until: u64::from_le_bytes(*until) })
+        let (until, taken) = (u64::from_le_bytes(*until), u64::from_le_bytes(*taken));
+        Some(Self { end, until, taken })
     }
 }
+
+/// The worker that ended a session gets this long to tell the store, in milliseconds.
+const HEAD_START: u64 = 2_500;
+/// After this time, a Redis that writes a file has written, in milliseconds: with `appendfsync
+/// everysec`, it waits for its disk for two seconds at most.
+const SETTLED: u64 = 3_000;
 
 const SESSION: u8 = 1;
 const SUBJECT: u8 = 2;
@@ -212,15 +232,26 @@ mod tests {
     #[test]
     fn an_end_is_read_as_it_was_written() {
         for ended in ALL {
-            let pending = PendingEnd { end: End { ended, at: 7 << 40 }, until: u64::MAX };
+            let end = End { ended, at: 7 << 40 };
+            let pending = PendingEnd { end, until: u64::MAX, taken: 5 << 40 };
             let bytes = pending.to_bytes();
             assert_eq!(PendingEnd::from_bytes(&bytes), Some(pending));
             assert_eq!(PendingEnd::from_bytes(&bytes[1..]), None);
             assert_eq!(PendingEnd::from_bytes(&[9, 9]), None);
         }
-        let mut unknown = PendingEnd { end: End { ended: ALL[0], at: 1 }, until: 1 }.to_bytes();
+        let end = End { ended: ALL[0], at: 1 };
+        let mut unknown = PendingEnd { end, until: 1, taken: 0 }.to_bytes();
         unknown[0] = 9;
         assert_eq!(PendingEnd::from_bytes(&unknown), None);
+    }
+
+    #[test]
+    fn the_store_is_told_after_a_head_start_and_again_when_it_has_settled() {
+        let end = End { ended: ALL[0], at: 10_000 };
+        let pending = PendingEnd { end, until: 1, taken: 0 };
+        assert!(!pending.is_due(12_499) && pending.is_due(12_500));
+        let taken = PendingEnd { taken: 12_000, ..pending };
+        assert!(!taken.is_due(14_999) && taken.is_due(15_000));
     }
 
     #[test]

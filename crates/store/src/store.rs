@@ -66,6 +66,12 @@ impl Store {
         }
     }
 
+    /// Whether it can be used after an error: connections are opened again when they are needed.
+    #[must_use]
+    pub fn recovers(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
     /// Stores a session, replacing any with the same key. `false` if it has ended in the meantime
     /// or has expired: it is then not stored.
     ///

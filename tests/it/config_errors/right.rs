@@ -10,6 +10,13 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
          authentik_session_store file %%DIR%%/s/sessions secret_file=%%DIR%%/long
              former_secret_file=%%DIR%%/s/sessions.secret;",
     ),
+    (
+        "a store in Redis with everything",
+        "%%WIKI%% server { authentik_provider wiki; }
+         authentik_session_store redis rediss://[::1]:6380/1 rediss://redis-2.example.com/1
+             secret_file=%%DIR%%/long user=nginx password_file=%%DIR%%/secret prefix=sso:
+             timeout=500ms ssl_trusted_certificate=%%DIR%%/cert.pem sentinel=mymaster cluster=off;",
+    ),
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
     ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),
     (

@@ -232,12 +232,4 @@ pub(super) const STORE_MISTAKES: &[Case] = &[
         "authentik_session_store redis redis:hush=hush@127.0.0.1; # <-",
         "unknown parameter of redis; there are",
     ),
-    (
-        "redis, as long as it is not there",
-        "authentik_session_store redis rediss://[::1]:6380/1 rediss://redis-2.example.com/1
-             secret_file=%%DIR%%/long 
-             user=nginx password_file=%%DIR%%/secret prefix=sso: timeout=500ms
-             ssl_trusted_certificate=%%DIR%%/cert.pem sentinel=mymaster cluster=off; # <-",
-        "redis is not supported by this build yet",
-    ),
 ];

@@ -221,6 +221,7 @@ pub(crate) struct Builder {
     provider: Option<String>,
     server: String,
     files: Vec<(String, String)>,
+    secrets: Vec<(String, String)>,
     settings: Box<ChangeSettings>,
 }
 
@@ -238,6 +239,7 @@ impl Default for Builder {
             provider: Some(String::new()),
             server: String::new(),
             files: Vec::new(),
+            secrets: Vec::new(),
             settings: Box::new(|_, _| ()),
         }
     }
@@ -306,6 +308,12 @@ impl Builder {
         self
     }
 
+    /// Adds a file that only its owner can read.
+    pub(crate) fn secret_file(mut self, name: &str, content: &str) -> Self {
+        self.secrets.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
     /// Changes the settings of the stand-in authentik, given the ports of the site.
     pub(crate) fn settings(mut self, change: impl Fn(&mut Settings, Ports) + 'static) -> Self {
         self.settings = Box::new(change);
@@ -345,6 +353,9 @@ impl Builder {
         prefix.write_secret(TOKEN_FILE, format!("{token}\n"));
         for (name, content) in &self.files {
             prefix.write(name, content);
+        }
+        for (name, content) in &self.secrets {
+            prefix.write_secret(name, content);
         }
         let conf = Conf {
             module: self.module.as_deref().unwrap_or_else(|| build::module()),

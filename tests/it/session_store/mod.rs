@@ -3,6 +3,8 @@
 mod away;
 mod ends;
 mod lasting;
+mod redis;
+mod redis_server;
 
 use std::path::PathBuf;
 
