@@ -45,7 +45,7 @@ use crate::ngx::{
 };
 use crate::phases::state::RequestState;
 use crate::request::{answers, status, variables};
-use crate::visitor::{header_auth, known, sweep};
+use crate::visitor::{header_auth, known, renewal, sweep};
 
 // Handlers of a phase run in reverse order (`ngx_http_init_phase_handlers`): this module comes
 // before these, so that its access handler runs after theirs. With `satisfy any`, an address
@@ -138,6 +138,7 @@ fn deliver() {
     outpost::deliver();
     storage::deliver();
     header_auth::deliver();
+    renewal::deliver();
     exchange::deliver();
     threads::deliver(exchange::lost);
     lease::deliver();

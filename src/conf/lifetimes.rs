@@ -1,8 +1,9 @@
-//! `session_lifetime`, `recheck` and `idle_timeout`: how long sessions last.
+//! `session_lifetime`, `recheck`, `idle_timeout` and `refresh`: how long sessions last.
 
 use gate::provider::Terms;
 use nginx::conf::seconds;
 
+use super::trust::on_off;
 use crate::ngx::Mistake;
 
 /// The longest time, in seconds: browsers keep no cookie for longer (RFC 6265bis §5.5).
@@ -15,6 +16,7 @@ pub(super) struct TermsKeys {
     /// `Some(None)` is `off`.
     recheck: Option<Option<u64>>,
     idle_timeout: Option<Option<u64>>,
+    refresh: Option<bool>,
 }
 
 impl TermsKeys {
@@ -41,9 +43,15 @@ impl TermsKeys {
         Ok(())
     }
 
+    /// `refresh on | off`.
+    pub(super) fn set_refresh(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
+        self.refresh = Some(on_off(key, value)?);
+        Ok(())
+    }
+
     /// The resulting terms.
     pub(super) fn finish(self) -> Result<Terms, Mistake> {
-        let Self { session_lifetime, recheck, idle_timeout } = self;
+        let Self { session_lifetime, recheck, idle_timeout, refresh } = self;
         let default = Terms::default();
         let session_lifetime = session_lifetime.unwrap_or(default.session_lifetime);
         let bounded = |key: &str, given: Option<Option<u64>>| match given {
@@ -59,7 +67,7 @@ impl TermsKeys {
             session_lifetime,
             recheck: recheck.unwrap_or(default.recheck),
             idle_timeout: idle_timeout.unwrap_or(default.idle_timeout),
-            ..default
+            refresh: refresh.unwrap_or(default.refresh),
         })
     }
 }

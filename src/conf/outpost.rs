@@ -21,7 +21,7 @@ pub(crate) struct OutpostConf {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "token",
     "token_file",
     "browser_url",
@@ -29,6 +29,7 @@ const KEYS: [&str; 10] = [
     "session_lifetime",
     "recheck",
     "idle_timeout",
+    "refresh",
     "ssl_verify",
     "ssl_trusted_certificate",
     "state_path",
@@ -93,6 +94,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
         "session_lifetime" => into.terms.set_session_lifetime(&key, &value)?,
         "recheck" => into.terms.set_recheck(&key, &value)?,
         "idle_timeout" => into.terms.set_idle_timeout(&key, &value)?,
+        "refresh" => into.terms.set_refresh(&key, &value)?,
         "ssl_verify" => into.trust.set_verify(&key, &value)?,
         "ssl_trusted_certificate" => into.trust.set_authorities(&key, &value, cf)?,
         "state_path" => into.state = Some(value),

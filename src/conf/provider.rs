@@ -132,7 +132,7 @@ fn set_key(into: &mut Block, cf: &mut Conf<'_>) -> Result<(), Mistake> {
 }
 
 /// Every key of the block.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 30] = [
     "issuer",
     "client_id",
     "client_secret",
@@ -152,12 +152,14 @@ const KEYS: [&str; 28] = [
     "session_lifetime",
     "recheck",
     "idle_timeout",
+    "refresh",
     "application",
     "ssl_verify",
     "ssl_trusted_certificate",
     "authorization_endpoint",
     "token_endpoint",
     "introspection_endpoint",
+    "revocation_endpoint",
     "end_session_endpoint",
     "post_logout_redirect_uri",
     "jwks_uri",
@@ -178,6 +180,7 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
         "cookie_domain" => settings.cookie_domain = Some(value),
         "authorization_endpoint" => settings.endpoints.authorization = Some(value),
         "introspection_endpoint" => settings.endpoints.introspection = Some(value),
+        "revocation_endpoint" => settings.endpoints.revocation = Some(value),
         "intercept_header_auth" => settings.intercept_header_auth = Some(on_off(key, &value)?),
         "token_endpoint" => settings.endpoints.token = Some(value),
         "end_session_endpoint" => settings.endpoints.end_session = Some(value),
@@ -198,6 +201,7 @@ fn set_single(into: &mut Block, key: &str, value: String, cf: &Conf<'_>) -> Resu
         "session_lifetime" => into.terms.set_session_lifetime(key, &value)?,
         "recheck" => into.terms.set_recheck(key, &value)?,
         "idle_timeout" => into.terms.set_idle_timeout(key, &value)?,
+        "refresh" => into.terms.set_refresh(key, &value)?,
         "ssl_verify" => into.trust.set_verify(key, &value)?,
         "ssl_trusted_certificate" => into.trust.set_authorities(key, &value, cf)?,
         _ => return Err(said(format!("authentik_provider: unknown key \"{key}\""))),

@@ -23,7 +23,8 @@ use crate::ngx::log::printable;
 use crate::ngx::{Fault, Flow, Request, now, sender};
 use crate::request::answers;
 use crate::storage;
-use crate::visitor::sessions::{self, Begun};
+use crate::visitor::renewal;
+use crate::visitor::sessions::{self, Begun, Standing};
 
 /// The progress of a callback.
 enum Step {
@@ -260,10 +261,18 @@ fn signed_in(
     opened: &Opened,
 ) -> Result<Step, Fault> {
     let trail = sign_in::trail(r, provider)?;
+    let former = match sessions::find(r, provider)? {
+        Standing::SignedIn(known) => known.owner().view().refresh_token(),
+        Standing::Stranger(_) => &[],
+    };
     let Begun { id, task } = match sessions::open(r, provider, rendered) {
         Ok(begun) => begun,
         Err(reason) => return failed_sign_in(r, provider, reason, "", opened),
     };
+    // Otherwise one would be left at authentik with each recheck.
+    if let Some(zone) = r.main_conf().zone() {
+        renewal::revoke(zone, provider, former);
+    }
     let arriving = Arriving { id, expires: rendered.expires, trail };
     if let Some(task) = task {
         if storage::wait(r, task)? {

@@ -19,6 +19,7 @@ use crate::ngx::random::random;
 use crate::ngx::{Fault, Flow, Request, kept};
 use crate::request::answers;
 use crate::storage;
+use crate::visitor::renewal;
 use crate::visitor::sessions::{self, Standing};
 
 pub(super) fn sign_out<'r>(
@@ -88,7 +89,12 @@ fn end_sessions<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<E
             Some(Standing::Stranger(_)) => continue,
             None => return Ok(Ended::Waiting),
         };
-        let (ended, task) = sessions::end_all_of(r, known.owner().view().uid());
+        let session = known.owner().view();
+        let (ended, task) = sessions::end_all_of(r, session.uid());
+        // What is left of it in a backup or a core dump is then worth nothing.
+        if let Some(zone) = r.main_conf().zone() {
+            renewal::revoke(zone, provider, session.refresh_token());
+        }
         r.state()?.signed_out.set(Some(provider.key));
         let name = &provider.name;
         r.log(

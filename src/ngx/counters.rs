@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 
 use gate::reason::Reason;
-use gate::status::{self, Status};
+use gate::status::{self, Counter, Status};
 use nginx::lifecycle::worker_number;
 
 use super::shared_words::SharedWordsZone;
@@ -44,4 +44,19 @@ pub(crate) fn count_store_question() {
 /// Sets how many sessions of this worker wait for the store.
 pub(crate) fn set_store_backlog(length: usize) {
     status::set_store_backlog(COUNTERS.get(), u64::try_from(length).unwrap_or(u64::MAX));
+}
+
+/// Counts a session that was renewed.
+pub(crate) fn count_renewal() {
+    status::count_renewal(COUNTERS.get(), Counter::Renewal);
+}
+
+/// Counts a session that ended at a renewal.
+pub(crate) fn count_refused_renewal() {
+    status::count_renewal(COUNTERS.get(), Counter::RefusedRenewal);
+}
+
+/// Counts a renewal without a usable answer.
+pub(crate) fn count_failed_renewal() {
+    status::count_renewal(COUNTERS.get(), Counter::FailedRenewal);
 }

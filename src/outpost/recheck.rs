@@ -170,6 +170,12 @@ impl Recheck {
             let view = record.view();
             // A provider defined in nginx may use another authentik.
             let Some(provider) = directory.by_key(view.provider()) else { continue };
+            // Its token is inactive because it has expired. It is renewed before it counts again,
+            // and that tells whether the session has ended.
+            let expires = view.access_until() <= now().plus(DEADLINE.as_secs());
+            if expires && !view.refresh_token().is_empty() {
+                continue;
+            }
             self.questions += 1;
             if !ask(&self.pool, self.questions, provider, view.token()) {
                 return; // too many at once: from here again at the next step

@@ -58,6 +58,8 @@ pub(crate) struct RequestState {
     pub(crate) waits_since: Cell<Option<u64>>,
     /// Set while this request is the scout for others.
     pub(crate) scout: Cell<Option<Box<Scout>>>,
+    /// The key of the session for whose renewal the request waits.
+    pub(crate) renewing: Cell<Option<Box<Key>>>,
     /// Set while its exchange is in progress.
     pub(crate) exchange: RefCell<Option<Interest>>,
     /// The request has been suspended and woken.

@@ -115,13 +115,18 @@ pub(crate) fn without_dead_session(
     reason: Reason,
     answer: Response,
 ) -> Result<Response, Fault> {
-    let is_dead = reason == Reason::UnknownSession
+    let is_dead = is_gone(reason)
         && !matches!(sender::of(r), Sender::Nobody | Sender::Frame)
         && cookie::names_a_session(sessions::cookies(r)?, provider);
     Ok(match is_dead {
         true => answer.with("Set-Cookie", cookie::delete_session(provider)),
         false => answer,
     })
+}
+
+/// Whether it means that the session of the cookie does not exist, or no longer.
+fn is_gone(reason: Reason) -> bool {
+    matches!(reason, Reason::UnknownSession | Reason::SessionEnded | Reason::RenewalRefused)
 }
 
 /// Refuses a request for a host without a provider in the outpost.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`fetch`] | a session that the zone does not have |
 //! | [`write`] | a session that begins |
+//! | [`renewal`] | a session that several hosts may renew |
 //! | [`ends`] | sessions that end: in the zone at once, in the store as soon as possible |
 //! | [`feed`] | what ended elsewhere |
 //! | [`health`] | whether the store can be reached, and what is said about it |
@@ -17,6 +18,7 @@ pub(crate) mod ends;
 mod feed;
 pub(crate) mod fetch;
 mod health;
+pub(crate) mod renewal;
 pub(crate) mod write;
 
 use std::cell::{Cell, RefCell};

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use authentik_store::{Backlog, Fault, Row};
-use gate::cookie::SessionId;
+use gate::cookie::{SentId, SessionId};
 use gate::identity::{Rendered, SessionView, name_of, owner_of, seal_for_store};
 use gate::shared_words::Word;
 
@@ -37,7 +37,7 @@ thread_local! {
 /// nothing to wait for. `opened` in milliseconds since 1970.
 pub(crate) fn put(id: &SessionId, rendered: &Rendered, opened: u64) -> Option<u64> {
     let service = service()?;
-    let row = Arc::new(row(id, rendered, opened)?);
+    let row = Arc::new(row(id.as_sent(), rendered, opened)?);
     if is_away(&service) {
         // Nobody waits for it: it is written when it is back.
         service.postpone(row);
@@ -52,7 +52,7 @@ fn is_away(service: &Service) -> bool {
 }
 
 /// The session as the store keeps it: only its id opens it.
-fn row(id: &SessionId, rendered: &Rendered, opened: u64) -> Option<Row> {
+pub(super) fn row(id: SentId<'_>, rendered: &Rendered, opened: u64) -> Option<Row> {
     let record = rendered.record.expose();
     let view = SessionView::over(record)?;
     let (provider, keyring) = (view.provider(), keyring()?);
@@ -66,7 +66,7 @@ fn row(id: &SessionId, rendered: &Rendered, opened: u64) -> Option<Row> {
         name: name_of(view.username(), keyring),
         opened,
         expires: rendered.expires.0,
-        record: seal_for_store(record, &key, id.as_sent(), keyring, opened, random()?)?,
+        record: seal_for_store(record, &key, id, keyring, opened, random()?)?,
     })
 }
 
@@ -100,6 +100,13 @@ impl Service {
         }
         count();
     }
+}
+
+/// Keeps a session that a thread could not write.
+pub(super) fn later(row: Row, fault: &Fault) {
+    let Some(service) = service() else { return };
+    health::unwritten(service.words, fault);
+    service.postpone(Arc::new(row));
 }
 
 /// The answer of a thread. On the event loop.

@@ -1,6 +1,6 @@
 //! Sessions that this worker remembers: see [`gate::session_cache`] for when they are valid.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(crate) struct Session {
     provider: Arc<Provider>,
     key: Key,
     /// See [`Self::calm_until`].
-    calm_until: UnixTime,
+    calm_until: Cell<UnixTime>,
 }
 
 impl Session {
@@ -54,7 +54,12 @@ impl Session {
 
     /// Until when nothing is due, see [`lifetimes::due`].
     pub(crate) fn calm_until(&self) -> UnixTime {
-        self.calm_until
+        self.calm_until.get()
+    }
+
+    /// Nothing of what is due now is to be done again before this time.
+    pub(crate) fn leave_alone_until(&self, time: UnixTime) {
+        self.calm_until.set(time);
     }
 }
 
@@ -192,7 +197,7 @@ fn look_up(
     if expires <= time {
         return None;
     }
-    let calm_until = lifetimes::calm_until(view, &provider.terms);
+    let calm_until = Cell::new(lifetimes::calm_until(view, &provider.terms));
     let size = record.size();
     let session = Session { record, provider: Arc::clone(provider), key, calm_until };
     let known = Rc::new(Known::lay_out(session, |session, headers| {

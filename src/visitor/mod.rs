@@ -14,6 +14,7 @@ pub(crate) mod header_auth;
 pub(crate) mod known;
 pub(crate) mod providers;
 pub(crate) mod recheck;
+pub(crate) mod renewal;
 pub(crate) mod sessions;
 pub(crate) mod sweep;
 pub(crate) mod told;

@@ -57,6 +57,7 @@ mod redirected;
 mod refusals;
 mod reload;
 mod remembered_sessions;
+mod renewal;
 mod rules;
 mod samples;
 mod session_store;

@@ -31,7 +31,8 @@ fn a_visitor_is_sent_straight_to_authentik_with_pkce_nonce_and_state() {
     let scope = given("scope");
     let mut scopes: Vec<&str> = scope.split(' ').collect();
     scopes.sort_unstable();
-    assert_eq!(scopes, ["ak_proxy", "email", "entitlements", "openid", "profile"]);
+    let expected = ["ak_proxy", "email", "entitlements", "offline_access", "openid", "profile"];
+    assert_eq!(scopes, expected);
     for fresh in ["state", "nonce", "code_challenge"] {
         assert!(given(fresh).len() >= 22, "{fresh}: {}", given(fresh));
         assert_ne!(parameter(second.location(), fresh), parameter(first.location(), fresh));

@@ -68,6 +68,7 @@ fn config(number: usize) -> ProviderConfig {
             authorization_endpoint: format!("{core}/authorize/"),
             token_endpoint: format!("{core}/token/"),
             introspection_endpoint: format!("{core}/introspect/"),
+            revocation_endpoint: String::new(),
             end_session_endpoint: format!("{core}/{name}/end-session/"),
             jwks_uri: format!("{core}/{name}/jwks/"),
             id_token_signing_alg_values_supported: vec!["HS256".to_owned()],

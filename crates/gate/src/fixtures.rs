@@ -44,6 +44,10 @@ recordings! {
     "token_response_hs256_bob.json"
     "token_response_hs256_zoe.json"
     "token_response_jwe_bob.json"
+    "token_response_refreshable.json"
+    "token_response_refreshable_ended.json"
+    "token_response_refreshed.json"
+    "token_response_refreshed_ended.json"
     "token_response_rs256_bob.json"
     "token_response_rs256_zoe.json"
 }

@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! what is shown       status
-//! what is done        challenge decision invitation login shared_words
+//! what is done        challenge decision invitation login renewal shared_words
 //! what it takes       credentials destination lifetimes logout outpost require upstream
 //! who, and answers    identity question response session_cache
 //! what is exchanged   cookie endpoint redirect request token
@@ -50,6 +50,7 @@ pub mod query;
 pub mod question;
 pub mod reason;
 pub mod redirect;
+pub mod renewal;
 pub mod request;
 pub mod require;
 pub mod response;

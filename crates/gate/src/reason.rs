@@ -12,6 +12,10 @@ pub enum Reason {
     UnknownSession,
     /// The last sign-in was longer ago than `recheck`: authentik is asked again.
     RecheckDue,
+    /// A renewal showed that the session has ended at authentik, or belongs to another user.
+    SessionEnded,
+    /// authentik refused to renew the session.
+    RenewalRefused,
     /// authentik does not know the credentials in `Authorization`.
     CredentialsRejected,
     /// The visitor is signed in but does not meet an `authentik_require`.
@@ -114,10 +118,12 @@ pub struct Reply {
 
 impl Reason {
     /// Each once, in order.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::NoSession,
         Self::UnknownSession,
         Self::RecheckDue,
+        Self::SessionEnded,
+        Self::RenewalRefused,
         Self::CredentialsRejected,
         Self::NotPermitted,
         Self::BackendOverride,
@@ -175,6 +181,8 @@ impl Reason {
             Self::NoSession => (401, Info, "no-session", SIGN_IN, NEEDS_SESSION),
             Self::UnknownSession => (401, Info, "unknown-session", SIGN_IN, NEEDS_SESSION),
             Self::RecheckDue => (401, Info, "recheck-due", SIGN_IN, ASKED_AGAIN),
+            Self::SessionEnded => (401, Info, "session-ended", SIGN_IN, NEEDS_SESSION),
+            Self::RenewalRefused => (401, Info, "renewal-refused", SIGN_IN, NEEDS_SESSION),
             Self::CredentialsRejected => {
                 (401, Info, "credentials-rejected", SIGN_IN, BAD_CREDENTIALS)
             }

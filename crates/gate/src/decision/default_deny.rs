@@ -61,7 +61,9 @@ fn following(reason: Reason) -> Option<Reason> {
     Some(match reason {
         Reason::NoSession => Reason::UnknownSession,
         Reason::UnknownSession => Reason::RecheckDue,
-        Reason::RecheckDue => Reason::CredentialsRejected,
+        Reason::RecheckDue => Reason::SessionEnded,
+        Reason::SessionEnded => Reason::RenewalRefused,
+        Reason::RenewalRefused => Reason::CredentialsRejected,
         Reason::CredentialsRejected => Reason::NotPermitted,
         Reason::NotPermitted => Reason::BackendOverride,
         Reason::BackendOverride => Reason::UnknownHost,

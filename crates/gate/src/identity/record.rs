@@ -117,6 +117,12 @@ impl<'r> SessionView<'r> {
         Self { record }
     }
 
+    /// The record.
+    #[must_use]
+    pub fn bytes(self) -> &'r [u8] {
+        self.record
+    }
+
     /// Whether both views refer to the same bytes in memory.
     #[must_use]
     pub fn is_same(self, other: Self) -> bool {

@@ -1,5 +1,6 @@
 //! Writes a session record at sign-in, so that requests need not.
 
+use super::SessionView;
 use super::extra::{BasicAttributes, Extra, extra_headers};
 use super::record::{BY_CREDENTIALS, DATA_AT, MAGIC, SLOTS_AT, SUPERUSER, Slot};
 use crate::headers::HeaderEncoding;
@@ -95,6 +96,18 @@ pub fn render(
 fn whole(host: &str) -> &[u8] {
     const UNUSABLE: &[u8] = b"?";
     if host.bytes().any(|byte| byte.is_ascii_control()) { UNUSABLE } else { host.as_bytes() }
+}
+
+/// The session with another refresh token, and otherwise unchanged.
+#[must_use]
+pub fn with_refresh_token(session: SessionView<'_>, refresh_token: &Secret) -> Rendered {
+    // The refresh token is the last of a record: see `render`.
+    let kept = session.bytes().len() - session.refresh_token().len() - 1;
+    let mut bytes = Vec::with_capacity(kept + refresh_token.expose().len() + 1);
+    bytes.extend_from_slice(session.bytes().get(..kept).unwrap_or_default());
+    let mut record = Record { bytes };
+    record.slot(Slot::RefreshToken, |bytes| bytes.extend_from_slice(refresh_token.expose()));
+    Rendered { record: record.finish(), expires: session.expires() }
 }
 
 struct Record {

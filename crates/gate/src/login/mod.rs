@@ -141,7 +141,7 @@ fn authorize_query(provider: &Provider, state: &str, binding: &Binding) -> Strin
         .append_pair("nonce", nonce.expose_str().unwrap_or_default())
         .append_pair("redirect_uri", &provider.external.redirect_uri)
         .append_pair("response_type", "code")
-        .append_pair("scope", &provider.scope)
+        .append_pair("scope", &provider.sign_in_scope)
         .append_pair("state", state)
         .finish()
 }

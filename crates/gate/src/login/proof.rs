@@ -34,8 +34,8 @@ impl Proof {
         let token = tokens.access_token.expose();
         match verify(token, &expected, keys, now) {
             Ok(claims) => {
-                // authentik's answer has no refresh token that is read yet.
-                let life = Life::of_sign_in(&claims, None, &provider.terms, now);
+                let refresh_token = tokens.refresh_token.as_ref();
+                let life = Life::of_sign_in(&claims, refresh_token, &provider.terms, now);
                 Self::SignedIn(render(
                     &claims,
                     provider,
@@ -60,7 +60,8 @@ mod tests {
 
     fn judged(nonce: &[u8], keys: &Keys) -> Proof {
         let access_token = Secret::new(recorded("access_token_with_nonce.txt"));
-        let tokens = Tokens { access_token, id_token: None };
+        let refresh_token = Some(Secret::new("r3fresh"));
+        let tokens = Tokens { access_token, id_token: None, refresh_token };
         Proof::of(tokens, &Secret::new(nonce), &provider("p-proxy"), keys, NOW)
     }
 

@@ -70,6 +70,8 @@ fn oidc_configuration(
         end_session_endpoint: seen_by_browsers("end_session_endpoint")?,
         token_endpoint: from.url("token_endpoint")?,
         introspection_endpoint: from.url("introspection_endpoint")?,
+        // Without it, refresh tokens outlive a sign-out; everything else works.
+        revocation_endpoint: from.url("revocation_endpoint").unwrap_or_default(),
         jwks_uri: from.url("jwks_uri")?,
         id_token_signing_alg_values_supported: from
             .sorted_list("id_token_signing_alg_values_supported")?,

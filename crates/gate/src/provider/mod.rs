@@ -15,7 +15,7 @@ use crate::time::UnixTime;
 
 use external::cookie_domain;
 use issuer::{application_slug, issuer_url, jwks_uri, must_be_discoverable};
-use settings::{insecure, missing};
+use settings::{OFFLINE_ACCESS, insecure, missing};
 use web_url::web_url;
 
 pub(crate) use web_url::plain_web_url;
@@ -64,8 +64,10 @@ pub struct Provider {
     pub(crate) former_login_key: Option<FormerKey>,
     /// The provider's own unauthenticated paths.
     pub unauth_paths: UnauthPaths,
-    /// Scopes to request, joined by spaces.
+    /// Scopes to request, joined by spaces, except `offline_access`.
     pub scope: String,
+    /// The same for sign-ins: with `offline_access`, if sessions are renewed.
+    pub sign_in_scope: String,
     /// Application slug, empty if unknown.
     pub application: String,
     /// Endpoints given in the configuration.
@@ -127,6 +129,7 @@ impl Provider {
             key,
             login_key,
             former_login_key: None,
+            sign_in_scope: sign_in_scope(&settings.scope, settings.terms.refresh),
             scope: scope(&settings.scope),
             application,
             given: endpoints,
@@ -208,7 +211,17 @@ fn internal_host(typed: Option<&str>, mode: Mode) -> Result<String, SettingsErro
 }
 
 fn scope(names: &[String]) -> String {
+    let names: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| *name != OFFLINE_ACCESS).collect();
     if names.is_empty() { DEFAULT_SCOPE.to_owned() } else { names.join(" ") }
+}
+
+/// authentik drops a scope that the provider does not have (docs/protocol.md §4.3), so by default
+/// it is always requested. A refresh token that is not used must not exist.
+fn sign_in_scope(names: &[String], refresh: bool) -> String {
+    let is_wanted = names.is_empty() || names.iter().any(|name| name == OFFLINE_ACCESS);
+    let further = if refresh && is_wanted { [" ", OFFLINE_ACCESS] } else { ["", ""] };
+    scope(names) + &further.concat()
 }
 
 #[cfg(test)]
@@ -223,6 +236,30 @@ mod tests {
             client_secret: Some(Secret::new("secret")),
             external_host: "https://wiki.example.com".into(),
             ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn sign_ins_ask_for_refresh_tokens_that_will_be_used() {
+        for (scope, refresh, of_sign_in, other) in [
+            ("", true, "openid profile email entitlements ak_proxy offline_access", DEFAULT_SCOPE),
+            ("", false, DEFAULT_SCOPE, DEFAULT_SCOPE),
+            (
+                "offline_access profile openid",
+                true,
+                "profile openid offline_access",
+                "profile openid",
+            ),
+            ("offline_access profile openid", false, "profile openid", "profile openid"),
+            ("profile openid", true, "profile openid", "profile openid"),
+        ] {
+            let terms = Terms { refresh, ..Terms::default() };
+            let scope = scope.split_ascii_whitespace().map(str::to_owned).collect();
+            let provider = Provider::new(Settings { scope, terms, ..settings() }).unwrap();
+            assert_eq!(
+                (provider.sign_in_scope.as_str(), provider.scope.as_str()),
+                (of_sign_in, other)
+            );
         }
     }
 

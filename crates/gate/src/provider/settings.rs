@@ -62,6 +62,8 @@ pub struct GivenEndpoints {
     pub token: Option<String>,
     /// Where presented tokens are checked.
     pub introspection: Option<String>,
+    /// Where refresh tokens are revoked.
+    pub revocation: Option<String>,
     /// Where the browser signs out.
     pub end_session: Option<String>,
     /// Signing keys.
@@ -81,6 +83,7 @@ impl GivenEndpoints {
             ("authorization_endpoint", &self.authorization),
             ("token_endpoint", &self.token),
             ("introspection_endpoint", &self.introspection),
+            ("revocation_endpoint", &self.revocation),
             ("end_session_endpoint", &self.end_session),
             ("jwks_uri", &self.jwks),
         ] {
@@ -208,3 +211,6 @@ pub fn left_out(scope: &str) -> impl Iterator<Item = (&'static str, &'static str
 
 /// authentik's default scopes for proxy providers.
 pub const DEFAULT_SCOPE: &str = "openid profile email entitlements ak_proxy";
+
+/// The scope for refresh tokens.
+pub(super) const OFFLINE_ACCESS: &str = "offline_access";

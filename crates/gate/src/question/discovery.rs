@@ -19,6 +19,8 @@ pub struct Endpoints {
     pub token: String,
     /// Where presented tokens are checked.
     pub introspection: Option<String>,
+    /// Where refresh tokens are revoked.
+    pub revocation: Option<String>,
     /// Where the browser signs out.
     pub end_session: String,
     /// Where the signing keys are.
@@ -50,6 +52,7 @@ impl Endpoints {
             authorization: given.authorization?,
             token: given.token?,
             introspection: given.introspection,
+            revocation: given.revocation,
             end_session: given.end_session?,
             signing: match given.jwks {
                 Some(_) => Signing::PublishedKeys,
@@ -89,6 +92,7 @@ impl Endpoints {
             authorization: needed("authorization_endpoint", &given.authorization)?,
             token: needed("token_endpoint", &given.token)?,
             introspection: endpoint("introspection_endpoint", &given.introspection)?,
+            revocation: endpoint("revocation_endpoint", &given.revocation)?,
             end_session: needed("end_session_endpoint", &given.end_session)?,
             jwks_uri,
             signing,

@@ -149,6 +149,7 @@ impl Entry {
             given.authorization.as_ref(),
             given.end_session.as_ref(),
             given.introspection.as_ref(),
+            given.revocation.as_ref(),
         ];
         let entry = match self {
             Self::Body => 0,

@@ -98,6 +98,12 @@ impl CoreError {
         matches!(self, Self::Rejected { error, .. } if error == "invalid_client")
     }
 
+    /// Whether the code or refresh token itself was refused (docs/protocol.md §4.4, §4.8).
+    #[must_use]
+    pub fn is_about_grant(&self) -> bool {
+        matches!(self, Self::Rejected { error, .. } if error == "invalid_grant")
+    }
+
     /// Whether the application's issuer may have changed in authentik.
     #[must_use]
     pub fn is_about_issuer(&self) -> bool {

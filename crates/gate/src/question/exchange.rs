@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 use crate::token::{MAX_TOKEN, VerifiedClaims, from_introspection};
 
 /// Maximum response of the token endpoint: access token, ID token and some more.
-const MAX_TOKENS: usize = 3 * MAX_TOKEN;
+pub(super) const MAX_TOKENS: usize = 3 * MAX_TOKEN;
 
 /// The response of the token endpoint (RFC 6749 §5.1), unverified.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Tokens {
     pub access_token: Secret,
     /// Verified and kept by `client_credentials` (docs/protocol.md §5.2).
     pub id_token: Option<Secret>,
+    /// Renews the session later (docs/protocol.md §4.8).
+    pub refresh_token: Option<Secret>,
 }
 
 impl Tokens {
@@ -36,7 +38,8 @@ impl Tokens {
             return Err(GARBLED);
         }
         let access_token = token(&mut members, "access_token").ok_or(GARBLED)?;
-        Ok(Self { access_token, id_token: token(&mut members, "id_token") })
+        let id_token = token(&mut members, "id_token");
+        Ok(Self { access_token, id_token, refresh_token: token(&mut members, "refresh_token") })
     }
 }
 

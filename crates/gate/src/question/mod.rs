@@ -9,6 +9,7 @@ mod error;
 mod exchange;
 mod form;
 mod pulse;
+mod refresh;
 mod response;
 
 pub use discovery::{Endpoints, Signing};
@@ -19,6 +20,7 @@ pub use document::{
 pub use error::{CoreError, Cure};
 pub use exchange::{ExchangeCode, Introspect, SignInByPassword, Tokens};
 pub use pulse::{Pulse, pulse_request};
+pub use refresh::{RefreshTokens, RevokeToken};
 
 use url::Url;
 

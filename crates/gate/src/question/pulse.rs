@@ -117,6 +117,7 @@ mod tests {
             authorization: String::new(),
             token: token.to_owned(),
             introspection: None,
+            revocation: None,
             end_session: String::new(),
             jwks_uri: None,
             signing: crate::question::Signing::ClientSecret,

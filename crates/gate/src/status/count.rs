@@ -90,6 +90,12 @@ pub enum Counter {
     StoreQuestion,
     /// Sessions that wait for the store: rises and falls.
     StoreBacklog,
+    /// Sessions that were renewed.
+    Renewal,
+    /// Sessions that ended at a renewal.
+    RefusedRenewal,
+    /// Renewals without a usable answer from authentik.
+    FailedRenewal,
 }
 
 impl Counter {
@@ -103,6 +109,9 @@ impl Counter {
             Self::ForeignCookie => FOREIGN_COOKIE,
             Self::StoreQuestion => STORE_QUESTION,
             Self::StoreBacklog => STORE_BACKLOG,
+            Self::Renewal => RENEWAL,
+            Self::RefusedRenewal => REFUSED_RENEWAL,
+            Self::FailedRenewal => FAILED_RENEWAL,
         }
     }
 }
@@ -112,8 +121,11 @@ const FIRST_REASON: usize = 16;
 
 const LOOKUP: usize = FIRST_REASON - 1;
 const FOREIGN_COOKIE: usize = FIRST_REASON - 2;
+const RENEWAL: usize = FIRST_REASON - 3;
+const REFUSED_RENEWAL: usize = FIRST_REASON - 4;
+const FAILED_RENEWAL: usize = FIRST_REASON - 5;
 
-const _: () = assert!(Status::ALL.len() <= FOREIGN_COOKIE);
+const _: () = assert!(Status::ALL.len() <= FAILED_RENEWAL);
 // From the end, to leave room for more reasons.
 const STORE_QUESTION: usize = COUNTERS - 1;
 const STORE_BACKLOG: usize = COUNTERS - 2;
@@ -149,6 +161,12 @@ pub fn set_store_backlog(counters: &[AtomicU64], length: u64) {
     if let Some(slot) = counters.get(Counter::StoreBacklog.slot()) {
         slot.store(length, Ordering::Relaxed);
     }
+}
+
+/// Counts the outcome of a renewal: [`Counter::Renewal`], [`Counter::RefusedRenewal`] or
+/// [`Counter::FailedRenewal`].
+pub fn count_renewal(counters: &[AtomicU64], outcome: Counter) {
+    add(counters, outcome);
 }
 
 #[inline]

@@ -16,8 +16,8 @@ mod store;
 mod tests;
 
 pub use self::count::{
-    Counter, Status, count, count_foreign_cookie, count_lookup, count_store_question,
-    set_store_backlog,
+    Counter, Status, count, count_foreign_cookie, count_lookup, count_renewal,
+    count_store_question, set_store_backlog,
 };
 pub use self::coverage::{Access, Coverage, Covered, Guard, Part, judged};
 pub use self::report::{

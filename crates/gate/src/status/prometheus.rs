@@ -36,6 +36,8 @@ pub(super) fn render(report: &Report) -> String {
     metrics.counter("authentik_sessions_ended_total", help, report.sessions_ended);
     let help = "Sessions that ended because they were not used.";
     metrics.counter("authentik_sessions_ended_idle_total", help, report.sessions_ended_idle);
+    let help = "Renewals of sessions, by outcome.";
+    metrics.tallies("authentik_renewals_total", help, "outcome", &report.renewals);
     if let Some(zone) = &report.zone {
         of_zone(&mut metrics, zone);
     }

@@ -57,6 +57,9 @@ pub struct Report {
     pub sessions_ended: u64,
     /// Sessions that ended because they were not used.
     pub sessions_ended_idle: u64,
+    /// Renewals of sessions, by outcome.
+    #[serde(serialize_with = "super::json::as_map")]
+    pub renewals: Vec<Tally>,
     /// The session zone.
     pub zone: Option<ZoneReport>,
     /// The store of sessions; `None` if they are only in memory.
@@ -184,6 +187,7 @@ impl Report {
             providers: source.written.iter().copied().map(written).collect(),
             sessions_ended: source.fact(Word::EndedByCore),
             sessions_ended_idle: source.fact(Word::EndedIdle),
+            renewals: source.renewals(),
             zone: source.fill.map(|fill| source.of_zone(&fill)),
             store: source.store.map(|kind| source.of_store(kind)),
             requests: Status::ALL.map(of_status).into(),
@@ -221,18 +225,30 @@ impl Source<'_> {
         }
     }
 
+    fn total(&self, counter: Counter) -> u64 {
+        self.words.map_or(0, |words| words.total(counter.slot()))
+    }
+
+    fn renewals(&self) -> Vec<Tally> {
+        let of = |word, counter| Tally { word, count: self.total(counter) };
+        vec![
+            of("renewed", Counter::Renewal),
+            of("refused", Counter::RefusedRenewal),
+            of("failed", Counter::FailedRenewal),
+        ]
+    }
+
     fn of_zone(&self, fill: &Fill) -> ZoneReport {
         let Evicted { sessions, credentials, documents, strangers } = fill.evicted;
         let tally = |word, count| Tally { word, count };
-        let total = |counter: Counter| self.words.map_or(0, |words| words.total(counter.slot()));
         ZoneReport {
             sessions: fill.sessions,
             records: fill.records,
             used_bytes: fill.bytes_used(),
             size_bytes: fill.bytes_total(),
             fill_percent: fill.percent(),
-            lookups: total(Counter::Lookup),
-            foreign_cookies: total(Counter::ForeignCookie),
+            lookups: self.total(Counter::Lookup),
+            foreign_cookies: self.total(Counter::ForeignCookie),
             evicted: fill.evicted.total(),
             evicted_by_kind: vec![
                 tally("sessions", sessions),

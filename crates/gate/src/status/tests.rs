@@ -88,6 +88,8 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
     set_store_backlog(words.counters(0), 9);
     set_store_backlog(words.counters(0), 3);
     set_store_backlog(words.counters(1), 4);
+    count_renewal(words.counters(0), Counter::Renewal);
+    (0..2).for_each(|worker| count_renewal(words.counters(worker), Counter::RefusedRenewal));
     count(words.counters(1), Status::Refused, Some(Reason::NotPermitted));
     let directory = directory(name, name);
     let mut report = Report::gather(&source(Some(words), Some(&directory)));
@@ -107,8 +109,15 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
 fn every_counter_has_a_slot_of_its_own() {
     let statuses = Status::ALL.map(Counter::Status);
     let reasons = Reason::ALL.map(Counter::Reason);
-    let others =
-        [Counter::Lookup, Counter::ForeignCookie, Counter::StoreQuestion, Counter::StoreBacklog];
+    let others = [
+        Counter::Lookup,
+        Counter::ForeignCookie,
+        Counter::Renewal,
+        Counter::RefusedRenewal,
+        Counter::FailedRenewal,
+        Counter::StoreQuestion,
+        Counter::StoreBacklog,
+    ];
     let all = statuses.iter().chain(&reasons).chain(&others);
     let slots: HashSet<usize> = all.map(|c| c.slot()).collect();
     assert_eq!(slots.len(), statuses.len() + reasons.len() + others.len());
@@ -184,6 +193,7 @@ fn json_says_everything_under_stable_keys() {
         "providers": [provider],
         "sessions_ended": 5,
         "sessions_ended_idle": 6,
+        "renewals": { "renewed": 1, "refused": 2, "failed": 0 },
         "zone": {
             "sessions": 2,
             "records": 3,
@@ -244,6 +254,9 @@ fn prometheus_gets_upstreams_names_and_our_own() {
         "authentik_zone_evicted_total{kind=\"strangers\"} 1",
         "authentik_sessions_ended_total 5",
         "authentik_sessions_ended_idle_total 6",
+        "authentik_renewals_total{outcome=\"renewed\"} 1",
+        "authentik_renewals_total{outcome=\"refused\"} 2",
+        "authentik_renewals_total{outcome=\"failed\"} 0",
         "authentik_event_loop_longest_pause_seconds 1.234567",
         "authentik_event_loop_longest_exchange_seconds 0.000042",
     ] {

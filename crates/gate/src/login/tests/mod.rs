@@ -58,7 +58,7 @@ fn the_authorize_url_has_exactly_these_parameters_in_this_order() {
             "{ENDPOINT}?client_id=client-123&code_challenge={}&code_challenge_method=S256&nonce={}\
              &redirect_uri=https%3A%2F%2Fext.example%2Foutpost.goauthentik.io%2Fcallback\
              %3FX-authentik-auth-callback%3Dtrue&response_type=code\
-             &scope=openid+profile+email+entitlements+ak_proxy&state={state}",
+             &scope=openid+profile+email+entitlements+ak_proxy+offline_access&state={state}",
             challenge_of(&verifier),
             nonce.expose_str().unwrap(),
         )

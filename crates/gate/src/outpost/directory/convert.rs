@@ -95,6 +95,7 @@ fn endpoints(config: &ProviderConfig) -> GivenEndpoints {
         authorization: filled(&oidc.authorization_endpoint),
         token: filled(&oidc.token_endpoint),
         introspection: filled(&oidc.introspection_endpoint),
+        revocation: filled(&oidc.revocation_endpoint),
         end_session: filled(&oidc.end_session_endpoint),
         jwks: if shared { None } else { filled(&oidc.jwks_uri) },
     }

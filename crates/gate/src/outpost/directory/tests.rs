@@ -16,6 +16,7 @@ fn config(name: &str, external_host: &str) -> ProviderConfig {
             authorization_endpoint: format!("{host}/authorize/"),
             token_endpoint: format!("{host}/token/"),
             introspection_endpoint: format!("{host}/introspect/"),
+            revocation_endpoint: format!("{host}/revoke/"),
             end_session_endpoint: format!("{host}/{name}/end-session/"),
             jwks_uri: format!("{host}/{name}/jwks/"),
             id_token_signing_alg_values_supported: vec!["HS256".into()],

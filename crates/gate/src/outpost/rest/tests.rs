@@ -128,6 +128,7 @@ fn the_browser_url_moves_what_browsers_see_and_nothing_else() {
         ),
         (&oidc.token_endpoint, "http://127.0.0.1:9100/application/o/token/"),
         (&oidc.introspection_endpoint, "http://127.0.0.1:9100/application/o/introspect/"),
+        (&oidc.revocation_endpoint, "http://127.0.0.1:9100/application/o/revoke/"),
         (&oidc.jwks_uri, "http://127.0.0.1:9100/application/o/app-basic/jwks/"),
     ] {
         assert_eq!(url, expected);

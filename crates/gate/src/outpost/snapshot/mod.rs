@@ -99,6 +99,9 @@ pub struct OidcConfiguration {
     pub token_endpoint: String,
     /// Where presented tokens are checked.
     pub introspection_endpoint: String,
+    /// Where refresh tokens are revoked; empty in settings that an older module stored.
+    #[serde(default)]
+    pub revocation_endpoint: String,
     /// Where the browser signs out.
     pub end_session_endpoint: String,
     /// Signing keys.

@@ -50,6 +50,7 @@ fn recorded_discovery_documents_are_read() {
             authorization: format!("{base}/authorize/"),
             token: format!("{base}/token/"),
             introspection: Some(format!("{base}/introspect/")),
+            revocation: Some(format!("{base}/revoke/")),
             end_session: format!("{base}/app-proxy/end-session/"),
             jwks_uri: Some(format!("{base}/app-proxy/jwks/")),
             signing: Signing::ClientSecret,

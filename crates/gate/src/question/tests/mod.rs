@@ -88,6 +88,34 @@ fn the_other_requests_are_the_recorded_ones() {
 }
 
 #[test]
+fn refresh_tokens_are_used_and_revoked_as_recorded() {
+    // docs/protocol.md §4.8
+    let provider = provider("p-refresh");
+    let endpoints = discovered("openid_configuration_hs256.json", "p-proxy");
+    let client = "client_id=YeDCf5OcX4wusgPVNioUyqLmp5DGu587Yyxacj9r\
+        &client_secret=rotated-secret-1795762546-0123456789-0123456789-0123456789-0123456789";
+    let refresh = RefreshTokens { refresh_token: Secret::new("CjVWTb+/") };
+    let request = refresh.to_http(&provider, &endpoints).unwrap();
+    assert_eq!(request.url, "http://127.0.0.1:9100/application/o/token/");
+    let expected = format!("{client}&grant_type=refresh_token&refresh_token=CjVWTb%2B%2F");
+    assert_eq!(request.body.expose_str(), Some(expected.as_str()));
+
+    let revoke = RevokeToken { token: Secret::new("CjVWTb+/") };
+    let request = revoke.to_http(&provider, &endpoints).unwrap();
+    assert_eq!(request.url, "http://127.0.0.1:9100/application/o/revoke/");
+    let expected = format!("{client}&token=CjVWTb%2B%2F&token_type_hint=refresh_token");
+    assert_eq!(request.body.expose_str(), Some(expected.as_str()));
+    let nowhere = Endpoints { revocation: None, ..endpoints };
+    assert!(revoke.to_http(&provider, &nowhere).is_err());
+    for (status, body, is_good) in
+        [(200, "{}", true), (200, "", true), (200, "<html>", false), (401, "{}", false)]
+    {
+        assert_eq!(read(&revoke, status, body).is_ok(), is_good, "{status} {body}");
+    }
+    assert!(!format!("{refresh:?} {revoke:?}").contains("CjVWTb"));
+}
+
+#[test]
 fn authentik_is_asked_under_the_host_that_its_issuer_names() {
     // docs/protocol.md §1.2: it computes `iss` from Host and scheme.
     for (issuer, token, claimed) in [

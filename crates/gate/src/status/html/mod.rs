@@ -233,6 +233,10 @@ fn details(report: &Report) -> String {
     }
     row("Sessions ended by authentik", report.sessions_ended.to_string());
     row("Sessions ended unused", report.sessions_ended_idle.to_string());
+    let renewals = report.renewals.iter();
+    let renewals: Vec<String> =
+        renewals.map(|outcome| format!("{} {}", outcome.count, outcome.word)).collect();
+    row("Renewals of sessions", renewals.join(", "));
     if let Some(zone) = &report.zone {
         let (used, size) = (kilobytes(zone.used_bytes), kilobytes(zone.size_bytes));
         row("Shared zone", format!("{used} of {size} used"));
