@@ -47,13 +47,17 @@ fn is_of_root(directory: &Path) -> Result<bool, Fault> {
 fn has_other_files(directory: &Path, path: &Path) -> Result<bool, Fault> {
     let ours = path.file_name().unwrap_or_default().as_encoded_bytes();
     for entry in fs::read_dir(directory)? {
-        if !entry?.file_name().as_encoded_bytes().starts_with(ours) {
+        let name = entry?.file_name();
+        let name = name.as_encoded_bytes();
+        if !name.starts_with(ours) && !name.starts_with(SETTINGS) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
+/// Beginning of the files of `state_path`, which may share the directory.
+const SETTINGS: &[u8] = b"outpost.settings";
 /// Of a file.
 const EXAMPLE: &str = "/var/lib/nginx/authentik/sessions";
 

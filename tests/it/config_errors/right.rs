@@ -5,6 +5,12 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
     ("no store", "authentik_session_store memory; %%WIKI%% server { authentik_provider wiki; }"),
     ("a store that nobody uses", "authentik_session_store file %%DIR%%/s/sessions;"),
     (
+        "a store beside the settings of an outpost",
+        "authentik_outpost https://sso.example.com { token x; state_path %%DIR%%/both; }
+         authentik_session_store file %%DIR%%/both/sessions;
+         server { authentik_provider auto; }",
+    ),
+    (
         "a store with its secrets elsewhere",
         "%%WIKI%% server { authentik_provider wiki; }
          authentik_session_store file %%DIR%%/s/sessions secret_file=%%DIR%%/long

@@ -123,6 +123,7 @@ fn a_directory_of_others_is_not_given_to_the_workers() {
     assert!(place.files().is_empty(), "it leaves nothing behind");
     drop(place.open());
     secret::make(&secret::path_of(&place.file())).unwrap();
+    fs::write(place.0.join("outpost.settings"), "").unwrap();
     claim(&place.file()).unwrap();
     fs::write(place.0.join(".bashrc"), "").unwrap();
     if fs::metadata(&place.0).unwrap().uid() == 0 {
