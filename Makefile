@@ -61,7 +61,7 @@ check: ## format, lints, drift between code and documentation, alerts, dashboard
 	ci/install.sh check
 	ci/check.sh
 
-demo: ## nginx, a stand-in authentik and an application; prints the URL (DEMO_DETACH=1: in the background)
+demo: ## two nginx, a stand-in authentik and an application; prints the URL (DEMO_DETACH=1: in the background)
 	ci/install.sh demo
 	ci/demo.sh start
 
