@@ -35,7 +35,7 @@ fn pieces_left(site: &Site, pieces: &[Vec<u8>]) -> usize {
 
 /// What must not be readable in shared memory, with descriptions: everything that the application
 /// received, the token and the cookie in pieces, and hashes without a key.
-fn secrets(site: &Site, cookie: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn secrets(site: &Site, cookie: &str) -> Vec<(String, Vec<u8>)> {
     let received = site.app.last();
     let header = |name: &str| received.header(name).expect("a header").to_owned();
     let token = header("X-authentik-jwt");

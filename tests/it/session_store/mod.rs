@@ -5,6 +5,7 @@ mod ends;
 mod lasting;
 mod redis;
 mod redis_server;
+mod theft;
 
 use std::path::PathBuf;
 
