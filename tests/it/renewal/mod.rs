@@ -6,6 +6,7 @@ mod crowd;
 mod ended;
 mod goes_on;
 mod settings;
+mod stored;
 
 use std::thread;
 use std::time::{Duration, Instant};
