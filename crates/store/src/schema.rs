@@ -1,6 +1,7 @@
 //! The tables in the file, and how a file is opened.
 
 use std::fs::OpenOptions;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -61,9 +62,13 @@ const TABLES: &str = "
 
 /// Opens the file; creates it if it does not exist.
 pub(crate) fn open(path: &Path) -> Result<Connection, Fault> {
-    // SQLite would make it, and its journals, world-readable.
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
-    drop(file?);
+    // SQLite would make it, and its journals, world-readable. An existing file is not opened here:
+    // closing it would release the locks of this process's other connections (fcntl(2)), and then
+    // another process would delete the journal under them.
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
