@@ -9,10 +9,10 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{hkdf, hmac};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, params};
 
-use super::{file, is_known, is_stranger, questions, site};
-use crate::harness::{Site, eventually};
+use super::{builder, file, is_known, is_stranger, questions, site};
+use crate::harness::{Browser, Site, eventually};
 use crate::leftovers::secrets;
 
 fn database(site: &Site) -> Connection {
@@ -126,6 +126,102 @@ fn nobody_signs_in_with_what_is_in_the_file_and_its_secret() {
     assert_eq!(site.app.hits(), hits, "the application was reached");
     assert!(questions(&site) > asked + 20, "these ids were proven");
     is_known(&site, &alice);
+}
+
+type Spoil = (&'static str, fn(&mut Vec<u8>));
+
+const SPOILS: &[Spoil] = &[
+    ("a later version", |record| record[4] += 1),
+    ("an earlier version", |record| record[4] = 0),
+    ("openers that nobody knows", |record| record[5] = 7),
+    ("for nginx itself", |record| record[5] = 2),
+    ("of nobody we know", |record| record[0] ^= 1),
+    ("another provider", |record| record[16] ^= 1),
+    ("another expiry", |record| record[8] ^= 0x10),
+    ("another user name", |record| record[32] ^= 1),
+    ("a byte in the middle", |record| {
+        let middle = record.len() / 2;
+        record[middle] ^= 1;
+    }),
+    ("cut off", |record| record.truncate(record.len() / 2)),
+    ("cut off by a byte", |record| record.truncate(record.len() - 1)),
+    ("a byte longer", |record| record.push(0)),
+    ("empty", Vec::clear),
+    ("something else", |record| *record = b"{\"user\": \"alice\"}".to_vec()),
+    ("zeros", |record| record.fill(0)),
+];
+
+/// Signs in; also returns the key of the session, which joins those known.
+fn stored(site: &Site, known: &mut HashSet<Vec<u8>>) -> (Browser, Vec<u8>) {
+    let browser = site.signed_in();
+    let mut key = None;
+    // The visitor waits for that, but not for long.
+    eventually("the session is in the file", || {
+        key = keys(site).difference(known).next().cloned();
+        key.is_some()
+    });
+    let key = key.expect("the key");
+    known.insert(key.clone());
+    (browser, key)
+}
+
+fn record(database: &Connection, key: &[u8]) -> Vec<u8> {
+    let query = "SELECT record FROM sessions WHERE key = ?1";
+    database.query_row(query, [key], |row| row.get(0)).expect("a record")
+}
+
+fn set_record(database: &Connection, key: &[u8], record: &[u8]) {
+    let update = "UPDATE sessions SET record = ?2 WHERE key = ?1";
+    assert_eq!(database.execute(update, params![key, record]), Ok(1));
+}
+
+#[test]
+fn what_is_not_as_it_was_written_is_no_session() {
+    let mut site = builder().start();
+    let mut known = HashSet::new();
+    let (control, of_control) = stored(&site, &mut known);
+    let (swapped, of_swapped) = stored(&site, &mut known);
+    let spoilt: Vec<_> = SPOILS
+        .iter()
+        .map(|(what, spoil)| {
+            let (browser, key) = stored(&site, &mut known);
+            let database = database(&site);
+            let mut record = record(&database, &key);
+            spoil(&mut record);
+            set_record(&database, &key, &record);
+            (what, browser)
+        })
+        .collect();
+    let database = database(&site);
+    // The record of another session, of the same user even.
+    set_record(&database, &of_swapped, &record(&database, &of_control));
+    drop(database);
+
+    site.restart();
+
+    is_known(&site, &control);
+    is_stranger(&site, &swapped);
+    for (what, browser) in &spoilt {
+        let hits = site.app.hits();
+        assert_eq!(browser.get("/page").status(), 401, "{what}");
+        assert_eq!(site.app.hits(), hits, "{what}");
+    }
+}
+
+#[test]
+fn a_session_moved_to_another_key_is_none() {
+    let mut site = builder().start();
+    let mut known = HashSet::new();
+    let (alice, of_alice) = stored(&site, &mut known);
+    let (other, of_other) = stored(&site, &mut known);
+    let database = database(&site);
+    database.execute("DELETE FROM sessions WHERE key = ?1", [&of_other]).unwrap();
+    let moved = "UPDATE sessions SET key = ?2 WHERE key = ?1";
+    assert_eq!(database.execute(moved, params![of_alice, of_other]), Ok(1));
+    drop(database);
+    site.restart();
+    is_stranger(&site, &other);
+    is_stranger(&site, &alice);
 }
 
 /// Puts another file in the place of the store's.
