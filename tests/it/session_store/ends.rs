@@ -1,10 +1,13 @@
 //! A session that ended is gone everywhere, and stays so.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{Browser, Sister, Site, within};
+use crate::harness::{Browser, Sister, Site, eventually, within};
+use crate::outpost::{CONNECTED, all_workers_say, connected, started};
 
 use super::{is_known, is_stranger, site};
 
@@ -205,4 +208,60 @@ fn who_removes_the_file_signs_everybody_out() {
     });
     let again = site.signed_in();
     is_known(&site, &again);
+}
+
+#[test]
+fn a_request_that_reads_a_session_while_it_ends_does_not_bring_it_back() {
+    let mut site = site();
+    let mut sister = site.sister();
+    for round in 0..6 {
+        let mut alice = site.signed_in();
+        let gone = alice.clone();
+        // Nobody has it in memory.
+        site.restart();
+        sister.restart();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for address in [site.address(), sister.address()] {
+                for _ in 0..3 {
+                    let request = gone.get("/page").navigation().to(address);
+                    let done = &done;
+                    scope.spawn(move || {
+                        let until = std::time::Instant::now() + Duration::from_secs(4);
+                        while !done.load(Ordering::Relaxed) && std::time::Instant::now() < until {
+                            let status = request.status();
+                            assert!(matches!(status, 200 | 302), "{status}");
+                        }
+                    });
+                }
+            }
+            thread::sleep(Duration::from_millis(round * 3));
+            sign_out(&mut alice);
+            for _ in 0..20 {
+                assert_eq!(gone.get("/page").navigation().send().status(), 302);
+            }
+            thread::sleep(Duration::from_millis(1000));
+            for _ in 0..20 {
+                assert_eq!(gone.get("/page").navigation().send().status(), 302);
+                assert!(!knows(&sister, &gone));
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+}
+
+#[test]
+fn a_session_that_an_outpost_hears_the_end_of_is_gone_from_the_store_too() {
+    let builder = connected();
+    let lines = format!("{CONNECTED} {}", super::STORE);
+    let mut site = started(builder.http(&lines));
+    let alice = site.signed_in();
+    site.restart();
+    let request = site.get("/");
+    eventually("the settings arrive", || all_workers_say(&site, &request, 401));
+    site.sso.end_sessions();
+    eventually("it has ended", || alice.get("/").status() == 401);
+    site.restart();
+    eventually("the settings arrive", || all_workers_say(&site, &request, 401));
+    assert_eq!(alice.get("/").status(), 401);
 }

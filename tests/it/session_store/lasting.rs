@@ -1,5 +1,8 @@
 //! What a session survives.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::harness::{Site, eventually};
 
 use super::{builder, is_known, is_stranger, of_store, questions, site};
@@ -119,4 +122,16 @@ fn a_full_zone_gets_its_sessions_back_from_the_store() {
     for alice in &browsers {
         is_known(&site, alice);
     }
+}
+
+#[test]
+fn a_session_that_may_no_longer_last_so_long_is_no_session_at_once() {
+    let mut site = builder().provider("cookie_samesite lax;").start();
+    let alice = site.signed_in();
+    site.edit_configuration("cookie_samesite lax;", "session_lifetime 2s;");
+    thread::sleep(Duration::from_secs(3));
+    site.restart();
+    let begun = Instant::now();
+    is_stranger(&site, &alice);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
