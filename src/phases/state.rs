@@ -12,6 +12,7 @@ use crate::endpoints::second_look::SecondLook;
 use crate::request::answers::Decided;
 use crate::storage::fetch::Asked;
 use crate::visitor::providers::{OfForwarded, OfHost};
+use crate::visitor::tally::Counting;
 
 /// One per request that needs it. Cells, because nothing in nginx is exclusive.
 #[derive(Default)]
@@ -43,6 +44,8 @@ pub(crate) struct RequestState {
     /// For sessions being ended by an administrator: the position in the zone, and how many were
     /// ended.
     pub(crate) ending: Cell<Option<(u32, u32)>>,
+    /// For the status: sessions being counted.
+    pub(crate) counting: Cell<Option<Box<Counting>>>,
     /// The logout token of this request has marked the keys as outdated.
     pub(crate) outdated_keys: Cell<bool>,
     /// The outpost's provider for the host.

@@ -8,6 +8,7 @@ use nginx::lifecycle::{NGINX_VERSION, is_alive, uptime};
 use crate::ngx::{Fault, Flow, Request, now};
 use crate::outpost;
 use crate::request::ending;
+use crate::visitor::tally::{self, Tally};
 
 /// Content handler of a location with `authentik_status`.
 pub(crate) fn answer(r: &mut Request<'_>) -> Result<Flow, Fault> {
@@ -20,11 +21,15 @@ pub(crate) fn answer(r: &mut Request<'_>) -> Result<Flow, Fault> {
         let allow = if may_end { "GET, HEAD, POST" } else { "GET, HEAD" };
         return Ok(Flow::Answer(Response::empty(405).with("Allow", allow)));
     }
+    if r.is_suspended() {
+        return Ok(Flow::Suspended);
+    }
+    let Some(sessions) = tally::sessions(r)? else { return Ok(Flow::Suspended) };
     let format = r.location().status().unwrap_or_default();
-    Ok(Flow::Answer(status::answer(&report(r), format, may_end)))
+    Ok(Flow::Answer(status::answer(&report(r, &sessions), format, may_end)))
 }
 
-fn report(r: &Request<'_>) -> Report {
+fn report(r: &Request<'_>, sessions: &Tally) -> Report {
     let conf = r.main_conf();
     let directory = outpost::directory();
     let written: Vec<&Provider> = conf.providers.iter().map(|d| &*d.provider).collect();
@@ -39,6 +44,7 @@ fn report(r: &Request<'_>) -> Report {
         outpost: conf.outpost.as_ref().map(|outpost| outpost.settings.url.as_str()),
         directory: directory.as_deref(),
         written,
+        sessions,
         coverage: conf.coverage().filter(|_| r.location().may_show_coverage()),
         is_alive,
     })

@@ -11,7 +11,7 @@ use gate::lifetimes;
 use gate::provider::Provider;
 use gate::session_cache::{Recalled, Seen, SessionCache};
 use gate::shared_words::Word;
-use gate::store::Key;
+use gate::store::{Key, Table};
 use gate::time::UnixTime;
 use nginx::ready_headers::ReadyHeaders;
 
@@ -109,8 +109,9 @@ fn ends_unused(
     if zone.with(|table| table.end_if_unused(key, time, limit)) == Some(false) {
         return false;
     }
-    // It must not come back from the store.
-    ends::end(zone, [Ended::Session(*key)], Source::Entitled, |_| 0);
+    // It must not come back from the store, nor from a thread that is reading it there now.
+    let remove = |table: &mut Table<'_>| u32::from(table.remove(key) == Ok(true));
+    ends::end(zone, [Ended::Session(*key)], Source::Entitled, remove);
     if let Some(words) = r.main_conf().shared_words().and_then(|zone| zone.get()) {
         words.add(Word::EndedIdle, 1);
     }

@@ -8,6 +8,7 @@
 //! | [`recheck`] | going through authentik again, after a while |
 //! | [`header_auth`] | Bearer and Basic, checked with authentik |
 //! | [`told`] | the identity headers, which tell applications about a visitor |
+//! | [`tally`] | how many sessions each provider has |
 //! | [`sweep`] | removal of expired records |
 
 pub(crate) mod header_auth;
@@ -17,4 +18,5 @@ pub(crate) mod recheck;
 pub(crate) mod renewal;
 pub(crate) mod sessions;
 pub(crate) mod sweep;
+pub(crate) mod tally;
 pub(crate) mod told;

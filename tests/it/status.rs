@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::harness::{Browser, Connection, Site};
+use crate::harness::{Browser, Connection, Site, eventually};
 
 /// A site with the status in all three formats, accessible to everybody.
 const SERVER: &str = "authentik_provider wiki;
@@ -151,6 +151,21 @@ fn a_reload_that_adds_an_outpost_keeps_the_figures() {
 }
 
 #[test]
+fn each_providers_sessions_are_counted() {
+    let site = Site::builder().workers(1).server(SERVER).start();
+    let _alice = site.signed_in();
+    let bob = site.signed_in_as("bob");
+    let sessions = || status(&site)["providers"][0]["sessions"].as_u64().expect("a number");
+    eventually("both are counted", || sessions() == 2);
+    assert_eq!(bob.get("/outpost.goauthentik.io/sign_out").navigation().send().status(), 302);
+    assert_eq!(sessions(), 2, "counted once in a while");
+    eventually("it is counted again", || sessions() == 1);
+    let metrics = site.get("/metrics").send().text();
+    let line = "authentik_provider_sessions{provider=\"wiki\",source=\"nginx.conf\"} 1";
+    assert!(metrics.lines().any(|told| told == line), "{metrics}");
+}
+
+#[test]
 fn the_zone_and_the_written_providers_are_shown_and_nobody_is_named() {
     let site = Site::start(SERVER);
     let empty = status(&site);
@@ -163,6 +178,7 @@ fn the_zone_and_the_written_providers_are_shown_and_nobody_is_named() {
             "name": "wiki",
             "mode": "forward_single",
             "external_host": format!("http://wiki.test:{port}/"),
+            "sessions": 0,
             "backchannel_logout":
                 format!("http://wiki.test:{port}/outpost.goauthentik.io/backchannel_logout"),
             "frontchannel_logout":

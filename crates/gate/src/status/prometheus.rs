@@ -3,6 +3,7 @@
 //! The first three metrics have upstream's names and labels (docs/protocol.md §11), so its
 //! dashboards show this outpost too. Clients cannot choose labels, so their number is bounded.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
 use super::report::{OutpostReport, Report, Tally, ZoneReport};
@@ -28,6 +29,7 @@ pub(super) fn render(report: &Report) -> String {
     metrics.gauge("authentik_module_info", "Versions of module and nginx.", &versions, 1);
     let written = report.providers.len();
     metrics.gauge("authentik_written_providers", "Providers defined in nginx.conf.", &[], written);
+    sessions(&mut metrics, report);
     let help = "Requests by how they were decided, $authentik_status.";
     metrics.tallies("authentik_requests_total", help, "status", &report.requests);
     let help = "Refused requests and failed sign-ins, by $authentik_reason.";
@@ -73,6 +75,23 @@ fn upstream(metrics: &mut Metrics, report: &Report, outpost: &OutpostReport) {
     let help = "When the settings were last read successfully, in seconds since 1970.";
     let last = outpost.last_refresh.unwrap_or(0);
     metrics.gauge("authentik_outpost_last_update", help, &labels, last);
+}
+
+/// Several providers of an outpost may have one name; they are added up.
+fn sessions(metrics: &mut Metrics, report: &Report) {
+    let of_outpost = report.outpost.as_ref().and_then(|outpost| outpost.providers.as_deref());
+    let of_outpost = of_outpost.unwrap_or_default().iter().map(|provider| ("outpost", provider));
+    let written = report.providers.iter().map(|provider| ("nginx.conf", provider));
+    let mut sums: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for (source, provider) in written.chain(of_outpost) {
+        *sums.entry((source, &provider.name)).or_default() += provider.sessions;
+    }
+    let help = "Sessions of each provider, without expired ones.";
+    metrics.head("authentik_provider_sessions", help, "gauge");
+    for ((source, name), count) in sums {
+        let labels = [("provider", name), ("source", source)];
+        metrics.sample("authentik_provider_sessions", &labels, count);
+    }
 }
 
 fn connection(metrics: &mut Metrics, outpost: &OutpostReport) {

@@ -1,12 +1,14 @@
 //! The data for the report, gathered from shared memory and this worker's settings.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::count::{Counter, Status};
 use super::coverage::Coverage;
 use super::store::StoreReport;
 use crate::outpost::{Directory, Listener, Unusable};
-use crate::provider::{Mode, Provider};
+use crate::provider::{Mode, Provider, ProviderKey};
 use crate::reason::Reason;
 use crate::shared_words::{SharedWords, Word};
 use crate::store::{Evicted, Fill};
@@ -34,6 +36,8 @@ pub struct Source<'s> {
     pub directory: Option<&'s Directory>,
     /// The providers defined in nginx.
     pub written: Vec<&'s Provider>,
+    /// The number of sessions of each provider that has some.
+    pub sessions: &'s HashMap<ProviderKey, u32>,
     /// What is protected, for those who may see it.
     pub coverage: Option<&'s Coverage>,
     /// Whether a process exists.
@@ -119,6 +123,8 @@ pub struct ProviderReport {
     pub mode: &'static str,
     /// Its public URL.
     pub external_host: String,
+    /// Sessions in the zone.
+    pub sessions: u32,
     /// Value for *Logout URI* in authentik, with the method of that name. Only for providers
     /// defined in nginx, since an outpost learns of ended sessions by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +190,7 @@ impl Report {
             module_version: source.module_version.to_owned(),
             nginx_version: source.nginx_version.to_owned(),
             outpost: source.outpost.map(|url| source.of_outpost(url)),
-            providers: source.written.iter().copied().map(written).collect(),
+            providers: source.written.iter().map(|provider| source.of_written(provider)).collect(),
             sessions_ended: source.fact(Word::EndedByCore),
             sessions_ended_idle: source.fact(Word::EndedIdle),
             renewals: source.renewals(),
@@ -220,7 +226,7 @@ impl Source<'_> {
             last_failure: self.time(Word::LastFailure),
             refresh_failures: self.fact(Word::RefreshFailures),
             sessions_ended: self.fact(Word::EndedByCore),
-            providers: self.directory.map(|d| d.providers().map(|p| provider(p)).collect()),
+            providers: self.directory.map(|d| d.providers().map(|p| self.of_provider(p)).collect()),
             skipped: self.directory.map(Directory::skipped).unwrap_or_default(),
         }
     }
@@ -268,25 +274,28 @@ impl Source<'_> {
     }
 }
 
-fn provider(provider: &Provider) -> ProviderReport {
-    ProviderReport {
-        name: provider.name.clone(),
-        mode: match provider.mode {
-            Mode::ForwardSingle => "forward_single",
-            Mode::ForwardDomain => "forward_domain",
-            Mode::Proxy => "proxy",
-        },
-        external_host: provider.external.url.to_string(),
-        backchannel_logout: None,
-        frontchannel_logout: None,
+impl Source<'_> {
+    fn of_provider(&self, provider: &Provider) -> ProviderReport {
+        ProviderReport {
+            name: provider.name.clone(),
+            mode: match provider.mode {
+                Mode::ForwardSingle => "forward_single",
+                Mode::ForwardDomain => "forward_domain",
+                Mode::Proxy => "proxy",
+            },
+            external_host: provider.external.url.to_string(),
+            sessions: self.sessions.get(&provider.key).copied().unwrap_or(0),
+            backchannel_logout: None,
+            frontchannel_logout: None,
+        }
     }
-}
 
-fn written(written: &Provider) -> ProviderReport {
-    let url = |end| Some(written.external.endpoint_url(end));
-    ProviderReport {
-        backchannel_logout: url("backchannel_logout"),
-        frontchannel_logout: url("frontchannel_logout"),
-        ..provider(written)
+    fn of_written(&self, written: &Provider) -> ProviderReport {
+        let url = |end| Some(written.external.endpoint_url(end));
+        ProviderReport {
+            backchannel_logout: url("backchannel_logout"),
+            frontchannel_logout: url("frontchannel_logout"),
+            ..self.of_provider(written)
+        }
     }
 }

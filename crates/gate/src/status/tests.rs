@@ -1,4 +1,5 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 
 use base64::Engine as _;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::outpost::{Directory, Outpost, OutpostSettings, Snapshot, Unusable};
-use crate::provider::Trust;
+use crate::provider::{ProviderKey, Trust};
 use crate::reason::Reason;
 use crate::secret::Secret;
 use crate::shared_words::{COUNTERS, SharedWords, WORDS, Word};
@@ -19,6 +20,11 @@ const NOW: u64 = 1_795_366_194;
 
 fn words() -> Vec<AtomicU64> {
     (0..WORDS).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn no_sessions() -> &'static HashMap<ProviderKey, u32> {
+    static NONE: LazyLock<HashMap<ProviderKey, u32>> = LazyLock::new(HashMap::new);
+    &NONE
 }
 
 fn source<'s>(words: Option<SharedWords<'s>>, directory: Option<&'s Directory>) -> Source<'s> {
@@ -39,6 +45,7 @@ fn source<'s>(words: Option<SharedWords<'s>>, directory: Option<&'s Directory>) 
         outpost: directory.is_some().then_some("https://sso.example.com/"),
         directory,
         written: Vec::new(),
+        sessions: no_sessions(),
         coverage: None,
         is_alive: |pid| pid == 4711,
     }
@@ -97,6 +104,7 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
         name: name.to_owned(),
         mode: "proxy",
         external_host: "https://wiki.example.com/".to_owned(),
+        sessions: 3,
         backchannel_logout: None,
         frontchannel_logout: None,
     };
@@ -169,6 +177,7 @@ fn json_says_everything_under_stable_keys() {
     assert_eq!((&reasons["not-permitted"], &reasons["no-session"]), (&json!(1), &json!(0)));
     let provider = json!({
         "name": "a \"b\"\n<c>", "mode": "proxy", "external_host": "https://wiki.example.com/",
+        "sessions": 3,
     });
     let expected = json!({
         "time": NOW,
@@ -257,6 +266,8 @@ fn prometheus_gets_upstreams_names_and_our_own() {
         "authentik_renewals_total{outcome=\"renewed\"} 1",
         "authentik_renewals_total{outcome=\"refused\"} 2",
         "authentik_renewals_total{outcome=\"failed\"} 0",
+        "authentik_provider_sessions{provider=\"a \\\"b\\\"\\nc\\\\d\",source=\"outpost\"} 3",
+        "authentik_provider_sessions{provider=\"a \\\"b\\\"\\nc\\\\d\",source=\"nginx.conf\"} 3",
         "authentik_event_loop_longest_pause_seconds 1.234567",
         "authentik_event_loop_longest_exchange_seconds 0.000042",
     ] {
@@ -358,10 +369,13 @@ fn a_written_providers_logout_uris_are_shown() {
     let words = SharedWords::new(&memory).unwrap();
     let below = crate::testing::provider_at("https://ext.example/app/");
     let written = crate::testing::provider();
-    let known = Source { written: vec![&written, &below], ..source(Some(words), None) };
+    let sessions = HashMap::from([(written.key, 7)]);
+    let written_here = vec![&written, &below];
+    let known = Source { written: written_here, sessions: &sessions, ..source(Some(words), None) };
     let report = Report::gather(&known);
     let told: Value = serde_json::from_str(&answer(&report, Format::Json, false).body).unwrap();
     let page = answer(&report, Format::Html, false).body;
+    assert_eq!(told["providers"][0]["sessions"], 7);
     for (at, path) in [(0, "/outpost"), (1, "/app/outpost")] {
         for (key, end) in
             [("backchannel_logout", "backchannel"), ("frontchannel_logout", "frontchannel")]

@@ -57,6 +57,12 @@ impl<'t> Found<'t> {
         self.expires
     }
 
+    /// The beginning of the payload, at most [`BEGINNING`](super::BEGINNING) bytes.
+    #[must_use]
+    pub fn beginning(&self) -> &[u8] {
+        self.memory.beginning_of(self.record).unwrap_or_default()
+    }
+
     /// Passes the payload to `each` piece by piece, [`Self::len`] bytes in total. Returns `false`
     /// if the record is damaged; the pieces must then not be used.
     #[inline]

@@ -147,7 +147,7 @@ impl Memory<'_> {
     }
 
     /// The part of a record's payload in its head block.
-    fn beginning_of(&self, record: u32) -> Result<&[u8], Damaged> {
+    pub(super) fn beginning_of(&self, record: u32) -> Result<&[u8], Damaged> {
         let length = self.u32_of(record, head::LENGTH)? as usize;
         self.slice_of(record, head::PAYLOAD, length.min(HEAD_ROOM))
     }

@@ -157,10 +157,11 @@ fn providers(report: &Report) -> String {
         if providers.is_empty() {
             return String::new();
         }
-        let rows = providers
-            .iter()
-            .map(|p| Row(vec![plain(&p.name), code(p.mode), code(&p.external_host)]));
-        section(heading, &table(&["Name", "Mode", "External host"], rows))
+        let rows = providers.iter().map(|p| {
+            let sessions = plain(&p.sessions.to_string());
+            Row(vec![plain(&p.name), code(p.mode), code(&p.external_host), sessions])
+        });
+        section(heading, &table(&["Name", "Mode", "External host", "Sessions"], rows))
     };
     let of_outpost = report.outpost.as_ref().and_then(|outpost| outpost.providers.as_deref());
     [
