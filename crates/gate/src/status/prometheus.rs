@@ -135,8 +135,10 @@ fn of_store(metrics: &mut Metrics, store: &StoreReport) {
     let writable = u8::from(store.unwritten_since.is_none());
     metrics.gauge("authentik_store_writable", help, &kind, writable);
     let help = "Sessions in the store when they were last counted.";
-    metrics.gauge("authentik_store_sessions", help, &[], store.sessions);
-    metrics.gauge("authentik_store_size_bytes", "Its size at that time.", &[], store.bytes);
+    if let (Some(sessions), Some(bytes)) = (store.sessions, store.bytes) {
+        metrics.gauge("authentik_store_sessions", help, &[], sessions);
+        metrics.gauge("authentik_store_size_bytes", "Its size at that time.", &[], bytes);
+    }
     let help = "Questions for sessions that the zone did not have.";
     metrics.counter("authentik_store_questions_total", help, store.questions);
     let help = "Sessions that wait to be written to the store.";

@@ -18,10 +18,10 @@ pub struct StoreReport {
     /// How long ago the ends of sessions in it were last noticed, in seconds; `None` if they never
     /// were.
     pub behind_seconds: Option<u64>,
-    /// Sessions in it when they were last counted.
-    pub sessions: u64,
-    /// Its size at that time, in bytes; 0 if unknown.
-    pub bytes: u64,
+    /// Sessions in it when they were last counted; `None` if they cannot be.
+    pub sessions: Option<u64>,
+    /// Its size at that time, in bytes; `None` like `sessions`.
+    pub bytes: Option<u64>,
     /// Questions for sessions that the zone did not have.
     pub questions: u64,
     /// Sessions that wait to be written.
@@ -33,6 +33,8 @@ pub struct StoreReport {
 impl Source<'_> {
     pub(super) fn of_store(&self, kind: &'static str) -> StoreReport {
         let total = |counter: Counter| self.words.map_or(0, |words| words.total(counter.slot()));
+        // Redis would have to look at each of its keys.
+        let is_counted = kind != "redis";
         StoreReport {
             kind,
             unread_since: self.time(Word::StoreUnreadSince),
@@ -40,8 +42,8 @@ impl Source<'_> {
             behind_seconds: self
                 .time(Word::FollowedAt)
                 .map(|followed| self.uptime.saturating_sub(followed)),
-            sessions: self.fact(Word::StoreSessions),
-            bytes: self.fact(Word::StoreBytes),
+            sessions: is_counted.then(|| self.fact(Word::StoreSessions)),
+            bytes: is_counted.then(|| self.fact(Word::StoreBytes)),
             questions: total(Counter::StoreQuestion),
             backlog: total(Counter::StoreBacklog),
             dropped: self.fact(Word::StoreDropped),

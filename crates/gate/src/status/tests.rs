@@ -406,3 +406,15 @@ fn the_form_is_on_the_page_where_sessions_can_be_ended() {
         style(super::html::CONTENT_SECURITY_POLICY_WITH_FORM)
     );
 }
+
+#[test]
+fn what_nobody_counts_is_not_zero() {
+    let memory = words();
+    let words = SharedWords::new(&memory).unwrap();
+    words.set(Word::StoreSessions, 0);
+    for (kind, counted) in [("file", Some(0)), ("redis", None)] {
+        let source = Source { store: Some(kind), ..source(Some(words), None) };
+        let store = Report::gather(&source).store.unwrap();
+        assert_eq!((store.sessions, store.bytes), (counted, counted), "{kind}");
+    }
+}

@@ -252,7 +252,9 @@ fn details(report: &Report) -> String {
         let since = since.map(|since| format!(", for {}", age(report.time, since)));
         let state = store.state();
         row("Store of sessions", format!("{}, {state}{}", store.kind, since.unwrap_or_default()));
-        row("Sessions in it", format!("{} in {}", store.sessions, kilobytes(store.bytes)));
+        if let (Some(sessions), Some(bytes)) = (store.sessions, store.bytes) {
+            row("Sessions in it", format!("{sessions} in {}", kilobytes(bytes)));
+        }
         row("Questions to it", store.questions.to_string());
         row("Sessions that wait for it", store.backlog.to_string());
         if store.dropped > 0 {
