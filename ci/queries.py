@@ -83,7 +83,7 @@ def exposition(text):
         for name, pairs in re.findall(r"let (\w+) = \[(.*?)\];", text, re.DOTALL)
     }
     metrics = {}
-    for kind, name, rest in re.findall(r'metrics\.(gauge|counter|tallies)\(\s*"(\w+)",(.*?)\);', text, re.DOTALL):
+    for kind, name, rest in re.findall(r'metrics\.(gauge|counter|tallies|sample)\(\s*"(\w+)",(.*?)\);', text, re.DOTALL):
         if kind == "tallies":
             metrics[name] = set(re.findall(r'help, "(\w+)"', rest))
         else:
