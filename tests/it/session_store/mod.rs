@@ -6,6 +6,7 @@ mod lasting;
 mod redis;
 mod redis_server;
 mod theft;
+mod upgraded;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,50 @@
+//! A new binary takes over, and perhaps gives way again: SIGUSR2, SIGWINCH, SIGQUIT, SIGHUP.
+
+use std::time::Duration;
+
+use super::{builder, is_known, is_stranger};
+use crate::harness::{Browser, within};
+
+/// Within this time, an end is effective in another nginx.
+const HEARD: Duration = Duration::from_secs(2);
+
+fn sign_out(browser: &mut Browser) {
+    let answer = browser.step("/outpost.goauthentik.io/sign_out");
+    assert_eq!(answer.status(), 302);
+}
+
+#[test]
+fn an_upgrade_of_the_binary_and_the_way_back_lose_no_session_and_no_sign_out() {
+    let mut site = builder().daemon().start();
+    let alice = site.signed_in();
+    let [mut meanwhile, mut later] = ["bob", "carol"].map(|user| site.signed_in_as(user));
+    let [gone_meanwhile, gone_later] = [meanwhile.clone(), later.clone()];
+
+    let former = site.nginx().start_another();
+    // Both accept connections.
+    (0..20).for_each(|_| is_known(&site, &alice));
+    sign_out(&mut meanwhile);
+    within(HEARD, "signed out in both", || {
+        (0..10).all(|_| gone_meanwhile.get("/page").status() == 401)
+    });
+    site.nginx().retire_workers(former);
+    is_known(&site, &alice);
+    sign_out(&mut later);
+    is_stranger(&site, &gone_later);
+
+    site.nginx().go_back(former);
+    is_known(&site, &alice);
+    for gone in [&gone_meanwhile, &gone_later] {
+        // The memory of the former still had the session that ended meanwhile.
+        within(HEARD, "signed out after the way back", || {
+            (0..10).all(|_| gone.get("/page").status() == 401)
+        });
+        is_stranger(&site, gone);
+    }
+
+    let former = site.nginx().start_another();
+    site.nginx().retire_workers(former);
+    site.nginx().let_go(former);
+    is_known(&site, &alice);
+    is_stranger(&site, &gone_later);
+}
