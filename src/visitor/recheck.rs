@@ -65,9 +65,10 @@ pub(crate) fn begin(
         Learnt::Known(true) => {}
         Learnt::Known(false) | Learnt::Failed(_) => {
             let name = &provider.name;
-            let said =
-                format_args!("recheck put off, authentik does not answer, provider: \"{name}\"");
-            r.log(Level::Info, said);
+            r.log(
+                Level::Info,
+                format_args!("recheck put off, authentik does not answer, provider: \"{name}\""),
+            );
             return Ok(Recheck::NotYet);
         }
         Learnt::Waiting => return Ok(Recheck::Waiting),
