@@ -58,8 +58,8 @@ pub(super) const STORE_MISTAKES: &[Case] = &[
     ),
     (
         "a directory that cannot be made",
-        "authentik_session_store file /sys/authentik/sessions; # <-",
-        "the directory \"/sys/authentik\" cannot be made: ",
+        "authentik_session_store file /dev/null/authentik/sessions; # <-",
+        "the directory \"/dev/null/authentik\" cannot be made: ",
     ),
     (
         "a directory of others",
