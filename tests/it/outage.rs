@@ -89,7 +89,9 @@ fn two_hundred_sign_ins_wait_for_a_slow_authentik_and_all_succeed() {
     );
     let alice = site.signed_in();
     let ready: Vec<(Browser, String)> = (0..200).map(|_| ready_to_come_back(&site)).collect();
-    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
+    // The kernel may give nearly all of them to one worker, which asks about 20 at once and for at
+    // most ten seconds.
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(700)));
 
     let started = Instant::now();
     let (statuses, slowest) = thread::scope(|scope| {
@@ -107,11 +109,11 @@ fn two_hundred_sign_ins_wait_for_a_slow_authentik_and_all_succeed() {
     let succeeded = statuses.iter().filter(|&&status| status == 302).count();
     let at_once = site.sso.concurrency_peak(TOKEN);
     eprintln!(
-        "200 sign-ins, authentik takes 1 s: {took:?}, {at_once} at once; \
+        "200 sign-ins, authentik takes 0.7 s: {took:?}, {at_once} at once; \
          slowest request of a known visitor meanwhile: {slowest:?}"
     );
     assert_eq!(succeeded, 200, "{statuses:?}");
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
 }
 
 #[test]
