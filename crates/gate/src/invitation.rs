@@ -6,7 +6,7 @@ use crate::destination::Destination;
 use crate::identity::SessionView;
 use crate::page::{Action, Page};
 use crate::provider::Provider;
-use crate::reason::Reason;
+use crate::reason::{Reason, Reply};
 use crate::redirect::RedirectTarget;
 use crate::response::Response;
 
@@ -55,14 +55,13 @@ pub fn to_leave_the_frame(provider: &Provider, reason: Reason, framed: &Destinat
 #[must_use]
 pub fn to_start_by_hand(provider: &Provider, reason: Reason, query: &[u8]) -> Response {
     let target = Destination::of_start(provider, query).page_or_root(provider);
-    by_hand(reason, in_new_tab("Sign in", &start(provider, &target)))
+    page(reason, "", Some(in_new_tab("Sign in", &start(provider, &target))))
 }
 
 /// Answers a frame that requests a sign-out.
 #[must_use]
 pub fn to_sign_out_by_hand(provider: &Provider, reason: Reason) -> Response {
-    let url = format!("{}sign_out", provider.external.endpoints_path);
-    by_hand(reason, in_new_tab("Sign out", &url))
+    page(reason, "", Some(in_new_tab("Sign out", &sign_out(provider))))
 }
 
 /// Answers a person who may not see a page: says as whom, and leads to the sign-out, after which
@@ -71,48 +70,27 @@ pub fn to_sign_out_by_hand(provider: &Provider, reason: Reason) -> Response {
 pub fn to_somebody_else(provider: &Provider, reason: Reason, session: SessionView<'_>) -> Response {
     let name = String::from_utf8_lossy(session.username());
     let hint = format!("You are signed in as {name}.");
-    let url = format!("{}sign_out", provider.external.endpoints_path);
+    let url = sign_out(provider);
     let sign_out = Action { label: "Sign out, to use another account", url: &url, new_tab: false };
-    let reply = reason.reply();
-    let page = Page {
-        title: reply.title,
-        sentence: reply.sentence,
-        hint: &hint,
-        code: reply.code,
-        // Credentials that are sent with each request cannot be signed out.
-        action: (!session.is_by_credentials()).then_some(sign_out),
-        home: None,
-    };
-    Response::page(reply.status, &page)
+    // Credentials that are sent with each request cannot be signed out.
+    page(reason, &hint, (!session.is_by_credentials()).then_some(sign_out))
 }
 
 /// Answers a person without a session where nobody is redirected.
 #[must_use]
 pub fn to_sign_in(provider: &Provider, reason: Reason, asked: &Destination) -> Response {
-    let way_on = start(provider, &asked.page_or_root(provider));
-    let reply = reason.reply();
-    let page = Page {
-        title: reply.title,
-        sentence: reply.sentence,
-        hint: "",
-        code: reply.code,
-        action: Some(Action { label: "Sign in", url: &way_on, new_tab: false }),
-        home: None,
-    };
-    Response::page(reply.status, &page)
+    let url = start(provider, &asked.page_or_root(provider));
+    page(reason, "", Some(Action { label: "Sign in", url: &url, new_tab: false }))
 }
 
-fn by_hand(reason: Reason, action: Action<'_>) -> Response {
-    let reply = reason.reply();
-    let page = Page {
-        title: reply.title,
-        sentence: reply.sentence,
-        hint: "",
-        code: reply.code,
-        action: Some(action),
-        home: None,
-    };
-    Response::page(reply.status, &page)
+/// The page for a reason, with a way on.
+fn page(reason: Reason, hint: &str, action: Option<Action<'_>>) -> Response {
+    let Reply { status, code, title, sentence, .. } = reason.reply();
+    Response::page(status, &Page { title, sentence, hint, code, action, home: None })
+}
+
+fn sign_out(provider: &Provider) -> String {
+    format!("{}sign_out", provider.external.endpoints_path)
 }
 
 /// Where a sign-in that ends at `target` begins. On the current host, since all of its servers
