@@ -5,9 +5,7 @@
 //! them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use authentik_io::pool::Cancel;
 use gate::http::HttpRequest;
 use gate::provider::Provider;
 pub(crate) use gate::question::Cause;
@@ -23,9 +21,8 @@ use nginx::lifecycle::uptime;
 use super::asking::Learnt;
 use super::documents::{self, Stored, Understood};
 use super::lease::{self, LEASE};
-use super::threads::{Errand, Line};
 use crate::ngx::log::{self, Level};
-use crate::ngx::{self, Fault, Request, Zone};
+use crate::ngx::{Fault, Request, Zone};
 
 /// A document fetched by a thread.
 struct Fetched<D> {
@@ -136,19 +133,9 @@ fn fetch<D: Understood>(
     provider: &Arc<Provider>,
     request: Result<HttpRequest, CoreError>,
 ) -> Result<Learnt<D>, Fault> {
-    // Checks again after this time: normally the answer wakes the request earlier; if not, the zone
-    // has it.
-    let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let asked = Arc::clone(provider);
-    let errand = Errand {
-        line: Line::SignIns,
-        provider: Some(&provider.key),
-        // Fetched for all workers, even if the request ends.
-        sender: None,
-        ticket: Some(ticket),
-        cancel: Cancel::default(),
-    };
-    let taken = errand.hand_over(move |client, deadline| {
+    let key = Entry::Lease.key(D::DOCUMENT, provider);
+    let taken = lease::ask_for_all(r, zone, key, &provider.key, move |client, deadline| {
         let body = request.and_then(|request| {
             let response = client.fetch(&request, &asked.trust, deadline);
             // Parsed here: only a valid document gets into the zone, and long ones take a while.
@@ -158,20 +145,9 @@ fn fetch<D: Understood>(
             Ok((body, mark, document))
         });
         let fetched = Fetched { provider: asked, body };
-        Box::new(move || {
-            publish(fetched);
-            ngx::wake(ticket, |_| {});
-        })
-    });
-    let key = Entry::Lease.key(D::DOCUMENT, provider);
-    if taken {
-        lease::lead(r, key)?;
-        return Ok(Learnt::Waiting);
-    }
-    r.resume_now();
-    zone.with(|table| table.remove(&key));
-    lease::found(r, || key);
-    Ok(Learnt::Failed(Reason::Overloaded))
+        Box::new(move || publish(fetched))
+    })?;
+    Ok(if taken { Learnt::Waiting } else { Learnt::Failed(Reason::Overloaded) })
 }
 
 /// Makes what a thread fetched available to all workers. Runs on the event loop.

@@ -7,13 +7,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use authentik_io::client::Client;
+use authentik_io::pool::Cancel;
+use gate::provider::ProviderKey;
 use gate::store::{self, Key, Owner, Record, TooBig, kind};
 use nginx::lifecycle::uptime;
 use nginx::suspend::Ticket;
 
-use super::threads;
+use super::threads::{self, Completion, Errand, Line};
 use crate::ngx::zone::warn_if_full;
 use crate::ngx::{self, Fault, Request, Zone, now};
 
@@ -107,6 +110,45 @@ pub(crate) fn wait(r: &mut Request<'_>, lease: Key) -> Result<(), Fault> {
 /// The request holds the lease, and a thread is asking: no request of this worker needs to check.
 pub(crate) fn lead(r: &Request<'_>, lease: Key) -> Result<(), Fault> {
     scouts(r, lease).map(drop)
+}
+
+/// Asks authentik on a thread, for all workers, while the request waits; it holds the lease. `work`
+/// returns what makes the answer known, on the event loop, and lets go of the lease.
+///
+/// Returns `false`, without the lease, if no thread takes the question.
+pub(crate) fn ask_for_all(
+    r: &mut Request<'_>,
+    zone: Zone,
+    lease: Key,
+    provider: &ProviderKey,
+    work: impl FnOnce(&Client, Instant) -> Completion + Send + 'static,
+) -> Result<bool, Fault> {
+    // Checks again after this time: normally the answer wakes the request earlier; if not, the zone
+    // has it.
+    let ticket = r.suspend(Duration::from_secs(LEASE))?;
+    let errand = Errand {
+        line: Line::SignIns,
+        provider: Some(provider),
+        // Asked for all workers, even if the request ends.
+        sender: None,
+        ticket: Some(ticket),
+        cancel: Cancel::default(),
+    };
+    let taken = errand.hand_over(move |client, deadline| {
+        let publish = work(client, deadline);
+        Box::new(move || {
+            publish();
+            ngx::wake(ticket, |_| {});
+        })
+    });
+    if taken {
+        lead(r, lease)?;
+        return Ok(true);
+    }
+    r.resume_now();
+    zone.with(|table| table.remove(&lease));
+    found(r, || lease);
+    Ok(false)
 }
 
 /// Whether the request is the scout; makes it the scout if there is none.

@@ -4,9 +4,7 @@
 //! authentik itself says is an answer, also that it does not understand the question.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use authentik_io::pool::Cancel;
 use gate::provider::Provider;
 use gate::question::{Endpoints, Pulse, pulse_request};
 use gate::store::{Key, Owner, Record, dated, kind};
@@ -14,9 +12,8 @@ use nginx::lifecycle::uptime;
 
 use super::asking::Learnt;
 use super::lease::{self, LEASE};
-use super::threads::{Errand, Line};
 use crate::ngx::log::{self, Level};
-use crate::ngx::{self, Fault, Request, Zone, now};
+use crate::ngx::{Fault, Request, Zone, now};
 
 /// Whether authentik answers. If that cannot be found out, it counts as answering.
 pub(crate) fn is_there(
@@ -37,33 +34,14 @@ pub(crate) fn is_there(
         lease::wait(r, lease)?;
         return Ok(Learnt::Waiting);
     }
-    let ticket = r.suspend(Duration::from_secs(LEASE))?;
     let request = pulse_request(provider, endpoints);
     let asked = Arc::clone(provider);
-    let errand = Errand {
-        line: Line::SignIns,
-        provider: Some(&provider.key),
-        // Asked for all workers, even if the request ends.
-        sender: None,
-        ticket: Some(ticket),
-        cancel: Cancel::default(),
-    };
-    let taken = errand.hand_over(move |client, deadline| {
+    let taken = lease::ask_for_all(r, zone, lease, &provider.key, move |client, deadline| {
         let response = client.fetch(&request, &asked.trust, deadline);
         let pulse = Pulse::read(response.as_ref());
-        Box::new(move || {
-            publish(&asked, answer, lease, &pulse);
-            ngx::wake(ticket, |_| {});
-        })
-    });
-    if taken {
-        lease::lead(r, lease)?;
-        return Ok(Learnt::Waiting);
-    }
-    r.resume_now();
-    zone.with(|table| table.remove(&lease));
-    lease::found(r, || lease);
-    Ok(Learnt::Known(true))
+        Box::new(move || publish(&asked, answer, lease, &pulse))
+    })?;
+    Ok(if taken { Learnt::Waiting } else { Learnt::Known(true) })
 }
 
 fn known(zone: Zone, answer: &Key) -> Option<bool> {
