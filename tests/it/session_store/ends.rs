@@ -9,16 +9,10 @@ use serde_json::json;
 use crate::harness::{Browser, Sister, Site, eventually, within};
 use crate::outpost::{CONNECTED, all_workers_say, connected, started};
 
-use super::{is_known, is_stranger, site};
+use super::{is_known, is_stranger, sign_out, site};
 
 fn knows(sister: &Sister, browser: &Browser) -> bool {
     browser.get("/page").navigation().to(sister.address()).send().status() == 200
-}
-
-fn sign_out(browser: &mut Browser) {
-    let trail = browser.step("/outpost.goauthentik.io/sign_out");
-    assert_eq!(trail.status(), 302, "{trail:?}");
-    assert!(trail.location().contains("end-session"), "{trail:?}");
 }
 
 #[test]

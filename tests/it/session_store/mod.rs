@@ -62,3 +62,10 @@ fn is_stranger(site: &Site, browser: &Browser) {
     assert_eq!(response.status(), 302);
     assert_eq!(site.app.hits(), hits, "the application was reached");
 }
+
+/// Ends all sessions of the user; the browser is sent on to authentik.
+fn sign_out(browser: &mut Browser) {
+    let answer = browser.step("/outpost.goauthentik.io/sign_out");
+    assert_eq!(answer.status(), 302, "{answer:?}");
+    assert!(answer.location().contains("end-session"), "{answer:?}");
+}

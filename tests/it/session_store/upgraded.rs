@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
-use super::{builder, is_known, is_stranger};
-use crate::harness::{Browser, within};
+use super::{builder, is_known, is_stranger, sign_out};
+use crate::harness::within;
 
 /// Within this time, an end is effective in another nginx.
 const HEARD: Duration = Duration::from_secs(2);
-
-fn sign_out(browser: &mut Browser) {
-    let answer = browser.step("/outpost.goauthentik.io/sign_out");
-    assert_eq!(answer.status(), 302);
-}
 
 #[test]
 fn an_upgrade_of_the_binary_and_the_way_back_lose_no_session_and_no_sign_out() {
