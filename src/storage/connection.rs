@@ -14,6 +14,8 @@ thread_local! {
 pub(super) struct Report {
     /// An unusable file was moved aside: why, and where to.
     pub(super) aside: Option<String>,
+    /// A session was found that another version of this module has written.
+    pub(super) is_of_another_version: bool,
 }
 
 /// Runs `work` on this thread's store, which is opened if necessary. After an error, a file is

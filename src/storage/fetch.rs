@@ -254,6 +254,8 @@ fn read(
     time: UnixTime,
 ) -> Result<Option<Fetched>, Fault> {
     let row = with_store(place, report, |store| store.get(&wanted.key, time.0))?;
+    let record = row.as_ref().map(|row| row.record.as_slice());
+    report.is_of_another_version = record.is_some_and(identity::is_of_another_version);
     Ok(row.and_then(|row| ready(row, wanted, time)))
 }
 

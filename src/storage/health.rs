@@ -76,6 +76,23 @@ pub(super) fn say_dropped(words: SharedWords<'static>, count: u64) {
     }
 }
 
+/// A session was found that another version of this module has written.
+pub(super) fn say_version() {
+    thread_local! {
+        // Used on the event-loop thread only.
+        static NEXT: Cell<u64> = const { Cell::new(0) };
+    }
+    if NEXT.with(is_due) {
+        log::cycle(
+            Level::Warn,
+            format_args!(
+                "the store has sessions that another version of this module has written; they count where it \
+                 runs, and here their visitors sign in: have the same version on all hosts"
+            ),
+        );
+    }
+}
+
 /// An unusable file was moved aside.
 pub(super) fn say_aside(what: &str) {
     let what = printable(what.as_bytes());

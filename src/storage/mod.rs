@@ -264,6 +264,9 @@ impl Service {
         if let Some(aside) = report.aside {
             health::say_aside(&aside);
         }
+        if report.is_of_another_version {
+            health::say_version();
+        }
         match task {
             Task::Fetch(wanted) => {
                 let result = match answer {

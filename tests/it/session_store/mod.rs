@@ -4,9 +4,10 @@ mod away;
 mod ends;
 mod lasting;
 mod redis;
-mod redis_server;
+pub(crate) mod redis_server;
 mod theft;
 mod upgraded;
+mod versions;
 
 use std::path::PathBuf;
 

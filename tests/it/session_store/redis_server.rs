@@ -8,37 +8,64 @@ use std::time::Duration;
 use crate::harness::{TempDir, eventually, free_port};
 
 /// A server that writes everything to disk, in a directory of its own. Killed when dropped.
-pub(super) struct RedisServer {
+pub(crate) struct RedisServer {
     directory: TempDir,
     port: u16,
     child: Child,
+    has_tls: bool,
 }
 
 impl RedisServer {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// A server with further lines in its configuration.
+    pub(super) fn with(lines: &str) -> Self {
         let (directory, port) = (TempDir::new(), free_port());
-        let child = spawn(&directory, port);
-        let server = Self { directory, port, child };
+        let has_tls = lines.contains("tls-cert-file");
+        let listens = if has_tls { "port 0\ntls-" } else { "" };
+        let base = if lines.contains("sentinel ") {
+            String::new()
+        } else {
+            "save \"\"\nappendonly yes\nrepl-diskless-sync-delay 0\n".to_owned()
+        };
+        directory.write(
+            CONFIGURATION,
+            format!(
+                "bind 127.0.0.1\n{listens}port {port}\ndir {}\n{base}{lines}\n",
+                directory.path().display()
+            ),
+        );
+        let child = spawn(&directory);
+        let server = Self { directory, port, child, has_tls };
         server.wait();
         server
     }
 
-    /// `redis redis://…` for a configuration, with a secret that a site has as a file.
-    pub(super) fn directive(&self, more: &str) -> String {
-        format!(
-            "authentik_session_store redis redis://127.0.0.1:{} secret_file=%%PREFIX%%/{SECRET} \
-             {more};",
-            self.port
-        )
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
-    pub(super) fn kill(&mut self) {
+    /// The arguments of `redis` for several servers.
+    pub(super) fn urls<'s>(servers: impl IntoIterator<Item = &'s Self>) -> String {
+        let urls = servers.into_iter().map(|server| format!("redis://127.0.0.1:{}", server.port));
+        urls.collect::<Vec<_>>().join(" ")
+    }
+
+    /// `redis redis://…` for a configuration, with a secret that a site has as a file.
+    pub(crate) fn directive(&self, more: &str) -> String {
+        let scheme = if self.has_tls { "rediss" } else { "redis" };
+        directive(&format!("{scheme}://127.0.0.1:{} {more}", self.port))
+    }
+
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");
     }
 
-    pub(super) fn start_again(&mut self) {
-        self.child = spawn(&self.directory, self.port);
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(&self.directory);
         self.wait();
     }
 
@@ -49,7 +76,7 @@ impl RedisServer {
     }
 
     /// A command; its reply, raw.
-    pub(super) fn command(&self, command: &str) -> Vec<u8> {
+    pub(crate) fn command(&self, command: &str) -> Vec<u8> {
         let mut tcp = TcpStream::connect(self.address()).expect("a connection");
         tcp.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
         tcp.write_all(format!("{command}\r\n").as_bytes()).expect("sent");
@@ -60,7 +87,7 @@ impl RedisServer {
     }
 
     /// The words of a reply that is a list.
-    pub(super) fn list(&self, command: &str) -> Vec<String> {
+    pub(crate) fn list(&self, command: &str) -> Vec<String> {
         let said = String::from_utf8_lossy(&self.command(command)).into_owned();
         let lines = said.lines().filter(|line| !line.starts_with(['*', '$']));
         lines.map(str::to_owned).collect()
@@ -86,6 +113,9 @@ impl RedisServer {
     fn wait(&self) {
         eventually("Redis answers", || {
             let Ok(mut tcp) = TcpStream::connect(self.address()) else { return false };
+            if self.has_tls {
+                return true;
+            }
             let mut said = [0; 5];
             let asked = tcp.write_all(b"PING\r\n").and_then(|()| tcp.read_exact(&mut said));
             asked.is_ok() && &said == b"+PONG"
@@ -94,13 +124,22 @@ impl RedisServer {
 }
 
 /// The file with the secret.
-pub(super) const SECRET: &str = "store.secret";
+pub(crate) const SECRET: &str = "store.secret";
 
-fn spawn(directory: &TempDir, port: u16) -> Child {
+const CONFIGURATION: &str = "redis.conf";
+
+/// The directive with these arguments of `redis`, and the secret.
+pub(super) fn directive(arguments: &str) -> String {
+    format!("authentik_session_store redis {arguments} secret_file=%%PREFIX%%/{SECRET};")
+}
+
+fn spawn(directory: &TempDir) -> Child {
+    let configuration = directory.path().join(CONFIGURATION);
+    let text = std::fs::read_to_string(&configuration).expect("the configuration");
+    let is_sentinel = text.contains("sentinel ");
     let started = Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""])
-        .args(["--appendonly", "yes", "--dir"])
-        .arg(directory.path())
+        .arg(configuration)
+        .args(is_sentinel.then_some("--sentinel"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn();

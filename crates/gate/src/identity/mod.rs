@@ -21,8 +21,8 @@ pub use owner::{name_of, owner_of, sid_of, subject_of};
 pub use record::{ExtraHeader, SessionView};
 pub use render::{Life, Rendered, render, with_refresh_token};
 pub use sealed::{
-    ENTROPY, is_of_user, is_sealed, open, open_unasked, opened_of, provider_of, seal,
-    seal_for_store,
+    ENTROPY, is_of_another_version, is_of_user, is_sealed, open, open_unasked, opened_of,
+    provider_of, seal, seal_for_store,
 };
 
 #[cfg(test)]

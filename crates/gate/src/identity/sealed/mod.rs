@@ -175,6 +175,12 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
+/// Whether it is sealed in another version of the layout: by another version of this module.
+#[must_use]
+pub fn is_of_another_version(sealed: &[u8]) -> bool {
+    is_sealed(sealed) && sealed.get(at::VERSION).is_some_and(|version| *version != VERSION)
+}
+
 /// Who can open it, as bits. `None` if it is not sealed, or in another version.
 fn openers_of(sealed: &[u8]) -> Option<u8> {
     const ALL: u8 = Opener::Id as u8 | Opener::Processes as u8;

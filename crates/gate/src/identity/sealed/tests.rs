@@ -132,6 +132,7 @@ fn a_later_version_and_openers_that_nobody_knows_are_no_session() {
         other[at] = value;
         assert_eq!(session.opened(&other), [None, None]);
         assert_eq!(provider_of(&other), None);
+        assert_eq!(is_of_another_version(&other), at == at::VERSION);
         assert!(!is_of_user(&other, &name_of(b"the-user", HERE)) && is_sealed(&other));
     }
 }
