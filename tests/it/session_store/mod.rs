@@ -2,9 +2,12 @@
 
 mod away;
 mod ends;
+mod failover;
+mod full_disk;
 mod lasting;
 mod redis;
 pub(crate) mod redis_server;
+mod rolling;
 mod theft;
 mod upgraded;
 mod versions;
