@@ -4,7 +4,7 @@
 
 # Other ports, if these are taken: make demo DEMO_PORT=8090
 site_port=${DEMO_PORT:-8080} core_port=${DEMO_AUTHENTIK_PORT:-9000} app_port=${DEMO_APP_PORT:-3000}
-twin_port=${DEMO_TWIN_PORT:-$((site_port + 1))}
+twin_port=${DEMO_TWIN_PORT:-$((site_port + 1))} redis_port=${DEMO_REDIS_PORT:-6390}
 site_url=http://localhost:$site_port
 # A name that browsers and curl resolve without DNS (RFC 6761 §6.3).
 notes_url=http://notes.localhost:$site_port
@@ -85,6 +85,23 @@ site_start_standin() {
     wait_for 200 "$core_url/application/o/wiki/.well-known/openid-configuration" standin.log
 }
 
+# A Redis of the site's own, which writes everything to disk. Sets $redis_pid, and $site_store to use it.
+site_start_redis() {
+    is_free "$redis_port" || taken "$redis_port" DEMO_REDIS_PORT
+    mkdir "$site/redis"
+    (umask 077 && openssl rand -hex 32 >"$site/store.secret")
+    redis-server --bind 127.0.0.1 --port "$redis_port" --save '' --appendonly yes --dir "$site/redis" \
+        >"$site/redis/log" 2>&1 &
+    redis_pid=$!
+    site_store="authentik_session_store redis redis://127.0.0.1:$redis_port secret_file=$site/store.secret;"
+    tries=0
+    until grep -q 'Ready to accept connections' "$site/redis/log"; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || { cat "$site/redis/log" >&2; fail "redis-server does not start"; }
+        sleep 0.1
+    done
+}
+
 # $@: command to run nginx under, if any. Sets $nginx_pid.
 site_start_nginx() {
     is_free "$site_port" || taken "$site_port" DEMO_PORT
@@ -92,6 +109,14 @@ site_start_nginx() {
         >"$site/logs/nginx.out" 2>&1 &
     nginx_pid=$!
     wait_for 204 "$site_url/outpost.goauthentik.io/ping" error.log
+}
+
+# The same in the background, as a service: only such an nginx can be upgraded (SIGUSR2). Not a child of the shell.
+site_start_daemon() {
+    is_free "$site_port" || taken "$site_port" DEMO_PORT
+    "$AUTHENTIK_NGINX" -p "$site/" -c nginx.conf -e logs/error.log -g 'daemon on;' >"$site/logs/nginx.out" 2>&1
+    wait_for 204 "$site_url/outpost.goauthentik.io/ping" error.log
+    nginx_pid=$(cat "$site/nginx.pid")
 }
 
 # Sets $twin_pid.
@@ -147,10 +172,10 @@ browse() {
 
 site_stop() {
     # One by one: a shell's kill stops at the first id that is empty or gone.
-    for pid in "${nginx_pid-}" "${twin_pid-}" "${standin_pid-}"; do
+    for pid in "${nginx_pid-}" "${twin_pid-}" "${standin_pid-}" "${redis_pid-}"; do
         [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
     done
-    wait "$nginx_pid" ${twin_pid:-} "$standin_pid" 2>/dev/null || true
+    wait "$nginx_pid" ${twin_pid:-} "$standin_pid" ${redis_pid:-} 2>/dev/null || true
 }
 
 # $1: status, $2: URL, $3: the log to show on failure.
