@@ -76,7 +76,7 @@ bench-peers: ## the same session behind auth_request and Apache's mod_auth_openi
 	ci/install.sh bench-peers
 	ci/bench/peers.sh
 
-valgrind: ## memory errors and leaks over a login and 1,000 requests
+valgrind: ## memory errors and leaks over a login and 1,000 requests, without and with a file of sessions
 	ci/install.sh valgrind
 	ci/valgrind.sh
 
@@ -84,7 +84,7 @@ asan: ## integration tests under AddressSanitizer: memory errors and leaks (TEST
 	ci/install.sh test
 	ci/asan.sh $(TEST)
 
-soak: ## a minute under load without authentik: no request with a known session may fail
+soak: ## a minute under load without authentik, and one with restarts (Redis): no known session may be refused
 	ci/install.sh bench
 	ci/soak.sh
 
