@@ -4,6 +4,7 @@ mod ends;
 mod forward;
 mod idle;
 mod recheck;
+mod renewed;
 mod shut_out;
 
 use std::thread;

@@ -7,6 +7,11 @@ use authentik_standin::{Endpoint, Fault};
 
 use super::{ACCESS, SERVER, TOKEN, alice_later, builder, jwt, wait_until};
 use crate::harness::{Builder, within};
+use crate::session_store::redis_server::{RedisServer, SECRET};
+use crate::status::status;
+
+const STATUS: &str =
+    "location = /status.json { authentik_provider off; authentik_status format=json; }";
 
 const STORE: &str = "authentik_session_store file %%PREFIX%%/store/sessions;";
 
@@ -71,4 +76,35 @@ fn a_session_that_ended_at_its_renewal_is_gone_on_the_other_host_and_after_a_res
     site.restart();
     assert_eq!(request.status(), 401);
     assert_eq!(site.app.hits(), hits);
+}
+
+#[test]
+fn a_renewal_that_the_store_cannot_take_counts_and_is_written_when_it_is_back() {
+    let mut redis = RedisServer::start();
+    let mut site = builder()
+        .http(&redis.directive("timeout=500ms"))
+        .server(&format!("{SERVER} {STATUS}"))
+        .secret_file(SECRET, &"0123456789abcdef".repeat(4))
+        .start();
+    site.expect_in_error_log("the store of sessions cannot be");
+    let mut alice = alice_later(&site);
+    site.sso.fault_times(Endpoint::Token, Fault::Slow(Duration::from_secs(2)), 1);
+    let form = alice.get("/").method("POST").body("a=b");
+    let form = thread::spawn(move || form.status());
+    within(Duration::from_secs(10), "authentik is asked", || site.sso.concurrency_peak(TOKEN) > 0);
+    redis.kill();
+    assert_eq!(form.join().expect("an answer"), 200);
+    let token = jwt(&site);
+    for _ in 0..5 {
+        assert_eq!(alice.fetch("/").status(), 200, "in memory");
+    }
+    assert_eq!((site.sso.count(TOKEN), site.sso.refresh_tokens()), (1, 1));
+
+    redis.start_again();
+    let waiting = || status(&site)["store"]["backlog"].as_u64();
+    within(Duration::from_secs(10), "it is written", || waiting() == Some(0));
+    site.restart();
+    assert_eq!(alice.fetch("/").status(), 200);
+    assert_eq!(jwt(&site), token, "not the one whose refresh token is used up");
+    assert_eq!((site.sso.count(TOKEN), site.sso.refresh_tokens()), (1, 1));
 }
