@@ -4,7 +4,7 @@
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb check demo \
-	demo-stop bench bench-peers valgrind asan soak browser clean
+	demo-stop bench bench-peers valgrind asan chaos soak browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -83,6 +83,10 @@ valgrind: ## memory errors and leaks over a login and 1,000 requests, without an
 asan: ## integration tests under AddressSanitizer: memory errors and leaks (TEST=name selects)
 	ci/install.sh test
 	ci/asan.sh $(TEST)
+
+chaos: ## nginx and redis-server killed 200 times amid sign-ins and sign-outs; 100,000 invented cookies
+	ci/install.sh test
+	ci/chaos.sh
 
 soak: ## a minute under load without authentik, and one with restarts (Redis): no known session may be refused
 	ci/install.sh bench

@@ -20,6 +20,7 @@ mod beside;
 mod caches;
 mod challenges;
 mod changed_keys;
+mod chaos;
 mod config_errors;
 mod coverage;
 mod crowds;
