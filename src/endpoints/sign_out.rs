@@ -11,12 +11,13 @@ use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::response::Response;
 use gate::status::Status;
+use gate::wording::Text;
 
 use super::{providers_here, sign_in};
 use crate::authentik::asking::Learnt;
 use crate::authentik::core_server;
 use crate::ngx::random::random;
-use crate::ngx::{Fault, Flow, Request, kept};
+use crate::ngx::{Fault, Flow, Request, kept, occasion};
 use crate::request::answers;
 use crate::storage;
 use crate::visitor::renewal;
@@ -53,7 +54,7 @@ pub(super) fn sign_out<'r>(
     let answer = match core_server::endpoints(r, provider)? {
         Learnt::Known(endpoints) => to_authentik(r, &endpoints.end_session, way_back.as_deref())?,
         Learnt::Waiting => return Ok(Flow::Suspended),
-        Learnt::Failed(_) => only_here(provider, way_back.as_deref()),
+        Learnt::Failed(_) => only_here(r, provider, way_back.as_deref()),
     };
     answers::note(r, Status::SignedOut, None)?;
     Ok(Flow::Answer(
@@ -120,18 +121,19 @@ fn to_authentik(
 }
 
 /// authentik does not answer; the sessions here are ended anyway.
-fn only_here(provider: &Provider, way_back: Option<&str>) -> Response {
+fn only_here(r: &Request<'_>, provider: &Provider, way_back: Option<&str>) -> Response {
+    let occasion = occasion::of(r);
     let page = Page {
-        title: "You are signed out here",
-        sentence: "All your sessions on this site have ended.",
-        hint: "The sign-in service does not answer, so you may still be signed in there.",
+        title: occasion.text(Text::SignedOutHere),
+        sentence: occasion.text(Text::AllEnded),
+        hint: occasion.text(Text::PerhapsThere),
         code: "core-unreachable",
         action: Some(Action {
-            label: "Back to the site",
+            label: occasion.text(Text::ToSite),
             url: way_back.unwrap_or(provider.external.url.as_str()),
             new_tab: false,
         }),
         home: None,
     };
-    Response::page(200, &page)
+    Response::page(200, &page, &occasion)
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`host`] | the requested host and port |
 //! | [`sender`] | who waits for the response |
+//! | [`occasion`] | for whom and when a page is made |
 //! | [`zone`], [`shared_words`] | the shared memory, as the gate's table of records and its words |
 //! | [`counters`] | this worker's counters |
 //! | [`keyring`] | the keys shared by the processes of this nginx |
@@ -16,6 +17,7 @@ pub(crate) mod host;
 pub(crate) mod kept;
 pub(crate) mod keyring;
 pub(crate) mod log;
+pub(crate) mod occasion;
 pub(crate) mod random;
 pub(crate) mod sender;
 pub(crate) mod shared_words;

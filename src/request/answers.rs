@@ -17,11 +17,12 @@ use gate::require::Rule;
 use gate::response::Response;
 use gate::sender::Sender;
 use gate::status::Status;
+use gate::wording::Text;
 use nginx::lifecycle::uptime;
 
 use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
-use crate::ngx::{Fault, Flow, Request, counters, kept, log, sender};
+use crate::ngx::{Fault, Flow, Request, counters, kept, log, occasion, sender};
 use crate::outpost;
 use crate::visitor::{providers, sessions};
 
@@ -100,7 +101,8 @@ pub(crate) fn refusal(r: &Request<'_>, reason: Reason) -> Result<Response, Fault
     let Some(provider) = providers::known(r) else { return Ok(words_or_page(r, reason)) };
     let answer = if reason.reply().status == 401 && sender::of(r) == Sender::Navigation {
         let asked = Destination::of_request(provider, authority(r)?, r.raw_target());
-        challenged(r, reason, shown(r, invitation::to_sign_in(provider, reason, &asked)))
+        let page = invitation::to_sign_in(provider, reason, &asked, &occasion::of(r));
+        challenged(r, reason, shown(r, page))
     } else {
         words_or_page(r, reason)
     };
@@ -140,9 +142,16 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
     if !sender::of(r).is_person() {
         return Ok(Response::json(status, page::json_unknown_host(&host)));
     }
-    let hint = format!("The address is {host}.");
-    let page = Page { title, sentence, hint: &hint, code, action: None, home: None };
-    Ok(shown(r, Response::page(status, &page)))
+    let occasion = occasion::of(r);
+    let page = Page {
+        title: occasion.text(title),
+        sentence: occasion.text(sentence),
+        hint: &occasion.text(Text::TheAddress).replace("{host}", &host),
+        code,
+        action: None,
+        home: None,
+    };
+    Ok(shown(r, Response::page(status, &page, &occasion)))
 }
 
 /// Refuses a known visitor who has no permission. The log says what is missing, the page does not.
@@ -152,17 +161,20 @@ pub(crate) fn forbid(r: &mut Request<'_>, provider: &Provider, rule: &Rule) -> R
     log(r, "refused", reason, &format!("missing: {rule}"));
     let session = r.recall(kept::RECORD).and_then(SessionView::over);
     Ok(Flow::Refuse(match session.filter(|_| sender::of(r).is_person()) {
-        Some(session) => shown(r, invitation::to_somebody_else(provider, reason, session)),
+        Some(session) => {
+            let occasion = occasion::of(r);
+            shown(r, invitation::to_somebody_else(provider, reason, session, &occasion))
+        }
         None => words_or_page(r, reason),
     }))
 }
 
 fn words_or_page(r: &Request<'_>, reason: Reason) -> Response {
     if sender::of(r).is_person() {
-        return challenged(r, reason, shown(r, page_of(reason)));
+        return challenged(r, reason, shown(r, page_of(r, reason)));
     }
     let Reply { status, code, sentence, .. } = reason.reply();
-    let words = Response::json(status, page::json_refusal(code, sentence));
+    let words = Response::json(status, page::json_refusal(code, sentence.english()));
     match status {
         503 => words.with("Retry-After", RETRY_AFTER),
         _ => challenged(r, reason, words),
@@ -183,11 +195,12 @@ fn challenged(r: &Request<'_>, reason: Reason, response: Response) -> Response {
 pub(crate) fn invite(r: &Request<'_>, provider: &Provider, reason: Reason) -> Result<Flow, Fault> {
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
+    let occasion = occasion::of(r);
     let page = if sender::of(r) == Sender::Submission {
-        invitation::to_send_again(provider, reason, r.header(b"referer"))
+        invitation::to_send_again(provider, reason, r.header(b"referer"), &occasion)
     } else {
         let framed = Destination::of_request(provider, authority(r)?, r.raw_target());
-        invitation::to_leave_the_frame(provider, reason, &framed)
+        invitation::to_leave_the_frame(provider, reason, &framed, &occasion)
     };
     let answer = challenged(r, reason, shown(r, page));
     without_dead_session(r, provider, reason, answer).map(Flow::Refuse)
@@ -203,14 +216,17 @@ pub(crate) fn unasked(
     let reason = Reason::Unasked;
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, "");
+    if !sender::of(r).is_person() {
+        return Ok(words_or_page(r, reason));
+    }
+    let occasion = occasion::of(r);
     let page = match endpoint {
-        _ if !sender::of(r).is_person() => return Ok(words_or_page(r, reason)),
-        Endpoint::Start => invitation::to_start_by_hand(provider, reason, query),
-        Endpoint::SignOut => invitation::to_sign_out_by_hand(provider, reason),
+        Endpoint::Start => invitation::to_start_by_hand(provider, reason, query, &occasion),
+        Endpoint::SignOut => invitation::to_sign_out_by_hand(provider, reason, &occasion),
         Endpoint::Callback
         | Endpoint::Ping
         | Endpoint::BackchannelLogout
-        | Endpoint::FrontchannelLogout => page_of(reason),
+        | Endpoint::FrontchannelLogout => page_of(r, reason),
     };
     Ok(shown(r, page))
 }
@@ -238,9 +254,9 @@ pub(crate) fn fail(
         log::level(level),
         format_args!("sign-in failed, reason: {code}, provider: \"{name}\"{separator}{detail}"),
     );
-    let hint = way_on.map_or("", Destination::hint);
+    let hint = way_on.and_then(Destination::hint);
     let url = way_on.map(|destination| destination.page_or_root(provider));
-    Ok(shown(r, page_with(reason, hint, url.as_ref().map(RedirectTarget::as_str))))
+    Ok(shown(r, page_with(r, reason, hint, url.as_ref().map(RedirectTarget::as_str))))
 }
 
 /// Completes a successful sign-in.
@@ -254,20 +270,33 @@ pub(crate) fn arrive(
     if let (Some(reason), Some(why)) = (reason, destination.why_not()) {
         log(r, "signed in, but the link is lost", reason, why);
     }
-    let answer = destination.arrive(provider);
+    let answer = destination.arrive(provider, &occasion::of(r));
     Ok(if reason.is_some() { shown(r, answer) } else { answer })
 }
 
 /// The page for a reason, with `Retry-After` if trying again later helps.
-fn page_of(reason: Reason) -> Response {
-    page_with(reason, "", None)
+fn page_of(r: &Request<'_>, reason: Reason) -> Response {
+    page_with(r, reason, None, None)
 }
 
-fn page_with(reason: Reason, hint: &str, way_on: Option<&str>) -> Response {
+fn page_with(
+    r: &Request<'_>,
+    reason: Reason,
+    hint: Option<Text>,
+    way_on: Option<&str>,
+) -> Response {
     let Reply { status, code, title, sentence, .. } = reason.reply();
-    let action = way_on.map(|url| Action { label: "Try again", url, new_tab: false });
-    let page = Page { title, sentence, hint, code, action, home: None };
-    let response = Response::page(status, &page);
+    let occasion = occasion::of(r);
+    let label = occasion.text(Text::ToTryAgain);
+    let page = Page {
+        title: occasion.text(title),
+        sentence: occasion.text(sentence),
+        hint: hint.map_or("", |hint| occasion.text(hint)),
+        code,
+        action: way_on.map(|url| Action { label, url, new_tab: false }),
+        home: None,
+    };
+    let response = Response::page(status, &page, &occasion);
     match status {
         503 => response.with("Retry-After", RETRY_AFTER),
         _ => response,

@@ -11,7 +11,7 @@ use nginx::body::Body;
 
 use crate::ngx::host::authority;
 use crate::ngx::log::{Level, printable};
-use crate::ngx::{Fault, Flow, Request, Zone, kept};
+use crate::ngx::{Fault, Flow, Request, Zone, kept, occasion};
 use crate::storage::{self, ends::Source};
 use crate::visitor::sessions;
 
@@ -25,7 +25,8 @@ pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
     }
     let origins = Origins::gather(r.headers());
     let back = String::from_utf8_lossy(r.path()).into_owned();
-    let unheeded = |why: Unheeded| Ok(Flow::Answer(why.answer(origins.reader(), &back)));
+    let unheeded =
+        |why: Unheeded| Ok(Flow::Answer(why.answer(origins.reader(), &back, &occasion::of(r))));
     // A subrequest (`mirror`) has not been authorized: nginx skips the access phase.
     if !r.is_main() || is_let_in_as_nobody(r) {
         return unheeded(Unheeded::Forged);
@@ -46,7 +47,7 @@ pub(super) fn end(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let Some(ended) = carry_out(r, zone, &whose)? else { return Ok(Flow::Suspended) };
     note(r, &whose, ended);
     let reader = origins.reader().ok_or(Fault::Nginx("to say how many sessions ended"))?;
-    Ok(Flow::Answer(ending::ended(ended, reader, &back)))
+    Ok(Flow::Answer(ending::ended(ended, reader, &back, &occasion::of(r))))
 }
 
 /// Whether the location admitted the request without an identity: through an open path, or `pass`.

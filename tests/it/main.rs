@@ -50,6 +50,7 @@ mod outage;
 mod outpost;
 mod outpost_endpoint;
 mod own_cookies;
+mod pages;
 mod persons;
 mod proxy_mode;
 mod proxy_upstreams;

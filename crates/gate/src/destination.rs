@@ -1,11 +1,12 @@
 //! Where a sign-in ends, even if its target is no longer known.
 
-use crate::page::{Action, Page};
+use crate::page::{Action, Occasion, Page};
 use crate::provider::Provider;
 use crate::query::{Param, param};
 use crate::reason::Reason;
 use crate::redirect::{RedirectFlaw, RedirectTarget};
 use crate::response::Response;
+use crate::wording::Text;
 
 /// Where a sign-in ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,32 +67,36 @@ impl Destination {
         }
     }
 
-    /// The hint for the page of a failed sign-in; may be empty.
+    /// The hint for the page of a failed sign-in, if there is one.
     #[must_use]
-    pub const fn hint(&self) -> &'static str {
+    pub const fn hint(&self) -> Option<Text> {
         match self {
-            Self::Page(_) => "",
-            Self::TooLong | Self::Lost => OPEN_AFTERWARDS,
+            Self::Page(_) => None,
+            Self::TooLong | Self::Lost => Some(Text::OpenAfterwards),
         }
     }
 
     /// The response to a successful sign-in: a redirect to the page, or why that is not possible.
     #[must_use]
-    pub fn arrive(&self, provider: &Provider) -> Response {
+    pub fn arrive(&self, provider: &Provider, occasion: &Occasion<'_>) -> Response {
         let root = match self {
-            Self::Page(page) => return Response::signed_in(provider, page),
+            Self::Page(page) => return Response::signed_in(provider, page, occasion),
             Self::TooLong | Self::Lost => RedirectTarget::external_root(provider),
         };
         let reply = Reason::LinkTooLong.reply();
         let page = Page {
-            title: reply.title,
-            sentence: reply.sentence,
-            hint: OPEN_AGAIN,
+            title: occasion.text(reply.title),
+            sentence: occasion.text(reply.sentence),
+            hint: occasion.text(Text::OpenAgain),
             code: reply.code,
-            action: Some(Action { label: "Start page", url: root.as_str(), new_tab: false }),
+            action: Some(Action {
+                label: occasion.text(Text::ToStartPage),
+                url: root.as_str(),
+                new_tab: false,
+            }),
             home: None,
         };
-        Response::page(200, &page)
+        Response::page(200, &page, occasion)
     }
 
     /// Why a successful sign-in does not end at the requested page, for the log.
@@ -105,15 +110,11 @@ impl Destination {
     }
 }
 
-const OPEN_AGAIN: &str = "Open it once more: now that you are signed in, it will work.";
-const OPEN_AFTERWARDS: &str = "The link that you followed is too long to be remembered during a \
-    sign-in: open it once more when you are signed in.";
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::redirect::MAX_TARGET;
-    use crate::testing::{domain_provider, provider};
+    use crate::testing::{OCCASION, domain_provider, provider};
 
     #[test]
     fn what_is_too_long_is_told_and_what_is_foreign_ends_at_the_root() {
@@ -145,14 +146,14 @@ mod tests {
     fn who_was_signed_in_is_shown_the_page_or_told_why_not() {
         let provider = provider();
         let page = RedirectTarget::parse("/p", &provider).unwrap();
-        let arrived = Destination::Page(page.clone()).arrive(&provider);
-        assert_eq!(arrived, Response::signed_in(&provider, &page));
+        let arrived = Destination::Page(page.clone()).arrive(&provider, &OCCASION);
+        assert_eq!(arrived, Response::signed_in(&provider, &page, &OCCASION));
         for lost in [Destination::TooLong, Destination::Lost] {
-            let told = lost.arrive(&provider);
+            let told = lost.arrive(&provider, &OCCASION);
             assert_eq!(told.status, 200);
             assert!(told.body.contains("too long") && told.body.contains("once more"));
             assert!(told.body.contains("href=\"https://ext.example/\""), "{}", told.body);
-            assert!(lost.why_not().is_some() && lost.hint().contains("too long"));
+            assert!(lost.why_not().is_some() && lost.hint() == Some(Text::OpenAfterwards));
         }
     }
 }

@@ -4,89 +4,130 @@ use url::form_urlencoded;
 
 use crate::destination::Destination;
 use crate::identity::SessionView;
-use crate::page::{Action, Page};
+use crate::page::{Action, Occasion, Page};
 use crate::provider::Provider;
 use crate::reason::{Reason, Reply};
 use crate::redirect::RedirectTarget;
 use crate::response::Response;
+use crate::wording::Text;
 
 /// Answers a form submitted without a session: a redirect would silently lose its contents.
 ///
 /// `referer` is the page with the form, if the browser says so. The sign-in ends there if it is one
 /// of this provider's pages.
 #[must_use]
-pub fn to_send_again(provider: &Provider, reason: Reason, referer: Option<&[u8]>) -> Response {
+pub fn to_send_again(
+    provider: &Provider,
+    reason: Reason,
+    referer: Option<&[u8]>,
+    occasion: &Occasion<'_>,
+) -> Response {
     let referer = referer.and_then(|referer| std::str::from_utf8(referer).ok());
     let form = referer.and_then(|referer| RedirectTarget::parse(referer, provider).ok());
     let form = form.unwrap_or_else(|| RedirectTarget::external_root(provider));
     let way_on = start(provider, &form);
     let reply = reason.reply();
     let page = Page {
-        title: reply.title,
-        sentence: NOT_RECEIVED,
-        hint: SEND_AGAIN,
+        title: occasion.text(reply.title),
+        sentence: occasion.text(Text::NotReceived),
+        hint: occasion.text(Text::SendAgain),
         code: reply.code,
-        action: Some(in_new_tab("Sign in", &way_on)),
+        action: Some(in_new_tab(occasion.text(Text::ToSignIn), &way_on)),
         home: None,
     };
-    Response::page(reply.status, &page)
+    Response::page(reply.status, &page, occasion)
 }
 
 /// Answers a frame without a session: browsers load frames unasked, and authentik's own pages
 /// refuse to be framed.
 #[must_use]
-pub fn to_leave_the_frame(provider: &Provider, reason: Reason, framed: &Destination) -> Response {
+pub fn to_leave_the_frame(
+    provider: &Provider,
+    reason: Reason,
+    framed: &Destination,
+    occasion: &Occasion<'_>,
+) -> Response {
     let reply = reason.reply();
     let page = framed.page_or_root(provider);
     let way_on = start(provider, &page);
-    let again = Action { label: "Load again", url: page.as_str(), new_tab: false };
+    let label = occasion.text(Text::ToLoadAgain);
+    let again = Action { label, url: page.as_str(), new_tab: false };
     let page = Page {
-        title: reply.title,
-        sentence: reply.sentence,
-        hint: LOAD_AGAIN,
+        title: occasion.text(reply.title),
+        sentence: occasion.text(reply.sentence),
+        hint: occasion.text(Text::LoadAgain),
         code: reply.code,
-        action: Some(in_new_tab("Sign in", &way_on)),
+        action: Some(in_new_tab(occasion.text(Text::ToSignIn), &way_on)),
         home: matches!(framed, Destination::Page(_)).then_some(again),
     };
-    Response::page(reply.status, &page)
+    Response::page(reply.status, &page, occasion)
 }
 
 /// Answers a frame that requests a sign-in.
 #[must_use]
-pub fn to_start_by_hand(provider: &Provider, reason: Reason, query: &[u8]) -> Response {
+pub fn to_start_by_hand(
+    provider: &Provider,
+    reason: Reason,
+    query: &[u8],
+    occasion: &Occasion<'_>,
+) -> Response {
     let target = Destination::of_start(provider, query).page_or_root(provider);
-    page(reason, "", Some(in_new_tab("Sign in", &start(provider, &target))))
+    let url = start(provider, &target);
+    page(reason, "", Some(in_new_tab(occasion.text(Text::ToSignIn), &url)), occasion)
 }
 
 /// Answers a frame that requests a sign-out.
 #[must_use]
-pub fn to_sign_out_by_hand(provider: &Provider, reason: Reason) -> Response {
-    page(reason, "", Some(in_new_tab("Sign out", &sign_out(provider))))
+pub fn to_sign_out_by_hand(
+    provider: &Provider,
+    reason: Reason,
+    occasion: &Occasion<'_>,
+) -> Response {
+    let url = sign_out(provider);
+    page(reason, "", Some(in_new_tab(occasion.text(Text::ToSignOut), &url)), occasion)
 }
 
 /// Answers a person who may not see a page: says as whom, and leads to the sign-out, after which
 /// somebody else can sign in. Which rule is not met is for the log only.
 #[must_use]
-pub fn to_somebody_else(provider: &Provider, reason: Reason, session: SessionView<'_>) -> Response {
+pub fn to_somebody_else(
+    provider: &Provider,
+    reason: Reason,
+    session: SessionView<'_>,
+    occasion: &Occasion<'_>,
+) -> Response {
     let name = String::from_utf8_lossy(session.username());
-    let hint = format!("You are signed in as {name}.");
+    let hint = occasion.text(Text::SignedInAs).replace("{name}", &name);
     let url = sign_out(provider);
-    let sign_out = Action { label: "Sign out, to use another account", url: &url, new_tab: false };
+    let label = occasion.text(Text::ToSwitch);
+    let sign_out = Action { label, url: &url, new_tab: false };
     // Credentials that are sent with each request cannot be signed out.
-    page(reason, &hint, (!session.is_by_credentials()).then_some(sign_out))
+    page(reason, &hint, (!session.is_by_credentials()).then_some(sign_out), occasion)
 }
 
 /// Answers a person without a session where nobody is redirected.
 #[must_use]
-pub fn to_sign_in(provider: &Provider, reason: Reason, asked: &Destination) -> Response {
+pub fn to_sign_in(
+    provider: &Provider,
+    reason: Reason,
+    asked: &Destination,
+    occasion: &Occasion<'_>,
+) -> Response {
     let url = start(provider, &asked.page_or_root(provider));
-    page(reason, "", Some(Action { label: "Sign in", url: &url, new_tab: false }))
+    let label = occasion.text(Text::ToSignIn);
+    page(reason, "", Some(Action { label, url: &url, new_tab: false }), occasion)
 }
 
 /// The page for a reason, with a way on.
-fn page(reason: Reason, hint: &str, action: Option<Action<'_>>) -> Response {
+fn page(
+    reason: Reason,
+    hint: &str,
+    action: Option<Action<'_>>,
+    occasion: &Occasion<'_>,
+) -> Response {
     let Reply { status, code, title, sentence, .. } = reason.reply();
-    Response::page(status, &Page { title, sentence, hint, code, action, home: None })
+    let (title, sentence) = (occasion.text(title), occasion.text(sentence));
+    Response::page(status, &Page { title, sentence, hint, code, action, home: None }, occasion)
 }
 
 fn sign_out(provider: &Provider) -> String {
@@ -111,18 +152,12 @@ const fn in_new_tab<'p>(label: &'p str, url: &'p str) -> Action<'p> {
     Action { label, url, new_tab: true }
 }
 
-const NOT_RECEIVED: &str = "What you sent was not received, because you are not signed in.";
-const SEND_AGAIN: &str = "The sign-in opens in a new tab. Then come back to this tab, go back one page \
-    and send it again: most browsers still have what you entered.";
-const LOAD_AGAIN: &str = "This page is part of another one. The sign-in opens in a new tab; \
-    then load this page again.";
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::identity::{Life, render};
     use crate::secret::Secret;
-    use crate::testing::{provider, provider_at};
+    use crate::testing::{OCCASION, provider, provider_at};
     use crate::time::UnixTime;
     use crate::token::from_introspection;
 
@@ -142,14 +177,23 @@ mod tests {
             (Some(""), root),
             (None, root),
         ] {
-            let page = to_send_again(&provider(), Reason::NoSession, referer.map(str::as_bytes));
+            let page = to_send_again(
+                &provider(),
+                Reason::NoSession,
+                referer.map(str::as_bytes),
+                &OCCASION,
+            );
             assert_eq!(page.status, 401);
             assert_eq!(links(&page), [link], "{referer:?}");
             assert!(page.body.contains("was not received"), "{}", page.body);
             assert!(page.body.contains("target=\"_blank\""));
         }
-        let bytes =
-            to_send_again(&provider(), Reason::NoSession, Some(b"https://ext.example/\xff"));
+        let bytes = to_send_again(
+            &provider(),
+            Reason::NoSession,
+            Some(b"https://ext.example/\xff"),
+            &OCCASION,
+        );
         assert_eq!(links(&bytes), [root]);
     }
 
@@ -157,8 +201,12 @@ mod tests {
     fn a_frame_leads_to_a_tab_of_its_own_and_back_to_itself() {
         let provider = provider_at("https://ext.example/app/");
         let target = RedirectTarget::parse("https://ext.example/app/p?x=1", &provider).unwrap();
-        let page =
-            to_leave_the_frame(&provider, Reason::UnknownSession, &Destination::Page(target));
+        let page = to_leave_the_frame(
+            &provider,
+            Reason::UnknownSession,
+            &Destination::Page(target),
+            &OCCASION,
+        );
         assert_eq!(
             links(&page),
             [
@@ -166,19 +214,21 @@ mod tests {
                 "https://ext.example/app/p?x=1",
             ]
         );
-        let start = to_start_by_hand(&provider, Reason::Unasked, b"rd=/app/p%3Fx%3D1&y");
+        let start = to_start_by_hand(&provider, Reason::Unasked, b"rd=/app/p%3Fx%3D1&y", &OCCASION);
         assert_eq!(links(&start), links(&page)[..1]);
         assert_eq!(start.status, 403);
         let long = Destination::of_start(&provider, format!("rd=/{}", "é".repeat(1300)).as_bytes());
-        let page = to_leave_the_frame(&provider, Reason::NoSession, &long);
+        let page = to_leave_the_frame(&provider, Reason::NoSession, &long, &OCCASION);
         let [direct, again] = &links(&page)[..] else { panic!("{}", page.body) };
         assert!(direct == again && again.len() > 7000, "what cannot be written in an address");
-        let page = to_leave_the_frame(&provider, Reason::NoSession, &Destination::TooLong);
+        let page =
+            to_leave_the_frame(&provider, Reason::NoSession, &Destination::TooLong, &OCCASION);
         let root = "/app/outpost.goauthentik.io/start?rd=https%3A%2F%2Fext.example%2Fapp%2F";
         assert_eq!(links(&page), [root]);
-        let elsewhere = to_start_by_hand(&provider, Reason::Unasked, b"rd=https://evil.example");
+        let elsewhere =
+            to_start_by_hand(&provider, Reason::Unasked, b"rd=https://evil.example", &OCCASION);
         assert!(!elsewhere.body.contains("evil"), "{}", elsewhere.body);
-        let sign_out = to_sign_out_by_hand(&provider, Reason::Unasked);
+        let sign_out = to_sign_out_by_hand(&provider, Reason::Unasked, &OCCASION);
         assert_eq!(links(&sign_out), ["/app/outpost.goauthentik.io/sign_out"]);
     }
 
@@ -200,7 +250,7 @@ mod tests {
         };
         let page = |record: &Secret| {
             let session = SessionView::over(record.expose()).unwrap();
-            to_somebody_else(&provider(), Reason::NotPermitted, session)
+            to_somebody_else(&provider(), Reason::NotPermitted, session, &OCCASION)
         };
         let bob = page(&record("<b>ob", false));
         assert_eq!(bob.status, 403);

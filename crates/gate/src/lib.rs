@@ -17,7 +17,8 @@
 //! whose it is         provider
 //! what comes and goes forward headers
 //! forms               http keyring paths query store
-//! words               hash json network page reason secret sender server_names text time
+//! what is said        page reason
+//! words               hash json network secret sender server_names text time wording
 //! ```
 
 #![forbid(unsafe_code)]
@@ -69,3 +70,4 @@ mod text;
 pub mod time;
 pub mod token;
 pub mod upstream;
+pub mod wording;

@@ -1,5 +1,7 @@
 //! Why a request was refused: one table from reason to response.
 
+use crate::wording::Text;
+
 /// Why a request was refused or a sign-in failed.
 ///
 /// Every reason has a heading in `docs/reasons.md` (checked by `ci/drift.sh`).
@@ -111,9 +113,9 @@ pub struct Reply {
     /// The word in the log, in `$authentik_reason` and on the page.
     pub code: &'static str,
     /// Heading shown to the visitor.
-    pub title: &'static str,
+    pub title: Text,
     /// Text shown to the visitor. Reveals nothing that an attacker could use.
-    pub sentence: &'static str,
+    pub sentence: Text,
 }
 
 impl Reason {
@@ -178,98 +180,63 @@ impl Reason {
     pub const fn reply(self) -> Reply {
         use Level::{Crit, Error, Info};
         let (status, level, code, title, sentence) = match self {
-            Self::NoSession => (401, Info, "no-session", SIGN_IN, NEEDS_SESSION),
-            Self::UnknownSession => (401, Info, "unknown-session", SIGN_IN, NEEDS_SESSION),
-            Self::RecheckDue => (401, Info, "recheck-due", SIGN_IN, ASKED_AGAIN),
-            Self::SessionEnded => (401, Info, "session-ended", SIGN_IN, NEEDS_SESSION),
-            Self::RenewalRefused => (401, Info, "renewal-refused", SIGN_IN, NEEDS_SESSION),
-            Self::CredentialsRejected => {
-                (401, Info, "credentials-rejected", SIGN_IN, BAD_CREDENTIALS)
+            Self::NoSession => (401, Info, "no-session", Text::PleaseSignIn, Text::NeedsSession),
+            Self::UnknownSession => {
+                (401, Info, "unknown-session", Text::PleaseSignIn, Text::NeedsSession)
             }
-            Self::NotPermitted => (403, Info, "not-permitted", FORBIDDEN, NOT_FOR_YOU),
-            Self::BackendOverride => (502, Error, "backend-override", BAD_BACKEND, NO_BACKEND),
-            Self::UnknownHost => (400, Info, "unknown-host", NOBODYS, NO_PROVIDER),
-            Self::NoSettings => (503, Error, "no-settings", AWAY, NOTHING_KNOWN),
-            Self::StateMalformed => (400, Info, "state-malformed", AGAIN, BROKEN_LINK),
-            Self::StateForeign => (400, Info, "state-foreign", AGAIN, BROKEN_LINK),
-            Self::StateExpired => (400, Info, "state-expired", AGAIN, TOO_LATE),
-            Self::StateNoCookie => (400, Info, "state-no-cookie", AGAIN, NO_COOKIE),
-            Self::StateMismatch => (400, Info, "state-mismatch", AGAIN, BROKEN_LINK),
-            Self::CodeMissing => (400, Info, "code-missing", AGAIN, BROKEN_LINK),
-            Self::AuthorizeError => (400, Info, "authorize-error", AGAIN, NOT_SIGNED_IN),
-            Self::CodeRejected => (400, Info, "code-rejected", AGAIN, TOO_LATE),
-            Self::Superseded => (400, Info, "superseded", UNDER_WAY, ELSEWHERE),
-            Self::ClientRejected => (502, Error, "client-rejected", BROKEN, SETTINGS),
-            Self::TokenSignature => (502, Error, "token-signature", BROKEN, SETTINGS),
-            Self::TokenIssuer => (502, Error, "token-issuer", BROKEN, SETTINGS),
-            Self::TokenAudience => (502, Error, "token-audience", BROKEN, SETTINGS),
-            Self::TokenTime => (502, Error, "token-time", BROKEN, SETTINGS),
-            Self::TokenNonce => (502, Error, "token-nonce", BROKEN, SETTINGS),
-            Self::TokenUsername => (502, Error, "token-username", BROKEN, NO_USER_NAME),
-            Self::TokenMalformed => (502, Error, "token-malformed", BROKEN, SETTINGS),
-            Self::CoreUnreachable => (503, Error, "core-unreachable", AWAY, RETRY),
-            Self::CoreTimeout => (503, Error, "core-timeout", AWAY, RETRY),
-            Self::CoreGarbage => (503, Error, "core-garbage", AWAY, RETRY),
-            Self::CoreMismatch => (502, Error, "core-mismatch", BROKEN, SETTINGS),
-            Self::Overloaded => (503, Error, "overloaded", AWAY, RETRY),
-            Self::ZoneFull => (503, Error, "zone-full", AWAY, RETRY),
-            Self::SignInLoop => (400, Error, "sign-in-loop", LOOP, LOOPING),
-            Self::ForwardUrl => (500, Error, "forward-url", BROKEN, NO_FORWARD_URL),
-            Self::Unasked => (403, Info, "unasked", NOTHING_DONE, NOT_OPENED),
+            Self::RecheckDue => (401, Info, "recheck-due", Text::PleaseSignIn, Text::AskedAgain),
+            Self::SessionEnded => {
+                (401, Info, "session-ended", Text::PleaseSignIn, Text::NeedsSession)
+            }
+            Self::RenewalRefused => {
+                (401, Info, "renewal-refused", Text::PleaseSignIn, Text::NeedsSession)
+            }
+            Self::CredentialsRejected => {
+                (401, Info, "credentials-rejected", Text::PleaseSignIn, Text::BadCredentials)
+            }
+            Self::NotPermitted => (403, Info, "not-permitted", Text::Forbidden, Text::NotForYou),
+            Self::BackendOverride => {
+                (502, Error, "backend-override", Text::BadBackend, Text::NoBackend)
+            }
+            Self::UnknownHost => (400, Info, "unknown-host", Text::Nobodys, Text::NoProvider),
+            Self::NoSettings => (503, Error, "no-settings", Text::Away, Text::NothingKnown),
+            Self::StateMalformed => (400, Info, "state-malformed", Text::Again, Text::BrokenLink),
+            Self::StateForeign => (400, Info, "state-foreign", Text::Again, Text::BrokenLink),
+            Self::StateExpired => (400, Info, "state-expired", Text::Again, Text::TooLate),
+            Self::StateNoCookie => (400, Info, "state-no-cookie", Text::Again, Text::NoCookie),
+            Self::StateMismatch => (400, Info, "state-mismatch", Text::Again, Text::BrokenLink),
+            Self::CodeMissing => (400, Info, "code-missing", Text::Again, Text::BrokenLink),
+            Self::AuthorizeError => (400, Info, "authorize-error", Text::Again, Text::NotSignedIn),
+            Self::CodeRejected => (400, Info, "code-rejected", Text::Again, Text::TooLate),
+            Self::Superseded => (400, Info, "superseded", Text::UnderWay, Text::Elsewhere),
+            Self::ClientRejected => (502, Error, "client-rejected", Text::Broken, Text::Settings),
+            Self::TokenSignature => (502, Error, "token-signature", Text::Broken, Text::Settings),
+            Self::TokenIssuer => (502, Error, "token-issuer", Text::Broken, Text::Settings),
+            Self::TokenAudience => (502, Error, "token-audience", Text::Broken, Text::Settings),
+            Self::TokenTime => (502, Error, "token-time", Text::Broken, Text::Settings),
+            Self::TokenNonce => (502, Error, "token-nonce", Text::Broken, Text::Settings),
+            Self::TokenUsername => (502, Error, "token-username", Text::Broken, Text::NoUserName),
+            Self::TokenMalformed => (502, Error, "token-malformed", Text::Broken, Text::Settings),
+            Self::CoreUnreachable => (503, Error, "core-unreachable", Text::Away, Text::Retry),
+            Self::CoreTimeout => (503, Error, "core-timeout", Text::Away, Text::Retry),
+            Self::CoreGarbage => (503, Error, "core-garbage", Text::Away, Text::Retry),
+            Self::CoreMismatch => (502, Error, "core-mismatch", Text::Broken, Text::Settings),
+            Self::Overloaded => (503, Error, "overloaded", Text::Away, Text::Retry),
+            Self::ZoneFull => (503, Error, "zone-full", Text::Away, Text::Retry),
+            Self::SignInLoop => (400, Error, "sign-in-loop", Text::Loop, Text::Looping),
+            Self::ForwardUrl => (500, Error, "forward-url", Text::Broken, Text::NoForwardUrl),
+            Self::Unasked => (403, Info, "unasked", Text::NothingDone, Text::NotOpened),
             // If the visitor is signed in, the status is 200: see `Destination::arrive`.
-            Self::LinkTooLong => (414, Info, "link-too-long", SIGNED_IN, LONG_LINK),
-            Self::LogoutToken => (400, Error, "logout-token", NOTHING_ENDED, NO_LOGOUT),
-            Self::StoreUnreachable => (503, Error, "store-unreachable", UNCHECKED, NOT_LOOKED_UP),
-            Self::Internal => (500, Crit, "internal", BROKEN, INTERNAL),
+            Self::LinkTooLong => (414, Info, "link-too-long", Text::SignedIn, Text::LongLink),
+            Self::LogoutToken => (400, Error, "logout-token", Text::NothingEnded, Text::NoLogout),
+            Self::StoreUnreachable => {
+                (503, Error, "store-unreachable", Text::Unchecked, Text::NotLookedUp)
+            }
+            Self::Internal => (500, Crit, "internal", Text::Broken, Text::Internal),
         };
         Reply { status, level, code, title, sentence }
     }
 }
-
-const SIGN_IN: &str = "Please sign in";
-const NEEDS_SESSION: &str = "You need to sign in to see this page.";
-const ASKED_AGAIN: &str = "Your last sign-in was a while ago.";
-const BAD_CREDENTIALS: &str = "The credentials that you sent are not valid.";
-const FORBIDDEN: &str = "Not permitted";
-const NOT_FOR_YOU: &str = "You are signed in, but you do not have access to this page.";
-const BAD_BACKEND: &str = "No server is available for you";
-const NO_BACKEND: &str = "The server for your account is not configured correctly.";
-const NOBODYS: &str = "This address is not configured";
-const NO_PROVIDER: &str = "There is no application at this address.";
-const NOTHING_KNOWN: &str = "This site has just started and cannot reach the sign-in service yet. \
-                             Please try again in a moment.";
-const AGAIN: &str = "Please sign in again";
-const BROKEN_LINK: &str = "This sign-in does not belong to this browser, or the link is damaged.";
-const TOO_LATE: &str = "This sign-in took too long or was already used.";
-const UNDER_WAY: &str = "You are being signed in";
-const ELSEWHERE: &str = "This sign-in was sent twice, and the other request continues. If nothing \
-                         happens, please try again.";
-const NO_COOKIE: &str = "Your browser did not return the cookie for this sign-in. Allow cookies \
-                         for this site, then try again.";
-const NOT_SIGNED_IN: &str = "The sign-in was not completed.";
-const BROKEN: &str = "Sign-in is not possible";
-const SETTINGS: &str = "The settings of the sign-in service and of this site do not match. \
-                        Administrators find the cause in the error log.";
-const NO_USER_NAME: &str = "The sign-in service did not say who you are. Administrators find the \
-                            cause in the error log.";
-const NO_FORWARD_URL: &str = "The proxy that asks did not say which page it is asking about.";
-const NOTHING_DONE: &str = "Nothing was done";
-const NOT_OPENED: &str = "This address works only if a person opens it.";
-const SIGNED_IN: &str = "You are signed in";
-const LONG_LINK: &str = "The link that you followed is too long to be remembered during a sign-in.";
-const NOTHING_ENDED: &str = "No session was ended";
-const NO_LOGOUT: &str = "The logout token was refused.";
-const UNCHECKED: &str = "Your session cannot be checked right now";
-const NOT_LOOKED_UP: &str = "You are probably signed in, but this site cannot look it up at the \
-                             moment. Please try again shortly.";
-const INTERNAL: &str = "Something went wrong on this site.";
-const AWAY: &str = "The sign-in service is not available";
-const RETRY: &str = "You are not signed in, and the sign-in service is not responding right now. \
-                     Please try again in a moment.";
-const LOOP: &str = "Sign-in does not work";
-const LOOPING: &str = "Several sign-ins in a row ended without a session, so this one was \
-                       stopped. Check that cookies are allowed for this site; administrators find \
-                       the cause in the error log.";
 
 #[cfg(test)]
 mod tests {

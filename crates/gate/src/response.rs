@@ -1,6 +1,6 @@
 //! The module's own responses, as values.
 
-use crate::page::{self, Page};
+use crate::page::{self, Occasion, Page};
 use crate::provider::{Provider, SameSite};
 use crate::redirect::RedirectTarget;
 
@@ -38,19 +38,29 @@ impl Response {
     /// Redirects to the end of a sign-in. This redirect was initiated by another site, authentik;
     /// if the session cookie is not sent with such requests, a page of this site goes on by itself.
     #[must_use]
-    pub fn signed_in(provider: &Provider, target: &RedirectTarget) -> Self {
+    pub fn signed_in(
+        provider: &Provider,
+        target: &RedirectTarget,
+        occasion: &Occasion<'_>,
+    ) -> Self {
         match provider.cookie_samesite {
             SameSite::Lax | SameSite::None => Self::redirect(target.as_str()),
             SameSite::Strict => {
-                Self::with_body(200, &page::HEADERS, page::going_on(target.as_str()))
+                Self::for_people(200, page::going_on(target.as_str(), occasion), occasion)
             }
         }
     }
 
     /// A page for people.
     #[must_use]
-    pub fn page(status: u16, page: &Page<'_>) -> Self {
-        Self::with_body(status, &page::HEADERS, page.to_html())
+    pub fn page(status: u16, page: &Page<'_>, occasion: &Occasion<'_>) -> Self {
+        Self::for_people(status, page.to_html(occasion), occasion)
+    }
+
+    fn for_people(status: u16, html: String, occasion: &Occasion<'_>) -> Self {
+        Self::with_body(status, &page::HEADERS, html)
+            .with("Content-Language", occasion.language.tag())
+            .with("Vary", "Accept-Language")
     }
 
     /// Allows any page to frame it.
@@ -132,13 +142,13 @@ impl Response {
 mod tests {
     use super::*;
     use crate::provider::Settings;
-    use crate::testing;
+    use crate::testing::{self, OCCASION};
 
     #[test]
     fn a_page_is_in_no_frame_unless_it_may() {
         let page =
             Page { title: "t", sentence: "s", hint: "", code: "c", action: None, home: None };
-        let closed = Response::page(401, &page);
+        let closed = Response::page(401, &page, &OCCASION);
         let says = |response: &Response, what: &str| {
             response.headers.iter().any(|(name, value)| *name == what || value.contains(what))
         };
@@ -159,11 +169,11 @@ mod tests {
         for word in ["lax", "none"] {
             let provider = provider(word);
             let target = RedirectTarget::external_root(&provider);
-            assert_eq!(Response::signed_in(&provider, &target).status, 302, "{word}");
+            assert_eq!(Response::signed_in(&provider, &target, &OCCASION).status, 302, "{word}");
         }
         let strict = provider("strict");
         let target = RedirectTarget::parse("/p?a=1&b=\"'<x>", &strict).unwrap();
-        let page = Response::signed_in(&strict, &target);
+        let page = Response::signed_in(&strict, &target, &OCCASION);
         assert_eq!(page.status, 200);
         let url = "https://ext.example/p?a=1&amp;b=%22%27%3Cx%3E";
         let refresh = format!("<meta http-equiv=\"refresh\" content=\"0;url={url}\">");
@@ -176,7 +186,7 @@ mod tests {
     fn a_page_has_one_content_type() {
         let page =
             Page { title: "t", sentence: "s", hint: "", code: "c", action: None, home: None };
-        let response = Response::page(400, &page);
+        let response = Response::page(400, &page, &OCCASION);
         assert_eq!(response.content_type, Some("text/html; charset=utf-8"));
         assert!(response.headers.iter().all(|(name, _)| *name != "Content-Type"));
         assert!(response.headers.iter().any(|(name, _)| *name == "Content-Security-Policy"));

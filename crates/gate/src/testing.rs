@@ -1,7 +1,17 @@
 //! Providers for the unit tests of this crate.
 
+use crate::page::Occasion;
 use crate::provider::{Mode, Provider, Settings};
 use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::wording::Language;
+
+/// A page in English.
+pub(crate) const OCCASION: Occasion<'static> = Occasion {
+    language: Language::English,
+    time: UnixTime(1_795_366_194),
+    request: "444535f9378a3dfa1b8604bc9e05a303",
+};
 
 /// Settings of `https://ext.example`, mode `forward_single`.
 pub(crate) fn settings() -> Settings {

@@ -25,10 +25,20 @@ impl UnixTime {
 /// A time as text: `2026-11-22 16:49:54 UTC`.
 #[must_use]
 pub fn utc(seconds: u64) -> String {
+    written(seconds, ' ', " UTC")
+}
+
+/// A time for programs: `2026-11-22T16:49:54Z` (RFC 3339).
+#[must_use]
+pub fn rfc3339(seconds: u64) -> String {
+    written(seconds, 'T', "Z")
+}
+
+fn written(seconds: u64, separator: char, zone: &str) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    format!("{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}{zone}")
 }
 
 /// Year, month and day of the Gregorian calendar from days since 1970-01-01.
@@ -63,6 +73,8 @@ mod tests {
             (4_107_542_400, "2100-03-01 00:00:00 UTC"),
         ] {
             assert_eq!(utc(seconds), text);
+            let (day, time) = text.split_once(' ').unwrap();
+            assert_eq!(rfc3339(seconds), format!("{day}T{}Z", &time[..8]));
         }
     }
 }

@@ -74,6 +74,12 @@ impl<'r, M: Module> Request<'r, M> {
         if self.variable(b"scheme") == Some(b"https") { "https" } else { "http" }
     }
 
+    /// `$request_id`: the value that the log has, if the configuration mentions the variable. If
+    /// not, nginx draws a new one each time.
+    pub fn request_id(&self) -> Option<&'r [u8]> {
+        self.variable(b"request_id")
+    }
+
     /// The server name in a TLS handshake in progress, as sent by the client. `None` if the client
     /// sent none, and after the handshake, so for every request that a client can send.
     pub fn handshake_name(&self) -> Option<&'r [u8]> {

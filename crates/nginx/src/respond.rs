@@ -55,11 +55,17 @@ pub(super) fn refuse<M: Module>(request: &mut Request<'_, M>, response: &M::Resp
     if !has_error_page(request, response.status) {
         return answer_parts(request, response);
     }
-    match set_headers(request, response) {
-        Ok(()) => code(response.status),
-        Err(_) => 500,
+    let is_kept = |name: &str| !OF_THE_BODY.iter().any(|of| name.eq_ignore_ascii_case(of));
+    for (name, value) in response.headers.iter().filter(|(name, _)| is_kept(name)) {
+        if request.add_response_header(name, value).is_err() {
+            return 500;
+        }
     }
+    code(response.status)
 }
+
+/// What it says of our body does not hold for that of an `error_page`.
+const OF_THE_BODY: [&str; 2] = ["Content-Language", "Vary"];
 
 /// The return value of a content handler. nginx ends the request with it, and writes the body if
 /// the response has none.

@@ -35,6 +35,12 @@ impl Request {
         self
     }
 
+    /// Sets `Accept-Language`, also of a [navigation](Self::navigation).
+    pub(crate) fn language(mut self, wishes: &str) -> Self {
+        self.headers.retain(|(name, _)| name != "Accept-Language");
+        self.header("Accept-Language", wishes)
+    }
+
     /// Sends it to another address.
     pub(crate) fn to(self, address: SocketAddr) -> Self {
         Self { address, ..self }

@@ -8,9 +8,37 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
+use crate::time::{UnixTime, rfc3339, utc};
+use crate::wording::{Language, Text};
+
+/// For whom and when a page is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occasion<'o> {
+    /// The language of its texts.
+    pub language: Language,
+    /// The time, shown so that an administrator finds the log lines.
+    pub time: UnixTime,
+    /// nginx's `$request_id`, for the same purpose; empty if there is none.
+    pub request: &'o str,
+}
+
+impl Occasion<'_> {
+    /// The text in the language of the page.
+    #[must_use]
+    pub fn text(&self, text: Text) -> &'static str {
+        self.language.text(text)
+    }
+
+    /// The same occasion for a page that exists in English only.
+    #[must_use]
+    pub const fn in_english(self) -> Self {
+        Self { language: Language::English, ..self }
+    }
+}
+
 /// A page that says what went wrong and how to go on.
 ///
-/// All texts are plain; they are escaped here and nowhere else.
+/// All texts are plain and in the language of the occasion; they are escaped here and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<'p> {
     /// Heading, a few words.
@@ -70,7 +98,7 @@ pub const JSON_HEADERS: [(&str, &str); 3] = [
 
 /// The hash is that of [`STYLE`].
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-Yh6raps+V2gW9ZRJUkXBxK6MMsZiFH7lAed0onvj1/0='; \
+    style-src 'sha256-2Mp+TmyBcDQX/zt4tKSD65J4upWVzU8H+dDZCiobT1Q='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Everything between `<style>` and `</style>`.
@@ -79,7 +107,7 @@ const STYLE: &str = include_str!("style.css");
 impl Page<'_> {
     /// The document, UTF-8.
     #[must_use]
-    pub fn to_html(&self) -> String {
+    pub fn to_html(&self, occasion: &Occasion<'_>) -> String {
         let title = escaped(self.title);
         let hint = match self.hint {
             "" => String::new(),
@@ -89,32 +117,49 @@ impl Page<'_> {
         let links =
             if links.is_empty() { links } else { format!("<p class=\"links\">{links}</p>\n") };
         format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+            "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"robots\" content=\"noindex\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
              <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
              <h1>{title}</h1>\n<p>{sentence}</p>\n{hint}{links}\
-             <p class=\"code\"><span>Reason</span> <code>{code}</code></p>\n\
-             </main>\n</body>\n</html>\n",
+             <dl class=\"facts\">\n{facts}</dl>\n</main>\n</body>\n</html>\n",
+            language = occasion.language.tag(),
             sentence = escaped(self.sentence),
-            code = escaped(self.code),
+            facts = self.facts(occasion),
         )
+    }
+
+    /// What an administrator needs to find the matching log lines. Not for translation by browsers.
+    fn facts(&self, occasion: &Occasion<'_>) -> String {
+        let fact = |name: Text, value: &str| {
+            let name = occasion.text(name);
+            format!("<div><dt>{name}</dt><dd translate=\"no\">{value}</dd></div>\n")
+        };
+        let code = format!("<code>{}</code>", escaped(self.code));
+        let UnixTime(time) = occasion.time;
+        let time = format!("<time datetime=\"{}\">{}</time>", rfc3339(time), utc(time));
+        let mut facts = [fact(Text::Reason, &code), fact(Text::Time, &time)].concat();
+        if !occasion.request.is_empty() {
+            let request = format!("<code>{}</code>", escaped(occasion.request));
+            facts.push_str(&fact(Text::Request, &request));
+        }
+        facts
     }
 }
 
 /// A page from which the browser goes on to `url` (http or https) by itself.
-pub(crate) fn going_on(url: &str) -> String {
+pub(crate) fn going_on(url: &str, occasion: &Occasion<'_>) -> String {
     let page = Page {
-        title: "You are signed in",
-        sentence: "Your browser will take you to the page that you asked for.",
+        title: occasion.text(Text::SignedIn),
+        sentence: occasion.text(Text::TakesYou),
         hint: "",
         code: "signed-in",
-        action: Some(Action { label: "Continue", url, new_tab: false }),
+        action: Some(Action { label: occasion.text(Text::ToContinue), url, new_tab: false }),
         home: None,
     };
     let refresh = format!("<meta http-equiv=\"refresh\" content=\"0;url={}\">\n", escaped(url));
-    page.to_html().replacen("<title>", &format!("{refresh}<title>"), 1)
+    page.to_html(occasion).replacen("<title>", &format!("{refresh}<title>"), 1)
 }
 
 /// Body of a refusal for a client that does not want a page: `{"error": code, "message": message}`.
@@ -175,6 +220,7 @@ mod tests {
     use ring::digest;
 
     use super::*;
+    use crate::testing::OCCASION;
 
     fn page() -> Page<'static> {
         Page {
@@ -201,7 +247,7 @@ mod tests {
                  form-action 'none'; frame-ancestors 'none'"
             )
         );
-        let html = page().to_html();
+        let html = page().to_html(&OCCASION);
         assert_eq!(html.matches(&format!("<style>{STYLE}</style>")).count(), 1);
         for outside in ["<script", "<img", "<link", " style=", "url(", "@import", "<form"] {
             assert!(!html.contains(outside), "{outside}");
@@ -211,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_page_shows_all_that_it_was_given() {
-        let html = page().to_html();
+        let html = page().to_html(&OCCASION);
         for part in [
             "<title>Sign-in did not work</title>",
             "<h1>Sign-in did not work</h1>",
@@ -224,7 +270,7 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part}");
         }
-        let bare = Page { hint: "", action: None, home: None, ..page() }.to_html();
+        let bare = Page { hint: "", action: None, home: None, ..page() }.to_html(&OCCASION);
         assert!(!bare.contains("<p class=\"hint\"") && !bare.contains("<a ") && html.len() < 4096);
     }
 
@@ -235,12 +281,12 @@ mod tests {
         let action = Some(Action { label: evil, url: &url, new_tab: false });
         let page =
             Page { title: evil, sentence: evil, hint: evil, code: evil, action, home: action };
-        let html = page.to_html();
+        let html = page.to_html(&OCCASION);
         let harmless =
             Page { action: Some(Action { label: "x", url: "/", new_tab: false }), ..self::page() };
         for mark in ['<', '>', '"', '\'', '`'] {
             let count = |html: &str| html.matches(mark).count();
-            assert_eq!(count(&html), count(&harmless.to_html()), "{mark}");
+            assert_eq!(count(&html), count(&harmless.to_html(&OCCASION)), "{mark}");
         }
         assert!(!html.contains('\u{0}') && !html.contains('\r'));
         assert_eq!(html.matches("&amp;amp;").count(), 9);
@@ -249,7 +295,7 @@ mod tests {
     #[test]
     fn a_link_may_open_a_tab_of_its_own() {
         let action = Action { label: "Sign in", url: "/x", new_tab: true };
-        let html = Page { action: Some(action), home: None, ..page() }.to_html();
+        let html = Page { action: Some(action), home: None, ..page() }.to_html(&OCCASION);
         let link = "<a class=\"button\" href=\"/x\" target=\"_blank\" rel=\"noopener\">Sign in</a>";
         assert!(html.contains(link), "{html}");
     }
@@ -275,7 +321,7 @@ mod tests {
                 home: None,
                 ..page()
             };
-            assert_eq!(html.to_html().contains("<a "), shown, "{url}");
+            assert_eq!(html.to_html(&OCCASION).contains("<a "), shown, "{url}");
         }
     }
 

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::json;
-use crate::page::{Action, Page};
+use crate::page::{Action, Occasion, Page};
 use crate::query::{Param, param};
 use crate::response::Response;
 
@@ -144,7 +144,7 @@ fn whose(by: &str, value: &str) -> Result<Whose, Unheeded> {
 impl Unheeded {
     /// The response, for either reader.
     #[must_use]
-    pub fn answer(self, reader: Option<Reader>, back: &str) -> Response {
+    pub fn answer(self, reader: Option<Reader>, back: &str, occasion: &Occasion<'_>) -> Response {
         let (status, code, sentence) = match self {
             Self::Forged => {
                 (403, "forged", "The request does not show that it comes from this page.")
@@ -155,7 +155,9 @@ impl Unheeded {
             Self::InFile => (413, "in-file", IN_FILE),
         };
         match reader {
-            Some(Reader::Person) => page(status, "No session was ended", sentence, code, back),
+            Some(Reader::Person) => {
+                page(status, "No session was ended", sentence, code, back, occasion)
+            }
             Some(Reader::Program) | None => {
                 let body = json!({ "error": code, "message": sentence });
                 Response::json(status, format!("{body}\n"))
@@ -166,29 +168,38 @@ impl Unheeded {
 
 /// Reports how many sessions were ended.
 #[must_use]
-pub fn ended(count: u32, reader: Reader, back: &str) -> Response {
+pub fn ended(count: u32, reader: Reader, back: &str, occasion: &Occasion<'_>) -> Response {
     let sentence = match count {
         0 => "There was no such session.".to_owned(),
         1 => "1 session was ended.".to_owned(),
         count => format!("{count} sessions were ended."),
     };
     match reader {
-        Reader::Person => page(200, "Sessions", &sentence, "sessions-ended", back),
+        Reader::Person => page(200, "Sessions", &sentence, "sessions-ended", back, occasion),
         Reader::Program => Response::json(200, format!("{}\n", json!({ "ended": count }))),
     }
 }
 
-fn page(status: u16, title: &str, sentence: &str, code: &str, back: &str) -> Response {
+/// In English, as everything for administrators.
+fn page(
+    status: u16,
+    title: &str,
+    sentence: &str,
+    code: &str,
+    back: &str,
+    occasion: &Occasion<'_>,
+) -> Response {
     let hint = "Users with a session at authentik are signed in again without a prompt: end that \
                 session there.";
     let action = Action { label: "Back to the status", url: back, new_tab: false };
     let page = Page { title, sentence, hint, code, action: Some(action), home: None };
-    Response::page(status, &page)
+    Response::page(status, &page, &occasion.in_english())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::OCCASION;
 
     const HERE: &[u8] = b"status.example.com:8443";
     const FORM: (&[u8], &[u8]) =
@@ -278,10 +289,13 @@ mod tests {
 
     #[test]
     fn answers_are_for_their_readers() {
-        let page = ended(2, Reader::Person, "/status");
+        let page = ended(2, Reader::Person, "/status", &OCCASION);
         assert!(page.body.contains("2 sessions were ended.") && page.body.contains("\"/status\""));
-        assert_eq!(ended(0, Reader::Program, "/").body, "{\"ended\":0}\n");
-        assert_eq!(Unheeded::Forged.answer(Some(Reader::Person), "/").status, 403);
-        assert_eq!(Unheeded::Unclear.answer(None, "/").content_type, Some("application/json"));
+        assert_eq!(ended(0, Reader::Program, "/", &OCCASION).body, "{\"ended\":0}\n");
+        assert_eq!(Unheeded::Forged.answer(Some(Reader::Person), "/", &OCCASION).status, 403);
+        assert_eq!(
+            Unheeded::Unclear.answer(None, "/", &OCCASION).content_type,
+            Some("application/json")
+        );
     }
 }

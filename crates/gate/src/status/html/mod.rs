@@ -135,7 +135,7 @@ fn figures(report: &Report) -> String {
     let happened = |tally: &&Tally| tally.count > 0;
     let reasons = report.reasons.iter().filter(happened).map(|tally| {
         let reason = Reason::ALL.into_iter().find(|reason| reason.code() == tally.word);
-        let sentence = reason.map(|reason| reason.reply().sentence).unwrap_or_default();
+        let sentence = reason.map(|reason| reason.reply().sentence.english()).unwrap_or_default();
         Row(vec![explained(tally.word, sentence), number(tally)])
     });
     let reasons: Vec<_> = reasons.collect();
