@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::redis_server::{RedisServer, SECRET};
 use super::{SERVER, questions};
-use crate::harness::{Browser, Request, Sister, Site, eventually, within};
+use crate::harness::{Browser, Connection, Request, Sister, Site, eventually, within};
 
 const SIGN_OUT: &str = "/outpost.goauthentik.io/sign_out";
 
@@ -259,4 +259,27 @@ fn a_sign_out_that_redis_took_and_forgot_is_told_again() {
     });
     within(Duration::from_secs(5), "and heard", || at(&sister, &stolen).status() == 401);
     is_strangers(&site, &stolen.get("/"));
+}
+
+#[test]
+fn a_crowd_waits_for_one_question_to_a_slow_redis() {
+    let redis = RedisServer::start();
+    let mut site = site(&redis, "");
+    site.expect_in_error_log("the store of sessions cannot be");
+    let alice = site.signed_in();
+    site.restart();
+    let before = questions(&site);
+    redis.signal("STOP");
+    let request = alice.get("/").to_bytes();
+    let mut crowd: Vec<_> = (0..40).map(|_| Connection::open(site.address())).collect();
+    crowd.iter_mut().for_each(|one| one.send(&request));
+    std::thread::sleep(Duration::from_millis(500));
+    redis.signal("CONT");
+    for one in &mut crowd {
+        // On a machine that was busy for seconds, it took too long.
+        let status = one.response().status();
+        assert!(matches!(status, 200 | 503), "{status}");
+    }
+    let asked = questions(&site) - before;
+    assert!((1..=6).contains(&asked), "{asked} questions by two workers");
 }
