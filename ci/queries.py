@@ -82,16 +82,19 @@ def exposition(text):
         name: set(re.findall(r'\(\s*"(\w+)",', pairs))
         for name, pairs in re.findall(r"let (\w+) = \[(.*?)\];", text, re.DOTALL)
     }
-    metrics = {}
-    for kind, name, rest in re.findall(r'metrics\.(gauge|counter|tallies|sample)\(\s*"(\w+)",(.*?)\);', text, re.DOTALL):
-        if kind == "tallies":
+    metrics, families = {}, set()
+    for kind, name, rest in re.findall(r'metrics\.(gauge|counter|tallies|histogram|sample)\(\s*"(\w+)",(.*?)\);', text, re.DOTALL):
+        if kind == "histogram":
+            families.add(name)
+            metrics |= {f"{name}_bucket": {"le"}, f"{name}_sum": set(), f"{name}_count": set()}
+        elif kind == "tallies":
             metrics[name] = set(re.findall(r'help, "(\w+)"', rest))
         else:
             reference = re.search(r"&(?!report)(\w+),", rest)
             metrics[name] = lists[reference[1]] if reference else set()
     found(r"(authentik_\w+)", " ".join(metrics), "metric")
     found(r"(\w+)", " ".join(label for labels in metrics.values() for label in labels), "label")
-    missed = set(re.findall(r'"(authentik_\w+)"', text)) - set(metrics)
+    missed = set(re.findall(r'"(authentik_\w+)"', text)) - set(metrics) - families
     if missed:
         sys.exit(f"monitoring: ci/queries.py does not understand how {EXPOSITION} writes {sorted(missed)}")
     return metrics

@@ -11,6 +11,7 @@ use gate::query::CallbackQuery;
 use gate::reason::Reason;
 use gate::response::Response;
 use gate::secret::Secret;
+use gate::status::Duration;
 use gate::store::Key;
 use gate::time::UnixTime;
 
@@ -20,7 +21,7 @@ use super::sign_in;
 use crate::authentik::asking::{Learnt, Put};
 use crate::authentik::core_server;
 use crate::ngx::log::printable;
-use crate::ngx::{Fault, Flow, Request, now, sender};
+use crate::ngx::{Fault, Flow, Request, counters, now, sender};
 use crate::request::answers;
 use crate::storage;
 use crate::visitor::renewal;
@@ -291,6 +292,9 @@ fn arrive(
     opened: &Opened,
 ) -> Result<Step, Fault> {
     let Arriving { id, expires, trail } = arriving;
+    if let Some(took) = r.age() {
+        counters::record(Duration::SignIn, took);
+    }
     let time = now();
     let trail = trail.completed(time);
     let life = expires.since(time);

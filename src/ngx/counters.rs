@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 
 use gate::reason::Reason;
-use gate::status::{self, Counter, Status};
+use gate::status::{self, Counter, Duration, Status};
 use nginx::lifecycle::worker_number;
 
 use super::shared_words::SharedWordsZone;
@@ -34,6 +34,11 @@ pub(crate) fn count_lookup() {
 /// Counts a session cookie not created by this nginx.
 pub(crate) fn count_foreign_cookie() {
     status::count_foreign_cookie(COUNTERS.get());
+}
+
+/// Records how long something took.
+pub(crate) fn record(what: Duration, took: std::time::Duration) {
+    status::record(COUNTERS.get(), what, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
 }
 
 /// Counts a question to the store of sessions.

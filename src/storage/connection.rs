@@ -1,6 +1,7 @@
 //! The store, as a thread of the pool has it open.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use authentik_store::{Fault, Opened, Place, Store};
 
@@ -14,6 +15,8 @@ thread_local! {
 pub(super) struct Report {
     /// An unusable file was moved aside: why, and where to.
     pub(super) aside: Option<String>,
+    /// How long the work took.
+    pub(super) took: Duration,
     /// A session was found that another version of this module has written.
     pub(super) is_of_another_version: bool,
 }

@@ -41,7 +41,7 @@ use self::ends::Telling;
 use self::fetch::{Fetched, Wanted};
 use crate::authentik::threads;
 use crate::conf::{MainConf, SessionStore};
-use crate::ngx::{self, Authentik, Zone};
+use crate::ngx::{self, Authentik, Zone, counters};
 
 /// Maximum time for one operation of the store.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -242,7 +242,10 @@ impl Service {
             cancelled: Cancel::default(),
             work: Box::new(move |_, _| {
                 let mut report = Report::default();
-                (work(&place, &mut report), report)
+                let begun = Instant::now();
+                let answer = work(&place, &mut report);
+                report.took = begun.elapsed();
+                (answer, report)
             }),
         };
         if self.pool.submit(job).is_err() {
@@ -258,7 +261,10 @@ impl Service {
         let pending = PENDING.with_borrow_mut(|pending| pending.remove(&number));
         let Some(Pending { task, waiters }) = pending else { return };
         let (answer, report) = match answered {
-            Some((answer, report)) => (Some(answer), report),
+            Some((answer, report)) => {
+                counters::record(gate::status::Duration::Store, report.took);
+                (Some(answer), report)
+            }
             None => (None, Report::default()),
         };
         if let Some(aside) = report.aside {

@@ -1,7 +1,9 @@
 //! `authentik_status`: the module's counters, for people and for programs.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use authentik_standin::{Endpoint, Fault};
 use serde_json::Value;
 
 use crate::harness::{Browser, Connection, Site, eventually};
@@ -245,6 +247,26 @@ fn a_server_without_protection_shows_the_status_too() {
 }
 
 #[test]
+fn how_long_a_sign_in_takes_is_told_and_how_much_of_it_authentik_does() {
+    let site = Site::start(SERVER);
+    let alice = site.signed_in_as("alice");
+    site.sso.fault(Endpoint::Token, Fault::Slow(Duration::from_millis(300)));
+    drop(site.signed_in_as("bob"));
+    for _ in 0..3 {
+        assert_eq!(alice.get("/page").send().status(), 200);
+    }
+    let told = status(&site);
+    let of = |what: &str, figure: &str| told[what][figure].as_u64().expect("a number");
+    for what in ["sign_in_duration", "sign_in_authentik"] {
+        assert_eq!(of(what, "count"), 2, "known sessions are not measured: {told}");
+        assert!(of(what, "sum_us") >= 290_000, "{told}");
+        let below = told[what]["buckets"].as_array().expect("buckets").iter();
+        let below = below.filter(|bucket| bucket["le_ms"].as_u64() <= Some(250));
+        assert!(below.clone().count() > 5 && below.clone().all(|b| b["count"].as_u64() < Some(2)));
+    }
+}
+
+#[test]
 fn prometheus_can_read_every_line() {
     let site = Site::start(SERVER);
     drop(site.get("/").send());
@@ -260,7 +282,7 @@ fn prometheus_can_read_every_line() {
 /// Text exposition format 0.0.4: each sample belongs to the `# TYPE` above it, a counter ends in
 /// `_total`, and no series occurs twice.
 pub(crate) fn check_exposition(text: &str) {
-    let (mut family, mut helped) = (String::new(), String::new());
+    let (mut family, mut helped, mut is_histogram) = (String::new(), String::new(), false);
     let mut series = HashSet::new();
     assert!(text.ends_with('\n'));
     for line in text.lines() {
@@ -268,15 +290,19 @@ pub(crate) fn check_exposition(text: &str) {
             helped = help.split_once(' ').expect("a text").0.to_owned();
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').expect("a type");
-            assert!(matches!(kind, "counter" | "gauge"), "{line}");
+            assert!(matches!(kind, "counter" | "gauge" | "histogram"), "{line}");
             assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
             assert_eq!(name, helped, "{line}");
             family = name.to_owned();
+            is_histogram = kind == "histogram";
         } else {
             let (labelled, value) = line.rsplit_once(' ').expect("a value");
             assert!(value.parse::<f64>().is_ok_and(|value| value >= 0.0), "{line}");
             let (name, labels) = labelled.split_once('{').unwrap_or((labelled, "}"));
-            assert_eq!(name, family, "{line}");
+            let ends = ["_bucket", "_sum", "_count"].into_iter().filter(|_| is_histogram);
+            let of_histogram = ends.filter_map(|end| name.strip_suffix(end)).next();
+            assert_eq!(of_histogram.is_some(), is_histogram, "{line}");
+            assert_eq!(of_histogram.unwrap_or(name), family, "{line}");
             let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             assert!(name.chars().all(is_name), "{line}");
             check_labels(labels.strip_suffix('}').expect("an end"));

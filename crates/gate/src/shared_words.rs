@@ -77,7 +77,7 @@ impl Word {
 /// Workers with counters of their own; further ones share.
 pub const COUNTING_WORKERS: usize = 64;
 /// Counters per worker.
-pub const COUNTERS: usize = 64;
+pub const COUNTERS: usize = 128;
 
 // The layout.
 const EPOCH: usize = 0;

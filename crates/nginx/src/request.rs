@@ -4,6 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
 use std::cell::Cell;
+use std::time::Duration;
 
 use ngx::ffi::{
     NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_OK, ngx_connection_local_sockaddr, ngx_hash_key,
@@ -72,6 +73,15 @@ impl<'r, M: Module> Request<'r, M> {
     /// `http` or `https`, as in `$scheme`: for this hop.
     pub fn scheme(&self) -> &'static str {
         if self.variable(b"scheme") == Some(b"https") { "https" } else { "http" }
+    }
+
+    /// How long ago nginx began to read it, from `$request_time`: up to the current turn of the
+    /// event loop, in milliseconds.
+    pub fn age(&self) -> Option<Duration> {
+        let text = core::str::from_utf8(self.variable(b"request_time")?).ok()?;
+        let (seconds, millis) = text.split_once('.')?;
+        let (seconds, millis) = (seconds.parse().ok()?, millis.parse().ok()?);
+        Some(Duration::from_secs(seconds).saturating_add(Duration::from_millis(millis)))
     }
 
     /// `$request_id`: the value that the log has, if the configuration mentions the variable. If

@@ -17,12 +17,13 @@ use gate::login::{CallbackId, Proof};
 use gate::provider::ProviderKey;
 use gate::question::CoreError;
 use gate::reason::Reason;
+use gate::status::Duration;
 use nginx::suspend::Ticket;
 
 pub(super) use self::question::Exchange;
 use crate::authentik::asking::Put;
 use crate::authentik::threads::{self, Errand, Line, Lost, PATIENCE};
-use crate::ngx::{self, Fault, Request, sender};
+use crate::ngx::{self, Fault, Request, counters, sender};
 
 /// A question, identified by the ticket of the request that asked it.
 struct Pending {
@@ -113,8 +114,13 @@ pub(super) fn ask(
         cancel: cancel.clone(),
     };
     let taken = errand.hand_over(move |client, deadline| {
+        let begun = Instant::now();
         let exchanged = work(client, deadline);
-        Box::new(move || wake(waiter_of(ticket), exchanged))
+        let took = begun.elapsed();
+        Box::new(move || {
+            counters::record(Duration::Exchange, took);
+            wake(waiter_of(ticket), exchanged);
+        })
     });
     if taken {
         state.exchange.replace(Some(begin(id, ticket, cancel)));

@@ -49,6 +49,7 @@ fn a_session_survives_reloads() {
     let questions = questions(&site);
     is_known(&site, &alice);
     assert_eq!(questions, super::questions(&site), "who is known costs no question");
+    assert!(of_store(&site, "duration")["count"].as_u64() > Some(0), "the sign-in was written");
 }
 
 #[test]

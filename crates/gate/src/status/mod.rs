@@ -5,6 +5,7 @@
 
 mod count;
 mod coverage;
+mod duration;
 pub mod ending;
 mod html;
 mod json;
@@ -20,6 +21,7 @@ pub use self::count::{
     count_store_question, set_store_backlog,
 };
 pub use self::coverage::{Access, Coverage, Covered, Guard, Part, judged};
+pub use self::duration::{Bucket, Duration, Histogram, record};
 pub use self::report::{
     EventLoopReport, OutpostReport, ProviderReport, Report, Source, Tally, ZoneReport,
 };

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
+use super::duration::Histogram;
 use super::report::{OutpostReport, Report, Tally, ZoneReport};
 use super::store::StoreReport;
 
@@ -40,6 +41,10 @@ pub(super) fn render(report: &Report) -> String {
     metrics.counter("authentik_sessions_ended_idle_total", help, report.sessions_ended_idle);
     let help = "Renewals of sessions, by outcome.";
     metrics.tallies("authentik_renewals_total", help, "outcome", &report.renewals);
+    let help = "Sign-ins, from the return from authentik to the session.";
+    metrics.histogram("authentik_sign_in_duration_seconds", help, &report.sign_in_duration);
+    let help = "Authentik's share of it: the exchange of the code.";
+    metrics.histogram("authentik_sign_in_authentik_seconds", help, &report.sign_in_authentik);
     if let Some(zone) = &report.zone {
         of_zone(&mut metrics, zone);
     }
@@ -59,6 +64,12 @@ pub(super) fn render(report: &Report) -> String {
 /// Converts microseconds to Prometheus's unit.
 fn seconds(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// A bound as clients of Prometheus write it: `0.005`, `2.5`.
+fn bound(millis: u64) -> String {
+    let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn upstream(metrics: &mut Metrics, report: &Report, outpost: &OutpostReport) {
@@ -141,6 +152,8 @@ fn of_store(metrics: &mut Metrics, store: &StoreReport) {
     }
     let help = "Questions for sessions that the zone did not have.";
     metrics.counter("authentik_store_questions_total", help, store.questions);
+    let help = "Accesses to the store of sessions, without the time in the queue.";
+    metrics.histogram("authentik_store_duration_seconds", help, &store.duration);
     let help = "Sessions that wait to be written to the store.";
     metrics.gauge("authentik_store_backlog", help, &[], store.backlog);
     let help = "Sessions never written to the store, because too many waited.";
@@ -169,6 +182,17 @@ impl Metrics {
         for Tally { word, count } in tallies {
             self.sample(name, &[(label, word)], count);
         }
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        self.head(name, help, "histogram");
+        let bucket = format!("{name}_bucket");
+        for one in &histogram.buckets {
+            self.sample(&bucket, &[("le", &bound(one.le_ms))], one.count);
+        }
+        self.sample(&bucket, &[("le", "+Inf")], histogram.count);
+        self.sample(&format!("{name}_sum"), &[], seconds(histogram.sum_us));
+        self.sample(&format!("{name}_count"), &[], histogram.count);
     }
 
     fn head(&mut self, name: &str, help: &str, kind: &str) {

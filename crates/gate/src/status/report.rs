@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::count::{Counter, Status};
 use super::coverage::Coverage;
+use super::duration::{Duration, Histogram};
 use super::store::StoreReport;
 use crate::outpost::{Directory, Listener, Unusable};
 use crate::provider::{Mode, Provider, ProviderKey};
@@ -64,6 +65,10 @@ pub struct Report {
     /// Renewals of sessions, by outcome.
     #[serde(serialize_with = "super::json::as_map")]
     pub renewals: Vec<Tally>,
+    /// Duration of sign-ins that succeeded, from the return from authentik to the session.
+    pub sign_in_duration: Histogram,
+    /// Authentik's share of it, also for those that failed.
+    pub sign_in_authentik: Histogram,
     /// The session zone.
     pub zone: Option<ZoneReport>,
     /// The store of sessions; `None` if they are only in memory.
@@ -194,6 +199,8 @@ impl Report {
             sessions_ended: source.fact(Word::EndedByCore),
             sessions_ended_idle: source.fact(Word::EndedIdle),
             renewals: source.renewals(),
+            sign_in_duration: Histogram::of(Duration::SignIn, source.words),
+            sign_in_authentik: Histogram::of(Duration::Exchange, source.words),
             zone: source.fill.map(|fill| source.of_zone(&fill)),
             store: source.store.map(|kind| source.of_store(kind)),
             requests: Status::ALL.map(of_status).into(),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::count::Counter;
+use super::duration::{Duration, Histogram};
 use super::report::Source;
 use crate::shared_words::Word;
 
@@ -24,6 +25,8 @@ pub struct StoreReport {
     pub bytes: Option<u64>,
     /// Questions for sessions that the zone did not have.
     pub questions: u64,
+    /// How long accesses to it took.
+    pub duration: Histogram,
     /// Sessions that wait to be written.
     pub backlog: u64,
     /// Sessions that were never written, because too many waited.
@@ -45,6 +48,7 @@ impl Source<'_> {
             sessions: is_counted.then(|| self.fact(Word::StoreSessions)),
             bytes: is_counted.then(|| self.fact(Word::StoreBytes)),
             questions: total(Counter::StoreQuestion),
+            duration: Histogram::of(Duration::Store, self.words),
             backlog: total(Counter::StoreBacklog),
             dropped: self.fact(Word::StoreDropped),
         }

@@ -98,6 +98,9 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
     count_renewal(words.counters(0), Counter::Renewal);
     (0..2).for_each(|worker| count_renewal(words.counters(worker), Counter::RefusedRenewal));
     count(words.counters(1), Status::Refused, Some(Reason::NotPermitted));
+    record(words.counters(0), Duration::SignIn, 60_000);
+    record(words.counters(1), Duration::Exchange, 7_000_000);
+    record(words.counters(1), Duration::Store, 1000);
     let directory = directory(name, name);
     let mut report = Report::gather(&source(Some(words), Some(&directory)));
     let provider = || ProviderReport {
@@ -175,6 +178,16 @@ fn json_says_everything_under_stable_keys() {
     let reasons = told["reasons"].take();
     assert_eq!(reasons.as_object().unwrap().len(), Reason::ALL.len());
     assert_eq!((&reasons["not-permitted"], &reasons["no-session"]), (&json!(1), &json!(0)));
+    let histograms = [
+        told["sign_in_duration"].take(),
+        told["sign_in_authentik"].take(),
+        told["store"]["duration"].take(),
+    ];
+    for (histogram, sum) in histograms.iter().zip([60_000, 7_000_000, 1000]) {
+        assert_eq!((&histogram["count"], &histogram["sum_us"]), (&json!(1), &json!(sum)));
+    }
+    assert_eq!(histograms[0]["buckets"][4], json!({ "le_ms": 50, "count": 0 }));
+    assert_eq!(histograms[0]["buckets"][5], json!({ "le_ms": 100, "count": 1 }));
     let provider = json!({
         "name": "a \"b\"\n<c>", "mode": "proxy", "external_host": "https://wiki.example.com/",
         "sessions": 3,
@@ -203,6 +216,8 @@ fn json_says_everything_under_stable_keys() {
         "sessions_ended": 5,
         "sessions_ended_idle": 6,
         "renewals": { "renewed": 1, "refused": 2, "failed": 0 },
+        "sign_in_duration": null,
+        "sign_in_authentik": null,
         "zone": {
             "sessions": 2,
             "records": 3,
@@ -222,6 +237,7 @@ fn json_says_everything_under_stable_keys() {
             "sessions": 12,
             "bytes": 8192,
             "questions": 2,
+            "duration": null,
             "backlog": 7,
             "dropped": 1,
         },
@@ -266,6 +282,16 @@ fn prometheus_gets_upstreams_names_and_our_own() {
         "authentik_renewals_total{outcome=\"renewed\"} 1",
         "authentik_renewals_total{outcome=\"refused\"} 2",
         "authentik_renewals_total{outcome=\"failed\"} 0",
+        "# TYPE authentik_sign_in_duration_seconds histogram",
+        "authentik_sign_in_duration_seconds_bucket{le=\"0.05\"} 0",
+        "authentik_sign_in_duration_seconds_bucket{le=\"0.1\"} 1",
+        "authentik_sign_in_duration_seconds_bucket{le=\"2.5\"} 1",
+        "authentik_sign_in_duration_seconds_bucket{le=\"+Inf\"} 1",
+        "authentik_sign_in_duration_seconds_sum 0.060000",
+        "authentik_sign_in_duration_seconds_count 1",
+        "authentik_sign_in_authentik_seconds_bucket{le=\"5\"} 0",
+        "authentik_sign_in_authentik_seconds_bucket{le=\"+Inf\"} 1",
+        "authentik_store_duration_seconds_bucket{le=\"0.001\"} 1",
         "authentik_provider_sessions{provider=\"a \\\"b\\\"\\nc\\\\d\",source=\"outpost\"} 3",
         "authentik_provider_sessions{provider=\"a \\\"b\\\"\\nc\\\\d\",source=\"nginx.conf\"} 3",
         "authentik_event_loop_longest_pause_seconds 1.234567",

@@ -4,6 +4,7 @@ mod parts;
 
 use self::parts::{Row, code, explained, plain, section, table, tile, when};
 use super::count::Status;
+use super::duration::Histogram;
 use super::moment::age;
 use super::report::{OutpostReport, ProviderReport, Report, Tally, ZoneReport};
 use crate::page::{escaped, headers};
@@ -214,6 +215,17 @@ fn logout_uris(providers: &[ProviderReport]) -> String {
     section("Logout URI to enter in authentik", &table(&columns, rows))
 }
 
+/// A histogram in a few words.
+fn average(histogram: &Histogram) -> String {
+    match histogram.sum_us.checked_div(histogram.count) {
+        Some(micros) => {
+            let (millis, rest) = (micros / 1000, micros % 1000 / 100);
+            format!("{}, {millis}.{rest} ms on average", histogram.count)
+        }
+        None => "none so far".to_owned(),
+    }
+}
+
 fn details(report: &Report) -> String {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(Row(vec![plain(name), value]));
@@ -238,6 +250,8 @@ fn details(report: &Report) -> String {
     let renewals: Vec<String> =
         renewals.map(|outcome| format!("{} {}", outcome.count, outcome.word)).collect();
     row("Renewals of sessions", renewals.join(", "));
+    row("Sign-ins, after the return from authentik", average(&report.sign_in_duration));
+    row("Waiting for authentik at sign-ins", average(&report.sign_in_authentik));
     if let Some(zone) = &report.zone {
         let (used, size) = (kilobytes(zone.used_bytes), kilobytes(zone.size_bytes));
         row("Shared zone", format!("{used} of {size} used"));
@@ -256,6 +270,7 @@ fn details(report: &Report) -> String {
             row("Sessions in it", format!("{sessions} in {}", kilobytes(bytes)));
         }
         row("Questions to it", store.questions.to_string());
+        row("Accesses to it", average(&store.duration));
         row("Sessions that wait for it", store.backlog.to_string());
         if store.dropped > 0 {
             row("Sessions that it never got", store.dropped.to_string());
