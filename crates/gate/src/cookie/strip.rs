@@ -60,9 +60,11 @@ pub fn without_own(header: &[u8], out: &mut [u8]) -> Stripped {
     if blank { Stripped::Empty } else { Stripped::Changed(length) }
 }
 
-/// Only checks the prefix: this runs for every request.
+/// Only checks the prefix: this runs for every request. Readers that know more spaces than the two
+/// of RFC 9110 trim any control character.
 fn is_own(piece: &[u8]) -> bool {
-    let name = piece.trim_ascii_start();
+    let blanks = piece.iter().take_while(|byte| byte.is_ascii_control() || **byte == b' ');
+    let name = piece.get(blanks.count()..).unwrap_or_default();
     let name = name.strip_prefix(HOST_PREFIX.as_bytes()).unwrap_or(name);
     OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -164,6 +166,20 @@ mod tests {
             if let Stripped::Changed(_) = stripped {
                 assert_eq!(String::from_utf8(out).unwrap(), left, "{header:?}");
             }
+        }
+    }
+
+    /// Found by the target `cookie_header`: Unicode's white space begins with U+000B, which ASCII's
+    /// does not contain.
+    #[test]
+    fn a_control_character_before_its_name_hides_no_cookie_of_ours() {
+        for before in ["\u{b}", "\u{c}", " \u{b}\t", "\u{1}", "\u{1f}", "\u{7f}"] {
+            let header = format!("a=b;{before}authentik_proxy_1=x; c=d");
+            let mut out = vec![0; header.len()];
+            let Stripped::Changed(length) = without_own(header.as_bytes(), &mut out) else {
+                panic!("{before:?}: left")
+            };
+            assert_eq!(&out[..length], b"a=b; c=d");
         }
     }
 }
