@@ -4,7 +4,7 @@
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb check demo \
-	demo-stop bench bench-peers valgrind asan chaos soak browser clean
+	demo-stop bench bench-peers valgrind asan chaos soak browser fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -29,9 +29,10 @@ install: ## install what `make build` built into Debian's nginx (DESTDIR is hono
 uninstall: ## remove it
 	@ci/install-module.sh uninstall
 
-unit: ## unit tests: gate, io and the stand-in authentik; no nginx needed
+unit: ## unit tests: gate, io and the stand-in authentik, and the seeds of `make fuzz`; no nginx needed
 	ci/install.sh unit
-	cargo test --locked -p authentik-gate -p authentik-io -p authentik-store -p authentik-standin
+	cargo test --locked -p authentik-gate -p authentik-io -p authentik-store -p authentik-standin \
+		-p authentik-fuzz
 
 test: unit ## all tests: unit, then integration under this machine's nginx and 1.28
 	ci/install.sh test
@@ -95,6 +96,10 @@ soak: ## a minute under load without authentik, and one with restarts (Redis): n
 browser: ## a sign-in and its error pages in Chromium; screenshots in target/browser/
 	ci/install.sh browser
 	ci/browser.sh
+
+fuzz: ## look for inputs that break a promise, SECONDS=60 for each target (TARGET=name selects); see fuzz/
+	ci/install.sh fuzz
+	ci/fuzz.sh $(or $(SECONDS),60) $(TARGET)
 
 clean: ## remove everything built
 	rm -rf --one-file-system target

@@ -4,7 +4,7 @@
 #
 #   ci/install.sh PURPOSE...
 #
-# demo: build and run; unit, test, check, matrix, fresh, deb, bench, bench-peers, valgrind, browser:
+# demo: build and run; unit, test, check, matrix, fresh, deb, bench, bench-peers, valgrind, fuzz, browser:
 # needed by these targets. Each target installs what it needs and depends on no other target. Rust
 # comes from Debian if it is missing or too old.
 set -eu
@@ -37,6 +37,7 @@ packages() {
             bench) packages test; echo wrk valgrind python3 ;;
             bench-peers) packages demo; echo wrk python3 apache2 libapache2-mod-auth-openidc ;;
             valgrind) packages test; echo valgrind ;;
+            fuzz) packages unit; echo g++ ;;
             browser) packages demo; echo chromium-driver python3 ;;
             *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
         esac

@@ -56,7 +56,7 @@ impl<'a> Connection<'a> {
             })
             .map_err(words)?;
         let request = request(&url, shared).map_err(words)?;
-        let started = ClientHandshake::start(stream, request, Some(config()));
+        let started = ClientHandshake::start(stream, request, Some(socket_limits()));
         let socket = shake_hands(started.map_err(|error| refusal(&error))?, deadline, shared)?;
         let line = socket.get_ref().handle().ok();
         let is_woken = line.is_some();
@@ -219,7 +219,9 @@ fn is_pause(error: &io::Error) -> bool {
     )
 }
 
-fn config() -> WebSocketConfig {
+/// Limits of what is read from the outpost's WebSocket, and of what waits to be sent.
+#[must_use]
+pub fn socket_limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
         .write_buffer_size(0)

@@ -22,6 +22,7 @@ use std::time::Duration;
 use authentik_gate::outpost::{Outpost, OutpostSettings, RefreshError, Snapshot};
 
 use crate::pool::Spawner;
+pub use connection::socket_limits;
 use shared::Shared;
 
 /// How authentik shows this nginx on the page of the outpost.

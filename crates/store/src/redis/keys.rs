@@ -79,7 +79,8 @@ pub(super) fn packed(row: &Row) -> Vec<u8> {
 }
 
 /// The session in a value; `None` if it has ended, and for what was not written by this version.
-pub(super) fn unpacked(key: &Key, value: &[u8]) -> Option<Row> {
+#[must_use]
+pub fn unpacked(key: &Key, value: &[u8]) -> Option<Row> {
     let (head, record) = value.split_at_checked(HEAD)?;
     let (version, rest) = head.split_first()?;
     let (hashes, times) = rest.split_at_checked(4 * 16)?;
@@ -120,7 +121,8 @@ pub(super) fn packed_end(End { ended, at }: &End) -> Vec<u8> {
 }
 
 /// The end in an entry of the stream; `None` for what was not written by this version.
-pub(super) fn unpacked_end(packed: &[u8]) -> Option<End> {
+#[must_use]
+pub fn unpacked_end(packed: &[u8]) -> Option<End> {
     let (kind, rest) = packed.split_first()?;
     let (at, rest) = rest.split_first_chunk()?;
     let ended = if *kind == b'k' {

@@ -33,6 +33,7 @@ use self::trouble::Trouble;
 use crate::fault::Fault;
 use crate::row::{Changes, End, Ended, Key, Mark, Row};
 
+pub use keys::{unpacked as stored_session, unpacked_end as stored_end};
 pub use settings::{Kind, Server, Settings};
 pub use trouble::commands;
 
