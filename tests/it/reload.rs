@@ -140,7 +140,7 @@ fn nginx_leaves_promptly_while_sign_ins_wait() {
     let started = std::time::Instant::now();
     site.stop_fast();
 
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 /// A complete sign-in in which every connection may break.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a test waits for something to become true; generous, since the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until something becomes true; returns how long it took.
 pub(crate) fn eventually(what: &str, is_so: impl FnMut() -> bool) -> Duration {

@@ -26,11 +26,11 @@ fn question(site: &Site, proxy: &str, request: Request) -> Request {
 
 #[test]
 fn a_proxy_that_asks_about_an_opened_page_is_told_to_begin_a_sign_in() {
-    let http = CONNECTED.replace("token_file", "recheck 1s; token_file");
+    let http = CONNECTED.replace("token_file", "recheck 4s; token_file");
     let site = started(connected().http(&http).server(SERVER));
     let start = Instant::now();
     let alice = site.signed_in();
-    wait_until(start, 1);
+    wait_until(start, 4);
     let ask = |proxy: &str, request: Request| question(&site, proxy, request).send().status();
     let page = || alice.get("/").navigation();
 

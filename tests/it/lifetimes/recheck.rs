@@ -9,11 +9,11 @@ use crate::outpost::{CONNECTED, connected, started};
 
 #[test]
 fn a_page_opened_after_recheck_is_shown_after_a_new_sign_in_without_a_question() {
-    let site = site("recheck 1s;");
+    let site = site("recheck 4s;");
     let start = Instant::now();
     let mut alice = site.signed_in();
     let former = alice.session_cookies().remove(0);
-    wait_until(start, 1);
+    wait_until(start, 4);
 
     let first = alice.step("/page?x=1");
     assert!(is_to_authentik(&first), "{}", first.status());
@@ -34,10 +34,10 @@ fn a_page_opened_after_recheck_is_shown_after_a_new_sign_in_without_a_question()
 
 #[test]
 fn who_does_not_open_a_page_is_not_sent_anywhere() {
-    let site = site("recheck 1s;");
+    let site = site("recheck 4s;");
     let start = Instant::now();
     let mut alice = site.signed_in();
-    wait_until(start, 1);
+    wait_until(start, 4);
 
     assert_eq!(alice.fetch("/").status(), 200);
     assert_eq!(submit(&alice, "/").status(), 200);
@@ -60,13 +60,13 @@ fn the_page_about_a_form_that_was_submitted_is_shown() {
          {SERVER}"
     );
     let site = Site::builder()
-        .provider("recheck 1s;")
+        .provider("recheck 4s;")
         .file("html/static/form.txt", "x")
         .server(&server)
         .start();
     let start = Instant::now();
     let alice = site.signed_in();
-    wait_until(start, 1);
+    wait_until(start, 4);
 
     // nginx goes on to /sorry as if that had been opened with GET.
     let answer = submit(&alice, "/static/form.txt");
@@ -76,10 +76,10 @@ fn the_page_about_a_form_that_was_submitted_is_shown() {
 
 #[test]
 fn of_many_tabs_one_goes_to_authentik_and_the_others_are_served_but_only_for_a_moment() {
-    let site = site("recheck 1s;");
+    let site = site("recheck 4s;");
     let start = Instant::now();
     let alice = site.signed_in();
-    wait_until(start, 1);
+    wait_until(start, 4);
 
     let answers = alice.get("/").navigation().send_together(20);
     let redirected = answers.iter().filter(|answer| is_to_authentik(answer)).count();
@@ -97,10 +97,10 @@ fn of_many_tabs_one_goes_to_authentik_and_the_others_are_served_but_only_for_a_m
 
 #[test]
 fn while_authentik_does_not_answer_the_session_goes_on() {
-    let mut site = site("recheck 1s;");
+    let mut site = site("recheck 4s;");
     let start = Instant::now();
     let mut alice = site.signed_in();
-    wait_until(start, 1);
+    wait_until(start, 4);
     site.sso.down();
     site.expect_in_error_log("authentik does not answer");
 
@@ -115,7 +115,7 @@ fn while_authentik_does_not_answer_the_session_goes_on() {
 
 #[test]
 fn settings_in_doubt_send_nobody_to_sign_in() {
-    let http = CONNECTED.replace("token_file", "recheck 1s; token_file");
+    let http = CONNECTED.replace("token_file", "recheck 4s; token_file");
     let mut site = started(connected().http(&http));
     site.expect_in_error_log("settings were not read");
     let start = Instant::now();
@@ -128,7 +128,7 @@ fn settings_in_doubt_send_nobody_to_sign_in() {
     eventually("authentik refuses it", || {
         !site.error_log().lines_with("those of the previous token serve").is_empty()
     });
-    wait_until(start, 1);
+    wait_until(start, 4);
 
     assert_eq!(alice.step("/").status(), 200);
     assert_eq!(site.app.last().header("X-authentik-username"), Some("alice"));
@@ -136,12 +136,12 @@ fn settings_in_doubt_send_nobody_to_sign_in() {
 
 #[test]
 fn a_browser_that_keeps_no_cookies_of_the_new_sign_in_is_stopped_not_sent_in_circles() {
-    let mut site = site("recheck 1s;");
+    let mut site = site("recheck 4s;");
     site.expect_in_error_log("sign-in-loop");
     let start = Instant::now();
     let mut alice = site.signed_in();
     alice.refuse_cookies(|name| name.contains("authentik_proxy_"));
-    wait_until(start, 1);
+    wait_until(start, 4);
 
     let trail = alice.open("/");
     assert_eq!(trail.status(), 400, "{:?}", trail.addresses());
@@ -154,6 +154,6 @@ fn rechecks_can_be_switched_off() {
     let site = site("recheck off;");
     let start = Instant::now();
     let mut alice = site.signed_in();
-    wait_until(start, 1);
+    wait_until(start, 4);
     assert_eq!(alice.step("/").status(), 200);
 }

@@ -8,7 +8,7 @@ use super::{SERVER, wait_until};
 use crate::harness::{Site, eventually};
 use crate::outpost::CONNECTED;
 
-const TERMS: &str = "session_lifetime 4s; recheck 1s;";
+const TERMS: &str = "session_lifetime 12s; recheck 4s;";
 
 /// What happens at authentik, and what it then answers to the browser.
 type Happens = fn(&Site);
@@ -49,7 +49,7 @@ fn assert_is_shut_out(site: &Site, happens: Happens, answer: &str) {
     assert_eq!(trail.status(), 200, "{:?}", trail.addresses());
     assert_eq!(alice.session_cookies().len(), 1, "{:?}", trail.addresses());
     happens(site);
-    wait_until(start, 1);
+    wait_until(start, 4);
 
     let hits = site.app.hits();
     let trail = alice.open("/page");
@@ -57,7 +57,7 @@ fn assert_is_shut_out(site: &Site, happens: Happens, answer: &str) {
     assert_eq!(site.app.hits(), hits, "nothing was shown");
     assert_eq!(alice.fetch("/").status(), 200, "who does not browse goes on");
 
-    wait_until(start, 4);
+    wait_until(start, 12);
     let hits = site.app.hits();
     assert_eq!(alice.fetch("/").status(), 401);
     assert_eq!(site.app.hits(), hits);

@@ -68,7 +68,7 @@ fn a_reload_hands_the_connection_over_without_a_gap() {
         let sid = sessions.iter().find(|(name, _)| name == user).expect("a session").1.clone();
         assert!(site.sso.end_session(&sid));
         let request = browser.get("/page");
-        within(Duration::from_secs(1), "the session is over", || request.send().status() == 401);
+        within(Duration::from_secs(5), "the session is over", || request.send().status() == 401);
     }
     assert_eq!(site.get("/").send().status(), 401);
 }

@@ -63,12 +63,12 @@ fn a_renewal_in_the_background_ends_the_session_too() {
     let site = builder()
         .settings(|settings, _| {
             settings.providers[0].give_refresh_tokens();
-            settings.providers[0].access_token_seconds = 30;
+            settings.providers[0].access_token_seconds = 18;
         })
         .start();
     let (mut alice, start) = alice(&site);
     site.sso.end_sessions();
-    wait_until(start, 20);
+    wait_until(start, 12);
     alice.fetch("/");
     renewed(&site, 1);
     eventually("it is out", || alice.fetch("/").status() == 401);
@@ -79,13 +79,13 @@ fn who_signs_out_during_the_renewal_stays_signed_out() {
     let site = builder()
         .settings(|settings, _| {
             settings.providers[0].give_refresh_tokens();
-            settings.providers[0].access_token_seconds = 9;
+            settings.providers[0].access_token_seconds = 18;
         })
         .start();
     let (mut alice, start) = alice(&site);
     let thief = alice.cookie_header().expect("cookies");
-    wait_until(start, 6);
-    site.sso.fault_times(Endpoint::Token, Fault::Slow(Duration::from_secs(1)), 1);
+    wait_until(start, 12);
+    site.sso.fault_times(Endpoint::Token, Fault::Slow(Duration::from_secs(3)), 1);
     // Otherwise the refresh token is dead before it is used, and nothing races.
     site.sso.fault_times(Endpoint::Revoke, Fault::Status(500), 1);
     assert_eq!(alice.fetch("/").status(), 200);

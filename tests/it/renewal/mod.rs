@@ -16,7 +16,7 @@ use crate::harness::{Browser, Builder, Site, eventually};
 const TOKEN: &str = "/application/o/token/";
 
 /// How long an access token lasts, in seconds.
-const ACCESS: u64 = 3;
+const ACCESS: u64 = 6;
 
 const SERVER: &str = "authentik_provider wiki;
     location / { proxy_pass http://app; }

@@ -72,7 +72,7 @@ fn a_session_that_ended_at_its_renewal_is_gone_on_the_other_host_and_after_a_res
     let hits = site.app.hits();
     let request = site.get("/").header("Cookie", &cookies);
     let there = request.clone().to(sister.address());
-    within(Duration::from_secs(2), "gone on the other", || there.status() == 401);
+    within(Duration::from_secs(5), "gone on the other", || there.status() == 401);
     site.restart();
     assert_eq!(request.status(), 401);
     assert_eq!(site.app.hits(), hits);

@@ -26,7 +26,7 @@ fn a_sign_out_is_gone_on_the_other_nginx_and_does_not_come_back() {
 
     sign_out(&mut alice);
 
-    within(Duration::from_secs(1), "gone on the other", || {
+    within(Duration::from_secs(5), "gone on the other", || {
         !knows(&sister, &gone) && !knows(&sister, &tablet)
     });
     for _ in 0..2 {
@@ -68,7 +68,7 @@ fn a_new_sign_in_in_the_same_browser_ends_the_former_session_everywhere() {
     assert!(knows(&sister, &former));
     assert_eq!(alice.open("/outpost.goauthentik.io/start").status(), 200);
     is_stranger(&site, &former);
-    within(Duration::from_secs(1), "gone on the other", || !knows(&sister, &former));
+    within(Duration::from_secs(5), "gone on the other", || !knows(&sister, &former));
     site.restart();
     is_stranger(&site, &former);
     is_known(&site, &alice);
@@ -94,7 +94,7 @@ fn an_administrator_ends_sessions_that_only_the_store_has() {
     assert!(knows(&sister, &alice));
     site.restart();
     assert_eq!(end_by_hand(&site, &json!({"username": "alice"})), 1);
-    within(Duration::from_secs(1), "gone on the other", || !knows(&sister, &alice));
+    within(Duration::from_secs(5), "gone on the other", || !knows(&sister, &alice));
     is_stranger(&site, &alice);
     assert_eq!(bob.get("/page").status(), 200);
     assert!(knows(&sister, &bob));
@@ -104,10 +104,10 @@ fn an_administrator_ends_sessions_that_only_the_store_has() {
 
 #[test]
 fn a_session_that_was_not_used_does_not_come_back_from_the_store() {
-    let mut site = super::builder().provider("idle_timeout 2s;").start();
+    let mut site = super::builder().provider("idle_timeout 4s;").start();
     let alice = site.signed_in();
     is_known(&site, &alice);
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(7));
     for _ in 0..2 {
         is_stranger(&site, &alice);
     }
@@ -137,7 +137,7 @@ fn a_logout_that_authentik_reports_ends_what_only_the_store_has_and_the_other_ng
     site.restart();
     told_by_authentik(&site, &sid);
     is_stranger(&site, &alice);
-    within(Duration::from_secs(1), "gone on the other", || !knows(&sister, &alice));
+    within(Duration::from_secs(5), "gone on the other", || !knows(&sister, &alice));
     site.restart();
     is_stranger(&site, &alice);
 }
@@ -162,7 +162,7 @@ fn a_frame_ends_what_only_the_store_has_and_invented_ones_leave_nothing_there() 
     }
     is_known(&site, &alice);
     frame(&site, &sid);
-    within(Duration::from_secs(1), "it has ended", || {
+    within(Duration::from_secs(5), "it has ended", || {
         alice.get("/page").navigation().send().status() == 302
     });
     site.restart();
@@ -182,7 +182,7 @@ fn ends_are_heard_after_the_worker_that_listens_was_killed() {
     is_known(&site, &gone);
     let out = alice.get("/outpost.goauthentik.io/sign_out").navigation().to(sister.address());
     assert_eq!(out.status(), 302);
-    within(Duration::from_secs(2), "gone here", || {
+    within(Duration::from_secs(5), "gone here", || {
         gone.get("/page").navigation().send().status() == 302
     });
     site.reload();

@@ -134,5 +134,5 @@ fn a_session_that_may_no_longer_last_so_long_is_no_session_at_once() {
     site.restart();
     let begun = Instant::now();
     is_stranger(&site, &alice);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
