@@ -7,10 +7,10 @@ use super::{SERVER, wait_until};
 use crate::harness::{Browser, Site, eventually};
 use crate::outpost::CONNECTED;
 
-const TERMS: &str = "session_lifetime 9s; recheck 1s;";
+const TERMS: &str = "session_lifetime 24s; recheck 6s;";
 
 /// How long an access token lasts, in seconds.
-const ACCESS: u64 = 3;
+const ACCESS: u64 = 12;
 
 fn site(has_outpost: bool) -> Site {
     let builder = match has_outpost {
@@ -73,7 +73,7 @@ fn who_logged_out_was_deactivated_or_denied_is_out_with_a_refresh_token_too() {
             settings.users.iter_mut().for_each(|user| user.active &= user.username != "bob");
         });
     }
-    wait_until(start, 1);
+    wait_until(start, 6);
     for ((has_outpost, site), people) in sites.iter().zip(&mut people) {
         let hits = site.app.hits();
         let asked = ["name=\"username\"", "name=\"username\"", "Permission denied"];
@@ -92,7 +92,7 @@ fn who_logged_out_was_deactivated_or_denied_is_out_with_a_refresh_token_too() {
         assert_eq!(site.app.last().header("X-authentik-username"), Some("zoe"));
     }
 
-    wait_until(start, 9);
+    wait_until(start, 24);
     for ((_, site), [_, _, denied]) in sites.iter().zip(&mut people) {
         is_out(site, denied, "session_lifetime is over");
     }

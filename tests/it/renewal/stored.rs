@@ -102,7 +102,7 @@ fn a_renewal_that_the_store_cannot_take_counts_and_is_written_when_it_is_back() 
 
     redis.start_again();
     let waiting = || status(&site)["store"]["backlog"].as_u64();
-    within(Duration::from_secs(10), "it is written", || waiting() == Some(0));
+    within(Duration::from_secs(20), "it is written", || waiting() == Some(0));
     site.restart();
     assert_eq!(alice.fetch("/").status(), 200);
     assert_eq!(jwt(&site), token, "not the one whose refresh token is used up");
