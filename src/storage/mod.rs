@@ -25,9 +25,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
+use authentik_io::pool::{Cancel, Job, Pool, PoolSettings};
 use authentik_store::{Fault, Place, Row};
 use gate::shared_words::SharedWords;
 use nginx::Module;
@@ -49,6 +50,9 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const TAKE: Duration = Duration::from_secs(1);
 /// How often work that was left undone is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long an exiting worker waits for what is being written: less than nginx's master waits before
+/// it kills its workers (`ngx_master_process_cycle`).
+const LAST: Duration = Duration::from_secs(1);
 /// Requests that continue in one turn of the event loop.
 const AT_ONCE: usize = 32;
 
@@ -112,6 +116,16 @@ pub(crate) fn is_on() -> bool {
     SERVICE.with_borrow(Option::is_some)
 }
 
+/// Whether a thread is to write something.
+fn is_writing() -> bool {
+    PENDING.with_borrow(|pending| {
+        pending.values().any(|pending| match pending.task {
+            Task::Put(_) | Task::End(_) => true,
+            Task::Fetch(_) => false,
+        })
+    })
+}
+
 fn is_redis() -> bool {
     SERVICE.with_borrow(|service| {
         service.as_ref().is_some_and(|service| matches!(*service.place, Place::Redis(_)))
@@ -158,9 +172,11 @@ fn place_of(store: &SessionStore) -> Option<Place> {
     }
 }
 
-/// Called when the worker exits. Does not wait for busy threads.
+/// Called when the worker exits. Waits a moment for what is being written: nobody else knows of an
+/// end that authentik has just reported, if all of nginx stops.
 pub(crate) fn stop() {
     if let Some(service) = SERVICE.take() {
+        service.finish();
         write::stop();
         service.pool.stop();
         if let Some(feed) = &service.feed {
@@ -175,11 +191,7 @@ pub(crate) fn deliver() {
     let mut arrived = Vec::new();
     service.pool.drain(&mut |number, outcome| arrived.push((number, outcome)));
     for (number, outcome) in arrived {
-        let answered = match outcome {
-            Outcome::Done(answered) => Some(answered),
-            Outcome::Expired | Outcome::Displaced | Outcome::Panicked => None,
-        };
-        service.settle(number, answered);
+        service.settle(number, outcome.done());
     }
     if let Some(feed) = &service.feed {
         feed.deliver(service.zone);
@@ -255,6 +267,16 @@ impl Service {
             pending.insert(number, Pending { task, waiters: Vec::new() })
         });
         Ok(number)
+    }
+
+    /// Waits until the threads have written what they are at. Requests that wait for it are not
+    /// continued: the worker is about to exit.
+    fn finish(&self) {
+        let until = Instant::now() + LAST;
+        while is_writing() && Instant::now() < until {
+            self.pool.drain(&mut |number, outcome| self.settle(number, outcome.done()));
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn settle(&self, number: u64, answered: Option<Answered>) {

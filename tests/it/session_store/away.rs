@@ -109,10 +109,10 @@ fn a_sign_out_while_the_store_is_away_is_kept_until_it_is_back() {
 }
 
 /// Another process that writes to the file, and does not end.
-struct Writer(Child);
+pub(super) struct Writer(Child);
 
 impl Writer {
-    fn start(site: &Site) -> Self {
+    pub(super) fn start(site: &Site) -> Self {
         let script = "import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute('BEGIN EXCLUSIVE')

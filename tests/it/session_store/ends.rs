@@ -259,3 +259,24 @@ fn a_session_that_an_outpost_hears_the_end_of_is_gone_from_the_store_too() {
     eventually("the settings arrive", || all_workers_say(&site, &request, 401));
     assert_eq!(alice.get("/").status(), 401);
 }
+
+#[test]
+fn an_end_that_an_outpost_hears_just_before_nginx_stops_is_written() {
+    let mut site = started(connected().http(&format!("{CONNECTED} {}", super::STORE)));
+    let alice = site.signed_in();
+    let writer = super::away::Writer::start(&site);
+    site.sso.end_sessions();
+    eventually("it has ended", || alice.get("/").status() == 401);
+    let hits = site.app.hits();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            thread::sleep(Duration::from_millis(300));
+            drop(writer);
+        });
+        site.restart();
+    });
+    let request = site.get("/");
+    eventually("the settings arrive", || all_workers_say(&site, &request, 401));
+    assert_eq!(alice.get("/").status(), 401);
+    assert_eq!(site.app.hits(), hits);
+}

@@ -94,6 +94,16 @@ pub enum Outcome<T> {
     Panicked,
 }
 
+impl<T> Outcome<T> {
+    /// What the work returned, if it did.
+    pub fn done(self) -> Option<T> {
+        match self {
+            Self::Done(result) => Some(result),
+            Self::Expired | Self::Displaced | Self::Panicked => None,
+        }
+    }
+}
+
 /// The queue is full, or this sender's part of it; no thread could be started; or the pool is
 /// stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
