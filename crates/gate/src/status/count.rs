@@ -130,7 +130,7 @@ const _: () = assert!(Status::ALL.len() <= FAILED_RENEWAL);
 const STORE_QUESTION: usize = COUNTERS - 1;
 const STORE_BACKLOG: usize = COUNTERS - 2;
 
-const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= super::duration::RESERVED);
+const _: () = assert!(FIRST_REASON + Reason::ALL.len() <= super::duration::FIRST);
 
 /// Counts a decision; `counters` are those of the current worker.
 #[inline]

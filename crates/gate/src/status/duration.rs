@@ -29,11 +29,8 @@ const SUM: usize = SLOTS - 1;
 /// How many there are.
 const ALL: usize = 3;
 
-/// Before the last two counters ([`super::count`]).
-const FIRST: usize = COUNTERS - 2 - ALL * SLOTS;
-
-/// The first counter that is not free for others.
-pub(super) const RESERVED: usize = FIRST;
+/// The first counter that is not free for others: before the last two ([`super::count`]).
+pub(super) const FIRST: usize = COUNTERS - 2 - ALL * SLOTS;
 
 impl Duration {
     const fn slot(self) -> usize {
