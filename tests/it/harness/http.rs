@@ -93,14 +93,16 @@ impl Request {
         Connection::try_open(self.address)?.try_request(&request)
     }
 
-    /// Sends it `count` times, each on its own connection, all opened before the first request: so
-    /// that one worker does not accept them all.
+    /// Sends it `count` times, each on its own connection, and reads no answer before the last is
+    /// sent. All connections are opened before: so that one worker does not accept them all.
     pub(crate) fn send_together(&self, count: usize) -> Vec<Response> {
         let request = self.clone().header("Connection", "close");
-        let connections: Vec<Connection> =
+        let mut connections: Vec<Connection> =
             (0..count).map(|_| Connection::open(self.address)).collect();
-        let ask = |mut connection: Connection| connection.request(&request);
-        connections.into_iter().map(ask).collect()
+        connections.iter_mut().for_each(|connection| connection.send(request.to_bytes()));
+        let is_head = request.method == "HEAD";
+        let answer = |mut connection: Connection| connection.try_response(is_head);
+        connections.into_iter().map(|one| answer(one).expect("a whole response")).collect()
     }
 
     /// Sends it and returns only the status.
