@@ -97,7 +97,7 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
     NUMBER.set(published);
     let mailbox = Arc::new(Mailbox::new(wakeup.clone()));
     let rechecking = Arc::<Rhythm>::default();
-    let recheck = Recheck::new(wakeup, Arc::clone(&rechecking));
+    let recheck = Recheck::new(wakeup, Arc::clone(&rechecking), words);
     match Keeper::start(outpost, words, Arc::clone(&mailbox), rechecking, (published, directory)) {
         Ok(keeper) => POST.set(Some(Post { mailbox, keeper, recheck, words })),
         Err(error) => log::cycle(

@@ -4,6 +4,9 @@
 //! connection, authentik is asked about the sessions here, one token per session at authentik, a
 //! few at a time: sessions whose token is no longer active have ended. If authentik cannot be
 //! asked, no session ends, and it is asked again later, until there is an answer for each session.
+//!
+//! A session that is read from the store later may have ended during the gap as well: it is asked
+//! about within seconds, once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +19,9 @@ use gate::identity::{OwnedRecord, open_unasked};
 use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Introspect};
 use gate::secret::Secret;
+use gate::shared_words::{SharedWords, Word};
 use gate::store::{Key, kind};
+use gate::time::UnixTime;
 use gate::token::TokenFlaw;
 use nginx::wakeup::Waker;
 
@@ -24,7 +29,7 @@ use crate::authentik::asking::Caller;
 use crate::authentik::threads;
 use crate::ngx::keyring;
 use crate::ngx::{Zone, now};
-use crate::outpost;
+use crate::{outpost, storage};
 
 /// Maximum time for one answer from authentik.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -37,6 +42,11 @@ const STEP: Duration = Duration::from_millis(100);
 /// Interval at which the end of the pause is checked.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How many answers are remembered; after that, some sessions are asked about once more.
+const REMEMBERED: usize = 65_536;
+/// Difference between the clocks of hosts that share a store, in seconds.
+const SKEW: u64 = 60;
+
 /// A session at authentik, as identified in the zone.
 type Sid = [u8; 16];
 
@@ -46,8 +56,11 @@ pub(super) struct Recheck {
     stage: Stage,
     /// Questions that are not answered yet, by number.
     waiting: HashMap<u64, Unanswered>,
-    /// Sessions with an answer, so that they are not asked about again.
+    /// Sessions with an answer since the gap, so that they are not asked about again.
     answered: HashSet<Sid>,
+    /// [`Word::FromStore`] when the walk began.
+    from_store: u64,
+    words: SharedWords<'static>,
     questions: u64,
     /// A question of this walk could not be answered.
     is_open: bool,
@@ -102,7 +115,7 @@ enum Fate {
 
 impl Recheck {
     /// Initially idle. Threads are started when needed.
-    pub(super) fn new(wakeup: Waker, under_way: Arc<Rhythm>) -> Self {
+    pub(super) fn new(wakeup: Waker, under_way: Arc<Rhythm>, words: SharedWords<'static>) -> Self {
         let settings = PoolSettings {
             threads: 2,
             per_key: 2,
@@ -111,32 +124,51 @@ impl Recheck {
             name: "authentik-check",
             spawn: threads::spawn,
         };
-        Self {
+        let recheck = Self {
             pool: Pool::start(settings, move || wakeup.signal()),
             stage: Stage::Idle,
             waiting: HashMap::new(),
             answered: HashSet::new(),
+            from_store: 0,
+            words,
             questions: 0,
             is_open: false,
             pause: PAUSES[0],
             under_way,
-        }
+        };
+        recheck.rest();
+        recheck
     }
 
     /// Starts, or starts over.
     pub(super) fn begin(&mut self) {
+        self.answered.clear();
+        self.words.set(Word::ListenedSince, now().0);
+        self.walk();
+    }
+
+    /// There is nothing to do, unless the store has sessions to be asked about.
+    fn rest(&self) {
+        self.under_way.set(if storage::is_on() { IDLE } else { Duration::ZERO });
+    }
+
+    fn walk(&mut self) {
         self.stage = Stage::At(0);
         self.waiting.clear();
-        self.answered.clear();
         self.is_open = false;
         self.pause = PAUSES[0];
+        self.from_store = self.words.get(Word::FromStore);
         self.under_way.set(STEP);
     }
 
     /// Takes a step. Returns whether the check is now complete.
     pub(super) fn step(&mut self, zone: Zone) -> bool {
         match self.stage {
-            Stage::Idle => {}
+            Stage::Idle => {
+                if self.words.get(Word::FromStore) != self.words.get(Word::FromStoreChecked) {
+                    self.walk();
+                }
+            }
             Stage::At(place) => self.ask_from(zone, place),
             Stage::Again(at) if Instant::now() < at => {}
             Stage::Again(_) => {
@@ -152,8 +184,11 @@ impl Recheck {
             }
             Stage::Waits => {
                 self.stage = Stage::Idle;
-                self.answered = HashSet::new();
-                self.under_way.set(Duration::ZERO);
+                self.words.set(Word::FromStoreChecked, self.from_store);
+                if self.answered.len() > REMEMBERED || !storage::is_on() {
+                    self.answered = HashSet::new();
+                }
+                self.rest();
                 return true;
             }
         }
@@ -164,10 +199,14 @@ impl Recheck {
     fn ask_from(&mut self, zone: Zone, place: u32) {
         let Some(directory) = outpost::directory() else { return };
         let asked: HashSet<Sid> = self.waiting.values().map(|asked| asked.sid).collect();
+        let since = UnixTime(self.words.get(Word::ListenedSince)).plus(SKEW);
         let wanted = |sid: &Sid| !self.answered.contains(sid) && !asked.contains(sid);
         let (found, next) = survey(zone, place, wanted);
         for (sid, record) in found {
             let view = record.view();
+            if view.signed_in() > since {
+                continue;
+            }
             // A provider defined in nginx may use another authentik.
             let Some(provider) = directory.by_key(view.provider()) else { continue };
             // Its token is inactive because it has expired. It is renewed before it counts again,

@@ -292,6 +292,7 @@ pub(super) fn arrived(
         Ok(None) => Said::Absent,
         Ok(Some(fetched)) => match service.keep(&fetched, question.noted) {
             Kept::InZone(inserted) => {
+                service.words.add(Word::FromStore, 1);
                 inserted.as_ref().map(warn_if_full);
                 Said::Found
             }

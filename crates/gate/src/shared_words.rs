@@ -67,6 +67,12 @@ pub enum Word {
     StoreSessions,
     /// Size of the store at that time, in bytes.
     StoreBytes,
+    /// How many times a session got into the zone from the store.
+    FromStore,
+    /// How many of these have been checked with authentik, if that was necessary.
+    FromStoreChecked,
+    /// Since when no end of a session was missed, in seconds since 1970.
+    ListenedSince,
 }
 
 impl Word {

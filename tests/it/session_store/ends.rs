@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use authentik_standin::{Endpoint, Fault};
 use serde_json::json;
 
 use crate::harness::{Browser, Sister, Site, eventually, within};
@@ -258,6 +259,39 @@ fn a_session_that_an_outpost_hears_the_end_of_is_gone_from_the_store_too() {
     site.restart();
     eventually("the settings arrive", || all_workers_say(&site, &request, 401));
     assert_eq!(alice.get("/").status(), 401);
+}
+
+#[test]
+fn a_session_that_ended_while_nginx_was_stopped_is_over_soon_after_it_was_read() {
+    let mut site = started(connected().http(&format!("{CONNECTED} {}", super::STORE)));
+    let mut alice = site.signed_in();
+    let [of_alice] = &site.sso.session_ids()[..] else { panic!("one session") };
+    let of_alice = of_alice.clone();
+    let bob = site.signed_in_as("bob");
+    // Nobody listens, as if nginx were stopped.
+    site.sso.fault(Endpoint::WebSocket, Fault::Status(500));
+    for pid in site.worker_pids() {
+        site.kill_worker(pid);
+    }
+    eventually("nobody listens", || site.sso.connections().is_empty());
+    assert!(site.sso.end_session(&of_alice));
+    site.sso.clear_faults();
+    site.restart();
+    let request = site.get("/");
+    eventually("the settings arrive", || all_workers_say(&site, &request, 401));
+    // The walk through the zone finds nothing there, and is over.
+    thread::sleep(Duration::from_secs(3));
+    site.sso.forget_requests();
+    assert_eq!(bob.get("/").status(), 200);
+    eventually("it has ended", || alice.fetch("/").status() == 401);
+    let hits = site.app.hits();
+    assert_eq!(alice.fetch("/").status(), 401);
+    assert_eq!(site.app.hits(), hits);
+    assert_eq!(bob.get("/").status(), 200);
+    thread::sleep(Duration::from_secs(3));
+    let asked = site.sso.count("/application/o/introspect/");
+    assert!(asked <= 2, "{asked} questions, one a session");
+    assert_eq!(bob.get("/").status(), 200);
 }
 
 #[test]
