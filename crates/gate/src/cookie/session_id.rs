@@ -203,6 +203,14 @@ mod tests {
     use crate::testing;
 
     #[test]
+    fn tags_with_two_equal_differences_differ() {
+        assert!(Tag([5, 9]).is(Tag([5, 9])));
+        for other in [[4, 9], [5, 8], [4, 8], [4, 4]] {
+            assert!(!Tag([5, 9]).is(Tag(other)), "{other:?}");
+        }
+    }
+
+    #[test]
     fn an_id_survives_the_way_through_the_cookie() {
         for byte in [0, 1, 0x7f, 0x80, 0xff] {
             let id = SessionId::from_entropy([byte; 32]);

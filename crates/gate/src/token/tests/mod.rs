@@ -245,4 +245,6 @@ fn s43_a_comparison_takes_as_long_for_a_wrong_first_byte_as_for_a_wrong_last_one
     let (first, last) = (with(0), with(secret.len() - 1));
     assert!(quickest(&first) * 2 > quickest(&last), "the first byte ended it");
     assert!(same_bytes(&secret, &secret.clone()) && !same_bytes(&secret, &secret[1..]));
+    // Differences do not cancel each other out.
+    assert!(!same_bytes(b"abcd", b"bacd") && !same_bytes(&[1, 1], &[2, 2]));
 }
