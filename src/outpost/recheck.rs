@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use authentik_io::client::Client;
 use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
 use gate::identity::{OwnedRecord, open_unasked};
+use gate::outpost::may_have_been_missed;
 use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Introspect};
 use gate::secret::Secret;
@@ -44,8 +45,6 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// How many answers are remembered; after that, some sessions are asked about once more.
 const REMEMBERED: usize = 65_536;
-/// Difference between the clocks of hosts that share a store, in seconds.
-const SKEW: u64 = 60;
 
 /// A session at authentik, as identified in the zone.
 type Sid = [u8; 16];
@@ -199,12 +198,13 @@ impl Recheck {
     fn ask_from(&mut self, zone: Zone, place: u32) {
         let Some(directory) = outpost::directory() else { return };
         let asked: HashSet<Sid> = self.waiting.values().map(|asked| asked.sid).collect();
-        let since = UnixTime(self.words.get(Word::ListenedSince)).plus(SKEW);
+        let since = UnixTime(self.words.get(Word::ListenedSince));
         let wanted = |sid: &Sid| !self.answered.contains(sid) && !asked.contains(sid);
         let (found, next) = survey(zone, place, wanted);
         for (sid, record) in found {
             let view = record.view();
-            if view.signed_in() > since {
+            if !may_have_been_missed(view.signed_in(), since) {
+                self.answered.insert(sid); // nor is it opened by the next walk
                 continue;
             }
             // A provider defined in nginx may use another authentik.

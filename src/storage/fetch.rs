@@ -11,6 +11,7 @@ use std::time::Duration;
 use authentik_store::{Absent, Ended, Fault, Place, Row};
 use gate::cookie::SentId;
 use gate::identity::{self, SessionView, name_of, owner_of};
+use gate::outpost::may_have_been_missed;
 use gate::provider::ProviderKey;
 use gate::secret::Secret;
 use gate::shared_words::Word;
@@ -76,6 +77,7 @@ pub(super) struct Wanted {
 pub(super) struct Fetched {
     row: Row,
     owner: Owner,
+    signed_in: UnixTime,
     expires: UnixTime,
     sealed: Vec<u8>,
 }
@@ -205,7 +207,7 @@ impl Service {
 
     /// Puts a session into the zone, unless it has ended.
     fn keep(&self, fetched: &Fetched, noted: u64) -> Kept {
-        let Fetched { row, owner, expires, sealed } = fetched;
+        let Fetched { row, owner, expires, sealed, .. } = fetched;
         let Ok(record) = Record::new(row.key, *owner, kind::SESSION, *expires, sealed) else {
             return Kept::NoRoom;
         };
@@ -276,7 +278,7 @@ fn ready(mut row: Row, wanted: &Wanted, time: UnixTime) -> Option<Fetched> {
     (row.subject, row.sid, row.record) = (owner.subject, owner.sid, Vec::new());
     row.name = name_of(SessionView::over(record)?.username(), keyring);
     row.provider = wanted.provider.0;
-    Some(Fetched { row, owner, expires, sealed })
+    Some(Fetched { row, owner, signed_in: view.signed_in(), expires, sealed })
 }
 
 /// The answer of a thread. On the event loop.
@@ -292,7 +294,10 @@ pub(super) fn arrived(
         Ok(None) => Said::Absent,
         Ok(Some(fetched)) => match service.keep(&fetched, question.noted) {
             Kept::InZone(inserted) => {
-                service.words.add(Word::FromStore, 1);
+                let since = UnixTime(service.words.get(Word::ListenedSince));
+                if may_have_been_missed(fetched.signed_in, since) {
+                    service.words.add(Word::FromStore, 1);
+                }
                 inserted.as_ref().map(warn_if_full);
                 Said::Found
             }

@@ -67,7 +67,7 @@ pub enum Word {
     StoreSessions,
     /// Size of the store at that time, in bytes.
     StoreBytes,
-    /// How many times a session got into the zone from the store.
+    /// How many times a session got into the zone from the store whose end may have been missed.
     FromStore,
     /// How many of these have been checked with authentik, if that was necessary.
     FromStoreChecked,

@@ -6,6 +6,17 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::time::UnixTime;
+
+/// Difference between the clocks of hosts that share a store, in seconds.
+const SKEW: u64 = 60;
+
+/// Whether the end of a session may have been missed. `listened_since` is the end of the last gap.
+#[must_use]
+pub fn may_have_been_missed(signed_in: UnixTime, listened_since: UnixTime) -> bool {
+    signed_in <= listened_since.plus(SKEW)
+}
+
 /// The stages from the end of a gap until sessions may be compared. Shared by several threads.
 #[derive(Debug, Default)]
 pub struct Gap(Mutex<Stage>);
@@ -57,6 +68,14 @@ impl Gap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_end_of_a_session_that_began_after_the_gap_was_missed() {
+        for (signed_in, expected) in [(1, true), (1_000, true), (1_060, true), (1_061, false)] {
+            let signed_in = UnixTime(signed_in);
+            assert_eq!(may_have_been_missed(signed_in, UnixTime(1_000)), expected, "{signed_in:?}");
+        }
+    }
 
     #[test]
     fn a_gap_is_closed_once_after_a_refresh_that_began_behind_it() {
