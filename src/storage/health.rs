@@ -1,6 +1,7 @@
 //! Whether the store can be reached, and what is said about it: once a minute.
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 
 use authentik_store::Fault;
 use gate::shared_words::{SharedWords, Word};
@@ -12,14 +13,18 @@ use crate::ngx::now;
 /// Seconds before the same is said again.
 const SAY_AGAIN: u64 = 60;
 
+thread_local! {
+    // Used on the event-loop thread only. When each is said again, in seconds since boot.
+    static UNREAD: Cell<u64> = const { Cell::new(0) };
+    static UNWRITTEN: Cell<u64> = const { Cell::new(0) };
+    static DROPPED: Cell<u64> = const { Cell::new(0) };
+    static VERSION: Cell<u64> = const { Cell::new(0) };
+}
+
 /// The store could not be read.
 pub(super) fn unread(words: SharedWords<'static>, fault: &Fault) {
     since(words, Word::StoreUnreadSince);
-    thread_local! {
-        // Used on the event-loop thread only.
-        static NEXT: Cell<u64> = const { Cell::new(0) };
-    }
-    if NEXT.with(is_due) {
+    if is_due(&UNREAD) {
         say(
             "the store of sessions cannot be read",
             fault,
@@ -31,11 +36,7 @@ pub(super) fn unread(words: SharedWords<'static>, fault: &Fault) {
 /// The store could not be written.
 pub(super) fn unwritten(words: SharedWords<'static>, fault: &Fault) {
     since(words, Word::StoreUnwrittenSince);
-    thread_local! {
-        // Used on the event-loop thread only.
-        static NEXT: Cell<u64> = const { Cell::new(0) };
-    }
-    if NEXT.with(is_due) {
+    if is_due(&UNWRITTEN) {
         say(
             "the store of sessions cannot be written",
             fault,
@@ -61,11 +62,7 @@ fn say(what: &str, fault: &Fault, meanwhile: &str) {
 pub(super) fn say_dropped(words: SharedWords<'static>, count: u64) {
     let total = words.get(Word::StoreDropped).wrapping_add(count);
     words.add(Word::StoreDropped, count);
-    thread_local! {
-        // Used on the event-loop thread only.
-        static NEXT: Cell<u64> = const { Cell::new(0) };
-    }
-    if NEXT.with(is_due) {
+    if is_due(&DROPPED) {
         log::cycle(
             Level::Error,
             format_args!(
@@ -78,11 +75,7 @@ pub(super) fn say_dropped(words: SharedWords<'static>, count: u64) {
 
 /// A session was found that another version of this module has written.
 pub(super) fn say_version() {
-    thread_local! {
-        // Used on the event-loop thread only.
-        static NEXT: Cell<u64> = const { Cell::new(0) };
-    }
-    if NEXT.with(is_due) {
+    if is_due(&VERSION) {
         log::cycle(
             Level::Warn,
             format_args!(
@@ -127,7 +120,7 @@ fn again(words: SharedWords<'static>, word: Word) {
     }
 }
 
-fn is_due(next: &Cell<u64>) -> bool {
+fn is_due(next: &'static LocalKey<Cell<u64>>) -> bool {
     let clock = uptime();
     let is_due = clock >= next.get();
     if is_due {
