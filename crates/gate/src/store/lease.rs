@@ -4,8 +4,9 @@
 //! and nobody could ask authentik meanwhile. So a lease's payload says when it ends, in seconds of
 //! a monotonic clock; its expiry is for the sweeper.
 
+use super::fill::{Inserted, Unstored};
 use super::record::{Key, Record};
-use super::table::{Inserted, Table, Unstored};
+use super::table::Table;
 use crate::time::UnixTime;
 
 /// The payload of a lease that starts at this second of the clock and lasts `life` seconds.

@@ -27,6 +27,7 @@
 mod blocks;
 pub mod dated;
 mod epochs;
+mod fill;
 mod found;
 mod index;
 pub mod kind;
@@ -43,13 +44,14 @@ mod turn;
 mod warm;
 
 pub use epochs::{Epoch, Epochs};
+pub use fill::{Fill, Inserted, Unstored};
 pub use found::Found;
 pub use layout::{MAX_PAYLOAD, TooSmall};
 pub use memory::Damaged;
 pub use record::{Key, Owner, Record, TooBig};
 pub use recover::Recovery;
 pub use shares::Evicted;
-pub use table::{BEGINNING, Fill, Foreign, Inserted, Region, Table, Unstored};
+pub use table::{BEGINNING, Foreign, Region, Table};
 pub use turn::Turn;
 pub use warm::{warm, warm_head};
 

@@ -80,6 +80,39 @@ impl Memory<'_> {
         self.free_chain(record)
     }
 
+    /// Notes that a record is used now.
+    pub(super) fn note_use(&mut self, record: u32, now: UnixTime) -> Result<(), Damaged> {
+        self.leave_order(record)?;
+        self.add_newest(record, now)
+    }
+
+    /// Whether a use at this time would change nothing.
+    pub(super) fn is_noted_as_used(&self, record: u32, now: UnixTime) -> Result<bool, Damaged> {
+        Ok(self.last_used(record)? >= now)
+    }
+
+    /// See [`super::Table::end_if_unused`].
+    pub(super) fn end_if_unused(
+        &mut self,
+        record: u32,
+        now: UnixTime,
+        for_seconds: u64,
+    ) -> Result<bool, Damaged> {
+        let is_over = now.since(self.last_used(record)?) >= for_seconds;
+        if is_over {
+            self.remove_record(record)?
+        } else {
+            self.note_use(record, now)?
+        }
+        Ok(is_over)
+    }
+
+    /// When a record was last used, as noted.
+    #[inline]
+    pub(super) fn last_used(&self, record: u32) -> Result<UnixTime, Damaged> {
+        self.u64_of(record, head::USED).map(UnixTime)
+    }
+
     /// Removes all records with this value.
     pub(super) fn remove_all<const N: usize>(
         &mut self,

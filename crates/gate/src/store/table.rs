@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::epochs::{Epoch, Epochs};
+use super::fill::{Fill, Inserted, Unstored};
 use super::found::Found;
 use super::index::{BY_KEY, BY_SID, BY_SUBJECT, Index};
-use super::layout::{BLOCK, Geometry, HEAD_ROOM, MAGIC, NONE, TooSmall, VERSION, head, header};
+use super::layout::{Geometry, HEAD_ROOM, MAGIC, NONE, TooSmall, VERSION, head, header};
 use super::memory::{Damaged, Memory};
 use super::record::{Key, Record};
 use super::recover::Recovery;
-use super::shares::{Evicted, GaveWay};
+use super::shares::GaveWay;
 use crate::time::UnixTime;
 
 /// Maximum length of a payload's beginning that is shown to callers who choose what is removed, in
@@ -39,68 +40,6 @@ pub struct Table<'m> {
 /// version of this module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Foreign;
-
-/// The result of an insertion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inserted {
-    /// Unexpired records that were evicted, least recently used first.
-    pub evicted_live: u32,
-    /// How many of them were sessions.
-    pub evicted_sessions: u32,
-    /// How full the zone is now.
-    pub fill: Fill,
-}
-
-/// Why a record was not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unstored {
-    /// The table must be recovered first.
-    Damaged,
-    /// It does not fit into its share of the zone, even after evictions.
-    NoRoom,
-}
-
-impl From<Damaged> for Unstored {
-    fn from(Damaged: Damaged) -> Self {
-        Self::Damaged
-    }
-}
-
-/// How full the zone is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Fill {
-    /// Number of records, including expired ones that have not been swept yet.
-    pub records: u32,
-    /// How many of them are sessions.
-    pub sessions: u32,
-    /// Number of blocks in use.
-    pub blocks_used: u32,
-    /// Number of all blocks.
-    pub blocks_total: u32,
-    /// Records evicted since the zone was created.
-    pub evicted: Evicted,
-}
-
-impl Fill {
-    /// Percentage of blocks in use, rounded down.
-    #[must_use]
-    pub fn percent(&self) -> u32 {
-        let percent = u64::from(self.blocks_used) * 100 / u64::from(self.blocks_total.max(1));
-        u32::try_from(percent).unwrap_or(100)
-    }
-
-    /// Size of the records.
-    #[must_use]
-    pub fn bytes_used(&self) -> u64 {
-        u64::from(self.blocks_used) * BLOCK as u64
-    }
-
-    /// Maximum size of the records.
-    #[must_use]
-    pub fn bytes_total(&self) -> u64 {
-        u64::from(self.blocks_total) * BLOCK as u64
-    }
-}
 
 impl<'m> Table<'m> {
     /// Formats the zone as an empty table, once, when nginx creates it.
@@ -156,31 +95,16 @@ impl<'m> Table<'m> {
     /// Removes the record with this key if it was not used for this many seconds; returns whether it
     /// was removed. Otherwise notes that it is used now, which is exact: see [`Self::find`].
     pub fn end_if_unused(&mut self, key: &Key, now: UnixTime, for_seconds: u64) -> bool {
-        let used_now = |memory: &Memory<'_>, record| {
-            Ok::<_, Damaged>(memory.u64_of(record, head::USED)? >= now.0)
-        };
-        let is_to_change = match self.memory.live(key, now) {
-            Ok(NONE) => Ok(false),
-            Ok(record) => used_now(&self.memory, record).map(|is_noted| !is_noted),
-            Err(Damaged) => Err(Damaged),
-        };
-        if is_to_change == Ok(false) {
+        let noted = self.memory.live(key, now).and_then(|record| match record {
+            NONE => Ok(true),
+            record => self.memory.is_noted_as_used(record, now),
+        });
+        if noted == Ok(true) {
             return false;
         }
-        let ended = self.change(|memory| {
-            let record = memory.live(key, now)?;
-            if record == NONE {
-                return Ok(false);
-            }
-            let used = UnixTime(memory.u64_of(record, head::USED)?);
-            let is_over = now.since(used) >= for_seconds;
-            if is_over {
-                memory.remove_record(record)?;
-            } else {
-                memory.leave_order(record)?;
-                memory.add_newest(record, now)?;
-            }
-            Ok(is_over)
+        let ended = self.change(|memory| match memory.live(key, now)? {
+            NONE => Ok(false),
+            record => memory.end_if_unused(record, now, for_seconds),
         });
         // What could not be read is no session.
         ended.unwrap_or(true)
@@ -204,8 +128,7 @@ impl<'m> Table<'m> {
             Ok((_, true)) | Err(Damaged) => self.change(|memory| {
                 let record = memory.live(key, now)?;
                 if record != NONE {
-                    memory.leave_order(record)?;
-                    memory.add_newest(record, now)?;
+                    memory.note_use(record, now)?;
                 }
                 Ok(record)
             }),
@@ -373,8 +296,7 @@ impl<'m> Table<'m> {
 pub(super) const USE_NOTED_EVERY: u64 = 5;
 
 fn is_use_to_be_noted(memory: &Memory<'_>, record: u32, now: UnixTime) -> Result<bool, Damaged> {
-    let used = UnixTime(memory.u64_of(record, head::USED)?);
-    Ok(now.since(used) >= USE_NOTED_EVERY)
+    Ok(now.since(memory.last_used(record)?) >= USE_NOTED_EVERY)
 }
 
 fn write_header(memory: &mut Memory<'_>) -> Result<(), Damaged> {
@@ -401,6 +323,8 @@ impl<'m> Table<'m> {
 
     /// Whether anything was written to a block that was never used.
     pub(super) fn has_bytes_above(&self) -> bool {
+        use super::layout::BLOCK;
+
         let from = self.memory.u32_at(header::HIGH_WATER).unwrap() + 1;
         let blocks = from..=self.memory.geometry.blocks;
         let is_empty = |block| self.memory.slice_of(block, 0, BLOCK) == Ok(&[0; BLOCK]);
