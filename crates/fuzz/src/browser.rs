@@ -11,9 +11,10 @@ use authentik_gate::logout::{FrontchannelLogout, way_back};
 use authentik_gate::provider::Provider;
 use authentik_gate::query::{CallbackQuery, Param, Signature, param, signature};
 use authentik_gate::redirect::RedirectTarget;
+use authentik_gate::testing;
 use url::form_urlencoded;
 
-use crate::fixtures::{KEYRING, NOW, domain, first_line, single};
+use crate::fixtures::{KEYRING, NOW, first_line};
 
 const OWN: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"authentik_signin_"];
 
@@ -21,7 +22,7 @@ const OWN: [&[u8]; 3] = [b"authentik_proxy_", b"authentik_login_", b"authentik_s
 /// are proven, in one spelling.
 pub(crate) fn cookie_header(data: &[u8]) {
     static ID: LazyLock<(Provider, SessionId)> =
-        LazyLock::new(|| (single(), SessionId::new([9; SessionId::RANDOM], KEYRING)));
+        LazyLock::new(|| (testing::provider(), SessionId::new([9; SessionId::RANDOM], KEYRING)));
     let (provider, id) = &*ID;
     let genuine = id.to_cookie_value();
 
@@ -115,7 +116,7 @@ impl SignIn {
 pub(crate) fn login_cookies(data: &[u8]) {
     static SIGN_INS: LazyLock<[SignIn; 2]> = LazyLock::new(|| {
         let long = format!("/page?x={}", "1".repeat(3000));
-        [SignIn::at(single(), "/page"), SignIn::at(single(), &long)]
+        [SignIn::at(testing::provider(), "/page"), SignIn::at(testing::provider(), &long)]
     });
     let (state, rest) = first_line(data);
     let (cookies, kept) = first_line(rest);
@@ -175,7 +176,8 @@ pub(crate) fn login_cookies(data: &[u8]) {
 /// The query of a callback, a sign-out, or a start: repeated parameters never count, what is shown
 /// is short and harmless, and nothing leads away from the provider.
 pub(crate) fn callback_query(data: &[u8]) {
-    static PROVIDERS: LazyLock<[Provider; 2]> = LazyLock::new(|| [single(), domain()]);
+    static PROVIDERS: LazyLock<[Provider; 2]> =
+        LazyLock::new(|| [testing::provider(), testing::domain_provider()]);
     let pairs: Vec<(String, String)> = match data.len() {
         0..=32_768 => form_urlencoded::parse(data).into_owned().collect(),
         _ => Vec::new(),

@@ -2,20 +2,22 @@
 
 use std::sync::LazyLock;
 
+use authentik_gate::fixtures;
 use authentik_gate::provider::Provider;
 use authentik_gate::question::{Endpoints, Head, Signing, Tokens};
+use authentik_gate::testing;
 use authentik_gate::token::{TokenFlaw, from_introspection};
 use serde_json::Value;
 use url::Url;
 
-use crate::fixtures::{NOW, recorded_provider, single};
+use crate::fixtures::NOW;
 use crate::sessions;
 use crate::tokens::{is_for, object};
 
 /// The answer to "whose is this token?": only an active one, for us, is a session, and only an
 /// explicit `false` ends one.
 pub(crate) fn introspection(data: &[u8]) {
-    static PROVIDER: LazyLock<Provider> = LazyLock::new(|| recorded_provider("p-proxy"));
+    static PROVIDER: LazyLock<Provider> = LazyLock::new(|| fixtures::provider("p-proxy"));
     let provider = &*PROVIDER;
     match from_introspection(data, &provider.client_id, NOW) {
         Ok(claims) => {
@@ -35,8 +37,9 @@ pub(crate) fn introspection(data: &[u8]) {
 
 /// The token endpoint's answer, a discovery document, and a document in the zone.
 pub(crate) fn token_answer(data: &[u8]) {
-    static PROVIDERS: LazyLock<[Provider; 3]> =
-        LazyLock::new(|| [recorded_provider("p-proxy"), recorded_provider("p-rs256"), single()]);
+    static PROVIDERS: LazyLock<[Provider; 3]> = LazyLock::new(|| {
+        [fixtures::provider("p-proxy"), fixtures::provider("p-rs256"), testing::provider()]
+    });
     if let Ok(tokens) = Tokens::parse(data) {
         let members = object(data);
         let said = |name: &str| members.get(name).and_then(Value::as_str).map(str::as_bytes);

@@ -5,13 +5,19 @@ use std::sync::LazyLock;
 use authentik_gate::forward::{Asked, ForwardUrl, Forwarded, FrontEnd, climbs_out};
 use authentik_gate::provider::{Mode, Provider};
 use authentik_gate::redirect::{MAX_TARGET, RedirectTarget};
+use authentik_gate::testing;
 use url::{Host, Url};
 
-use crate::fixtures::{domain, first_line, lossy, single, single_at};
+use crate::fixtures::{first_line, lossy};
 
 static PROVIDERS: LazyLock<[Provider; 4]> = LazyLock::new(|| {
-    let with_port = single_at("http://ext.example:8080/app/");
-    [single(), domain(), with_port, single_at("https://[2001:db8::1]:8443")]
+    let with_port = testing::provider_at("http://ext.example:8080/app/");
+    [
+        testing::provider(),
+        testing::domain_provider(),
+        with_port,
+        testing::provider_at("https://[2001:db8::1]:8443"),
+    ]
 });
 
 /// A page to return to, from a parameter (first line) or from the request (host, second line):

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use authentik_gate::cookie::SessionId;
+use authentik_gate::fixtures;
 use authentik_gate::headers::{HEADERS, HeaderEncoding, folds_to};
 use authentik_gate::identity::{
     BasicAttributes, Life, OwnedRecord, SessionView, is_of_user, is_sealed, open as unseal,
@@ -16,7 +17,7 @@ use authentik_gate::store::Key;
 use authentik_gate::token::{VerifiedClaims, from_introspection};
 use serde_json::{Map, Value};
 
-use crate::fixtures::{KEYRING, NOW, recorded, recorded_provider};
+use crate::fixtures::{KEYRING, NOW};
 
 /// Headers that say where a message goes and ends, or whose session it is.
 const NEVER_SET: [&str; 6] =
@@ -98,8 +99,8 @@ struct Session {
 }
 
 static SESSION: LazyLock<Session> = LazyLock::new(|| {
-    let provider = recorded_provider("p-proxy");
-    let answer = recorded!("introspection_active_hs256.json").as_bytes();
+    let provider = fixtures::provider("p-proxy");
+    let answer = fixtures::recorded("introspection_active_hs256.json").as_bytes();
     let claims = from_introspection(answer, &provider.client_id, NOW).unwrap();
     let life = Life::of_access_token(&claims, NOW);
     let record = render(&claims, &provider, b"the.raw.token", None, life).record;

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use authentik_gate::fixtures;
 use authentik_gate::provider::Provider;
 use authentik_gate::token::{
     Ended, Expected, KeySet, Keys, Logout, LogoutClaims, TokenFlaw, verify,
@@ -11,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Map, Value};
 
-use crate::fixtures::{NOW, first_line, member, recorded, recorded_provider};
+use crate::fixtures::{NOW, first_line};
 use crate::sessions;
 
 struct Issuer {
@@ -22,24 +23,24 @@ struct Issuer {
 
 /// One per way to sign: client secret, RSA, elliptic curve.
 static ISSUERS: LazyLock<[Issuer; 3]> = LazyLock::new(|| {
-    let hs256 = recorded_provider("p-proxy");
+    let hs256 = fixtures::provider("p-proxy");
     let public = |document: &str| Keys::Public(KeySet::parse(document.as_bytes()).unwrap());
-    let token = |answer: &str| member(answer, "access_token");
+    let token = |answer: &str| fixtures::member(answer, "access_token");
     [
         Issuer {
             keys: Keys::shared(&hs256),
             provider: hs256,
-            token: token(recorded!("token_response_hs256_bob.json")),
+            token: token("token_response_hs256_bob.json"),
         },
         Issuer {
-            keys: public(recorded!("jwks_rs256.json")),
-            provider: recorded_provider("p-rs256"),
-            token: token(recorded!("token_response_rs256_bob.json")),
+            keys: public(fixtures::recorded("jwks_rs256.json")),
+            provider: fixtures::provider("p-rs256"),
+            token: token("token_response_rs256_bob.json"),
         },
         Issuer {
-            keys: public(recorded!("jwks_es256.json")),
-            provider: recorded_provider("p-es256"),
-            token: token(recorded!("token_response_es256_bob.json")),
+            keys: public(fixtures::recorded("jwks_es256.json")),
+            provider: fixtures::provider("p-es256"),
+            token: token("token_response_es256_bob.json"),
         },
     ]
 });
@@ -115,7 +116,7 @@ pub(crate) fn key_set(data: &[u8]) {
     let symmetric = &ISSUERS[0];
     let expected = Expected::of(&symmetric.provider, None);
     assert!(verify(symmetric.token.as_bytes(), &expected, &keys, NOW).is_err());
-    let genuine = [recorded!("jwks_rs256.json"), recorded!("jwks_es256.json")];
+    let genuine = [fixtures::recorded("jwks_rs256.json"), fixtures::recorded("jwks_es256.json")];
     for (issuer, document) in ISSUERS[1..].iter().zip(genuine) {
         let expected = Expected::of(&issuer.provider, None);
         if verify(issuer.token.as_bytes(), &expected, &keys, NOW).is_ok() {

@@ -1,4 +1,13 @@
-//! Recorded answers of a real authentik, for the tests of the gate.
+//! Recorded answers of a real authentik, for the tests of this crate, and of others with the feature
+//! `testing`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "this is test code"
+)]
 
 use serde_json::Value;
 
@@ -8,7 +17,7 @@ use crate::secret::Secret;
 macro_rules! recordings {
     ($($file:literal)*) => {
         /// A file of `tests/data/authentik-2026.2.2/`.
-        pub(crate) fn recorded(file: &str) -> &'static str {
+        pub fn recorded(file: &str) -> &'static str {
             match file {
                 $($file => include_str!(
                     concat!("../../../tests/data/authentik-2026.2.2/", $file)
@@ -53,13 +62,13 @@ recordings! {
 }
 
 /// A member of a recorded JSON object.
-pub(crate) fn member(file: &str, name: &str) -> String {
+pub fn member(file: &str, name: &str) -> String {
     let object: Value = serde_json::from_str(recorded(file)).unwrap();
     object[name].as_str().unwrap().to_owned()
 }
 
 /// The settings of a recorded provider, e.g. `p-proxy`.
-pub(crate) fn settings(name: &str) -> Settings {
+pub fn settings(name: &str) -> Settings {
     let clients: Value = serde_json::from_str(recorded("clients.json")).unwrap();
     let text = |key: &str| clients[name][key].as_str().unwrap().to_owned();
     Settings {
@@ -73,6 +82,6 @@ pub(crate) fn settings(name: &str) -> Settings {
 }
 
 /// A recorded provider.
-pub(crate) fn provider(name: &str) -> Provider {
+pub fn provider(name: &str) -> Provider {
     Provider::new(settings(name)).unwrap()
 }

@@ -29,8 +29,8 @@ pub mod credentials;
 pub mod decision;
 pub mod destination;
 pub mod endpoint;
-#[cfg(test)]
-mod fixtures;
+#[cfg(any(test, feature = "testing"))]
+pub mod fixtures;
 pub mod forward;
 pub mod hash;
 pub mod headers;
@@ -64,8 +64,8 @@ pub mod shared_words;
 mod spoilt_input;
 pub mod status;
 pub mod store;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod text;
 pub mod time;
 pub mod token;

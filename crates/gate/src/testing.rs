@@ -1,4 +1,6 @@
-//! Providers for the unit tests of this crate.
+//! Providers for the tests of this crate, and of others with the feature `testing`.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "this is test code")]
 
 use crate::page::Occasion;
 use crate::provider::{Mode, Provider, Settings};
@@ -7,14 +9,14 @@ use crate::time::UnixTime;
 use crate::wording::Language;
 
 /// A page in English.
-pub(crate) const OCCASION: Occasion<'static> = Occasion {
+pub const OCCASION: Occasion<'static> = Occasion {
     language: Language::English,
     time: UnixTime(1_795_366_194),
     request: "444535f9378a3dfa1b8604bc9e05a303",
 };
 
 /// Settings of `https://ext.example`, mode `forward_single`.
-pub(crate) fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         name: "wiki".into(),
         issuer: "https://sso.example.com/application/o/wiki/".into(),
@@ -26,22 +28,22 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// The provider of `https://ext.example`, mode `forward_single`.
-pub(crate) fn provider() -> Provider {
+pub fn provider() -> Provider {
     Provider::new(settings()).unwrap()
 }
 
 /// The same at another public URL.
-pub(crate) fn provider_at(external_host: &str) -> Provider {
+pub fn provider_at(external_host: &str) -> Provider {
     Provider::new(Settings { external_host: external_host.into(), ..settings() }).unwrap()
 }
 
 /// Another client of the same host with the same secret.
-pub(crate) fn other_provider() -> Provider {
+pub fn other_provider() -> Provider {
     Provider::new(Settings { client_id: "test-client".into(), ..settings() }).unwrap()
 }
 
 /// `forward_domain` over `example.com`, signing in at `https://auth.example.com`.
-pub(crate) fn domain_provider() -> Provider {
+pub fn domain_provider() -> Provider {
     Provider::new(Settings {
         mode: Mode::ForwardDomain,
         external_host: "https://auth.example.com".into(),

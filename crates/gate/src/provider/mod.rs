@@ -227,16 +227,10 @@ fn sign_in_scope(names: &[String], refresh: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn settings() -> Settings {
-        Settings {
-            name: "wiki".into(),
-            issuer: "https://sso.example.com/application/o/wiki/".into(),
-            client_id: "client-123".into(),
-            client_secret: Some(Secret::new("secret")),
-            external_host: "https://wiki.example.com".into(),
-            ..Settings::default()
-        }
+        Settings { external_host: "https://wiki.example.com".into(), ..testing::settings() }
     }
 
     #[test]
