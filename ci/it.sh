@@ -45,6 +45,10 @@ fi
 files=$(ulimit -n)
 [ "$files" = unlimited ] || [ "$files" -ge 4096 ] || ulimit -n 4096
 
+# Tests wait for seconds to pass more than they compute.
+: "${RUST_TEST_THREADS:=$(($(nproc) * 2))}"
+export RUST_TEST_THREADS
+
 # Debian's version differs between releases.
 case $name in debian) name="debian $(. /etc/os-release && echo "${VERSION_CODENAME-}")" ;; esac
 echo "== integration tests, nginx $AUTHENTIK_NGINX_VERSION ($name)"
