@@ -28,7 +28,10 @@ fn rounds() -> u64 {
 }
 
 /// Time between a kill of Redis and one of all of nginx.
-const SETTLED: Duration = Duration::from_secs(5);
+fn settled() -> Duration {
+    let given = std::env::var("CHAOS_SETTLED").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(given.unwrap_or(5))
+}
 
 /// Numbers that look random, the same in each run.
 struct Dice(u64);
@@ -177,7 +180,7 @@ fn chaos(mut site: Site, mut redis: Option<RedisServer>) {
         if redis.is_some() && killed.last().is_some_and(|last| *last != kind && *last + kind > 1) {
             // A server that is killed may have lost what it answered to last, and nginx tells it
             // again after three seconds: unless all of nginx is killed before.
-            thread::sleep(SETTLED);
+            thread::sleep(settled());
         }
         killed.push(kind);
         let done = AtomicBool::new(false);
@@ -279,7 +282,10 @@ fn with_a_file_whoever_is_killed_no_sign_out_is_lost_and_nobody_is_somebody_else
 #[test]
 #[ignore = "minutes; make chaos runs it"]
 fn with_redis_whoever_is_killed_no_sign_out_is_lost_and_nobody_is_somebody_else() {
-    let redis = RedisServer::start();
+    let redis = match std::env::var("CHAOS_APPENDFSYNC") {
+        Ok(when) => RedisServer::with(&format!("appendfsync {when}")),
+        Err(_) => RedisServer::start(),
+    };
     chaos(with_redis(&redis), Some(redis));
 }
 

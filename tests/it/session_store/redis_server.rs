@@ -21,7 +21,7 @@ impl RedisServer {
     }
 
     /// A server with further lines in its configuration.
-    pub(super) fn with(lines: &str) -> Self {
+    pub(crate) fn with(lines: &str) -> Self {
         let (directory, port) = (TempDir::new(), free_port());
         let has_tls = lines.contains("tls-cert-file");
         let listens = if has_tls { "port 0\ntls-" } else { "" };
