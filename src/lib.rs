@@ -101,7 +101,7 @@ impl Module for Authentik {
         }
         counters::start(main.shared_words());
         Zone::start(main.zone());
-        if let Some(wakeup) = threads::start(deliver) {
+        if let Some(wakeup) = threads::start(deliver, (storage::IDLE, storage::rest)) {
             sweep::start();
             storage::start(main, wakeup.clone());
             outpost::start(main, wakeup);

@@ -122,6 +122,7 @@ impl Recheck {
             per_sender: 64,
             name: "authentik-check",
             spawn: threads::spawn,
+            on_idle: None,
         };
         let recheck = Self {
             pool: Pool::start(settings, move || wakeup.signal()),

@@ -21,6 +21,11 @@ pub(super) struct Report {
     pub(super) is_of_another_version: bool,
 }
 
+/// Closes this thread's connections. A file stays open: nothing between it and nginx forgets it.
+pub(crate) fn rest() {
+    OPEN.with_borrow_mut(|open| _ = open.take_if(|store| store.recovers()));
+}
+
 /// Runs `work` on this thread's store, which is opened if necessary. After an error, a file is
 /// opened anew the next time.
 pub(super) fn with_store<T>(

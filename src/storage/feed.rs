@@ -1,14 +1,14 @@
 //! What ended in the store, whoever ended it: one thread of one worker follows it and has the event
 //! loop end the same in the zone. It also removes what has expired.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use authentik_store::{Changes, Fault, Mark, Place, Stats};
+use authentik_store::{Changes, Fault, Mark, Place, Stats, Store};
 use gate::shared_words::{SharedWords, Word};
 use gate::status::Counter;
 use nginx::lifecycle::{is_leaving, uptime};
@@ -38,6 +38,8 @@ enum News {
     Changes(Changes),
     Fault(Fault),
     Counted(Stats),
+    /// The policies by which the store may forget ends.
+    Evictions(Vec<String>),
     Aside(String),
 }
 
@@ -52,6 +54,8 @@ pub(super) struct Feed {
     forgets: Cell<bool>,
     /// How far the zone is.
     mark: Cell<Mark>,
+    /// What was last said about evictions.
+    evictions: RefCell<Vec<String>>,
 }
 
 /// The thread's.
@@ -89,6 +93,7 @@ impl Feed {
                 missed: Cell::new(None),
                 forgets: Cell::new(false),
                 mark: Cell::new(mark),
+                evictions: RefCell::default(),
             }),
             Err(error) => {
                 log::cycle(
@@ -118,11 +123,23 @@ impl Feed {
                     self.words.set(Word::StoreSessions, stats.sessions);
                     self.words.set(Word::StoreBytes, stats.bytes);
                 }
+                News::Evictions(policies) => self.warn_of(policies),
                 News::Aside(what) => health::say_aside(&what),
             }
         }
         self.forget_if_due();
         self.note();
+    }
+
+    fn warn_of(&self, policies: Vec<String>) {
+        let evicts = u64::from(!policies.is_empty());
+        if self.words.get(Word::StoreEvicts) != evicts {
+            self.words.set(Word::StoreEvicts, evicts);
+        }
+        if evicts != 0 && *self.evictions.borrow() != policies {
+            health::say_evictions(&policies);
+        }
+        self.evictions.replace(policies);
     }
 
     fn follow(&self, zone: Zone, changes: &Changes) {
@@ -223,6 +240,9 @@ impl Follower {
         // Errors are those of writers, who report them.
         if let Ok(Some(stats)) = counted {
             self.tell(News::Counted(stats));
+        }
+        if let Ok(policies) = with_store(&self.place, &mut report, Store::evictions) {
+            self.tell(News::Evictions(policies));
         }
     }
 

@@ -86,6 +86,18 @@ pub(super) fn say_version() {
     }
 }
 
+/// The store may forget ends.
+pub(super) fn say_evictions(policies: &[String]) {
+    log::cycle(
+        Level::Error,
+        format_args!(
+            "Redis removes keys when its memory is full (maxmemory-policy {}), and may forget that a session \
+             has ended: whoever signed out could be signed in again; set maxmemory-policy noeviction",
+            policies.join(", ")
+        ),
+    );
+}
+
 /// An unusable file was moved aside.
 pub(super) fn say_aside(what: &str) {
     let what = printable(what.as_bytes());

@@ -38,6 +38,7 @@ use nginx::ticker::Ticker;
 use nginx::wakeup::Waker;
 
 use self::connection::Report;
+pub(crate) use self::connection::rest;
 use self::ends::Telling;
 use self::fetch::{Fetched, Wanted};
 use crate::authentik::threads;
@@ -55,6 +56,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(1);
 /// Requests that continue in one turn of the event loop.
 const AT_ONCE: usize = 32;
+
+/// How long a thread keeps a connection that it does not use. Networks between hosts forget idle ones
+/// without a word, and the next question would wait for its time limit.
+pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
 /// When a session was opened that is not in the store.
 pub(crate) const NEVER: u64 = 0;
@@ -146,6 +151,7 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
         per_sender: 256,
         name: "authentik-store",
         spawn: threads::spawn,
+        on_idle: Some((IDLE, rest)),
     };
     let place = Arc::new(place);
     let waker = wakeup.clone();

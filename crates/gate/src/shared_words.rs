@@ -73,6 +73,8 @@ pub enum Word {
     FromStoreChecked,
     /// Since when no end of a session was missed, in seconds since 1970.
     ListenedSince,
+    /// The store may forget ends when its memory is full.
+    StoreEvicts,
 }
 
 impl Word {

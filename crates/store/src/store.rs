@@ -156,6 +156,17 @@ impl Store {
         }
     }
 
+    /// The policies by which it may forget ends when its memory is full; none is good.
+    ///
+    /// # Errors
+    /// The store could not be asked.
+    pub fn evictions(&mut self) -> Result<Vec<String>, Fault> {
+        match self {
+            Self::File(_) => Ok(Vec::new()),
+            Self::Redis(store) => store.evictions(),
+        }
+    }
+
     /// Takes a lease for `life` seconds, or extends one's own; `false` if another process holds it.
     /// `holder` is a random number.
     ///

@@ -12,6 +12,7 @@ pub(super) const SIGN_INS: PoolSettings = PoolSettings {
     per_sender: QUEUE_PER_SENDER,
     name: "authentik",
     spawn,
+    on_idle: None,
 };
 
 /// For header authentication: a flood of bad passwords does not hold up sign-ins.

@@ -10,7 +10,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use authentik_io::client::Client;
-use authentik_io::pool::{Cancel, Job, Outcome, Pool, spawn_plainly};
+use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings, spawn_plainly};
 use gate::provider::ProviderKey;
 use nginx::lifecycle::{give_way, with_signals_blocked};
 use nginx::suspend::Ticket;
@@ -81,15 +81,16 @@ thread_local! {
 }
 
 /// Called once per worker process, after the fork, which threads do not survive. `deliver` is
-/// called on the event loop when there is something to deliver. Returns what wakes the loop, or
-/// `None` if that failed.
-pub(crate) fn start(deliver: fn()) -> Option<Waker> {
+/// called on the event loop when there is something to deliver, `on_idle` on a thread that has had
+/// no job for this long. Returns what wakes the loop, or `None` if that failed.
+pub(crate) fn start(deliver: fn(), on_idle: (Duration, fn())) -> Option<Waker> {
     match Wakeup::open::<Authentik>(deliver) {
         Ok(wakeup) => {
             let waker = wakeup.waker();
+            let settings = |of| PoolSettings { on_idle: Some(on_idle), ..of };
             WORKER.set(Some(Rc::new(Worker {
-                sign_ins: Pool::start(SIGN_INS, signal(&wakeup)),
-                credentials: Pool::start(CREDENTIALS, signal(&wakeup)),
+                sign_ins: Pool::start(settings(SIGN_INS), signal(&wakeup)),
+                credentials: Pool::start(settings(CREDENTIALS), signal(&wakeup)),
                 wakeup,
             })));
             Some(waker)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::redis_server::{RedisServer, SECRET};
 use super::{SERVER, questions};
 use crate::harness::{Browser, Connection, Request, Sister, Site, eventually, within};
+use crate::status::status;
 
 const SIGN_OUT: &str = "/outpost.goauthentik.io/sign_out";
 
@@ -283,4 +284,15 @@ fn a_crowd_waits_for_one_question_to_a_slow_redis() {
     }
     let asked = questions(&site) - before;
     assert!((1..=6).contains(&asked), "{asked} questions by two workers");
+}
+
+#[test]
+fn a_redis_that_may_forget_sign_outs_is_named() {
+    let redis = RedisServer::with("maxmemory 100mb\nmaxmemory-policy allkeys-lru");
+    let mut site = site(&redis, "");
+    let line = "Redis removes keys when its memory is full (maxmemory-policy allkeys-lru)";
+    site.expect_in_error_log(line);
+    eventually("it is said", || site.error_log().text().contains(line));
+    eventually("the status page has it", || status(&site)["store"]["evicts"] == true);
+    assert_eq!(site.signed_in().get("/").status(), 200);
 }

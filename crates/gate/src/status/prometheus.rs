@@ -154,6 +154,8 @@ fn of_store(metrics: &mut Metrics, store: &StoreReport) {
     metrics.counter("authentik_store_questions_total", help, store.questions);
     let help = "Accesses to the store of sessions, without the time in the queue.";
     metrics.histogram("authentik_store_duration_seconds", help, &store.duration);
+    let help = "Whether the store may forget ends of sessions when its memory is full.";
+    metrics.gauge("authentik_store_evicts", help, &kind, u8::from(store.evicts));
     let help = "Sessions that wait to be written to the store.";
     metrics.gauge("authentik_store_backlog", help, &[], store.backlog);
     let help = "Sessions never written to the store, because too many waited.";

@@ -27,6 +27,8 @@ pub struct StoreReport {
     pub questions: u64,
     /// How long accesses to it took.
     pub duration: Histogram,
+    /// Whether it may forget ends when its memory is full.
+    pub evicts: bool,
     /// Sessions that wait to be written.
     pub backlog: u64,
     /// Sessions that were never written, because too many waited.
@@ -49,6 +51,7 @@ impl Source<'_> {
             bytes: is_counted.then(|| self.fact(Word::StoreBytes)),
             questions: total(Counter::StoreQuestion),
             duration: Histogram::of(Duration::Store, self.words),
+            evicts: self.fact(Word::StoreEvicts) != 0,
             backlog: total(Counter::StoreBacklog),
             dropped: self.fact(Word::StoreDropped),
         }

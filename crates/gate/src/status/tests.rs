@@ -95,6 +95,7 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
     set_store_backlog(words.counters(0), 9);
     set_store_backlog(words.counters(0), 3);
     set_store_backlog(words.counters(1), 4);
+    words.set(Word::StoreEvicts, 1);
     count_renewal(words.counters(0), Counter::Renewal);
     (0..2).for_each(|worker| count_renewal(words.counters(worker), Counter::RefusedRenewal));
     count(words.counters(1), Status::Refused, Some(Reason::NotPermitted));
@@ -238,6 +239,7 @@ fn json_says_everything_under_stable_keys() {
             "bytes": 8192,
             "questions": 2,
             "duration": null,
+            "evicts": true,
             "backlog": 7,
             "dropped": 1,
         },

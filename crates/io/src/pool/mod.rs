@@ -8,7 +8,7 @@ mod thread;
 use std::io;
 use std::sync::Arc;
 use std::thread::Builder;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authentik_gate::http::TransportError;
 
@@ -41,6 +41,8 @@ pub struct PoolSettings {
     pub name: &'static str,
     /// How to start a thread.
     pub spawn: Spawner,
+    /// Called on a thread that has had nothing to do for this long, once before its next job.
+    pub on_idle: Option<(Duration, fn())>,
 }
 
 /// Starts a thread.
@@ -58,6 +60,7 @@ impl Default for PoolSettings {
             per_key: 6,
             name: "authentik",
             spawn: spawn_plainly,
+            on_idle: None,
         }
     }
 }

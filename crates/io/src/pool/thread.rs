@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::queue::Queue;
 use super::{Job, Outcome, Overloaded, PoolSettings};
@@ -14,6 +14,7 @@ pub(super) struct Shared<T> {
     job_queued: Condvar,
     outcomes: Mutex<Vec<(u64, Outcome<T>)>>,
     on_done: Box<dyn Fn() + Send + Sync>,
+    on_idle: Option<(Duration, fn())>,
     client: Client,
 }
 
@@ -32,6 +33,7 @@ impl<T> Shared<T> {
             job_queued: Condvar::new(),
             outcomes: Mutex::new(Vec::new()),
             on_done,
+            on_idle: settings.on_idle,
             client: Client::new(),
         }
     }
@@ -54,6 +56,7 @@ impl<T> Shared<T> {
 
     /// Waits for a runnable job; `None` if the pool is stopped.
     fn next_job(&self) -> Option<Job<T>> {
+        let mut on_idle = self.on_idle;
         let mut state = lock(&self.state);
         loop {
             if state.stopped {
@@ -70,9 +73,30 @@ impl<T> Shared<T> {
                 return Some(job);
             }
             state.idle += 1;
-            state = self.job_queued.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let is_over;
+            (state, is_over) = self.wait(state, on_idle.map(|(after, _)| after));
             state.idle -= 1;
+            if let Some((_, rest)) = on_idle.take_if(|_| is_over) {
+                drop(state);
+                let _ = catch_unwind(rest);
+                state = lock(&self.state);
+            }
         }
+    }
+
+    /// Waits until a job may be there. Whether nothing has happened until the time was over.
+    fn wait<'s>(
+        &self,
+        state: MutexGuard<'s, State<T>>,
+        at_most: Option<Duration>,
+    ) -> (MutexGuard<'s, State<T>>, bool) {
+        let Some(at_most) = at_most else {
+            let waited = self.job_queued.wait(state);
+            return (waited.unwrap_or_else(PoisonError::into_inner), false);
+        };
+        let waited = self.job_queued.wait_timeout(state, at_most);
+        let (state, ended) = waited.unwrap_or_else(PoisonError::into_inner);
+        (state, ended.timed_out())
     }
 
     fn report(&self, outcomes: impl IntoIterator<Item = (u64, Outcome<T>)>) {

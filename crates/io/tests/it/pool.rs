@@ -283,3 +283,28 @@ fn a_job_fetches_with_the_clients_and_its_own_deadline() {
     let refused = Err(TransportError::Unreachable("connection refused".into()));
     assert_eq!(rig.outcomes(1), [(1, Outcome::Done(refused))]);
 }
+
+#[test]
+fn a_thread_without_jobs_is_told_so_once_and_still_takes_the_next() {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    let on_idle = || {
+        TOLD.fetch_add(1, Ordering::SeqCst);
+        panic!("of no consequence");
+    };
+    let rig = Rig::new(PoolSettings {
+        threads: 1,
+        on_idle: Some((Duration::from_millis(20), on_idle)),
+        ..PoolSettings::default()
+    });
+    for (ticket, told) in [(1, 0), (2, 1), (3, 2)] {
+        rig.submit(1, ticket, move || TOLD.load(Ordering::SeqCst));
+        assert_eq!(rig.outcomes(1), [(ticket, Outcome::Done(told))]);
+        let patience = Instant::now() + PATIENCE;
+        while TOLD.load(Ordering::SeqCst) == told {
+            assert!(Instant::now() < patience);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(TOLD.load(Ordering::SeqCst), told + 1, "once");
+    }
+}

@@ -22,7 +22,6 @@ const CLIENT: &str = "ngx_http_authentik_module";
 pub(super) struct Connection {
     stream: Stream,
     parser: Parser,
-    pub(super) used: Instant,
 }
 
 /// What a server says about itself.
@@ -44,7 +43,7 @@ impl Connection {
         deadline: Instant,
     ) -> Result<(Self, Greeting), Trouble> {
         let stream = Stream::connect(server, tls, deadline).map_err(|e| Trouble::connecting(&e))?;
-        let mut connection = Self { stream, parser: Parser::new(), used: Instant::now() };
+        let mut connection = Self { stream, parser: Parser::new() };
         // Since Redis 6; one round trip for everything. Never refused by an ACL.
         let mut hello: Vec<&[u8]> = vec![b"HELLO", b"2"];
         if let Some((user, password)) = login {
@@ -84,7 +83,6 @@ impl Connection {
                 }
             }
         }
-        self.used = Instant::now();
         Ok(replies)
     }
 }

@@ -16,6 +16,7 @@
 mod connection;
 mod keys;
 mod link;
+mod memory;
 mod scripts;
 mod settings;
 mod stream;
@@ -224,9 +225,19 @@ impl RedisStore {
         self.run(scripts::RELEASE, self.keys.lease(key), &holder).map(|_| ())
     }
 
-    /// Closes connections that were not used for this long.
-    pub fn rest(&mut self, idle: Duration) {
-        self.link.rest(idle);
+    /// The policies by which servers remove keys when their memory is full, so that they may forget
+    /// ends. Empty if none does, or if the user may not know (`INFO`).
+    ///
+    /// # Errors
+    /// The servers could not be asked.
+    pub fn evictions(&mut self) -> Result<Vec<String>, Fault> {
+        let mut info = cmd("INFO");
+        info.arg("memory");
+        let replies = self.link.ask_each(&info)?;
+        let mut policies: Vec<String> = replies.iter().filter_map(memory::eviction).collect();
+        policies.sort_unstable();
+        policies.dedup();
+        Ok(policies)
     }
 
     fn has_entry(&mut self, mark: Mark) -> Result<bool, Fault> {

@@ -68,6 +68,13 @@ fn a_cluster_conforms_moves_slots_and_loses_a_node() {
         assert_eq!(store.get(&[1; 32], now()).unwrap(), None);
     };
 
+    // One that may forget ends is found among them.
+    let mut other = open(Settings { user: None, password: None, ..settings.clone() });
+    assert_eq!(other.evictions().unwrap(), [""; 0]);
+    nodes[2].command("CONFIG SET maxmemory 100mb\r\nCONFIG SET maxmemory-policy volatile-lru");
+    assert_eq!(other.evictions().unwrap(), ["volatile-lru"]);
+    assert_eq!(store.evictions().unwrap(), [""; 0], "nothing is known");
+
     // Slots move, also while they are asked for.
     let id = |node: &Running| {
         let said = node.command("CLUSTER MYID");

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use authentik_store::redis::{Server, Settings};
+use authentik_store::redis::{Kind, Server, Settings, commands};
 use authentik_store::{End, Ended};
 
 use super::conformance::{end, row};
@@ -108,6 +108,25 @@ fn a_full_server_takes_no_session_and_lets_go_of_those_that_end() {
     server.command("CONFIG SET maxmemory 0");
     store.end(&one, now() + 100).unwrap();
     assert!(!store.put(&row(1), now()).unwrap());
+}
+
+#[test]
+fn a_server_that_may_forget_ends_is_found_out() {
+    let user = format!("user app on >{PASSWORD} ~* {}\n", commands(&Kind::Alone));
+    let server = start("redis-server", &user);
+    let settings = server.settings("evicts");
+    let mut store = open(settings.clone());
+    assert_eq!(store.evictions().unwrap(), [""; 0]);
+    server.command("CONFIG SET maxmemory-policy volatile-ttl");
+    assert_eq!(store.evictions().unwrap(), [""; 0], "there is no limit");
+    server.command("CONFIG SET maxmemory 100mb");
+    assert_eq!(store.evictions().unwrap(), ["volatile-ttl"]);
+    let user = Some("app".to_owned());
+    let mut denied = open(Settings { user, password: password(PASSWORD), ..settings });
+    assert_eq!(denied.evictions().unwrap(), [""; 0], "nothing is known");
+    assert!(denied.put(&row(1), now()).unwrap(), "and nothing else is wrong");
+    server.command("CONFIG SET maxmemory-policy noeviction");
+    assert_eq!(store.evictions().unwrap(), [""; 0]);
 }
 
 #[test]

@@ -271,6 +271,10 @@ fn details(report: &Report) -> String {
         }
         row("Questions to it", store.questions.to_string());
         row("Accesses to it", average(&store.duration));
+        if store.evicts {
+            let what = "possible, if its memory gets full: set maxmemory-policy noeviction";
+            row("Ends that it forgets", what.to_owned());
+        }
         row("Sessions that wait for it", store.backlog.to_string());
         if store.dropped > 0 {
             row("Sessions that it never got", store.dropped.to_string());

@@ -45,8 +45,27 @@ impl Cluster {
         }
     }
 
-    pub(super) fn rest(&mut self, idle: Duration) {
-        self.connections.retain(|_, connection| connection.used.elapsed() <= idle);
+    /// Asks each master.
+    pub(super) fn ask_each(
+        &mut self,
+        opener: &Opener,
+        packed: &[u8],
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        if self.ranges.is_empty() {
+            self.learn(opener, deadline)?;
+        }
+        let mut replies = Vec::new();
+        for server in self.learnt.clone() {
+            match self.ask_at(opener, &server, false, packed, deadline) {
+                Ok(reply) => replies.push(reply),
+                Err(trouble) => {
+                    self.connections.remove(&server);
+                    return Err((server, trouble));
+                }
+            }
+        }
+        Ok(replies)
     }
 
     pub(super) fn ask(

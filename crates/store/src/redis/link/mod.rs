@@ -78,10 +78,15 @@ impl Link {
         Trouble::refused(error).fault(&server, settings)
     }
 
-    /// Closes what has not been used for this long.
-    pub(super) fn rest(&mut self, idle: Duration) {
-        self.alone.take_if(|(_, connection)| connection.used.elapsed() > idle);
-        self.cluster.rest(idle);
+    /// Asks each server that has keys.
+    pub(super) fn ask_each(&mut self, command: &Cmd) -> Result<Vec<Value>, Fault> {
+        let deadline = Instant::now() + self.opener.settings.timeout;
+        let packed = command.get_packed_command();
+        let asked = match &self.opener.settings.kind {
+            Kind::Cluster => self.cluster.ask_each(&self.opener, &packed, deadline),
+            Kind::Alone | Kind::Sentinel(_) => self.ask_packed(&packed, 1, deadline),
+        };
+        asked.map_err(|(server, trouble)| trouble.fault(&server, &self.opener.settings))
     }
 
     fn ask_alone(
@@ -91,6 +96,15 @@ impl Link {
     ) -> Result<Vec<Value>, Failure> {
         let packed: Vec<u8> =
             questions.iter().flat_map(|question| question.command.get_packed_command()).collect();
+        self.ask_packed(&packed, questions.len(), deadline)
+    }
+
+    fn ask_packed(
+        &mut self,
+        packed: &[u8],
+        count: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
         loop {
             let kept = self.alone.take();
             let is_fresh = kept.is_none();
@@ -98,7 +112,7 @@ impl Link {
                 Some(kept) => kept,
                 None => self.opener.master(deadline)?,
             };
-            let asked = connection.ask(&packed, questions.len(), deadline, false);
+            let asked = connection.ask(packed, count, deadline, false);
             let trouble = match asked {
                 Ok(replies) => match replies.iter().find_map(stale) {
                     None => {
