@@ -97,6 +97,28 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
+/// Records whether the protected location that is being merged writes errors to its log.
+pub(super) fn note_error_log(cf: &mut Conf<'_>) {
+    if cf.location_hides_errors() && cf.main_conf().without_errors.is_none() {
+        cf.main_conf().without_errors = Some(cf.server_place());
+    }
+}
+
+/// A log without the lines that an administrator must see, once. Those of the level `error` suffice:
+/// that is nginx's default, and lines below it are about single visitors and expected changes.
+pub(super) fn warn_of_error_log(cf: &mut Conf<'_>) {
+    let of_server = cf.main_conf().without_errors.take();
+    let whose = match (cf.main_log_hides_errors(), of_server) {
+        (true, _) if cf.main_conf().uses_module() => "the main context".to_owned(),
+        (_, Some(place)) => format!("the server in {place}"),
+        (_, None) => return,
+    };
+    cf.warn_without_place(&format!(
+        "error_log: the level in {whose} keeps out what authentik's module must tell you, such as why \
+         sign-ins fail; use error, or a less strict level"
+    ));
+}
+
 /// A shell's pattern where a regular expression belongs: `/public/*` matches `/public`, anywhere.
 pub(super) fn warn_of_globs(key: &str, patterns: &[String], cf: &Conf<'_>) {
     for pattern in patterns {

@@ -62,6 +62,8 @@ pub(crate) struct MainConf {
     parts: Vec<Part>,
     /// What protects each of them, when all are known.
     coverage: Option<Coverage>,
+    /// The first server of which a protected part writes no errors to its log.
+    without_errors: Option<Place>,
     /// Directives that need another one, until everything has been read.
     needs: Vec<Arc<needs::Need>>,
 }

@@ -156,7 +156,7 @@ pub(crate) fn warn_if_full(inserted: &Inserted) {
     let evicted =
         if inserted.evicted_sessions > 0 { ", sessions in use are being evicted" } else { "" };
     log::cycle(
-        Level::Warn,
+        Level::Error,
         format_args!(
             "the zone is {percent} % full ({records} records{evicted}); enlarge \
              authentik_shared_zone"

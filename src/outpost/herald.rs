@@ -262,7 +262,7 @@ impl Events for Herald {
             "outpost: no connection to authentik: {why}; settings are refreshed by time only, and \
              ended sessions are not reported"
         );
-        self.journal.complain(Trouble::Socket, Level::Warn, text);
+        self.journal.complain(Trouble::Socket, Level::Error, text);
     }
 
     fn session_ended(&self, session_id: &str) {

@@ -41,7 +41,7 @@ impl Journal {
         let (count, remarks) = (directory.len(), skipped.len());
         let where_they_are = match remarks {
             0 => "",
-            _ => ": each was logged as a warning when it came up, authentik_status lists them all",
+            _ => ": each was logged when it came up, authentik_status lists them all",
         };
         self.log(
             Level::Notice,
@@ -59,7 +59,8 @@ impl Journal {
             };
             // It quotes values entered in authentik.
             let why = remark.why.replace(char::is_control, "?");
-            self.log(Level::Warn, format!("outpost: {what}: {why}"));
+            let level = if remark.has_substitute() { Level::Warn } else { Level::Error };
+            self.log(level, format!("outpost: {what}: {why}"));
         }
         *told = skipped;
     }

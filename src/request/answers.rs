@@ -81,7 +81,7 @@ pub(crate) fn warn_of_pattern(r: &Request<'_>, effort: &Effort<'_>) {
     NEXT.set(time + PATTERN_AGAIN);
     let pattern = printable(pattern.as_bytes());
     r.log(
-        Level::Warn,
+        Level::Error,
         format_args!(
             "open paths: the pattern \"{pattern}\" takes too long for a path of this kind, which counts \
              as not open; repeat less with {{n}} or list the names"

@@ -77,7 +77,7 @@ pub(super) fn say_dropped(words: SharedWords<'static>, count: u64) {
 pub(super) fn say_version() {
     if is_due(&VERSION) {
         log::cycle(
-            Level::Warn,
+            Level::Error,
             format_args!(
                 "the store has sessions that another version of this module has written; they count where it \
                  runs, and here their visitors sign in: have the same version on all hosts"

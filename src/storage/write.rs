@@ -137,7 +137,7 @@ pub(super) fn stop() {
     let lost = WAITING.with_borrow(|waiting| waiting.backlog.len() + waiting.under_way);
     if lost > 0 {
         log::cycle(
-            Level::Warn,
+            Level::Error,
             format_args!(
                 "a worker exits with {lost} sessions that the store has not taken; they will not outlive this \
                  nginx"

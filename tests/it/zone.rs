@@ -32,7 +32,7 @@ fn in_a_full_zone_the_session_that_was_not_used_longest_gives_way() {
     assert_eq!(idle.get("/").status(), 401);
     assert_eq!(newest.get("/").status(), 200);
     assert_eq!(site.app.last().header("X-authentik-username"), Some("biggy"));
-    let warnings = site.error_log().lines_with("[warn]");
+    let warnings = site.error_log().lines_with("[error]");
     let of_zone = warnings.iter().filter(|line| line.contains("full")).count();
     assert!((1..=2).contains(&of_zone), "said, but not again and again: {warnings:#?}");
     assert!(warnings.iter().any(|line| line.contains("authentik_shared_zone")), "{warnings:#?}");

@@ -1,7 +1,8 @@
 //! Locations that the module answers itself.
 
 use ngx::ffi::{
-    NGX_HTTP_SATISFY_ANY, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
+    NGX_HTTP_SATISFY_ANY, NGX_LOG_ERR, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t,
+    ngx_http_core_module, ngx_log_t, ngx_uint_t,
 };
 
 use super::conf::Conf;
@@ -49,6 +50,19 @@ impl<M: Module> Conf<'_, M> {
         unsafe { (*self.core_conf()).internal == 1 || self.location_name().starts_with('@') }
     }
 
+    /// Whether `error_log` of the location being merged keeps lines of the level `error` out. The core
+    /// module merges before we do.
+    pub fn location_hides_errors(&self) -> bool {
+        // SAFETY: by the contract of `core_conf`; the log is the configuration's or the cycle's.
+        unsafe { hides_errors((*self.core_conf()).error_log) }
+    }
+
+    /// The same for `error_log` in the main context, as far as read.
+    pub fn main_log_hides_errors(&self) -> bool {
+        // SAFETY: `cycle` is the one being configured.
+        unsafe { hides_errors(&raw const (*(*self.raw()).cycle).new_log) }
+    }
+
     fn core_conf(&self) -> *mut ngx_http_core_loc_conf_t {
         // SAFETY: inside `http`, `ctx` is a `ngx_http_conf_ctx_t`; every location has a core
         // configuration.
@@ -58,4 +72,15 @@ impl<M: Module> Conf<'_, M> {
             (*(*context).loc_conf.add(index)).cast()
         }
     }
+}
+
+/// Without an `error_log` the level is 0 until nginx opens its own log, at `error`. The first log of a
+/// chain has the least strict level (`ngx_log_insert`).
+///
+/// # Safety
+/// `log` is null or live.
+unsafe fn hides_errors(log: *const ngx_log_t) -> bool {
+    // SAFETY: by the contract.
+    let level = unsafe { log.as_ref() }.map_or(0, |log| log.log_level);
+    (1..NGX_LOG_ERR as ngx_uint_t).contains(&level)
 }

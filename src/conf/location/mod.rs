@@ -11,6 +11,7 @@ use gate::require::Requirements;
 use gate::status::Format;
 use nginx::cidr::Addresses;
 
+use super::doubts;
 use super::needs::{self, Needs};
 use super::outpost_endpoint::{self, AskedBy};
 use super::protection::{
@@ -181,6 +182,7 @@ pub(crate) fn merge(
         cf.server_conf().asked_by_proxies = true;
     }
     if let Some(place) = place {
+        doubts::note_error_log(cf);
         // Most servers that inherit the default and answer by themselves redirect to https.
         if !provider.as_ref().is_some_and(Choice::is_default) {
             warn_of_answer(place, said_here, cf);

@@ -108,3 +108,49 @@ fn a_variable_where_none_is_read_is_pointed_out() {
     let said = "client_id: \"$client\" is taken literally, variables are not read here";
     check(&[(&format!("{provider}server {{ authentik_provider wiki; }}"), said)]);
 }
+
+#[test]
+fn a_log_without_the_lines_that_an_administrator_needs_is_pointed_out_once() {
+    const MAIN: &str = "error_log: the level in the main context keeps out what authentik's module";
+    const SERVER: &str = "error_log: the level in the server in ";
+    const USED: &str = "authentik_provider wiki;";
+    let directory = directory();
+    let used = format!("{WIKI}server {{ {USED} }}");
+    for (main, http, said) in [
+        // nginx's and Debian's default.
+        ("", used.clone(), ""),
+        ("error_log stderr;", used.clone(), ""),
+        ("error_log stderr error;", used.clone(), ""),
+        ("error_log stderr warn;", used.clone(), ""),
+        ("error_log stderr crit;", used.clone(), MAIN),
+        ("error_log stderr emerg;", used.clone(), MAIN),
+        ("error_log logs/a crit; error_log stderr error;", used.clone(), ""),
+        ("error_log stderr error; error_log logs/a crit;", used.clone(), ""),
+        ("error_log stderr crit;", "server { }".to_owned(), ""),
+        ("error_log stderr crit;", format!("error_log stderr; {used}"), MAIN),
+        ("", format!("error_log stderr alert; {used}"), SERVER),
+        (
+            "",
+            format!("{WIKI}server {{ error_log stderr crit; }} server {{ listen 8001; {USED} }}"),
+            "",
+        ),
+        ("", format!("{WIKI}server {{ error_log stderr crit; {USED} location /a {{ }} }}"), SERVER),
+        ("", format!("{WIKI}server {{ {USED} location /a {{ error_log stderr crit; }} }}"), SERVER),
+        (
+            "",
+            format!(
+                "{WIKI}server {{ {USED}
+                 location /a {{ authentik_provider off; error_log stderr crit; }} }}"
+            ),
+            "",
+        ),
+    ] {
+        std::fs::create_dir_all(directory.path().join("logs")).expect("a directory");
+        let conf = whole(&http, &directory).replace("error_log stderr info;", main);
+        let verdict = test_configuration(&directory, &conf);
+        assert!(verdict.accepted, "{conf}: {}", verdict.text);
+        let warned = verdict.text.matches("[warn]").count();
+        assert_eq!(warned, usize::from(!said.is_empty()), "{conf}: {}", verdict.text);
+        assert!(verdict.text.contains(said), "{conf}: {}", verdict.text);
+    }
+}

@@ -204,7 +204,7 @@ fn a_scope_that_headers_need_and_authentik_does_not_send_is_named_once_for_each_
     assert_eq!(lines(), [""; 0]);
     set(&["openid", "profile", "email", "entitlements"], "");
     eventually("it is named", || lines().len() == 1);
-    assert!(lines()[0].contains("[warn]") && lines()[0].contains("\"ak_proxy\""), "{:?}", lines());
+    assert!(lines()[0].contains("[error]") && lines()[0].contains("\"ak_proxy\""), "{:?}", lines());
 
     // Another change to the same provider, which still lacks the scope; then one more scope is
     // removed.

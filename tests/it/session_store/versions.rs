@@ -35,7 +35,7 @@ fn a_session_of_a_newer_module_is_none_here_and_stays_as_it_is() {
     }
     let said = site.error_log().lines_with("another version of this module");
     assert_eq!(said.len(), 1, "{said:#?}");
-    assert!(said[0].contains("[warn]"), "{said:#?}");
+    assert!(said[0].contains("[error]"), "{said:#?}");
     assert_eq!(records(&site), [newer.clone()], "the hosts that know it still do");
 
     // The host is upgraded.

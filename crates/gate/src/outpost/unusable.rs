@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::is_uuid;
 
+/// End of a remark about a certificate whose predecessor is still in use.
+pub(super) const FORMER_STAYS: &str = "; the previous one is still in use";
+
 /// A provider that is not served, or a certificate that keeps providers from being served.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unusable {
@@ -21,6 +24,13 @@ impl Unusable {
     #[must_use]
     pub fn is_certificate(&self) -> bool {
         self.name.strip_prefix("certificate ").is_some_and(is_uuid)
+    }
+
+    /// Whether it takes nothing away: the previous certificate is still in use. authentik announces a
+    /// certificate seconds before it hands it out, so this usually passes.
+    #[must_use]
+    pub fn has_substitute(&self) -> bool {
+        self.why.ends_with(FORMER_STAYS)
     }
 
     /// Creates one without a host.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::iter;
 
 use super::{Certificate, ProviderConfig, Snapshot};
+use crate::outpost::unusable::FORMER_STAYS;
 use crate::provider::{FormerKey, LoginKey};
 use crate::time::UnixTime;
 
@@ -72,9 +73,6 @@ impl Snapshot {
         self.certificates.sort_unstable_by(|one, other| one.pk.cmp(&other.pk));
     }
 }
-
-/// End of a remark.
-const FORMER_STAYS: &str = "; the previous one is still in use";
 
 #[cfg(test)]
 mod tests {
