@@ -5,7 +5,9 @@ use std::sync::Arc;
 use gate::cookie::{self, SessionId};
 use gate::destination::Destination;
 use gate::identity::Rendered;
-use gate::login::{Callback, CallbackId, LoginTrail, Opened, Proof, Restart, StateFlaw, Trail};
+use gate::login::{
+    Callback, CallbackId, LoginTrail, Opened, Prompt, Proof, Restart, StateFlaw, Trail,
+};
 use gate::provider::Provider;
 use gate::query::CallbackQuery;
 use gate::reason::Reason;
@@ -104,7 +106,8 @@ fn cannot_open(
         StateFlaw::NoCookie(restart) if restart.is_begun_anew(sender::of(r)) => {
             let Restart { destination, attempt } = restart;
             answers::log(r, "sign-in restarted", reason, "");
-            sign_in::begin(r, provider, &destination, attempt + 1).map(Flow::from)
+            sign_in::begin(r, provider, &destination, Prompt::IfUnknown, attempt + 1)
+                .map(Flow::from)
         }
         StateFlaw::NoCookie(Restart { destination, .. })
         | StateFlaw::Expired(Restart { destination, .. }) => {

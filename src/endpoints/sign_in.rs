@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gate::destination::Destination;
-use gate::login::{Entropy, KeptLink, LoginTrail, Start, Trail};
+use gate::login::{Entropy, KeptLink, LoginTrail, Prompt, Start, Trail};
 use gate::provider::Provider;
 use gate::reason::Reason;
 use gate::response::Response;
@@ -53,7 +53,7 @@ pub(crate) fn to(
     destination: &Destination,
 ) -> Result<Flow, Fault> {
     answers::note(r, Status::SignIn, Some(reason))?;
-    match begin(r, provider, destination, 0)? {
+    match begin(r, provider, destination, Prompt::IfUnknown, 0)? {
         Begun::Answer(answer) => {
             if answer.status == 302 {
                 answers::log(r, "sent to sign in", reason, "");
@@ -66,7 +66,7 @@ pub(crate) fn to(
 
 /// Signs in a visitor who has no session to sign out of.
 pub(super) fn of_nobody(r: &mut Request<'_>, provider: &Arc<Provider>) -> Result<Flow, Fault> {
-    match begin(r, provider, &Destination::root(provider), 0)? {
+    match begin(r, provider, &Destination::root(provider), Prompt::IfUnknown, 0)? {
         Begun::Answer(answer) => {
             let reason = Reason::UnknownSession;
             answers::without_dead_session(r, provider, reason, answer).map(Flow::Answer)
@@ -80,6 +80,7 @@ pub(crate) fn begin(
     r: &mut Request<'_>,
     provider: &Arc<Provider>,
     destination: &Destination,
+    prompt: Prompt,
     attempt: u8,
 ) -> Result<Begun, Fault> {
     if trail(r, provider)?.next() == Trail::Stop {
@@ -96,7 +97,8 @@ pub(crate) fn begin(
     let entropy = random::<48>().and_then(|bytes| Entropy::new(&bytes));
     let start = entropy
         .and_then(|entropy| Start::new(provider, destination, entropy, now(), attempt, &cookies))
-        .ok_or(Fault::Nginx("random bytes for a sign-in"))?;
+        .ok_or(Fault::Nginx("random bytes for a sign-in"))?
+        .with_prompt(prompt);
     let Some(url) = start.authorize_url(&endpoints.authorization) else {
         return answers::fail(r, provider, Reason::CoreMismatch, "authorization_endpoint", None)
             .map(Begun::Answer);

@@ -1,8 +1,10 @@
-//! `/outpost.goauthentik.io/start?rd=…`: starts a sign-in that ends at `rd`.
+//! `/outpost.goauthentik.io/start?rd=…`: starts a sign-in that ends at `rd`; with
+//! `prompt=login`, one for which authentik always asks.
 
 use std::sync::Arc;
 
 use gate::destination::Destination;
+use gate::login::Prompt;
 use gate::provider::Provider;
 
 use super::sign_in;
@@ -15,5 +17,6 @@ pub(super) fn start(
     provider: &Arc<Provider>,
     query: &[u8],
 ) -> Result<Flow, Fault> {
-    sign_in::begin(r, provider, &Destination::of_start(provider, query), 0).map(Flow::from)
+    sign_in::begin(r, provider, &Destination::of_start(provider, query), Prompt::of_start(query), 0)
+        .map(Flow::from)
 }

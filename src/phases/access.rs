@@ -1,6 +1,7 @@
 //! Access: asks the gate and applies its verdict.
 
 use gate::decision::{Facts, Grounds, Permit, Policy, Verdict, decide};
+use gate::destination::Destination;
 use gate::identity::{HeaderEncoding, ProviderHeaders, SessionView, folds_to};
 use gate::paths::{PathFacts, Subject};
 use gate::provider::{Mode, Provider};
@@ -63,7 +64,10 @@ pub(crate) fn access(r: &mut Request<'_>) -> Result<Flow, Fault> {
         Verdict::SignIn(reason) => sign_in::of_page(r, provider, reason),
         Verdict::Invite(reason) => answers::invite(r, provider, reason),
         Verdict::Refuse(reason) => answers::refuse(r, reason),
-        Verdict::Forbid(rule) => answers::forbid(r, provider, rule),
+        Verdict::Forbid(rule) => {
+            let page = Destination::of_request(provider, authority(r)?, r.raw_target());
+            answers::forbid(r, provider, rule, &page)
+        }
     }
 }
 

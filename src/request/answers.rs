@@ -155,7 +155,13 @@ pub(crate) fn unknown_host(r: &Request<'_>, host: &[u8]) -> Result<Response, Fau
 }
 
 /// Refuses a known visitor who has no permission. The log says what is missing, the page does not.
-pub(crate) fn forbid(r: &mut Request<'_>, provider: &Provider, rule: &Rule) -> Result<Flow, Fault> {
+/// `asked` is where another account may be let in.
+pub(crate) fn forbid(
+    r: &mut Request<'_>,
+    provider: &Provider,
+    rule: &Rule,
+    asked: &Destination,
+) -> Result<Flow, Fault> {
     let reason = Reason::NotPermitted;
     note(r, Status::Refused, Some(reason))?;
     log(r, "refused", reason, &format!("missing: {rule}"));
@@ -163,7 +169,7 @@ pub(crate) fn forbid(r: &mut Request<'_>, provider: &Provider, rule: &Rule) -> R
     Ok(Flow::Refuse(match session.filter(|_| sender::of(r).is_person()) {
         Some(session) => {
             let occasion = occasion::of(r);
-            shown(r, invitation::to_somebody_else(provider, reason, session, &occasion))
+            shown(r, invitation::to_somebody_else(provider, reason, session, asked, &occasion))
         }
         None => words_or_page(r, reason),
     }))

@@ -87,22 +87,42 @@ pub fn to_sign_out_by_hand(
     page(reason, "", Some(in_new_tab(occasion.text(Text::ToSignOut), &url)), occasion)
 }
 
-/// Answers a person who may not see a page: says as whom, and leads to the sign-out, after which
-/// somebody else can sign in. Which rule is not met is for the log only.
+/// Answers a person who may not see a page: says as whom, and leads to a sign-in as somebody else and
+/// to the sign-out. Which rule is not met is for the log only.
+///
+/// The sign-in keeps the session until somebody has signed in. It needs authentik to ask
+/// ([`Prompt::Always`](crate::login::Prompt)): after a sign-out, authentik's own session usually signs
+/// in the same user again.
 #[must_use]
 pub fn to_somebody_else(
     provider: &Provider,
     reason: Reason,
     session: SessionView<'_>,
+    asked: &Destination,
     occasion: &Occasion<'_>,
 ) -> Response {
     let name = String::from_utf8_lossy(session.username());
     let hint = occasion.text(Text::SignedInAs).replace("{name}", &name);
-    let url = sign_out(provider);
-    let label = occasion.text(Text::ToSwitch);
-    let sign_out = Action { label, url: &url, new_tab: false };
     // Credentials that are sent with each request cannot be signed out.
-    page(reason, &hint, (!session.is_by_credentials()).then_some(sign_out), occasion)
+    if session.is_by_credentials() {
+        return page(reason, &hint, None, occasion);
+    }
+    let switch = start_with_prompt(provider, &asked.page_or_root(provider));
+    let sign_out = sign_out(provider);
+    let Reply { status, code, title, sentence, .. } = reason.reply();
+    let page = Page {
+        title: occasion.text(title),
+        sentence: occasion.text(sentence),
+        hint: &hint,
+        code,
+        action: Some(Action { label: occasion.text(Text::ToSwitch), url: &switch, new_tab: false }),
+        home: Some(Action {
+            label: occasion.text(Text::ToSignOut),
+            url: &sign_out,
+            new_tab: false,
+        }),
+    };
+    Response::page(status, &page, occasion)
 }
 
 /// Answers a person without a session where nobody is redirected.
@@ -134,15 +154,27 @@ fn sign_out(provider: &Provider) -> String {
     format!("{}sign_out", provider.external.endpoints_path)
 }
 
-/// Where a sign-in that ends at `target` begins. On the current host, since all of its servers
-/// answer it.
+/// Where a sign-in that ends at `target` begins.
 ///
 /// If the encoded target is too long for nginx, this is the target itself, which asks strangers to
 /// sign in as well, unless it is open.
 fn start(provider: &Provider, target: &RedirectTarget) -> String {
+    short_start(provider, target).unwrap_or_else(|| target.as_str().to_owned())
+}
+
+/// Where a sign-in begins for which authentik always asks. If the encoded target is too long for
+/// nginx, the sign-in ends at `external_host`.
+fn start_with_prompt(provider: &Provider, target: &RedirectTarget) -> String {
+    let root = || short_start(provider, &RedirectTarget::external_root(provider));
+    let start = short_start(provider, target).or_else(root).unwrap_or_default();
+    format!("{start}&prompt=login")
+}
+
+/// On the current host, since all of its servers answer it. `None` if it is too long for nginx.
+fn short_start(provider: &Provider, target: &RedirectTarget) -> Option<String> {
     let encoded = form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect::<String>();
     let start = format!("{}start?rd={encoded}", provider.external.endpoints_path);
-    if start.len() > MAX_START { target.as_str().to_owned() } else { start }
+    (start.len() <= MAX_START).then_some(start)
 }
 
 /// Maximum length of the link, in bytes: by default nginx accepts a request line of 8 kB.
@@ -248,14 +280,25 @@ mod tests {
             };
             render(&claims, &provider(), b"token", None, life).record
         };
-        let page = |record: &Secret| {
+        let at = |record: &Secret, asked: &Destination| {
             let session = SessionView::over(record.expose()).unwrap();
-            to_somebody_else(&provider(), Reason::NotPermitted, session, &OCCASION)
+            to_somebody_else(&provider(), Reason::NotPermitted, session, asked, &OCCASION)
         };
+        let asked = Destination::of_request(&provider(), b"ext.example", b"/plans?a=1&b");
+        let page = |record: &Secret| at(record, &asked);
         let bob = page(&record("<b>ob", false));
         assert_eq!(bob.status, 403);
         assert!(bob.body.contains("You are signed in as &lt;b&gt;ob."), "{}", bob.body);
-        assert_eq!(links(&bob), ["/outpost.goauthentik.io/sign_out"]);
+        let start = "/outpost.goauthentik.io/start?rd=https%3A%2F%2Fext.example%2F";
+        let sign_out = "/outpost.goauthentik.io/sign_out";
+        let switch = format!("{start}plans%3Fa%3D1%26b&prompt=login");
+        assert_eq!(links(&bob), [&switch, sign_out]);
+        let long =
+            Destination::of_start(&provider(), format!("rd=/{}", "é".repeat(1300)).as_bytes());
+        let switch = format!("{start}&prompt=login");
+        for asked in [&long, &Destination::TooLong] {
+            assert_eq!(links(&at(&record("bob", false), asked)), [&switch, sign_out]);
+        }
         assert_eq!(links(&page(&record("bob", true))), [""; 0], "sent with each request");
     }
 }

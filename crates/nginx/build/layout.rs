@@ -61,7 +61,7 @@ pub(crate) const STRUCTURES: &[Structure] = &[
         ],
     ),
     ("ngx_command_t", &["name", "type_", "set", "conf", "offset", "post"]),
-    ("ngx_cycle_t", &["conf_ctx", "log", "modules"]),
+    ("ngx_cycle_t", &["conf_ctx", "log", "new_log", "modules"]),
     (
         "ngx_conf_t",
         &[
@@ -108,7 +108,15 @@ pub(crate) const STRUCTURES: &[Structure] = &[
     ("ngx_http_server_name_t", &["regex", "name"]),
     (
         "ngx_http_core_loc_conf_t",
-        &["name", "handler", "satisfy", "internal", "recursive_error_pages", "error_pages"],
+        &[
+            "name",
+            "handler",
+            "satisfy",
+            "internal",
+            "recursive_error_pages",
+            "error_log",
+            "error_pages",
+        ],
     ),
     ("ngx_http_err_page_t", &["status"]),
     ("ngx_http_complex_value_t", &["value"]),

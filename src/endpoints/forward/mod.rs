@@ -166,7 +166,10 @@ fn judge<'r>(
         }
         Verdict::Invite(reason) => answers::invite(r, provider, reason).map(past_error_pages),
         Verdict::Refuse(reason) => answers::refuse(r, reason).map(past_error_pages),
-        Verdict::Forbid(rule) => answers::forbid(r, provider, rule).map(past_error_pages),
+        Verdict::Forbid(rule) => {
+            let page = Destination::of_request(provider, url.authority(), url.target());
+            answers::forbid(r, provider, rule, &page).map(past_error_pages)
+        }
     }
 }
 

@@ -25,7 +25,7 @@ mod temp;
 mod wire;
 
 pub(crate) use app::{IDENTITY_HEADERS, Received};
-pub(crate) use browser::{Browser, is_session, parameter};
+pub(crate) use browser::{Browser, Trail, is_session, parameter};
 pub(crate) use build::{
     careless_module, example_module, foreign_module, module, module_suspend_all, nginx_options,
 };

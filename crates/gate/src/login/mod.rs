@@ -34,6 +34,7 @@ use crate::cookie;
 use crate::destination::Destination;
 use crate::provider::Provider;
 pub use crate::provider::{CLOCK_SKEW, STATE_LIFE};
+use crate::query::{Param, param};
 use crate::reason::Reason;
 use crate::redirect::RedirectTarget;
 use crate::secret::Secret;
@@ -64,6 +65,26 @@ impl Entropy {
         let (seal_nonce, rest) = rest.split_first_chunk()?;
         let tag = rest.first_chunk()?;
         Some(Self { binding: *binding, seal_nonce: *seal_nonce, tag: *tag })
+    }
+}
+
+/// When authentik asks for credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// If it does not know the browser.
+    IfUnknown,
+    /// Always: somebody else is to sign in.
+    Always,
+}
+
+impl Prompt {
+    /// The wish in the query of `start`.
+    #[must_use]
+    pub fn of_start(query: &[u8]) -> Self {
+        match param(query, "prompt") {
+            Param::One(value) if value == "login" => Self::Always,
+            Param::One(_) | Param::Absent | Param::Repeated => Self::IfUnknown,
+        }
     }
 }
 
@@ -110,6 +131,17 @@ impl Start {
         let mut set_cookies = binding::evict_oldest(provider, cookies);
         set_cookies.push(binding.set_cookie(provider, tag, now));
         Some(Self { query: authorize_query(provider, &state, &binding), set_cookies, link })
+    }
+
+    /// Has authentik ask who it is, though it knows the browser (OpenID Connect Core §3.1.2.1). Whoever
+    /// signs in then replaces the former user's session at authentik.
+    #[must_use]
+    pub fn with_prompt(mut self, prompt: Prompt) -> Self {
+        match prompt {
+            Prompt::IfUnknown => {}
+            Prompt::Always => self.query.push_str("&prompt=login"),
+        }
+        self
     }
 
     /// The URL to send the browser to. `None` unless the endpoint is an http or https URL. The
