@@ -37,7 +37,8 @@ const MAX_CLOCK_LEAD: u64 = 300;
 pub struct Expected<'e> {
     /// `iss`, byte for byte.
     pub issuer: &'e str,
-    /// The client id, which `aud` must contain.
+    /// The client id, which `aud` must contain. `azp` must be the client id if there is one, and
+    /// there must be one if `aud` names others as well.
     pub audience: &'e str,
     /// `nonce` of the login that this token completes, if there is one.
     pub nonce: Option<&'e str>,
@@ -74,11 +75,21 @@ pub fn verify(
     if !claims::audience_includes(&members, expected.audience)? {
         return Err(TokenFlaw::Audience);
     }
+    // OpenID Connect Core 1.0 §3.1.3.7: the token was issued to this client. With one audience,
+    // that goes without saying.
+    let party = claims::text(&members, "azp")?;
+    let is_shared = members.get("aud").and_then(Value::as_array).is_some_and(|all| all.len() > 1);
+    if party != expected.audience && (is_shared || !party.is_empty()) {
+        return Err(TokenFlaw::Audience);
+    }
     if let Some(nonce) = expected.nonce {
         let found = claims::text(&members, "nonce")?;
         if !same_bytes(found.as_bytes(), nonce.as_bytes()) {
             return Err(TokenFlaw::Nonce);
         }
+    }
+    if claims::time(&members, "iat")?.is_none() {
+        return Err(TokenFlaw::Missing("iat"));
     }
     check_times(&members, now)?;
     claims::keep(members)

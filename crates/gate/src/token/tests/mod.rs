@@ -170,7 +170,8 @@ fn claims_must_be_ours_and_now() {
         ("aud", json!(""), Some(TokenFlaw::Audience)),
         ("aud", json!(null), Some(TokenFlaw::Audience)),
         ("aud", json!([]), Some(TokenFlaw::Audience)),
-        ("aud", json!(["them", "us"]), None),
+        ("aud", json!(["us"]), None),
+        ("aud", json!(["them", "us"]), Some(TokenFlaw::Audience)),
         ("aud", json!(["them"]), Some(TokenFlaw::Audience)),
         ("aud", json!(["us", 1]), Some(TokenFlaw::WrongType("aud"))),
         ("aud", json!({"us": 1}), Some(TokenFlaw::WrongType("aud"))),
@@ -183,7 +184,12 @@ fn claims_must_be_ours_and_now() {
         ("nbf", json!(NOW.0 + 300), None),
         ("nbf", json!(NOW.0 + 301), Some(later("nbf", 301))),
         ("iat", json!(NOW.0 + 301), Some(later("iat", 301))),
-        ("iat", json!(null), None),
+        ("iat", json!(null), Some(TokenFlaw::Missing("iat"))),
+        ("azp", json!("us"), None),
+        ("azp", json!(null), None),
+        ("azp", json!("them"), Some(TokenFlaw::Audience)),
+        ("azp", json!("u"), Some(TokenFlaw::Audience)),
+        ("azp", json!(["us"]), Some(TokenFlaw::WrongType("azp"))),
         ("iat", json!("now"), Some(TokenFlaw::WrongType("iat"))),
         ("sub", json!(""), Some(TokenFlaw::Missing("sub"))),
         ("preferred_username", json!(""), Some(TokenFlaw::NoUserName)),
@@ -193,11 +199,22 @@ fn claims_must_be_ours_and_now() {
 }
 
 #[test]
+fn a_token_for_several_clients_names_us_as_the_one_it_was_issued_to() {
+    for (party, flaw) in [("us", None), ("them", Some(TokenFlaw::Audience))] {
+        let mut claims = good_claims();
+        claims["aud"] = json!(["them", "us"]);
+        claims["azp"] = json!(party);
+        assert_eq!(judged(&claims).err(), flaw, "{party}");
+    }
+}
+
+#[test]
 fn claims_that_are_missing_or_doubled_are_refused() {
     for (name, flaw) in [
         ("iss", TokenFlaw::issuer("", "https://a/")),
         ("aud", TokenFlaw::Audience),
         ("exp", TokenFlaw::Missing("exp")),
+        ("iat", TokenFlaw::Missing("iat")),
         ("sub", TokenFlaw::Missing("sub")),
     ] {
         let mut claims = good_claims();
