@@ -66,11 +66,10 @@ pub(crate) fn issue(core: &Core, call: &Call, grant: &Grant<'_>) -> Option<Token
     let scope = grant.scopes.join(" ");
     let client_id = grant.provider.client_id.clone();
     let mut access_claims = claims.clone();
-    access_claims.extend([
-        ("azp".to_owned(), client_id.as_str().into()),
-        ("uid".to_owned(), random_alphanumeric(40).into()),
-        ("scope".to_owned(), scope.as_str().into()),
-    ]);
+    set(&mut access_claims, "azp", client_id.as_str().into());
+    set(&mut access_claims, "uid", random_alphanumeric(40).into());
+    set(&mut access_claims, "scope", scope.as_str().into());
+    apply_faults(&mut access_claims, &call.faults);
     let expires = unix_now() + grant.provider.access_token_seconds;
     Some(Tokens {
         access_token: sign(core, call, grant.provider, access_claims)?,
@@ -192,10 +191,10 @@ fn sign(core: &Core, call: &Call, provider: &ProviderSettings, claims: Members) 
         () if has(&Fault::WrongAlg) => wrong_alg,
         () => provider.signing.name(),
     };
-    let kid = if has(&Fault::UnknownKid) {
-        Some(random_alphanumeric(86))
-    } else {
-        core.keys.id(provider.signing)
+    let kid = match () {
+        () if has(&Fault::UnknownKid) => Some(random_alphanumeric(86)),
+        () if has(&Fault::NoKid) => None,
+        () => core.keys.id(provider.signing),
     };
     let mut header = object([("alg", alg.into())]);
     if let Json::Object(members) = &mut header {

@@ -73,7 +73,7 @@ impl Endpoint {
 const PROVIDERS: &str = "/api/v3/outposts/proxy/";
 
 /// What goes wrong. `WrongIssuer` and those after it change the tokens that the token endpoint
-/// issues (and, for `WrongIssuer`, the metadata); the others replace the response.
+/// issues (for `WrongIssuer` also the metadata, for two others the key set); the others replace the response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// The right response, delayed.
@@ -112,6 +112,10 @@ pub enum Fault {
     AlgNone,
     /// A key id that is in no key set.
     UnknownKid,
+    /// No key id, neither in tokens nor, at [`Endpoint::Jwks`], in the key set.
+    NoKid,
+    /// These keys in front of the provider's own in the key set.
+    MoreKeys(Vec<Value>),
     /// `exp` one hour ago.
     Expired,
     /// No `exp`.

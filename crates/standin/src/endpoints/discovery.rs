@@ -5,6 +5,7 @@ use axum::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use crate::call::Call;
 use crate::claims;
 use crate::core::Core;
+use crate::fault::Fault;
 use crate::json::{Json, object};
 use crate::reply::Reply;
 use crate::settings::ProviderSettings;
@@ -56,8 +57,28 @@ pub(crate) fn metadata(call: &Call, provider: &ProviderSettings) -> Json {
 }
 
 /// The key set of a provider.
-pub(crate) fn key_set(core: &Core, provider: &ProviderSettings) -> Reply {
-    Reply::metadata(&core.keys.set(provider.signing)).with(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+pub(crate) fn key_set(core: &Core, call: &Call, provider: &ProviderSettings) -> Reply {
+    let mut set = core.keys.set(provider.signing);
+    alter(&mut set, &call.faults);
+    Reply::metadata(&set).with(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+}
+
+fn alter(set: &mut Json, faults: &[Fault]) {
+    let Json::Object(members) = set else { return };
+    let keys = members.iter_mut().find(|(name, _)| name == "keys").map(|(_, keys)| keys);
+    let Some(Json::Array(keys)) = keys else { return };
+    if faults.contains(&Fault::NoKid) {
+        for key in keys.iter_mut() {
+            if let Json::Object(members) = key {
+                members.retain(|(name, _)| name != "kid");
+            }
+        }
+    }
+    for fault in faults {
+        if let Fault::MoreKeys(more) = fault {
+            keys.splice(0..0, more.iter().cloned().map(Json::from));
+        }
+    }
 }
 
 const RESPONSE_TYPES: &[&str] =

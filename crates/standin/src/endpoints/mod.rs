@@ -41,7 +41,7 @@ fn of_application(core: &mut Core, call: &Call, slug: &str, rest: &str) -> Reply
     match rest {
         "" => discovery::issuer_itself(call, &provider),
         ".well-known/openid-configuration" => discovery::configuration(call, &provider),
-        "jwks/" => discovery::key_set(core, &provider),
+        "jwks/" => discovery::key_set(core, call, &provider),
         "end-session/" => session::end_session(core, call),
         _ => Reply::not_found(),
     }
