@@ -22,6 +22,7 @@ mod challenges;
 mod changed_keys;
 mod chaos;
 mod config_errors;
+mod conformance;
 mod coverage;
 mod crowds;
 mod default_provider;

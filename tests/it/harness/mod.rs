@@ -31,7 +31,7 @@ pub(crate) use build::{
 };
 pub(crate) use caddy::Caddy;
 pub(crate) use cgi::{Cgi, Protocol};
-pub(crate) use conf::SITE_NAME;
+pub(crate) use conf::{Ports, SITE_NAME};
 pub(crate) use cookies::Cookie;
 pub(crate) use curl::{Curl, certificate, listen_http2, site_over_http2};
 pub(crate) use dns::NameServer;

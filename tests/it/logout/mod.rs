@@ -26,7 +26,7 @@ const BLOG: &str = "authentik_provider blog {
  }";
 
 /// Sets the provider's logout URI, like an administrator in authentik.
-fn with_logout_uri(settings: &mut Settings, port: u16, method: LogoutMethod) {
+pub(crate) fn with_logout_uri(settings: &mut Settings, port: u16, method: LogoutMethod) {
     let end = match method {
         LogoutMethod::Backchannel => BACKCHANNEL,
         LogoutMethod::Frontchannel => "/outpost.goauthentik.io/frontchannel_logout",
@@ -66,7 +66,7 @@ fn two_applications(method: LogoutMethod) -> Builder {
 }
 
 /// The form that authentik sends.
-fn sent(site: &Site, token: &str) -> Request {
+pub(crate) fn sent(site: &Site, token: &str) -> Request {
     site.request("POST", BACKCHANNEL)
         .header("User-Agent", "authentik@2026.2.2")
         .header("Accept", "*/*")
@@ -75,7 +75,7 @@ fn sent(site: &Site, token: &str) -> Request {
 }
 
 /// The `sid` of the only session at authentik.
-fn only_session(site: &Site) -> String {
+pub(crate) fn only_session(site: &Site) -> String {
     let sessions = site.sso.session_ids();
     assert_eq!(sessions.len(), 1, "{sessions:?}");
     sessions.concat()
