@@ -12,7 +12,7 @@ mod start;
 
 use std::sync::Arc;
 
-use gate::endpoint::{Endpoint, endpoint, may_be_endpoint};
+use gate::endpoint::{Endpoint, InDoubt, endpoint, may_be_endpoint};
 use gate::provider::{ENDPOINTS_PATH, Provider};
 use gate::reason::Reason;
 use gate::response::Response;
@@ -32,11 +32,11 @@ pub(crate) fn dispatch(r: &mut Request<'_>) -> Result<Flow, Fault> {
     let query = kept.unwrap_or_else(|| r.query());
     let (endpoint, provider) = match addressed(r, query)? {
         Addressed::To(endpoint, provider) => (endpoint, provider),
-        Addressed::ToKnown(provider) => match sessions::seek(r, provider)? {
-            Some(Standing::SignedIn(_)) => (Endpoint::SignOut, provider),
+        Addressed::ToKnown(endpoint, provider) => match sessions::seek(r, provider)? {
+            Some(Standing::SignedIn(_)) => (endpoint, provider),
             // Signed out by this request, which has waited since.
             Some(Standing::Stranger(_)) if r.state()?.signed_out.get().is_some() => {
-                (Endpoint::SignOut, provider)
+                (endpoint, provider)
             }
             Some(Standing::Stranger(reason @ Reason::StoreUnreachable)) => {
                 return answers::refusal(r, reason).map(Flow::Answer);
@@ -91,8 +91,8 @@ pub(crate) fn works_for(r: &Request<'_>, provider: &Arc<Provider>) -> Result<(),
 enum Addressed<'r> {
     /// This endpoint of this provider.
     To(Endpoint, &'r Arc<Provider>),
-    /// The sign-out of this provider, which only a known visitor may use.
-    ToKnown(&'r Arc<Provider>),
+    /// This endpoint of this provider, but only for a visitor who is signed in.
+    ToKnown(Endpoint, &'r Arc<Provider>),
     /// No endpoint.
     Elsewhere,
     /// The health endpoint of a host without provider: that of this nginx.
@@ -124,16 +124,12 @@ fn of_host<'r>(r: &Request<'r>, auto: Auto, query: &[u8]) -> Result<Addressed<'r
             Some(endpoint) => Addressed::To(endpoint, provider),
             None => Addressed::Elsewhere,
         },
-        // A provider that may be another outpost's signs nobody in.
         (Chosen::InDoubt(provider), _) => match at(&provider.external.endpoints_path) {
-            Some(Endpoint::Ping) => Addressed::Ping,
-            // These only end sessions, and prove themselves.
-            Some(endpoint @ (Endpoint::BackchannelLogout | Endpoint::FrontchannelLogout)) => {
-                Addressed::To(endpoint, provider)
-            }
-            // Only whoever is signed in can sign out: nothing begins.
-            Some(Endpoint::SignOut) => Addressed::ToKnown(provider),
-            Some(Endpoint::Start | Endpoint::Callback) => Addressed::NotYet,
+            Some(endpoint) => match endpoint.in_doubt() {
+                InDoubt::Acts => Addressed::To(endpoint, provider),
+                InDoubt::ActsForKnown => Addressed::ToKnown(endpoint, provider),
+                InDoubt::Waits => Addressed::NotYet,
+            },
             None => Addressed::Elsewhere,
         },
         (Chosen::Off, _) | (_, None) => Addressed::Elsewhere,

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use authentik_io::client::Client;
 use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
 use gate::identity::{OwnedRecord, open_unasked};
-use gate::outpost::may_have_been_missed;
+use gate::outpost::{AfterGap, WalkAgain};
 use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Introspect};
 use gate::secret::Secret;
@@ -34,9 +34,6 @@ use crate::{outpost, storage};
 
 /// Maximum time for one answer from authentik.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Pause after a walk that left questions unanswered: first and longest.
-const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
 
 /// Time between two steps.
 const STEP: Duration = Duration::from_millis(100);
@@ -63,7 +60,7 @@ pub(super) struct Recheck {
     questions: u64,
     /// A question of this walk could not be answered.
     is_open: bool,
-    pause: Duration,
+    again: WalkAgain,
     /// Tells the keeper when to trigger the next step.
     under_way: Arc<Rhythm>,
 }
@@ -133,7 +130,7 @@ impl Recheck {
             words,
             questions: 0,
             is_open: false,
-            pause: PAUSES[0],
+            again: WalkAgain::default(),
             under_way,
         };
         recheck.rest();
@@ -156,7 +153,7 @@ impl Recheck {
         self.stage = Stage::At(0);
         self.waiting.clear();
         self.is_open = false;
-        self.pause = PAUSES[0];
+        self.again = WalkAgain::default();
         self.from_store = self.words.get(Word::FromStore);
         self.under_way.set(STEP);
     }
@@ -178,9 +175,8 @@ impl Recheck {
             }
             Stage::Waits if !self.waiting.is_empty() => {}
             Stage::Waits if self.is_open => {
-                self.stage = Stage::Again(Instant::now() + self.pause);
+                self.stage = Stage::Again(Instant::now() + self.again.after_walk());
                 self.under_way.set(IDLE);
-                self.pause = (self.pause * 2).min(PAUSES[1]);
             }
             Stage::Waits => {
                 self.stage = Stage::Idle;
@@ -200,22 +196,28 @@ impl Recheck {
         let Some(directory) = outpost::directory() else { return };
         let asked: HashSet<Sid> = self.waiting.values().map(|asked| asked.sid).collect();
         let since = UnixTime(self.words.get(Word::ListenedSince));
+        let answer_by = now().plus(DEADLINE.as_secs());
         let wanted = |sid: &Sid| !self.answered.contains(sid) && !asked.contains(sid);
         let (found, next) = survey(zone, place, wanted);
         for (sid, record) in found {
             let view = record.view();
-            if !may_have_been_missed(view.signed_in(), since) {
-                self.answered.insert(sid); // nor is it opened by the next walk
-                continue;
+            let is_renewable = !view.refresh_token().is_empty();
+            match AfterGap::of(
+                view.signed_in(),
+                since,
+                view.access_until(),
+                is_renewable,
+                answer_by,
+            ) {
+                AfterGap::Ask => {}
+                AfterGap::LeaveToRenewal => continue,
+                AfterGap::Believe => {
+                    self.answered.insert(sid); // nor is it opened by the next walk
+                    continue;
+                }
             }
             // A provider defined in nginx may use another authentik.
             let Some(provider) = directory.by_key(view.provider()) else { continue };
-            // Its token is inactive because it has expired. It is renewed before it counts again,
-            // and that tells whether the session has ended.
-            let expires = view.access_until() <= now().plus(DEADLINE.as_secs());
-            if expires && !view.refresh_token().is_empty() {
-                continue;
-            }
             self.questions += 1;
             if !ask(&self.pool, self.questions, provider, view.token()) {
                 return; // too many at once: from here again at the next step

@@ -37,6 +37,30 @@ impl Endpoint {
             | (Self::Start | Self::Callback | Self::SignOut, Sender::Nobody) => false,
         }
     }
+
+    /// What becomes of the endpoint while it is in doubt whether its provider is still that of the
+    /// host: it may be another outpost's by now, and signs nobody in.
+    #[must_use]
+    pub const fn in_doubt(self) -> InDoubt {
+        match self {
+            // The logouts only end sessions, and prove themselves.
+            Self::Ping | Self::BackchannelLogout | Self::FrontchannelLogout => InDoubt::Acts,
+            // Nothing begins.
+            Self::SignOut => InDoubt::ActsForKnown,
+            Self::Start | Self::Callback => InDoubt::Waits,
+        }
+    }
+}
+
+/// See [`Endpoint::in_doubt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InDoubt {
+    /// It acts as ever.
+    Acts,
+    /// It acts for visitors who are signed in.
+    ActsForKnown,
+    /// It refuses until the settings are known.
+    Waits,
 }
 
 /// Whether a request may be for an endpoint of some provider, whatever its prefix.
@@ -72,6 +96,15 @@ pub fn endpoint(path: &[u8], query: &[u8], prefix: &str) -> Option<Endpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_doubt_nothing_begins() {
+        let acts = [Endpoint::Ping, Endpoint::BackchannelLogout, Endpoint::FrontchannelLogout];
+        assert!(acts.iter().all(|endpoint| endpoint.in_doubt() == InDoubt::Acts));
+        assert_eq!(Endpoint::SignOut.in_doubt(), InDoubt::ActsForKnown);
+        assert_eq!(Endpoint::Start.in_doubt(), InDoubt::Waits);
+        assert_eq!(Endpoint::Callback.in_doubt(), InDoubt::Waits);
+    }
 
     #[test]
     fn what_is_sent_unasked_has_no_effect() {

@@ -17,6 +17,39 @@ pub fn may_have_been_missed(signed_in: UnixTime, listened_since: UnixTime) -> bo
     signed_in <= listened_since.plus(SKEW)
 }
 
+/// What to do about a session after a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterGap {
+    /// It began since: its end was heard.
+    Believe,
+    /// Its token is inactive because it has expired. It is renewed before it counts again, and that
+    /// tells whether the session has ended.
+    LeaveToRenewal,
+    /// Ask authentik whether its token is active.
+    Ask,
+}
+
+impl AfterGap {
+    /// `access_until` is the end of the access token, and `answer_by` the time by which authentik
+    /// answers at the latest.
+    #[must_use]
+    pub fn of(
+        signed_in: UnixTime,
+        listened_since: UnixTime,
+        access_until: UnixTime,
+        is_renewable: bool,
+        answer_by: UnixTime,
+    ) -> Self {
+        if !may_have_been_missed(signed_in, listened_since) {
+            Self::Believe
+        } else if is_renewable && access_until <= answer_by {
+            Self::LeaveToRenewal
+        } else {
+            Self::Ask
+        }
+    }
+}
+
 /// The stages from the end of a gap until sessions may be compared. Shared by several threads.
 #[derive(Debug, Default)]
 pub struct Gap(Mutex<Stage>);
@@ -75,6 +108,19 @@ mod tests {
             let signed_in = UnixTime(signed_in);
             assert_eq!(may_have_been_missed(signed_in, UnixTime(1_000)), expected, "{signed_in:?}");
         }
+    }
+
+    #[test]
+    fn authentik_is_asked_about_a_token_that_is_to_be_active() {
+        let of = |signed_in, access_until, is_renewable| {
+            let [signed_in, access_until] = [signed_in, access_until].map(UnixTime);
+            AfterGap::of(signed_in, UnixTime(1_000), access_until, is_renewable, UnixTime(2_000))
+        };
+        assert_eq!(of(1_060, 2_001, true), AfterGap::Ask);
+        assert_eq!(of(1_060, 2_000, true), AfterGap::LeaveToRenewal);
+        assert_eq!(of(1_060, 2_000, false), AfterGap::Ask, "no renewal would tell");
+        assert_eq!(of(1_061, 2_000, false), AfterGap::Believe);
+        assert_eq!(of(1_061, 2_001, true), AfterGap::Believe);
     }
 
     #[test]

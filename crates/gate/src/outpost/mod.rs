@@ -22,14 +22,14 @@ mod tenure;
 mod unusable;
 pub mod vault;
 
-pub use backoff::{Reconnect, Schedule, refresh_interval};
+pub use backoff::{Reconnect, Schedule, WalkAgain, refresh_interval};
 pub(crate) use board::HEADER as BOARD_HEADER;
 pub use board::{Board, TooLarge};
 pub use choice::{Chosen, OfHost};
 pub use directory::Directory;
 pub use error::RefreshError;
 pub use event::Misconfiguration;
-pub use gap::{Gap, may_have_been_missed};
+pub use gap::{AfterGap, Gap, may_have_been_missed};
 pub use listener::Listener;
 pub use message::{Message, hello, read_message};
 pub use origin::{Origin, Provenance};

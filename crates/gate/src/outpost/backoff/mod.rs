@@ -42,6 +42,21 @@ pub fn refresh_interval(seconds: u64) -> Duration {
     })
 }
 
+/// Delays between walks through the sessions that left some of them unanswered: 5, 10, 20 … 300 s.
+#[derive(Clone, Debug, Default)]
+pub struct WalkAgain {
+    walks: u32,
+}
+
+impl WalkAgain {
+    /// How long to wait after this walk.
+    pub fn after_walk(&mut self) -> Duration {
+        let delay = FIRST_WALK.saturating_mul(1 << self.walks.min(9)).min(LONGEST_DELAY);
+        self.walks = self.walks.saturating_add(1);
+        delay
+    }
+}
+
 /// When to refresh next.
 ///
 /// Updates come in pairs, up to five seconds late, and sometimes before authentik has stored what
@@ -151,6 +166,8 @@ fn doubled(times: u32) -> Duration {
 
 /// A connection that lived this long counts as good.
 const LONG_LIFE: Duration = Duration::from_secs(60);
+
+const FIRST_WALK: Duration = Duration::from_secs(5);
 
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
 

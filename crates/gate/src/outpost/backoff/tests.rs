@@ -15,6 +15,14 @@ fn delays_double_up_to_five_minutes() {
 }
 
 #[test]
+fn walks_are_repeated_less_and_less_often() {
+    let mut again = WalkAgain::default();
+    for delay in [5, 10, 20, 40, 80, 160, 300, 300] {
+        assert_eq!(again.after_walk(), Duration::from_secs(delay));
+    }
+}
+
+#[test]
 fn only_a_connection_that_lived_a_minute_starts_anew() {
     let mut reconnect = Reconnect::default();
     for lived in [0, 5, 59] {
