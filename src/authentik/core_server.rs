@@ -61,15 +61,17 @@ pub(crate) fn endpoints_and_keys(
 
 /// The same, but only if available now, however old; does not wait.
 pub(crate) fn at_hand(zone: Zone, provider: &Provider) -> Option<(Endpoints, Keys)> {
-    let endpoints = match Endpoints::given(provider) {
-        Some(given) => given,
-        None => at_hand_of(zone, provider)?,
-    };
+    let endpoints = endpoints_at_hand(zone, provider)?;
     let keys = match endpoints.signing {
         Signing::ClientSecret => Keys::shared(provider),
         Signing::PublishedKeys => Keys::published(at_hand_of(zone, provider)?, provider),
     };
     Some((endpoints, keys))
+}
+
+/// The endpoints without the keys.
+pub(crate) fn endpoints_at_hand(zone: Zone, provider: &Provider) -> Option<Endpoints> {
+    Endpoints::given(provider).or_else(|| at_hand_of(zone, provider))
 }
 
 /// A document that is available now, however old.

@@ -269,7 +269,7 @@ fn signed_in(
         Standing::SignedIn(known) => known.owner().view().refresh_token(),
         Standing::Stranger(_) => &[],
     };
-    let Begun { id, task } = match sessions::open(r, provider, rendered) {
+    let Begun { id, task } = match sessions::open(r, provider, rendered, opened.former) {
         Ok(begun) => begun,
         Err(reason) => return failed_sign_in(r, provider, reason, "", opened),
     };

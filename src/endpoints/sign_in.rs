@@ -94,9 +94,12 @@ pub(crate) fn begin(
             return answers::fail(r, provider, reason, "", Some(destination)).map(Begun::Answer);
         }
     };
+    let former = sessions::proven(cookies, provider).next();
     let entropy = random::<48>().and_then(|bytes| Entropy::new(&bytes));
     let start = entropy
-        .and_then(|entropy| Start::new(provider, destination, entropy, now(), attempt, &cookies))
+        .and_then(|entropy| {
+            Start::new(provider, destination, entropy, now(), attempt, &cookies, former)
+        })
         .ok_or(Fault::Nginx("random bytes for a sign-in"))?
         .with_prompt(prompt);
     let Some(url) = start.authorize_url(&endpoints.authorization) else {

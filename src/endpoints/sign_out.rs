@@ -52,7 +52,10 @@ pub(super) fn sign_out<'r>(
     };
     let way_back = way_back(query, provider);
     let answer = match core_server::endpoints(r, provider)? {
-        Learnt::Known(endpoints) => to_authentik(r, &endpoints.end_session, way_back.as_deref())?,
+        Learnt::Known(endpoints) => {
+            revoke(r, provider);
+            to_authentik(r, &endpoints.end_session, way_back.as_deref())?
+        }
         Learnt::Waiting => return Ok(Flow::Suspended),
         Learnt::Failed(_) => only_here(r, provider, way_back.as_deref()),
     };
@@ -92,10 +95,6 @@ fn end_sessions<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<E
         };
         let session = known.owner().view();
         let (ended, task) = sessions::end_all_of(r, session.uid());
-        // What is left of it in a backup or a core dump is then worth nothing.
-        if let Some(zone) = r.main_conf().zone() {
-            renewal::revoke(zone, provider, session.refresh_token());
-        }
         r.state()?.signed_out.set(Some(provider.key));
         let name = &provider.name;
         r.log(
@@ -105,6 +104,15 @@ fn end_sessions<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<E
         return Ok(Ended::Of(provider, task));
     }
     Ok(ended)
+}
+
+/// What is left of the session in a backup or a core dump is then worth nothing. After a restart,
+/// the endpoint is known only now.
+fn revoke(r: &Request<'_>, provider: &Arc<Provider>) {
+    let session = r.recall(kept::RECORD).and_then(SessionView::over);
+    if let (Some(session), Some(zone)) = (session, r.main_conf().zone()) {
+        renewal::revoke(zone, provider, session.refresh_token());
+    }
 }
 
 /// The ended session's token is the hint. The returned `state` is not used: nothing is done on the

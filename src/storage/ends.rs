@@ -159,7 +159,7 @@ impl Service {
 
     /// The store has taken them: they need no longer be remembered here, unless it is a server that
     /// may lose them, which is told once more.
-    fn taken(&self, telling: &Telling, count: usize) {
+    fn taken(&self, telling: &Telling) {
         let keys: Vec<(Key, PendingEnd)> =
             telling.ends.iter().map(|told| (told.end.ended.record_key(), *told)).collect();
         let (time, clock) = (now(), now_millis());
@@ -182,11 +182,6 @@ impl Service {
                 }
             }
         });
-        if telling.source != Source::Entitled && count > 0 {
-            for pending in &telling.ends {
-                apply(self.zone, &pending.end);
-            }
-        }
     }
 }
 
@@ -199,7 +194,7 @@ pub(super) fn arrived(
     match result {
         Ok(count) => {
             health::written(service.words);
-            service.taken(telling, count);
+            service.taken(telling);
             Some(count)
         }
         Err(fault) => {

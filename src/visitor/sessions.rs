@@ -160,11 +160,22 @@ pub(crate) struct Begun {
     pub(crate) task: Option<u64>,
 }
 
-/// Stores the session of a completed sign-in under a new id, replacing the browser's previous ones.
+/// Keys of the sessions that these cookies name, if we have made them.
+pub(crate) fn proven<'c>(
+    cookies: [&'c [u8]; MAX_CANDIDATES],
+    provider: &'c Provider,
+) -> impl Iterator<Item = Key> + 'c {
+    let ids = cookie::session_ids(cookies, provider).filter(|id| keyring::is_proven(*id));
+    ids.map(|id| id.zone_key(&provider.key))
+}
+
+/// Stores the session of a completed sign-in under a new id, replacing the browser's previous ones,
+/// and `former`, whose cookie it has not sent.
 pub(crate) fn open(
     r: &Request<'_>,
     provider: &Arc<Provider>,
     rendered: &Rendered,
+    former: Option<Key>,
 ) -> Result<Begun, Reason> {
     let zone = r.main_conf().zone().ok_or(Reason::Internal)?;
     let keyring = keyring().ok_or(Reason::Internal)?;
@@ -176,10 +187,7 @@ pub(crate) fn open(
     let record = Record::new(key, owner, kind::SESSION, rendered.expires, &bytes)
         .map_err(|_| Reason::ZoneFull)?;
     let cookies = cookies(r).map_err(|_| Reason::Internal)?;
-    let old: Vec<Key> = cookie::session_ids(cookies, provider)
-        .filter(|id| keyring::is_proven(*id))
-        .map(|id| id.zone_key(&provider.key))
-        .collect();
+    let old: Vec<Key> = proven(cookies, provider).chain(former).collect();
 
     let replaced = old.iter().map(|key| stored::Ended::Session(*key));
     ends::end(zone, replaced, Source::Entitled, |table| {

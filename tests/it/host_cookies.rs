@@ -162,6 +162,23 @@ fn a_session_that_goes_with_no_request_of_another_site_begins_on_a_page_of_this_
     assert_eq!(browser.get("/page?x=1&y=2").status(), 200);
 }
 
+#[test]
+fn a_new_sign_in_ends_a_session_whose_cookie_does_not_come_back_from_authentik() {
+    let site = site("cookie_samesite strict;");
+    let mut alice = signed_in(&site);
+    let former = alice.clone();
+    let callback = alice.open_until_callback("/outpost.goauthentik.io/start");
+    assert_eq!(former.get("/").status(), 200, "until then");
+    // As a browser does: of the cookies, only those of the sign-in are sent from another site.
+    let mut back = browser(&site);
+    alice.state_cookies().into_iter().for_each(|cookie| back.plant(cookie));
+    assert_eq!(back.step(&callback).status(), 200);
+    assert_eq!(back.get("/").status(), 200);
+    let hits = site.app.hits();
+    assert_eq!(former.get("/").status(), 401);
+    assert_eq!(site.app.hits(), hits, "the application was reached");
+}
+
 const HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 const NAVIGATE: (&str, &str) = ("Sec-Fetch-Mode", "navigate");
 const DOCUMENT: (&str, &str) = ("Sec-Fetch-Dest", "document");

@@ -182,7 +182,7 @@ pub(crate) fn sign_in_begun(site: &Site, age: u64, number: u16) -> (String, Stri
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let random = number.to_be_bytes().repeat(24);
     let entropy = Entropy::new(random.first_chunk().expect("48 bytes")).expect("48 bytes");
-    let start = Start::new(&provider, &target, entropy, UnixTime(now - age), 0, &[]);
+    let start = Start::new(&provider, &target, entropy, UnixTime(now - age), 0, &[], None);
     let start = start.expect("a sign-in");
     let url = start.authorize_url("http://sso.test/").expect("a URL");
     let state = parameter(&url, "state").expect("a state");

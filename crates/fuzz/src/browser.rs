@@ -102,7 +102,7 @@ impl SignIn {
     fn at(provider: Provider, page: &str) -> Self {
         let target = Destination::Page(RedirectTarget::parse(page, &provider).unwrap());
         let entropy = Entropy::new(&[7; 48]).unwrap();
-        let start = Start::new(&provider, &target, entropy, NOW, 0, &[]).unwrap();
+        let start = Start::new(&provider, &target, entropy, NOW, 0, &[], None).unwrap();
         let url = start.authorize_url("https://sso.example/").unwrap();
         let state = url.rsplit_once("state=").unwrap().1.to_owned();
         let cookie = start.set_cookies[0].split(';').next().unwrap().to_owned();
@@ -149,7 +149,7 @@ pub(crate) fn login_cookies(data: &[u8]) {
         // Whatever cookies it has, it may begin another one, which stays small.
         let root = Destination::root(provider);
         let entropy = Entropy::new(&[8; 48]).unwrap();
-        let start = Start::new(provider, &root, entropy, NOW, 0, &[cookies]).unwrap();
+        let start = Start::new(provider, &root, entropy, NOW, 0, &[cookies], None).unwrap();
         assert!(start.set_cookies.len() <= 17);
         for set in &start.set_cookies {
             assert!(set.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{set}");

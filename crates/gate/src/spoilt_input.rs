@@ -81,7 +81,7 @@ fn s49_what_a_browser_sends_may_be_anything() {
         RedirectTarget::parse(&format!("/page?x={}", "1".repeat(3000)), &provider).unwrap();
     let target = Destination::Page(target);
     let entropy = Entropy::new(&[7; 48]).unwrap();
-    let start = Start::new(&provider, &target, entropy, NOW, 0, &[]).unwrap();
+    let start = Start::new(&provider, &target, entropy, NOW, 0, &[], None).unwrap();
     let header = start.set_cookies[0].split(';').next().unwrap().to_owned();
     let url = start.authorize_url("https://sso.example/").unwrap();
     let state = url.rsplit_once("state=").unwrap().1.to_owned();

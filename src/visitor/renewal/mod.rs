@@ -101,9 +101,7 @@ fn begin(r: &Request<'_>, provider: &Arc<Provider>, session: &Session) {
         return;
     }
     let is_asked = present(r, zone, provider, &key)
-        .filter(|case| {
-            lifetimes::due(case.former.view(), &provider.terms, now(), || false) != Due::Nothing
-        })
+        .filter(|case| case.is_due() != Due::Nothing)
         .is_some_and(|case| case.submit(known));
     if !is_asked {
         give_up(zone, &key);
@@ -136,16 +134,13 @@ fn wait_for(
         lease::wait(r, lease)?;
         return Ok(KeptUp::Waiting);
     }
-    // Another worker may have renewed it since it was looked up: the refresh token that this worker
-    // has seen is then dead, and authentik's refusal would end the session.
-    let Some(case) = present(r, zone, provider, &key) else {
+    // Another worker may have renewed it since it was looked up, and with a threshold the refresh
+    // token is the same.
+    let case = present(r, zone, provider, &key);
+    let Some(case) = case.filter(|case| case.is_due() == Due::RenewFirst) else {
         give_up(zone, &key);
         return Ok(KeptUp::Changed);
     };
-    if case.former.view().refresh_token() != session.view().refresh_token() {
-        give_up(zone, &key);
-        return Ok(KeptUp::Changed);
-    }
     let ticket = r.suspend(Duration::from_secs(LEASE))?;
     if (Case { ticket: Some(ticket), ..case }).submit(known) {
         lease::lead(r, lease)?;

@@ -4,10 +4,10 @@ use std::cell::Cell;
 
 use authentik_store::Row;
 use gate::cookie::SentId;
-use gate::identity::{self, Rendered, SessionView};
+use gate::identity::{self, OwnedRecord, Rendered, SessionView};
 use gate::question::CoreError;
 use gate::reason::Reason;
-use gate::renewal::{End, Entry, FAILURE_KEPT, Renewed};
+use gate::renewal::{End, Entry, FAILURE_KEPT, Renewed, is_about};
 use gate::store::{Key, Owner, Record, dated, kind};
 use gate::time::UnixTime;
 use nginx::lifecycle::uptime;
@@ -126,11 +126,10 @@ fn ends(zone: Zone, case: &Case, end: &End) {
 /// Ends the session if its refresh token is still the one that was used. Returns whether it is
 /// gone.
 fn remove_unchanged(zone: Zone, case: &Case) -> bool {
-    let found = sessions::read(zone, &case.key, now(), |sealed, _, _| {
-        let record = identity::open(sealed, &case.key, SentId::parse(case.id.expose())?)?;
-        Some(record.view().refresh_token() == case.former.view().refresh_token())
+    let present = sessions::read(zone, &case.key, now(), |sealed, _, _| {
+        identity::open(sealed, &case.key, SentId::parse(case.id.expose())?)
     });
-    if found == Some(false) {
+    if !is_about(case.former.view(), present.as_ref().map(OwnedRecord::view)) {
         return false;
     }
     let session = authentik_store::Ended::Session(case.key);

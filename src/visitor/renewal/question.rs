@@ -9,6 +9,7 @@ use authentik_store::{Fault, Row};
 use gate::cookie::SentId;
 use gate::http::TransportError;
 use gate::identity::{OwnedRecord, Rendered};
+use gate::lifetimes::{self, Due};
 use gate::provider::Provider;
 use gate::question::{
     CoreError, Endpoints, RefreshTokens, RevokeToken, Signing, Tokens, discovery_request,
@@ -50,6 +51,11 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// Whether the session still is to be renewed, as it is in the zone.
+    pub(super) fn is_due(&self) -> Due {
+        lifetimes::due(self.former.view(), &self.provider.terms, now(), || false)
+    }
+
     /// Passes the question to a thread. Returns whether it was accepted.
     pub(super) fn submit(self, (endpoints, keys): (Endpoints, Keys)) -> bool {
         let (key, time) = (self.provider.key, now());

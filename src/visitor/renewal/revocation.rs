@@ -19,7 +19,7 @@ pub(crate) fn revoke(zone: Zone, provider: &Arc<Provider>, refresh_token: &[u8])
     if refresh_token.is_empty() {
         return;
     }
-    let Some((endpoints, _)) = core_server::at_hand(zone, provider) else { return };
+    let Some(endpoints) = core_server::endpoints_at_hand(zone, provider) else { return };
     if endpoints.revocation.is_none() {
         return;
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Browser, Builder, Site, eventually};
 
-const TOKEN: &str = "/application/o/token/";
+pub(crate) const TOKEN: &str = "/application/o/token/";
 
 /// How long an access token lasts, in seconds.
 const ACCESS: u64 = 6;
@@ -29,7 +29,7 @@ const SERVER: &str = "authentik_provider wiki;
     }";
 
 /// A site whose provider gives refresh tokens, and access tokens of [`ACCESS`] seconds.
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     Site::builder().server(SERVER).settings(|settings, _| {
         settings.providers[0].give_refresh_tokens();
         settings.providers[0].access_token_seconds = ACCESS;
@@ -51,7 +51,7 @@ fn alice(site: &Site) -> (Browser, Instant) {
 }
 
 /// The same, after the access token has ended.
-fn alice_later(site: &Site) -> Browser {
+pub(crate) fn alice_later(site: &Site) -> Browser {
     let (alice, start) = alice(site);
     wait_until(start, ACCESS);
     alice

@@ -32,8 +32,8 @@ pub use trail::{LoginTrail, Trail};
 
 use crate::cookie;
 use crate::destination::Destination;
-use crate::provider::Provider;
 pub use crate::provider::{CLOCK_SKEW, STATE_LIFE};
+use crate::provider::{Provider, SameSite};
 use crate::query::{Param, param};
 use crate::reason::Reason;
 use crate::redirect::RedirectTarget;
@@ -99,7 +99,8 @@ pub struct Start {
 
 impl Start {
     /// Begins a sign-in that is to end at `destination`. `attempt` counts restarts of the same
-    /// sign-in; `cookies` are the values of the request's `Cookie` headers.
+    /// sign-in; `cookies` are the values of the request's `Cookie` headers; `former` is a session
+    /// that ends with the sign-in.
     ///
     /// Returns `None` if sealing fails, which never happens in practice; answer 500.
     #[must_use]
@@ -110,6 +111,7 @@ impl Start {
         now: UnixTime,
         attempt: u8,
         cookies: &[&[u8]],
+        former: Option<Key>,
     ) -> Option<Self> {
         let Entropy { binding, seal_nonce, tag } = entropy;
         let binding = Binding::new(binding, &provider.login_key);
@@ -124,6 +126,8 @@ impl Start {
             binding_proof: binding.proof(),
             issued: now,
             attempt,
+            // Other cookies come back with the browser.
+            former: former.filter(|_| provider.cookie_samesite == SameSite::Strict),
             target: target.to_owned(),
         };
         let state = sign_in.seal(provider, seal_nonce)?;
@@ -199,6 +203,9 @@ pub struct Opened {
     pub nonce: Secret,
     /// How many times this sign-in was restarted.
     pub attempt: u8,
+    /// Key of a session that ends with this sign-in, if the browser does not send its cookie when it
+    /// comes back: with `SameSite=Strict`.
+    pub former: Option<Key>,
     /// Identifies the sign-in in logs.
     pub tag: [u8; 4],
     /// `Set-Cookie` values that end this sign-in; those of other tabs stay.
@@ -270,7 +277,7 @@ impl Callback {
         kept: impl FnOnce(&Key) -> Option<Vec<u8>>,
     ) -> Result<Opened, StateFlaw> {
         let (sign_in, key) = SignIn::open(provider, state, now)?;
-        let SignIn { tag, binding_proof, issued, attempt, target } = sign_in;
+        let SignIn { tag, binding_proof, issued, attempt, former, target } = sign_in;
         if now.since(issued) > STATE_LIFE || issued.since(now) > CLOCK_SKEW {
             let destination = told(provider, &target);
             return Err(StateFlaw::Expired(Restart { destination, attempt }));
@@ -293,6 +300,7 @@ impl Callback {
             verifier: binding.verifier(),
             nonce: binding.nonce(),
             attempt,
+            former,
             tag,
             clear_cookies: vec![cookie::delete(provider, &name)],
         })

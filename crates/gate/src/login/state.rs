@@ -9,19 +9,24 @@ use ring::{aead, hmac};
 
 use super::{StateFlaw, hex, unhex};
 use crate::provider::{LoginKey, Provider};
+use crate::store::Key;
 use crate::time::UnixTime;
 
 const VERSION: u8 = 1;
+/// With a session that the sign-in replaces.
+const VERSION_WITH_FORMER: u8 = 2;
 
 /// Longest target that a state carries, in bytes: it makes authentik's URL longer, and some servers
 /// between browser and authentik accept only 4 kB.
 pub(super) const MAX_CARRIED: usize = 2048;
 
 /// Longest state, in characters: tag and dot, then 4 for 3 bytes of nonce, payload and seal.
-const MAX_STATE: usize = 9 + (NONCE + PAYLOAD_HEAD + MAX_CARRIED + 16).div_ceil(3) * 4;
+const MAX_STATE: usize = 9 + (NONCE + PAYLOAD_HEAD + FORMER + MAX_CARRIED + 16).div_ceil(3) * 4;
 const NONCE: usize = aead::NONCE_LEN;
 /// Version, attempt, tag, issue time, proof.
 const PAYLOAD_HEAD: usize = 1 + 1 + 4 + 8 + 32;
+/// Key of the session that is replaced.
+const FORMER: usize = 32;
 
 const KEY_LABEL: &[u8] = b"ngx_http_authentik_module state key v1\0";
 const AAD_LABEL: &[u8] = b"ngx_http_authentik_module state v1\0";
@@ -33,6 +38,8 @@ pub(super) struct SignIn {
     pub(super) binding_proof: [u8; 32],
     pub(super) issued: UnixTime,
     pub(super) attempt: u8,
+    /// See [`super::Opened::former`].
+    pub(super) former: Option<Key>,
     /// A URL of ours, or one of the placeholders in [`super`].
     pub(super) target: String,
 }
@@ -83,22 +90,34 @@ impl SignIn {
     }
 
     fn to_payload(&self) -> Vec<u8> {
-        let Self { tag, binding_proof, issued, attempt, target } = self;
-        let head = [VERSION, *attempt];
-        [&head[..], tag, &issued.0.to_be_bytes(), binding_proof, target.as_bytes()].concat()
+        let Self { tag, binding_proof, issued, attempt, former, target } = self;
+        let (version, former) = match former {
+            None => (VERSION, &[][..]),
+            Some(former) => (VERSION_WITH_FORMER, &former[..]),
+        };
+        let (head, issued) = ([version, *attempt], issued.0.to_be_bytes());
+        [&head[..], tag, &issued, binding_proof, former, target.as_bytes()].concat()
     }
 
     fn of_payload(payload: &[u8]) -> Option<Self> {
         let (&[version, attempt], rest) = payload.split_first_chunk()?;
         let (tag, rest) = rest.split_first_chunk()?;
         let (issued, rest) = rest.split_first_chunk()?;
-        let (binding_proof, target) = rest.split_first_chunk()?;
-        (version == VERSION).then_some(())?;
+        let (binding_proof, rest) = rest.split_first_chunk()?;
+        let (former, target) = match version {
+            VERSION => (None, rest),
+            VERSION_WITH_FORMER => {
+                let (former, target) = rest.split_first_chunk()?;
+                (Some(*former), target)
+            }
+            _ => return None,
+        };
         Some(Self {
             tag: *tag,
             binding_proof: *binding_proof,
             issued: UnixTime(u64::from_be_bytes(*issued)),
             attempt,
+            former,
             target: std::str::from_utf8(target).ok()?.to_owned(),
         })
     }
@@ -145,8 +164,19 @@ mod tests {
             binding_proof: [9; 32],
             issued: NOW,
             attempt: 1,
+            former: None,
             target: target.to_owned(),
         }
+    }
+
+    #[test]
+    fn a_session_that_is_replaced_travels_along() {
+        let target = "a".repeat(MAX_CARRIED);
+        let with = SignIn { former: Some([7; 32]), ..sign_in(&target) };
+        let state = with.seal(&provider(), [3; NONCE]).unwrap();
+        assert_eq!(open(&provider(), state.as_bytes()), Ok(with.clone()));
+        let payload = with.to_payload();
+        assert_eq!(SignIn::of_payload(&payload[..PAYLOAD_HEAD + FORMER - 1]), None);
     }
 
     #[test]
@@ -163,7 +193,8 @@ mod tests {
     fn the_longest_target_fits_and_nothing_longer_is_read() {
         let state = sign_in(&"a".repeat(MAX_CARRIED)).seal(&provider(), [3; NONCE]).unwrap();
         assert!(open(&provider(), state.as_bytes()).is_ok());
-        let longer = sign_in(&"a".repeat(MAX_CARRIED + 3)).seal(&provider(), [3; NONCE]).unwrap();
+        let longer =
+            sign_in(&"a".repeat(MAX_CARRIED + FORMER + 3)).seal(&provider(), [3; NONCE]).unwrap();
         assert_eq!(open(&provider(), longer.as_bytes()), Err(StateFlaw::Malformed));
     }
 
@@ -224,7 +255,7 @@ mod tests {
     fn a_payload_of_another_version_is_not_read() {
         let mut payload = sign_in("https://ext.example/").to_payload();
         assert!(SignIn::of_payload(&payload).is_some());
-        payload[0] = VERSION + 1;
+        payload[0] = VERSION_WITH_FORMER + 1;
         assert_eq!(SignIn::of_payload(&payload), None);
         assert_eq!(SignIn::of_payload(&payload[..PAYLOAD_HEAD - 1]), None);
     }

@@ -94,6 +94,13 @@ fn difference(former: SessionView<'_>, claims: &VerifiedClaims) -> Option<&'stat
     Some("authentik has ended the session: the new token does not name it")
 }
 
+/// Whether authentik's refusal of the refresh token of `asked` ends the session as it is `now`, if it
+/// is still there: somebody else may have renewed it since, so that another token counts.
+#[must_use]
+pub fn is_about(asked: SessionView<'_>, now: Option<SessionView<'_>>) -> bool {
+    now.is_none_or(|now| now.refresh_token() == asked.refresh_token())
+}
+
 /// What the zone contains for the renewal of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {

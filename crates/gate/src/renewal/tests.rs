@@ -172,3 +172,15 @@ fn the_entries_of_a_session_are_its_own() {
     assert_ne!(keys[0], keys[1]);
     assert_ne!(Entry::Lease.key(&[2; 32]), keys[0]);
 }
+
+#[test]
+fn a_refusal_is_about_the_session_only_while_its_refresh_token_is_the_one_that_was_asked_with() {
+    let asked = session("token_response_refreshable.json");
+    let Renewed::GoesOn(newer) = renewed(Ok(tokens("token_response_refreshed.json")), &asked)
+    else {
+        panic!("the session ended");
+    };
+    assert!(is_about(view(&asked), Some(view(&asked))));
+    assert!(!is_about(view(&asked), Some(view(&newer.record))), "another worker was faster");
+    assert!(is_about(view(&asked), None), "it is gone already");
+}

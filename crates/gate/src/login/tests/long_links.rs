@@ -60,7 +60,7 @@ fn a_link_that_is_not_there_any_more_is_lost_and_leads_nowhere_else() {
     // A lost destination stays lost, however often the sign-in restarts.
     for destination in [Destination::TooLong, Destination::Lost] {
         let entropy = Entropy::new(&[3; 48]).unwrap();
-        let start = Start::new(&provider(), &destination, entropy, NOW, 1, &[]).unwrap();
+        let start = Start::new(&provider(), &destination, entropy, NOW, 1, &[], None).unwrap();
         assert_eq!(start.link, None);
         let opened = open(&start, &header_of(&[&start]), NOW).unwrap();
         assert_eq!((opened.destination, opened.link), (destination, None));

@@ -11,7 +11,7 @@ fn start_at(provider: &Provider, target: &str, seed: u8, now: UnixTime, header: 
     let target = Destination::Page(RedirectTarget::parse(target, provider).unwrap());
     let bytes: [u8; 48] = std::array::from_fn(|at| seed ^ u8::try_from(at).unwrap());
     let entropy = Entropy::new(&bytes).unwrap();
-    Start::new(provider, &target, entropy, now, 0, &[header.as_bytes()]).unwrap()
+    Start::new(provider, &target, entropy, now, 0, &[header.as_bytes()], None).unwrap()
 }
 
 fn start(target: &str, seed: u8) -> Start {
@@ -179,6 +179,7 @@ fn the_target_is_checked_again_on_the_way_back() {
         binding_proof: Binding::new([1; 32], &provider().login_key).proof(),
         issued: NOW,
         attempt: 1,
+        former: None,
         target: "https://evil.example/".to_owned(),
     };
     let state = sealed.seal(&provider(), [0; 12]).unwrap();
@@ -249,4 +250,19 @@ fn a_sign_in_without_its_cookie_is_begun_anew_twice_and_never_in_a_frame() {
         let restart = Restart { destination: page("https://ext.example/p"), attempt };
         assert_eq!(restart.is_begun_anew(sender), expected, "{attempt} {sender:?}");
     }
+}
+
+#[test]
+fn a_strict_cookies_session_is_named_by_the_state_since_it_does_not_come_back() {
+    let sealed_for = |cookie_samesite| {
+        let provider = Provider { cookie_samesite, ..provider() };
+        let target = Destination::root(&provider);
+        let entropy = Entropy::new(&[5; 48]).unwrap();
+        let start = Start::new(&provider, &target, entropy, NOW, 0, &[], Some([8; 32])).unwrap();
+        let (state, header) = (parameter(&start, "state"), header_of(&[&start]));
+        Callback::open(&provider, state.as_bytes(), &[header.as_bytes()], NOW, no_link).unwrap()
+    };
+    assert_eq!(sealed_for(SameSite::Strict).former, Some([8; 32]));
+    assert_eq!(sealed_for(SameSite::Lax).former, None);
+    assert_eq!(sealed_for(SameSite::None).former, None);
 }
