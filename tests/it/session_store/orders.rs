@@ -13,8 +13,8 @@ use crate::session_store::redis_server::{RedisServer, SECRET};
 use crate::status::status;
 
 const SIGN_OUT: &str = "/outpost.goauthentik.io/sign_out";
-/// The texts of questions: `get`, `put`, and `lease` of a store.
-const GET: &str = "\r\nGET\r\n";
+/// Texts of the last question of a `get`, and of questions of a `put` and of a `lease`.
+const GET: &str = "\r\nHMGET\r\n";
 const PUT: &str = "HSETNX";
 const LEASE: &str = "if holder and holder";
 
