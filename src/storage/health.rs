@@ -40,7 +40,8 @@ pub(super) fn unwritten(words: SharedWords<'static>, fault: &Fault) {
         say(
             "the store of sessions cannot be written",
             fault,
-            "sessions work, and what began or ended is written as soon as it can be",
+            "sessions work, and what began or ended is written as soon as it can be; nginx must not stop \
+             before: it would forget sign-outs",
         );
     }
 }

@@ -178,8 +178,10 @@ fn chaos(mut site: Site, mut redis: Option<RedisServer>) {
     for round in 0..rounds() {
         let kind = dice.below(kinds.len() as u64) as usize;
         if redis.is_some() && killed.last().is_some_and(|last| *last != kind && *last + kind > 1) {
-            // A server that is killed may have lost what it answered to last, and nginx tells it
-            // again after three seconds: unless all of nginx is killed before.
+            // A server that is killed may have lost what it answered to last (unless it has
+            // appendfsync always), and nginx tells it again after three seconds. What ended while it
+            // was away, only the memory of nginx knows until it is told. So all of nginx must not
+            // be killed in between.
             thread::sleep(settled());
         }
         killed.push(kind);

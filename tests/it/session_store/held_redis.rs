@@ -36,7 +36,7 @@ struct Rule {
 pub(crate) struct Hold(Arc<Rule>);
 
 pub(crate) struct HeldRedis {
-    pub(crate) server: RedisServer,
+    _server: RedisServer,
     port: u16,
     rules: Arc<Mutex<Vec<Arc<Rule>>>>,
 }
@@ -60,7 +60,7 @@ impl HeldRedis {
                 thread::spawn(move || carry(client, server, &known));
             }
         });
-        Self { server, port, rules }
+        Self { _server: server, port, rules }
     }
 
     /// The configuration with this Redis.

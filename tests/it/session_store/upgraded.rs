@@ -2,15 +2,27 @@
 
 use std::time::Duration;
 
-use super::{builder, is_known, is_stranger, sign_out};
-use crate::harness::within;
+use super::redis_server::{RedisServer, SECRET};
+use super::{SERVER, builder, is_known, is_stranger, sign_out};
+use crate::harness::{Site, within};
 
 /// Within this time, an end is effective in another nginx.
 const HEARD: Duration = Duration::from_secs(2);
 
 #[test]
 fn an_upgrade_of_the_binary_and_the_way_back_lose_no_session_and_no_sign_out() {
-    let mut site = builder().daemon().start();
+    there_and_back(builder().daemon().start());
+}
+
+#[test]
+fn an_upgrade_and_the_way_back_lose_nothing_with_redis() {
+    let redis = RedisServer::start();
+    let builder = Site::builder().http(&redis.directive("")).server(SERVER);
+    let builder = builder.secret_file(SECRET, &"0123456789abcdef".repeat(4));
+    there_and_back(builder.daemon().start());
+}
+
+fn there_and_back(mut site: Site) {
     let alice = site.signed_in();
     let [mut meanwhile, mut later] = ["bob", "carol"].map(|user| site.signed_in_as(user));
     let [gone_meanwhile, gone_later] = [meanwhile.clone(), later.clone()];
