@@ -21,8 +21,7 @@ pub(super) struct Uses {
 
 /// Records that a server with these names uses a provider.
 pub(super) fn note_use(provider: &str, names: &ServerNames, cf: &mut Conf<'_>) {
-    let mut providers = cf.main_conf().providers.iter_mut();
-    let Some(defined) = providers.find(|defined| defined.provider.name == provider) else { return };
+    let Some(defined) = cf.main_conf().providers.named_mut(provider) else { return };
     let host = host_of(&defined.provider);
     defined.uses.any = true;
     defined.uses.at_home |= host.is_none_or(|host| names.cover(host.as_bytes()));

@@ -3,27 +3,30 @@
 //! They are known to the master, which reads every configuration; workers inherit what it derived
 //! from them. They are not in shared memory, and a new master does not know them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use gate::provider::Provider;
 
-use super::MainConf;
+use super::{Defined, MainConf};
 use crate::ngx::now;
 
-static IN_USE: Mutex<Vec<Arc<Provider>>> = Mutex::new(Vec::new());
+/// By name.
+static IN_USE: LazyLock<Mutex<HashMap<String, Arc<Provider>>>> = LazyLock::new(Mutex::default);
 
 /// Succeeds the block of this name, if there is one for the same provider.
 pub(super) fn succeed(provider: &mut Provider) {
     let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(previous) = in_use.iter().find(|previous| previous.name == provider.name) {
+    if let Some(previous) = in_use.get(&provider.name) {
         provider.succeed(previous, now());
     }
 }
 
 /// A configuration was read without errors and is used from now on; `None` without `http`.
 pub(crate) fn replace(conf: Option<&MainConf>) {
-    let providers = conf.map(|conf| conf.providers.as_slice()).unwrap_or_default();
-    let providers = providers.iter().map(|defined| Arc::clone(&defined.provider)).collect();
+    let providers = conf.into_iter().flat_map(|conf| conf.providers.iter());
+    let providers = providers.map(|defined| Arc::clone(&defined.provider));
+    let providers = providers.map(|provider| (provider.name.clone(), provider)).collect();
     *IN_USE.lock().unwrap_or_else(PoisonError::into_inner) = providers;
 }
 
@@ -31,8 +34,10 @@ pub(crate) fn replace(conf: Option<&MainConf>) {
 /// when nobody would [`replace`] them.
 pub(super) fn forget(conf: &MainConf) {
     let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-    in_use.retain(|provider| {
-        !conf.providers.iter().any(|defined| Arc::ptr_eq(&defined.provider, provider))
-    });
+    for Defined { provider, .. } in conf.providers.iter() {
+        if in_use.get(&provider.name).is_some_and(|it| Arc::ptr_eq(it, provider)) {
+            in_use.remove(&provider.name);
+        }
+    }
     in_use.shrink_to_fit();
 }

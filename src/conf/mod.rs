@@ -1,6 +1,7 @@
 //! The configuration language: what is read, how it is inherited, what is rejected.
 
 mod block;
+mod definitions;
 pub(crate) mod directives;
 pub(crate) mod doubts;
 pub(crate) mod in_use;
@@ -27,6 +28,7 @@ use gate::server_names::ServerNames;
 use gate::shared_words;
 use gate::status::{Coverage, Part};
 
+pub(crate) use self::definitions::{Defined, Definitions};
 pub(crate) use self::location::LocationConf;
 pub(crate) use self::outpost::OutpostConf;
 pub(crate) use self::protection::{Auto, Protection};
@@ -34,13 +36,13 @@ pub(crate) use self::session_store::SessionStore;
 use crate::ngx::keyring::Keys;
 use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::zone::Zone;
-use crate::ngx::{Conf, Mistake, Place};
+use crate::ngx::{Conf, Mistake};
 
 /// Configuration of the `http` block.
 #[derive(Default)]
 pub(crate) struct MainConf {
     /// In file order.
-    pub(crate) providers: Vec<Defined>,
+    pub(crate) providers: Definitions,
     /// `authentik_outpost`.
     pub(crate) outpost: Option<OutpostConf>,
     /// Number of sessions to create for benchmarks.
@@ -71,13 +73,6 @@ pub(crate) struct MainConf {
 /// Room for what an outpost publishes, in words of eight bytes: twice 16 MB, enough for some
 /// thousand providers. Memory that is not written is not used.
 const BOARD: usize = 4 << 20;
-
-/// A provider and where it is defined.
-pub(crate) struct Defined {
-    pub(crate) provider: Arc<Provider>,
-    place: Place,
-    uses: doubts::Uses,
-}
 
 /// What post-read must know before a location is chosen, gathered from all locations of a server.
 #[derive(Default)]
@@ -147,7 +142,7 @@ impl MainConf {
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
-        self.providers.iter().map(|defined| &defined.provider).find(|p| p.name == name)
+        self.providers.named(name).map(|defined| &defined.provider)
     }
 }
 

@@ -9,7 +9,7 @@ use gate::secret::Secret;
 use super::block::{self, single};
 use super::lifetimes::TermsKeys;
 use super::trust::{TrustKeys, on_off};
-use super::{Defined, MainConf, doubts, in_use, secret, unauth_paths};
+use super::{Defined, Definitions, MainConf, doubts, in_use, secret, unauth_paths};
 use crate::ngx::{Conf, Mistake, Place};
 
 /// Maximum length of a name, in bytes.
@@ -29,7 +29,7 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     let name = cf.argument();
     let place = cf.place();
     check_name(&name)?;
-    if let Some(other) = conf.providers.iter().find(|defined| defined.provider.name == name) {
+    if let Some(other) = conf.providers.named(&name) {
         let there = &other.place;
         return Err(said(format!("authentik_provider \"{name}\" is duplicate, see {there}")));
     }
@@ -45,18 +45,15 @@ pub(super) fn define(conf: &mut MainConf, cf: &mut Conf<'_>) -> Result<(), Mista
     warn_of_scope(&provider, &place, cf);
     let directive = format!("authentik_provider \"{}\"", provider.name);
     doubts::warn_of_transport(&directive, &provider.issuer, &provider.trust, &place, cf);
-    conf.providers.push(Defined { provider, place, uses: doubts::Uses::default() });
+    conf.providers.add(provider, place);
     Ok(())
 }
 
 /// Sessions belong to issuer and client id, but the session cookie is named after the client id
 /// (docs/protocol.md §6.1), so on one host a sign-in at one replaces the other's. Usually an
 /// unfinished copy of a block.
-fn warn_of_shared_client(provider: &Provider, others: &[Defined], cf: &Conf<'_>) {
-    let shared = |other: &&Defined| {
-        other.provider.client_id == provider.client_id && other.provider.issuer != provider.issuer
-    };
-    if let Some(Defined { provider: other, place, .. }) = others.iter().find(shared) {
+fn warn_of_shared_client(provider: &Provider, others: &Definitions, cf: &Conf<'_>) {
+    if let Some(Defined { provider: other, place, .. }) = others.of_same_client(provider) {
         cf.warn(&format!(
             "authentik_provider \"{}\": has the client_id of \"{}\", see {place}, but another \
              issuer; their cookies have one name, so on one host they sign each other out",

@@ -1,6 +1,7 @@
 //! `nginx -t`: every mistake is rejected with file, line and remedy; the network is not needed.
 
 mod doubts;
+mod many;
 mod outpost;
 mod provider;
 mod right;
@@ -130,6 +131,16 @@ fn a_client_id_that_two_issuers_share_is_pointed_out() {
         let found = verdict.text.contains("\"copy\": has the client_id of \"wiki\", see ");
         assert_eq!(verdict.text.contains("sign each other out"), pointed_out, "{}", verdict.text);
         assert_eq!(found, pointed_out, "{}", verdict.text);
+    }
+    // Beside the first two, which share it legitimately.
+    let twin = WIKI.replace("provider wiki", "provider twin");
+    for (second, third, said) in [
+        (&twin, &copy, "\"copy\": has the client_id of \"wiki\", see "),
+        (&copy, &twin, "\"twin\": has the client_id of \"copy\", see "),
+    ] {
+        let verdict =
+            test_configuration(&directory, &whole(&format!("{WIKI}{second}{third}"), &directory));
+        assert!(verdict.text.contains(said), "{said}: {}", verdict.text);
     }
 }
 

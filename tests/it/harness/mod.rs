@@ -27,7 +27,8 @@ mod wire;
 pub(crate) use app::{IDENTITY_HEADERS, Received};
 pub(crate) use browser::{Browser, Trail, is_session, parameter};
 pub(crate) use build::{
-    careless_module, example_module, foreign_module, module, module_suspend_all, nginx_options,
+    careless_module, example_module, foreign_module, module, module_suspend_all,
+    nginx as nginx_binary, nginx_options,
 };
 pub(crate) use caddy::Caddy;
 pub(crate) use cgi::{Cgi, Protocol};
