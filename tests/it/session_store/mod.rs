@@ -11,6 +11,7 @@ mod redis;
 pub(crate) mod redis_server;
 mod rolling;
 mod theft;
+mod traffic;
 mod upgraded;
 mod versions;
 
