@@ -22,6 +22,7 @@ mod zone;
 
 use std::sync::Arc;
 
+use gate::outpost::BOARD_ROOM;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
 use gate::server_names::ServerNames;
@@ -36,7 +37,7 @@ pub(crate) use self::session_store::SessionStore;
 use crate::ngx::keyring::Keys;
 use crate::ngx::shared_words::SharedWordsZone;
 use crate::ngx::zone::Zone;
-use crate::ngx::{Conf, Mistake};
+use crate::ngx::{Conf, Mistake, Place};
 
 /// Configuration of the `http` block.
 #[derive(Default)]
@@ -69,10 +70,6 @@ pub(crate) struct MainConf {
     /// Directives that need another one, until everything has been read.
     needs: Vec<Arc<needs::Need>>,
 }
-
-/// Room for what an outpost publishes, in words of eight bytes: twice 16 MB, enough for some
-/// thousand providers. Memory that is not written is not used.
-const BOARD: usize = 4 << 20;
 
 /// What post-read must know before a location is chosen, gathered from all locations of a server.
 #[derive(Default)]
@@ -131,7 +128,8 @@ impl MainConf {
             // Always with room for an outpost's settings: a zone of another size is a new one, so a
             // reload that adds an outpost would reset all counters.
             let name = format!("{}_live", setting.name);
-            self.shared_words = Some(SharedWordsZone::add(cf, &name, shared_words::WORDS + BOARD)?);
+            self.shared_words =
+                Some(SharedWordsZone::add(cf, &name, shared_words::WORDS + BOARD_ROOM)?);
         }
         Ok(())
     }

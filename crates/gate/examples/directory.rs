@@ -45,7 +45,8 @@ fn main() {
     let refreshed = begun.elapsed();
     assert_eq!((directory.len(), same.len()), (providers, providers), "all can be used");
     println!(
-        r#"{{"providers": {providers}, "read_us": {}, "made_us": {}, "refreshed_us": {}, "kib": {kib}}}"#,
+        r#"{{"providers": {providers}, "bytes": {}, "read_us": {}, "made_us": {}, "refreshed_us": {}, "kib": {kib}}}"#,
+        document.expose().len(),
         read.as_micros(),
         made.as_micros(),
         refreshed.as_micros(),

@@ -8,6 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use ring::digest;
 
+/// Room for what an outpost publishes, in words of eight bytes: twice 32 MB, enough for 20,000
+/// providers with 1.5 KB of settings each. Memory that is not written is not used.
+pub const ROOM: usize = 8 << 20;
+
 /// Words before the two buffers.
 pub(crate) const HEADER: usize = 8;
 
@@ -128,9 +132,37 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::outpost::{OidcConfiguration, ProviderConfig, Snapshot};
+    use crate::secret::Secret;
 
     fn words(count: usize) -> Vec<AtomicU64> {
         (0..count).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn as_many_providers_fit_as_are_read_from_authentik() {
+        let core = "https://sso.example.com/application/o";
+        let one = ProviderConfig {
+            name: "app-00000".to_owned(),
+            external_host: "https://app-00000.example.com".to_owned(),
+            client_id: "i".repeat(40),
+            client_secret: Secret::new("s".repeat(128)),
+            cookie_secret: Secret::new("c".repeat(32)),
+            oidc_configuration: OidcConfiguration {
+                issuer: format!("{core}/app-00000/"),
+                authorization_endpoint: format!("{core}/authorize/"),
+                token_endpoint: format!("{core}/token/"),
+                introspection_endpoint: format!("{core}/introspect/"),
+                end_session_endpoint: format!("{core}/app-00000/end-session/"),
+                jwks_uri: format!("{core}/app-00000/jwks/"),
+                ..OidcConfiguration::default()
+            },
+            skip_path_regex: "^/app-00000/public/\n^/api/v0/[a-z]+/health$".to_owned(),
+            ..ProviderConfig::default()
+        };
+        let snapshot = Snapshot { providers: vec![one; 100], ..Snapshot::default() };
+        let hundred = snapshot.to_json().unwrap().expose().len();
+        assert!(hundred * (20_000 / 100) < ROOM / 2 * 8, "{hundred} bytes for each hundred");
     }
 
     #[test]

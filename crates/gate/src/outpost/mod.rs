@@ -24,7 +24,7 @@ pub mod vault;
 
 pub use backoff::{Reconnect, Schedule, WalkAgain, refresh_interval};
 pub(crate) use board::HEADER as BOARD_HEADER;
-pub use board::{Board, TooLarge};
+pub use board::{Board, ROOM as BOARD_ROOM, TooLarge};
 pub use choice::{Chosen, OfHost};
 pub use directory::Directory;
 pub use error::RefreshError;
