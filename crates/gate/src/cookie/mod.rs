@@ -146,6 +146,35 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_of_that_name_counts_as_sent_whatever_is_in_it() {
+        for (header, is_named) in [
+            (format!("a=1; {NAME}=garbage"), true),
+            (format!("{NAME}="), true),
+            (NAME.to_owned(), false),
+            (format!("a={NAME}"), false),
+            (format!("{NAME}8={ID}"), false),
+            (String::new(), false),
+        ] {
+            let headers = [&b"b=2"[..], header.as_bytes()];
+            assert_eq!(names_a_session(headers, &provider()), is_named, "{header}");
+        }
+    }
+
+    #[test]
+    fn pairs_are_names_and_values_in_order() {
+        let all = |header: &'static str| {
+            pairs(header.as_bytes())
+                .map(|(name, value)| [name, value].map(|text| std::str::from_utf8(text).unwrap()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            all("a=1;  b = \"2\" ; c==; d; =e; f="),
+            [["a", "1"], ["b", "2"], ["c", "="], ["", "e"], ["f", ""],]
+        );
+        assert!(all("").is_empty() && all(";;").is_empty() && all("a").is_empty());
+    }
+
+    #[test]
     fn duplicates_are_yielded_in_order_and_at_most_four() {
         let ids = [0, 1, 2, 3, 4, 5].map(|n| SessionId::from_entropy([n; 32]).to_cookie_value());
         let headers = [

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::hash::sha256;
 use crate::keyring::Keyring;
@@ -27,7 +27,7 @@ const OF_PROVIDER: usize = 11;
 
 /// A session id, as in the cookie. Cannot be printed; overwritten when dropped.
 #[derive(Clone)]
-pub struct SessionId([u8; ENCODED]);
+pub struct SessionId(Zeroizing<[u8; ENCODED]>);
 
 /// A possible session id in a request's cookie, borrowed from the request. Cannot be printed.
 #[derive(Clone, Copy)]
@@ -154,10 +154,10 @@ impl SessionId {
 
     fn encode(bytes: [u8; RANDOM + PROOF]) -> Self {
         let bytes = Zeroizing::new(bytes);
-        let mut id = Self([0; ENCODED]);
+        let mut id = Zeroizing::new([0; ENCODED]);
         // 32 bytes are 43 characters.
-        let _ = URL_SAFE_NO_PAD.encode_slice(bytes.as_slice(), &mut id.0);
-        id
+        let _ = URL_SAFE_NO_PAD.encode_slice(bytes.as_slice(), id.as_mut_slice());
+        Self(id)
     }
 
     /// The id as the browser will send it.
@@ -191,12 +191,6 @@ fn zone_key(id: &[u8; ENCODED], provider: &ProviderKey) -> [u8; 32] {
     sha256(&[message.as_slice()])
 }
 
-impl Drop for SessionId {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +202,7 @@ mod tests {
         for other in [[4, 9], [5, 8], [4, 8], [4, 4]] {
             assert!(!Tag([5, 9]).is(Tag(other)), "{other:?}");
         }
+        assert_eq!(Tag([5, 9]).start(), 5);
     }
 
     #[test]
@@ -264,6 +259,10 @@ mod tests {
         assert_ne!(id.zone_key(&wiki), id.zone_key(&shop));
         assert_ne!(id.zone_key(&wiki), other.zone_key(&wiki));
         assert_ne!(id.zone_key(&wiki), [7; 32]);
+        // Stores keep these keys: another release of the module finds its sessions by them.
+        let value = id.to_cookie_value();
+        let key = sha256(&[b"s", &wiki.0[..11], value.as_bytes()]);
+        assert_eq!(id.zone_key(&wiki), key);
     }
 
     #[test]

@@ -28,6 +28,50 @@ fn a_list_that_opens_everything_is_known_as_such() {
 }
 
 #[test]
+fn a_list_that_opens_every_host_of_a_domain_is_known_as_such() {
+    for (pattern, every) in [
+        ("/", true),
+        ("^https://", true),
+        (r"^https://[^/]*\.example\.com/", true),
+        ("^http://", false),
+        ("^/", false),
+        (r"^https://wiki\.example\.com/", false),
+        ("^https://[^/]*/$", false),
+        ("^https://[a-z0-9.]*/", false),
+    ] {
+        assert_eq!(rules(&[pattern]).open_every_host("https", "example.com"), every, "{pattern}");
+    }
+}
+
+#[test]
+fn a_path_is_under_a_directory_if_every_reader_says_so() {
+    for (raw, normalized, is_under) in [
+        ("/own", "/own", true),
+        ("/own/", "/own/", true),
+        ("/own/page", "/own/page", true),
+        ("/owner", "/owner", false),
+        ("/Own/page", "/Own/page", false),
+        ("/", "/", false),
+        ("/a/own/page", "/a/own/page", false),
+        ("/a", "/own/a", false),
+        ("/own/../a", "/a", false),
+        ("/own%2f..%2fa", "/own/../a", false),
+    ] {
+        let path = facts(raw.as_bytes(), normalized.as_bytes());
+        assert_eq!(path.is_under("/own"), is_under, "{raw} {normalized}");
+    }
+    let url = Subject::Url { scheme: "https", host: b"example.com", query: None };
+    let path = PathFacts { subject: url, ..facts(b"/own/page", b"/own/page") };
+    assert!(path.is_under("/own"), "whatever patterns see");
+}
+
+#[test]
+fn patterns_are_told_as_written() {
+    let rules = rules(&["^/a", "  ", "^/b\r\n^/c"]);
+    assert_eq!(rules.texts().collect::<Vec<_>>(), ["^/a", "^/b", "^/c"]);
+}
+
+#[test]
 fn a_pattern_is_searched_for_and_case_sensitive() {
     for (pattern, path, covered) in [
         ("/skip.*", "/private/skip", true),
@@ -100,6 +144,7 @@ fn patterns_and_texts_are_bounded() {
 
     let long = UnauthPaths::compile(&["a".repeat(MAX_PATTERN + 1)]).unwrap_err().to_string();
     assert!(long.ends_with("aaa\" does not compile: longer than 4096 bytes"), "{long}");
+    assert!(UnauthPaths::compile(&["a".repeat(MAX_PATTERN)]).is_ok());
 
     assert!(UnauthPaths::compile(&["^/.{1,255}/[^/]{1,255}$".to_owned()]).is_ok());
 

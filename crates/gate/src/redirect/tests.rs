@@ -1,5 +1,6 @@
 use super::*;
-use crate::testing::{domain_provider, provider, provider_at};
+use crate::provider::Settings;
+use crate::testing::{domain_provider, provider, provider_at, settings};
 
 const PAYLOADS: &str = include_str!("../../../../tests/data/open_redirect_payloads.txt");
 
@@ -142,6 +143,55 @@ fn a_protected_page_of_a_domain_is_returned_to_on_its_own_host() {
     ] {
         let target = of_request(&domain_provider(), host, b"/p?q");
         assert_eq!(target.as_str(), expected, "{}", host.escape_ascii());
+    }
+}
+
+#[test]
+fn a_target_of_a_domain_keeps_its_scheme_unless_cookies_are_secure() {
+    let over_http = Provider::new(Settings {
+        external_host: "http://auth.example.com".into(),
+        mode: Mode::ForwardDomain,
+        cookie_domain: Some("example.com".into()),
+        ..settings()
+    })
+    .unwrap();
+    for (rd, http, https) in [
+        ("http://a.example.com/", "http://a.example.com/", "https://a.example.com/"),
+        ("https://a.example.com/", "https://a.example.com/", "https://a.example.com/"),
+    ] {
+        for (provider, expected) in [(&over_http, http), (&domain_provider(), https)] {
+            assert_eq!(RedirectTarget::parse(rd, provider).unwrap().as_str(), expected);
+        }
+    }
+}
+
+#[test]
+fn the_longest_origin_leaves_8_kb_for_path_and_query() {
+    let label = "a".repeat(63);
+    let name = format!("{label}.{label}.{label}.{}.example.com", "a".repeat(49));
+    assert_eq!(name.len(), 253);
+    let with = |length: usize| {
+        let rd = format!("https://{name}:65535/{}", "p".repeat(length - 1));
+        RedirectTarget::parse(&rd, &domain_provider()).map(drop)
+    };
+    assert_eq!(with(8 * 1024), Ok(()));
+    assert_eq!(with(8 * 1024 + 1), Err(RedirectFlaw::TooLong));
+}
+
+#[test]
+fn each_flaw_is_named_in_the_log() {
+    let said = [
+        RedirectFlaw::TooLong,
+        RedirectFlaw::ControlCharacter,
+        RedirectFlaw::NotAUrl,
+        RedirectFlaw::NotWeb,
+        RedirectFlaw::UserInfo,
+        RedirectFlaw::ForeignHost,
+        RedirectFlaw::OwnEndpoint,
+    ]
+    .map(|flaw| flaw.to_string());
+    for (at, words) in said.iter().enumerate() {
+        assert!(!words.is_empty() && !said[..at].contains(words), "{words}");
     }
 }
 

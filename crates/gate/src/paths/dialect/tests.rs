@@ -121,6 +121,13 @@ fn a_refused_pattern_says_why() {
         (r"[^\PC]", r"unknown or unstable Unicode class: `\PC`"),
         (r"\p{LC}", r"unknown or unstable Unicode class: `\p{LC}`"),
         ("(a)(?i)*", "missing argument to repetition operator: `*`"),
+        ("(?i-)a", "invalid or unsupported Perl syntax: `(?i-)`"),
+        ("(?-)a", "invalid or unsupported Perl syntax: `(?-)`"),
+        ("(?-:a)", "invalid or unsupported Perl syntax: `(?-:`"),
+        (
+            &format!("{}a{}", "(".repeat(260), ")".repeat(260)),
+            "exceed the maximum number of nested parentheses/brackets (250)",
+        ),
         (r"\pL{300}", "takes more than 1048576 bytes compiled"),
     ] {
         let error = compile(pattern).unwrap_err();

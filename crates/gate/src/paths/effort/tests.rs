@@ -59,6 +59,20 @@ fn no_list_costs_a_request_more_than_its_steps_and_what_costs_more_is_closed() {
 }
 
 #[test]
+fn the_costliest_pattern_is_named_wherever_it_stands() {
+    for costs in [[1, 5, 3], [5, 1, 3], [1, 3, 5], [5, 5, 5]] {
+        let effort = Effort::of(9);
+        let lines = ["first", "second", "third"];
+        for (line, cost) in lines.iter().zip(costs) {
+            effort.of_pattern(line, || effort.spend(cost));
+        }
+        effort.spend(100);
+        let costliest = costs.iter().position(|cost| *cost == 5).unwrap();
+        assert_eq!(effort.gave_up_at(), Some(lines[costliest]), "{costs:?}");
+    }
+}
+
+#[test]
 fn lists_of_a_request_share_its_steps() {
     let (costly, harmless) = (rules(&[explosive()]), rules(&["^/".to_owned()]));
     let (effort, hostile) = (Effort::of(FEW), hostile(8000));

@@ -55,6 +55,7 @@ fn what_reading_does_not_prove_to_be_small_is_compiled_at_once() {
         ("(){1000}", false),
         ("(|a){600}", false),
         (&"a".repeat(600), false),
+        (&format!("[{}]{{9}}", "ace".repeat(20)), false),
     ] {
         assert_eq!(Pattern::check(line).unwrap().cost() > 0, is_put_off, "{line}");
         assert_eq!(Pattern::compile(line).unwrap().cost(), 0, "{line}");

@@ -9,6 +9,7 @@ use super::*;
 use crate::fixtures::{member, provider, recorded};
 use crate::secret::Secret;
 
+mod flaws;
 mod keys;
 mod logout;
 
