@@ -69,9 +69,9 @@ demo: ## two nginx, a stand-in authentik and an application; prints the URL (DEM
 demo-stop: ## stop a demo that runs in the background
 	ci/demo.sh stop
 
-bench: ## the table of speed and size; figures in target/bench.json
+bench: ## the table of speed and size; figures in target/bench.json (ROWS=stores: those of session stores)
 	ci/install.sh bench
-	ci/bench/run.sh
+	ci/bench/run.sh $(ROWS)
 
 bench-peers: ## the same session behind auth_request and Apache's mod_auth_openidc
 	ci/install.sh bench-peers

@@ -1,7 +1,8 @@
 """`make bench`: measures the table of speed and size, prints it, writes target/bench.{json,md}.
 
 Started by ci/bench/run.sh, which builds what is measured and names it in the environment.
-`python3 ci/bench KEY...` measures only these; figures of earlier runs stay in bench.json.
+`python3 ci/bench KEY...` measures only these, and `stores` those of session stores; figures of earlier runs
+stay in bench.json.
 """
 
 import json
@@ -18,6 +19,7 @@ import lookup
 import ratios
 import seed
 import sessions
+import stores
 from settings import SETTINGS
 
 
@@ -31,6 +33,8 @@ class Row(NamedTuple):
 
     def holds(self, value, interval=None):
         """Of a ratio with an interval, some part of that must hold."""
+        if self.sign == "=":
+            return value == self.bound
         low, high = interval or (value, value)
         return high >= self.bound if self.sign == "≥" else low <= self.bound
 
@@ -62,6 +66,19 @@ ROWS = [
     Row("bytes_per_session", "bytes per session in the zone, 1.5 KB token", "≤", 3_584),
     Row("p99_others_during_logins", "p99 of other requests during 50 slow logins ÷ without", "≤", 1.2),
     Row("so_bytes", "the `.so`, stripped, bytes", "≤", 6_291_456),
+]
+
+# Those of session stores (docs/sessions.md).
+STORES = [
+    Row("known_file_vs_memory", "instructions of a request with a known session, `file` ÷ `memory` (callgrind's noise: 0.005)", "≤", 1.005),
+    Row("known_redis_vs_memory", "… `redis` ÷ `memory`", "≤", 1.005),
+    Row("restart_refused", "nginx restarts, 100,000 stored sessions, 500 requests/s of 1,000 visitors: refused", "≤", 0),
+    Row("restart_file_p99_ms", "… p99 of a visitor's first request after it, `file`, ms", "≤", 20),
+    Row("sign_out_elsewhere_p99_ms", "sign-out on one host until another refuses, `redis`, p99 of 200, ms", "≤", 200),
+    Row("sign_ins_file_vs_memory", "sign-ins per second, `file` ÷ `memory`", "≥", 0.7),
+    Row("stored_file_million_vs_thousand", "lookup in a store of 1,000,000 sessions ÷ of 1,000, `file`", "≤", 1.5),
+    Row("stored_redis_million_vs_thousand", "… `redis`", "≤", 1.2),
+    Row("renewals_per_period", "renewals of a session per period, 40 parallel requests to 2 hosts of 4 workers", "=", 1),
 ]
 
 
@@ -98,11 +115,19 @@ MEASURES: list[tuple[set[str], Callable]] = [
     ({"million_sessions_vs_thousand"}, lookup.million_vs_thousand),
     ({"bytes_per_session"}, seed.bytes_per_session),
     ({"p99_others_during_logins"}, logins.others_while_logins_wait),
+    ({"known_file_vs_memory", "known_redis_vs_memory"}, stores.known_request),
+    ({"restart_refused", "restart_file_p99_ms"}, stores.restarts),
+    ({"sign_out_elsewhere_p99_ms"}, stores.sign_outs),
+    ({"sign_ins_file_vs_memory"}, stores.sign_ins),
+    ({"stored_file_million_vs_thousand", "stored_redis_million_vs_thousand"}, stores.lookups),
+    ({"renewals_per_period"}, stores.renewals),
 ]
 
 
 def main(wanted):
-    unknown = wanted - {row.key for row in ROWS}
+    if "stores" in wanted:
+        wanted = wanted - {"stores"} | {row.key for row in STORES}
+    unknown = wanted - {row.key for row in ROWS + STORES}
     if unknown:
         sys.exit(f"bench: no such figure: {', '.join(sorted(unknown))}")
     path = SETTINGS.target / "bench.json"
@@ -121,11 +146,11 @@ def main(wanted):
                 figure = figure.value
             results[key] = figure
         results["details"].update(details)
-    path.write_text(json.dumps(results, indent=2) + "\n")
+        path.write_text(json.dumps(results, indent=2) + "\n")
     report(results)
     missed = [
         row.key
-        for row in ROWS
+        for row in ROWS + STORES
         if row.key in results and not row.holds(results[row.key], intervals.get(row.key))
     ]
     if missed:
@@ -139,8 +164,14 @@ def report(results):
     rows = "".join(f"| {name} | {detail} |\n" for name, detail in results["details"].items())
     details = f"| detail | measured |\n|---|---|\n{rows}"
     pathlib.Path(SETTINGS.target / "bench-details.md").write_text(details)
+    pathlib.Path(SETTINGS.target / "bench.md").write_text(table(ROWS, results))
+    pathlib.Path(SETTINGS.target / "bench-stores.md").write_text(table(STORES, results))
+    print("\n" + table(ROWS + STORES, results))
+
+
+def table(rows, results):
     lines = ["| what | key | must reach | measured |", "|---|---|---|---|"]
-    for row in ROWS:
+    for row in rows:
         value = results.get(row.key)
         interval = results["intervals"].get(row.key)
         measured = "–" if value is None else shown(value)
@@ -149,13 +180,11 @@ def report(results):
         if value is not None and not row.holds(value, interval):
             measured += " ✗"
         lines.append(f"| {row.what} | `{row.key}` | {row.sign} {shown(row.bound)} | {measured} |")
-    table = "\n".join(lines) + "\n"
-    pathlib.Path(SETTINGS.target / "bench.md").write_text(table)
-    print("\n" + table)
+    return "\n".join(lines) + "\n"
 
 
 def shown(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value >= 0.01 else f"{value:.5f}"
+    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.2f}" if value >= 0.01 else f"{value:.5f}"
 
 
 main(set(sys.argv[1:]))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Pastes the latest results of `make bench` and `make bench-peers` into README.md and docs/bench.md,
-# between their markers.
+# Pastes the latest results of `make bench` and `make bench-peers` into README.md, docs/sessions.md and
+# docs/bench.md, between their markers.
 set -eu
 cd "$(dirname "$0")/../.."
 . ci/lib.sh
@@ -23,5 +23,6 @@ paste_into() {
 }
 
 paste_into README.md bench bench.md
+paste_into docs/sessions.md "bench stores" bench-stores.md
 paste_into docs/bench.md "bench details" bench-details.md
 paste_into docs/bench.md "bench peers" bench-peers.md

@@ -1,7 +1,7 @@
 """Sessions without logins: the only place that knows the cargo feature `bench-seed`.
 
-With that feature the module has a directive `authentik_bench_seed N;` (http). It fills the zone with
-N sessions of the first provider, each with a token of 1.5 KB and all 12 identity headers, numbered from
+With that feature the module has a directive `authentik_bench_seed N;` (http). It fills the zone, and the
+store if there is one, with N sessions of the first provider, each with a token of 1.5 KB and all 12 identity headers, numbered from
 1, and opens one more, number 0. It logs, at warn, how full the zone is then:
 `authentik: bench: N sessions in B bytes`.
 """
@@ -19,7 +19,7 @@ CLIENT_ID = "bench-client"
 TOKEN_BYTES = 1536
 
 _NAME = f"authentik_proxy_{hashlib.sha256(CLIENT_ID.encode()).hexdigest()[:8]}"
-# The key for proofs in ids, in a module built with the feature.
+# The key for proofs in ids, in a module built with the feature, whatever the secret of a store is.
 _SECRET = bytes(32)
 
 
@@ -59,10 +59,12 @@ _ZONE_BYTES_PER_SESSION = 4096
 def zone(sessions):
     """Directives of the http context: a zone with that many other sessions."""
     megabytes = max(16, sessions * _ZONE_BYTES_PER_SESSION // 1_000_000 + 16)
-    return (
-        f"authentik_shared_zone zone=authentik:{megabytes}m;\n"
-        f"authentik_bench_seed {sessions};\n"
-    )
+    return f"authentik_shared_zone zone=authentik:{megabytes}m;\n{seeding(sessions)}"
+
+
+def seeding(sessions):
+    """The directive that makes them."""
+    return f"authentik_bench_seed {sessions};\n"
 
 
 def provider(name, port, core_port=9):

@@ -87,6 +87,10 @@ http {{
         return [SETTINGS.nginx, "-p", f"{self._dir}/", "-c", "server.conf", "-e", "error.log"]
 
     def __enter__(self):
+        self.start()
+        return self
+
+    def start(self):
         # Modules are loaded by the master: workers may have no access to the directory of the .so.
         with open(self._dir / "out", "wb") as out:
             self._process = subprocess.Popen(
@@ -106,7 +110,6 @@ http {{
         except BaseException:
             self.__exit__()
             raise
-        return self
 
     def __exit__(self, *_):
         self.stop()
@@ -122,6 +125,14 @@ http {{
                 raise RuntimeError("no line of authentik_bench_seed")
             time.sleep(0.05)
 
+    def without(self, directive):
+        """From the next start on, the configuration does not have this directive."""
+        path = self._dir / "server.conf"
+        text = path.read_text()
+        if directive not in text:
+            raise RuntimeError(f"{self.name}: the configuration has no {directive}")
+        path.write_text(text.replace(directive, ""))
+
     def stop(self):
         """Asks it to finish, and waits."""
         if self._process and self._process.poll() is None:
@@ -135,6 +146,10 @@ http {{
     def log(self):
         path = self._dir / "error.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def lines(self, name):
+        """Of a file in its directory."""
+        return (self._dir / name).read_text(errors="replace").splitlines()
 
     def output(self):
         return (self._dir / "out").read_text(errors="replace")

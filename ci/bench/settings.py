@@ -26,6 +26,8 @@ class _Settings:
     # The examples `lookup` and `directory` of the gate.
     lookup = _built("BENCH_LOOKUP")
     directory = _built("BENCH_DIRECTORY")
+    # The example `stored` of the store.
+    stored = _built("BENCH_STORED")
     # The stand-in authentik.
     standin = _built("BENCH_STANDIN")
     target = _built("BENCH_TARGET")

@@ -40,7 +40,7 @@ static RANDOM: OnceLock<Keys> = OnceLock::new();
 
 /// The keys that follow from the secret of a store. `None` if no memory can be hidden.
 pub(crate) fn derived(secret: &Secret) -> Option<Keys> {
-    Hidden::filled(|bytes| keyring::fill_from(secret, bytes)).map(Arc::new)
+    filled(|bytes| keyring::fill_from(secret, bytes))
 }
 
 /// Called in the master whenever a configuration takes effect, with the keys of its store, if it has
@@ -113,12 +113,14 @@ fn random() -> Option<Keys> {
     if let Some(keys) = RANDOM.get() {
         return Some(Arc::clone(keys));
     }
+    let keys = filled(|bytes| SystemRandom::new().fill(bytes).is_ok())?;
+    Some(Arc::clone(RANDOM.get_or_init(|| keys)))
+}
+
+fn filled(fill: impl FnOnce(&mut [u8; Keyring::SIZE]) -> bool) -> Option<Keys> {
     // `make bench` needs to know the cookie of a session that no sign-in has created.
     let is_known = cfg!(feature = "bench-seed");
-    let fill =
-        |bytes: &mut [u8; Keyring::SIZE]| is_known || SystemRandom::new().fill(bytes).is_ok();
-    let keys = Arc::new(Hidden::filled(fill)?);
-    Some(Arc::clone(RANDOM.get_or_init(|| keys)))
+    Hidden::filled(|bytes| is_known || fill(bytes)).map(Arc::new)
 }
 
 fn is_same(one: &Keys, other: &Keys) -> bool {

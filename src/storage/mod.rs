@@ -170,7 +170,8 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
     write::start();
 }
 
-fn place_of(store: &SessionStore) -> Option<Place> {
+/// Where the store is; `None` in memory only.
+pub(crate) fn place_of(store: &SessionStore) -> Option<Place> {
     match store {
         SessionStore::Memory => None,
         SessionStore::File(path) => Some(Place::File(path.clone())),

@@ -52,7 +52,7 @@ fn is_away(service: &Service) -> bool {
 }
 
 /// The session as the store keeps it: only its id opens it.
-pub(super) fn row(id: SentId<'_>, rendered: &Rendered, opened: u64) -> Option<Row> {
+pub(crate) fn row(id: SentId<'_>, rendered: &Rendered, opened: u64) -> Option<Row> {
     let record = rendered.record.expose();
     let view = SessionView::over(record)?;
     let (provider, keyring) = (view.provider(), keyring()?);

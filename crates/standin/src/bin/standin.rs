@@ -24,6 +24,7 @@ usage: standin [options]
   --user NAME            who is signed in without a form (alice)
   --form                 with a login form
   --token-delay MS       the token endpoint answers this much later
+  --refresh-tokens       the provider \"wiki\" may give refresh tokens (offline_access)
   --quiet                print nothing, keep no requests: for benchmarks
   --help
 ";
@@ -101,6 +102,7 @@ struct Options {
     user: Option<String>,
     form: bool,
     token_delay: Option<Duration>,
+    refresh_tokens: bool,
     quiet: bool,
 }
 
@@ -121,6 +123,7 @@ impl Options {
             user: None,
             form: false,
             token_delay: None,
+            refresh_tokens: false,
             quiet: false,
         };
         while let Some(flag) = words.next() {
@@ -139,6 +142,7 @@ impl Options {
                 "--user" => options.user = Some(value()?),
                 "--form" => options.form = true,
                 "--token-delay" => options.token_delay = Some(milliseconds(&value()?)?),
+                "--refresh-tokens" => options.refresh_tokens = true,
                 "--quiet" => options.quiet = true,
                 "--help" => return Ok(None),
                 _ => return Err(format!("unknown option {flag}")),
@@ -157,6 +161,9 @@ impl Options {
         provider.redirect_uris.extend(self.redirect_uris);
         provider.client_id = self.client_id.unwrap_or(provider.client_id);
         provider.client_secret = self.client_secret.unwrap_or(provider.client_secret);
+        if self.refresh_tokens {
+            provider.give_refresh_tokens();
+        }
         let further = self.providers.iter().map(|(slug, url)| ProviderSettings::new(slug, url));
         let providers = std::iter::once(provider).chain(further).collect();
         let mut defaults = Settings::default();
