@@ -105,5 +105,9 @@ scale: ## the tables of docs/scaling.md: workers, hosts, providers; measured and
 	ci/install.sh bench
 	ci/scale.sh
 
+mutants: ## change the gate's rules one by one: does a test notice? SECONDS=3600 in all (DIR=token selects)
+	ci/install.sh unit
+	ci/mutants.sh $(or $(SECONDS),3600) $(DIR)
+
 clean: ## remove everything built
 	rm -rf --one-file-system target

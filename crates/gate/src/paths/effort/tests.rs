@@ -61,7 +61,7 @@ fn no_list_costs_a_request_more_than_its_steps_and_what_costs_more_is_closed() {
 #[test]
 fn the_costliest_pattern_is_named_wherever_it_stands() {
     for costs in [[1, 5, 3], [5, 1, 3], [1, 3, 5], [5, 5, 5]] {
-        let effort = Effort::of(9);
+        let effort = Effort::of(20);
         let lines = ["first", "second", "third"];
         for (line, cost) in lines.iter().zip(costs) {
             effort.of_pattern(line, || effort.spend(cost));
