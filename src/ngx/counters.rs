@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 
+use gate::provider::Provider;
 use gate::reason::Reason;
+use gate::shared_words::SharedWords;
 use gate::status::{self, Counter, Duration, Status};
 use nginx::lifecycle::worker_number;
 
@@ -12,18 +14,26 @@ use super::shared_words::SharedWordsZone;
 thread_local! {
     // Used on the event-loop thread only.
     static COUNTERS: Cell<&'static [AtomicU64]> = const { Cell::new(&[]) };
+    // The same.
+    static WORDS: Cell<Option<SharedWords<'static>>> = const { Cell::new(None) };
 }
 
 /// Called once per worker process.
 pub(crate) fn start(zone: Option<SharedWordsZone>) {
     if let Some(words) = zone.and_then(|zone| zone.get()) {
         COUNTERS.set(words.counters(worker_number()));
+        WORDS.set(Some(words));
     }
 }
 
-/// Counts how a request was decided.
-pub(crate) fn count(status: Status, reason: Option<Reason>) {
+/// Counts how a request was decided, also for its provider.
+#[inline]
+pub(crate) fn count(status: Status, reason: Option<Reason>, provider: Option<&Provider>) {
     status::count(COUNTERS.get(), status, reason);
+    let (Some(words), Some(provider)) = (WORDS.get(), provider) else { return };
+    if let Some(seat) = provider.seat(|| words.take_seat(provider.key)) {
+        status::count(words.seat_counters(worker_number(), seat), status, None);
+    }
 }
 
 /// Counts a session lookup in the zone.

@@ -45,7 +45,8 @@ pub(crate) fn note(r: &Request<'_>, status: Status, reason: Option<Reason>) -> R
     let decided = Decided { status: Some(status), reason };
     // It is decided again when it is woken, or when nginx redirects it to another location.
     if r.state()?.decided.replace(decided) != decided {
-        counters::count(status, reason);
+        let provider = providers::known(r).map(|provider| &**provider);
+        counters::count(status, reason, provider);
     }
     Ok(())
 }

@@ -168,6 +168,37 @@ fn each_providers_sessions_are_counted() {
 }
 
 #[test]
+fn each_providers_requests_are_counted() {
+    let site = Site::builder().workers(2).server(SERVER).start();
+    let alice = site.signed_in();
+    let before = by_provider(&site, "wiki", "known");
+    for _ in 0..3 {
+        assert_eq!(alice.get("/").send().status(), 200);
+    }
+    assert_eq!(site.get("/").send().status(), 401);
+    assert_eq!(by_provider(&site, "wiki", "known"), before + 3);
+    assert_eq!(by_provider(&site, "wiki", "refused"), 1);
+    assert_eq!(by_provider(&site, "wiki", "signed_in"), 1);
+    site.reload();
+    assert_eq!(by_provider(&site, "wiki", "refused"), 1, "a reload keeps it");
+    assert_eq!(site.get("/").send().status(), 401);
+    assert_eq!(by_provider(&site, "wiki", "refused"), 2);
+    let metrics = site.get("/metrics").send().text();
+    let line = "authentik_provider_requests_total\
+                {provider=\"wiki\",source=\"nginx.conf\",status=\"refused\"} 2";
+    assert!(metrics.lines().any(|told| told == line), "{metrics}");
+}
+
+fn by_provider(site: &Site, name: &str, word: &str) -> u64 {
+    let status = status(site);
+    let of = |list: &Value| {
+        let found = list.as_array()?.iter().find(|provider| provider["name"] == name)?;
+        found["requests"][word].as_u64()
+    };
+    of(&status["providers"]).unwrap_or_default()
+}
+
+#[test]
 fn the_zone_and_the_written_providers_are_shown_and_nobody_is_named() {
     let site = Site::start(SERVER);
     let empty = status(&site);

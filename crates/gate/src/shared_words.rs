@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::outpost::{BOARD_HEADER, Board, Tenure};
+use crate::provider::ProviderKey;
 
 /// The area, of at least [`WORDS`] words; the rest is the board.
 #[derive(Clone, Copy)]
@@ -87,6 +88,12 @@ pub const COUNTING_WORKERS: usize = 64;
 /// Counters per worker.
 pub const COUNTERS: usize = 128;
 
+/// Providers with counters of their own, the first that are used; further ones have none, so their
+/// number is bounded whatever an outpost lists.
+pub const SEATS: usize = 64;
+/// Counters per worker and provider.
+pub const SEAT: usize = 16;
+
 // The layout.
 const EPOCH: usize = 0;
 const HOLDER: usize = 1;
@@ -96,8 +103,11 @@ const BELL: usize = 5;
 const NAMED: usize = 8;
 const COUNTS: usize = NAMED + Word::ROOM;
 
+const SEATED: usize = COUNTS + COUNTING_WORKERS * COUNTERS;
+const SEAT_COUNTS: usize = SEATED + SEATS;
+
 /// Number of words without the board.
-pub const WORDS: usize = COUNTS + COUNTING_WORKERS * COUNTERS;
+pub const WORDS: usize = SEAT_COUNTS + COUNTING_WORKERS * SEATS * SEAT;
 
 impl<'m> SharedWords<'m> {
     /// An existing area in these words. `None` if they are fewer than [`WORDS`].
@@ -237,9 +247,52 @@ impl<'m> SharedWords<'m> {
         counts.map(|count| count.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 
+    /// The seat of a provider, the same for all workers and reloads; takes a free one if it has none.
+    /// `None` if all are taken.
+    #[must_use]
+    pub fn take_seat(&self, provider: ProviderKey) -> Option<usize> {
+        let name = seat_name(provider);
+        let takes = |word: &AtomicU64| {
+            let found = word.compare_exchange(0, name, Ordering::AcqRel, Ordering::Acquire);
+            found.map_or_else(|taken| taken == name, |_| true)
+        };
+        self.seats().iter().position(takes)
+    }
+
+    /// The seat of a provider, if it has one.
+    #[must_use]
+    pub fn seat(&self, provider: ProviderKey) -> Option<usize> {
+        let name = seat_name(provider);
+        self.seats().iter().position(|word| word.load(Ordering::Acquire) == name)
+    }
+
+    fn seats(&self) -> &'m [AtomicU64] {
+        self.words.get(SEATED..SEAT_COUNTS).unwrap_or_default()
+    }
+
+    /// The provider's counters of the worker with this number.
+    #[must_use]
+    pub fn seat_counters(&self, worker: usize, seat: usize) -> &'m [AtomicU64] {
+        let at = SEAT_COUNTS + (worker % COUNTING_WORKERS * SEATS + seat % SEATS) * SEAT;
+        self.words.get(at..at + SEAT).unwrap_or_default()
+    }
+
+    /// Sum of a provider's counter over all workers.
+    #[must_use]
+    pub fn seat_total(&self, seat: usize, counter: usize) -> u64 {
+        let of = |worker| self.seat_counters(worker, seat).get(counter);
+        let counts = (0..COUNTING_WORKERS).filter_map(of);
+        counts.map(|count| count.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+    }
+
     fn at(&self, word: Word) -> Option<&'m AtomicU64> {
         self.words.get(NAMED + word as usize)
     }
+}
+
+/// 0 means that nobody sits there.
+fn seat_name(ProviderKey(key): ProviderKey) -> u64 {
+    (u128::from_be_bytes(key) as u64).max(1)
 }
 
 fn uuid(mut bytes: [u8; 16]) -> String {
@@ -312,6 +365,15 @@ mod tests {
         assert_eq!(board.read().unwrap().1, b"document");
         assert_eq!((words.get(Word::ConnectedBy), words.get(Word::EndedByCore)), (7, 8));
         assert_eq!(words.total(0), 3, "the workers beyond share");
+        let seats = [1, 2].map(|key| words.take_seat(ProviderKey([key; 16])));
+        assert_eq!(seats, [Some(0), Some(1)]);
+        for (worker, seat) in [(0, 0), (COUNTING_WORKERS - 1, SEATS - 1)] {
+            for count in words.seat_counters(worker, seat) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        assert_eq!((words.total(0), words.seat_total(0, 0), words.seat_total(1, 0)), (3, 1, 0));
+        assert_eq!(words.seat(ProviderKey([2; 16])), Some(1));
         words.bell().unwrap().fetch_add(1, Ordering::Relaxed);
         assert_eq!(words.instance([1; 16]), words.instance([2; 16]));
         assert_eq!(words.bell().unwrap().load(Ordering::Relaxed), 1);
@@ -323,5 +385,20 @@ mod tests {
         assert_eq!((words.take(Word::EndedByCore), words.take(Word::EndedByCore)), (8, 0));
         assert_eq!((words.count(Word::SettingsAsked), words.count(Word::SettingsAsked)), (1, 2));
         assert_eq!((words.get(Word::SettingsAsked), words.get(Word::SettingsAnswered)), (2, 0));
+    }
+
+    #[test]
+    fn a_provider_keeps_its_seat_and_who_comes_too_late_has_none() {
+        let memory = words(WORDS);
+        let words = SharedWords::new(&memory).unwrap();
+        let key = |number: usize| ProviderKey((number as u128).to_be_bytes());
+        assert_eq!(words.seat(key(3)), None);
+        for _ in 0..2 {
+            for number in 0..SEATS {
+                assert_eq!(words.take_seat(key(number + 1)), Some(number));
+            }
+        }
+        assert_eq!(words.take_seat(key(SEATS + 1)), None);
+        assert_eq!((words.seat(key(3)), words.seat(key(SEATS + 1))), (Some(2), None));
     }
 }

@@ -8,6 +8,8 @@ mod settings;
 mod terms;
 mod web_url;
 
+use std::sync::OnceLock;
+
 use crate::headers::ProviderHeaders;
 use crate::paths::UnauthPaths;
 use crate::secret::Secret;
@@ -86,6 +88,8 @@ pub struct Provider {
     pub post_logout_redirect_uri: Option<String>,
     /// How long its sessions last.
     pub terms: Terms,
+    /// Its seat among the shared counters, once it was looked for.
+    pub(crate) seat: OnceLock<Option<usize>>,
 }
 
 impl Provider {
@@ -147,6 +151,7 @@ impl Provider {
             intercept_header_auth: settings.intercept_header_auth.unwrap_or(true),
             post_logout_redirect_uri: settings.post_logout_redirect_uri,
             terms: settings.terms,
+            seat: OnceLock::new(),
         })
     }
 
@@ -175,6 +180,12 @@ impl Provider {
             Some(domain) => self.unauth_paths.open_every_host(self.external.url.scheme(), domain),
             None => self.unauth_paths.open_everything(),
         }
+    }
+
+    /// Its seat among the shared counters ([`crate::shared_words`]); `take` is called once per process.
+    #[inline]
+    pub fn seat(&self, take: impl FnOnce() -> Option<usize>) -> Option<usize> {
+        *self.seat.get_or_init(take)
     }
 
     /// Whether cookies carry `Secure`: iff `external_host` is https (docs/protocol.md §6.2).

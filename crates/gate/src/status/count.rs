@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::reason::Reason;
-use crate::shared_words::COUNTERS;
+use crate::shared_words::{COUNTERS, SEAT};
 
 /// How a request was decided, `$authentik_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +126,7 @@ const REFUSED_RENEWAL: usize = FIRST_REASON - 4;
 const FAILED_RENEWAL: usize = FIRST_REASON - 5;
 
 const _: () = assert!(Status::ALL.len() <= FAILED_RENEWAL);
+const _: () = assert!(Status::ALL.len() <= SEAT);
 // From the end, to leave room for more reasons.
 const STORE_QUESTION: usize = COUNTERS - 1;
 const STORE_BACKLOG: usize = COUNTERS - 2;

@@ -15,3 +15,11 @@ pub(super) fn render(report: &Report) -> String {
 pub(super) fn as_map<S: Serializer>(tallies: &[Tally], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(tallies.iter().map(|tally| (tally.word, tally.count)))
 }
+
+/// The same for tallies that may be missing.
+pub(super) fn as_map_if_any<S: Serializer>(
+    tallies: &Option<Vec<Tally>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    as_map(tallies.as_deref().unwrap_or_default(), to)
+}

@@ -30,7 +30,7 @@ pub(super) fn render(report: &Report) -> String {
     metrics.gauge("authentik_module_info", "Versions of module and nginx.", &versions, 1);
     let written = report.providers.len();
     metrics.gauge("authentik_written_providers", "Providers defined in nginx.conf.", &[], written);
-    sessions(&mut metrics, report);
+    of_providers(&mut metrics, report);
     let help = "Requests by how they were decided, $authentik_status.";
     metrics.tallies("authentik_requests_total", help, "status", &report.requests);
     let help = "Refused requests and failed sign-ins, by $authentik_reason.";
@@ -89,19 +89,31 @@ fn upstream(metrics: &mut Metrics, report: &Report, outpost: &OutpostReport) {
 }
 
 /// Several providers of an outpost may have one name; they are added up.
-fn sessions(metrics: &mut Metrics, report: &Report) {
+fn of_providers(metrics: &mut Metrics, report: &Report) {
     let of_outpost = report.outpost.as_ref().and_then(|outpost| outpost.providers.as_deref());
     let of_outpost = of_outpost.unwrap_or_default().iter().map(|provider| ("outpost", provider));
     let written = report.providers.iter().map(|provider| ("nginx.conf", provider));
-    let mut sums: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    let mut sessions: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    let mut requests: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
     for (source, provider) in written.chain(of_outpost) {
-        *sums.entry((source, &provider.name)).or_default() += provider.sessions;
+        let name = provider.name.as_str();
+        *sessions.entry((source, name)).or_default() += provider.sessions;
+        for Tally { word, count } in provider.requests.iter().flatten() {
+            let sum = requests.entry((source, name, word)).or_default();
+            *sum = sum.wrapping_add(*count);
+        }
     }
     let help = "Sessions of each provider, without expired ones.";
     metrics.head("authentik_provider_sessions", help, "gauge");
-    for ((source, name), count) in sums {
-        let labels = [("provider", name), ("source", source)];
-        metrics.sample("authentik_provider_sessions", &labels, count);
+    for ((source, name), count) in sessions {
+        let pair = [("provider", name), ("source", source)];
+        metrics.sample("authentik_provider_sessions", &pair, count);
+    }
+    let help = "Requests of each of the first 64 providers that were used, by $authentik_status.";
+    metrics.head("authentik_provider_requests_total", help, "counter");
+    for ((source, name, status), count) in requests {
+        let triple = [("provider", name), ("source", source), ("status", status)];
+        metrics.sample("authentik_provider_requests_total", &triple, count);
     }
 }
 

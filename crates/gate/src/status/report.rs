@@ -130,6 +130,13 @@ pub struct ProviderReport {
     pub external_host: String,
     /// Sessions in the zone.
     pub sessions: u32,
+    /// Its decisions by status, including those at 0. `None` if there were none yet, or if too many
+    /// providers were used before it ([`crate::shared_words::SEATS`]).
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "super::json::as_map_if_any"
+    )]
+    pub requests: Option<Vec<Tally>>,
     /// Value for *Logout URI* in authentik, with the method of that name. Only for providers
     /// defined in nginx, since an outpost learns of ended sessions by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,9 +299,20 @@ impl Source<'_> {
             },
             external_host: provider.external.url.to_string(),
             sessions: self.sessions.get(&provider.key).copied().unwrap_or(0),
+            requests: self.requests_of(provider),
             backchannel_logout: None,
             frontchannel_logout: None,
         }
+    }
+
+    fn requests_of(&self, provider: &Provider) -> Option<Vec<Tally>> {
+        let words = self.words?;
+        let seat = words.seat(provider.key)?;
+        let of = |status: Status| {
+            let count = words.seat_total(seat, Counter::Status(status).slot());
+            Tally { word: status.word(), count }
+        };
+        Some(Status::ALL.map(of).into())
     }
 
     fn of_written(&self, written: &Provider) -> ProviderReport {

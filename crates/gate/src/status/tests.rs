@@ -109,6 +109,7 @@ fn full(memory: &[AtomicU64], name: &str) -> Report {
         mode: "proxy",
         external_host: "https://wiki.example.com/".to_owned(),
         sessions: 3,
+        requests: Some(vec![Tally { word: "known", count: 2 }]),
         backchannel_logout: None,
         frontchannel_logout: None,
     };
@@ -191,7 +192,7 @@ fn json_says_everything_under_stable_keys() {
     assert_eq!(histograms[0]["buckets"][5], json!({ "le_ms": 100, "count": 1 }));
     let provider = json!({
         "name": "a \"b\"\n<c>", "mode": "proxy", "external_host": "https://wiki.example.com/",
-        "sessions": 3,
+        "sessions": 3, "requests": { "known": 2 },
     });
     let expected = json!({
         "time": NOW,
@@ -296,6 +297,8 @@ fn prometheus_gets_upstreams_names_and_our_own() {
         "authentik_store_duration_seconds_bucket{le=\"0.001\"} 1",
         "authentik_provider_sessions{provider=\"a \\\"b\\\"\\nc\\\\d\",source=\"outpost\"} 3",
         "authentik_provider_sessions{provider=\"a \\\"b\\\"\\nc\\\\d\",source=\"nginx.conf\"} 3",
+        "# TYPE authentik_provider_requests_total counter",
+        "authentik_provider_requests_total{provider=\"a \\\"b\\\"\\nc\\\\d\",source=\"outpost\",status=\"known\"} 2",
         "authentik_event_loop_longest_pause_seconds 1.234567",
         "authentik_event_loop_longest_exchange_seconds 0.000042",
     ] {
