@@ -38,7 +38,7 @@ packages() {
             bench-peers) packages demo; echo wrk python3 apache2 libapache2-mod-auth-openidc ;;
             valgrind) packages test; echo valgrind ;;
             fuzz) packages unit; echo g++ ;;
-            browser) packages demo; echo chromium-driver python3 ;;
+            browser) packages demo; echo chromium-driver python3 fonts-ipafont-gothic; has npm || echo npm ;;
             *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
         esac
     done
@@ -59,6 +59,10 @@ redis() {
         12) echo redis-server redis-tools ;;
         *) echo redis-server redis-tools valkey-server ;;
     esac
+}
+
+has() {
+    command -v "$1" >/dev/null
 }
 
 only_missing() {

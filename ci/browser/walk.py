@@ -1,6 +1,6 @@
 """A visit to the demo with a real browser, by WebDriver (W3C) and Python's own library only.
 
-    walk.py visit|while_authentik_is_away DRIVER_URL SITE_URL DIRECTORY_FOR_PICTURES
+    walk.py visit|while_authentik_is_away DRIVER_URL SITE_URL DIRECTORY_FOR_PICTURES AXE_JS
 """
 
 import base64
@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-part, driver_url, site, pictures = sys.argv[1:]
+part, driver_url, site, pictures, axe = sys.argv[1:]
 ENDPOINTS = "/outpost.goauthentik.io/"
 
 
@@ -19,6 +19,7 @@ def while_authentik_is_away():
     with Browser() as browser:
         browser.open("/")
         browser.wait_for("no-settings")
+        browser.is_accessible()
         browser.picture("authentik-away")
 
 
@@ -28,6 +29,9 @@ def visit():
         status(browser)
         sign_out(browser)
         broken_callback(browser)
+        switch(browser)
+    for language in ("de", "ja"):
+        narrow(language)
     with Browser(phone=True) as browser:
         browser.open("/")
         browser.wait_for("to continue to Wiki")
@@ -37,6 +41,7 @@ def visit():
         browser.picture("phone-application")
         browser.open(ENDPOINTS + "callback?code=x&state=nonsense")
         browser.wait_for("state-malformed")
+        browser.is_accessible()
         browser.picture("phone-error")
 
 
@@ -66,6 +71,7 @@ def status(browser):
     browser.wait_for("Connected to authentik")
     words = " ".join(browser.text().split())
     check("sessions 1 " in words.lower(), "the visitor's session is counted")
+    browser.is_accessible()
     browser.picture("status")
     browser.open("/")
     browser.wait_for("Hello, Alice Plain")
@@ -85,10 +91,47 @@ def sign_out(browser):
 def broken_callback(browser):
     browser.open(ENDPOINTS + "callback?code=x&state=nonsense")
     browser.wait_for("state-malformed")
+    browser.is_accessible()
     browser.picture("error")
     browser.click("a.button")
     # authentik itself still knows the visitor: signs in again without asking.
     browser.wait_for("Hello, Alice Plain")
+
+
+def switch(browser):
+    """Alice may not see a page, and bob signs in instead."""
+    browser.open("/closed")
+    browser.wait_for("signed in as alice")
+    browser.is_accessible()
+    browser.picture("closed")
+    browser.click("a.button")
+    browser.wait_for("to continue to Wiki")
+    browser.click("button[value=bob]")
+    browser.wait_for("signed in as bob")
+    check(browser.url() == site + "/closed", "the sign-in ends where it began")
+
+
+def narrow(language):
+    """The module's own pages on the narrowest screen (WCAG 2.2, 1.4.10), dark, in another language."""
+    with Browser(phone=True, width=320, language=language) as browser:
+        browser.open("/")
+        browser.wait_for("to continue to Wiki")
+        browser.click("button[value=alice]")
+        browser.wait_for("Hello, Alice Plain")
+        pages = {
+            "broken": ("callback?code=x&state=nonsense", "state-malformed"),
+            "closed": ("../closed", "not-permitted"),
+            "nothing": ("callback", "state-malformed"),
+        }
+        for name, (path, words) in pages.items():
+            browser.open(ENDPOINTS + path)
+            browser.wait_for(words)
+            told = browser.script("return document.documentElement.lang")
+            check(told == language, f"the page {name} is in {language}, not in {told}")
+            wide = browser.script("return document.documentElement.scrollWidth")
+            check(wide <= 320, f"the page {name} in {language} fits into 320 px, and does not take {wide}")
+            browser.is_accessible()
+            browser.picture(f"{language}-{name}")
 
 
 def check(holds, what):
@@ -99,9 +142,10 @@ def check(holds, what):
 class Browser:
     """One window with a fresh profile; the phone is narrow and dark."""
 
-    def __init__(self, phone=False):
+    def __init__(self, phone=False, width=390, language="en"):
         arguments = ["--headless=new", "--disable-gpu", "--disable-background-networking"]
         arguments.append("--window-size=500,900" if phone else "--window-size=1100,800")
+        arguments.append(f"--accept-lang={language}")
         if os.geteuid() == 0:
             arguments.append("--no-sandbox")  # Chromium's sandbox does not work for root
         options = {"args": arguments}
@@ -110,7 +154,7 @@ class Browser:
         started = self.ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
         self.session = "/" + started["sessionId"]
         if phone:
-            screen = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+            screen = {"width": width, "height": 844, "deviceScaleFactor": 2, "mobile": True}
             self.devtools("Emulation.setDeviceMetricsOverride", screen)
             dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
             self.devtools("Emulation.setEmulatedMedia", dark)
@@ -154,6 +198,17 @@ class Browser:
                 return
             time.sleep(0.1)
         sys.exit(f"browser: {self.url()} does not show \"{words}\" but:\n{self.text()[:600]}")
+
+    def is_accessible(self):
+        """Whether no rule of axe-core is broken."""
+        with open(axe) as file:
+            self.script(file.read() + "; window.axe = window.axe || axe;")
+        run = "const done = arguments[0]; axe.run().then(done, error => done({ violations: [{ id: String(error), nodes: [] }] }));"
+        found = self.ask("POST", "/execute/async", {"script": run, "args": []})
+        for rule in found["violations"]:
+            where = ", ".join(str(node["target"][0]) for node in rule["nodes"])
+            check(False, f"at {self.url()}: {rule['id']}: {rule.get('help')}: {where}")
+        check(len(found["passes"]) > 5, "axe has looked at the page")
 
     def element(self, selector):
         found = self.ask("POST", "/element", {"using": "css selector", "value": selector})
