@@ -98,7 +98,7 @@ pub const JSON_HEADERS: [(&str, &str); 3] = [
 
 /// The hash is that of [`STYLE`].
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-2Mp+TmyBcDQX/zt4tKSD65J4upWVzU8H+dDZCiobT1Q='; \
+    style-src 'sha256-Ytyt+iG7WqBn81seYz9AgpXwG5wkuVPS7+Be9U2o19Y='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Everything between `<style>` and `</style>`.
