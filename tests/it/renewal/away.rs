@@ -26,7 +26,7 @@ fn a_session_waits_for_an_authentik_that_is_away() {
     assert_eq!(alice.session_cookies().len(), 1, "the cookie stays");
 
     site.sso.up();
-    within(Duration::from_secs(10), "the session is there", || alice.fetch("/").status() == 200);
+    eventually("the session is there", || alice.fetch("/").status() == 200);
     assert_eq!(site.sso.count("/application/o/authorize/"), 0);
     assert_eq!(site.sso.refresh_tokens(), 1);
 }

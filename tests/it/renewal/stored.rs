@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use authentik_standin::{Endpoint, Fault};
 
 use super::{ACCESS, SERVER, TOKEN, alice_later, builder, jwt, wait_until};
-use crate::harness::{Builder, within};
+use crate::harness::{Builder, eventually};
 use crate::session_store::redis_server::{RedisServer, SECRET};
 use crate::status::status;
 
@@ -72,7 +72,7 @@ fn a_session_that_ended_at_its_renewal_is_gone_on_the_other_host_and_after_a_res
     let hits = site.app.hits();
     let request = site.get("/").header("Cookie", &cookies);
     let there = request.clone().to(sister.address());
-    within(Duration::from_secs(5), "gone on the other", || there.status() == 401);
+    eventually("gone on the other", || there.status() == 401);
     site.restart();
     assert_eq!(request.status(), 401);
     assert_eq!(site.app.hits(), hits);
@@ -91,7 +91,7 @@ fn a_renewal_that_the_store_cannot_take_counts_and_is_written_when_it_is_back() 
     site.sso.fault_times(Endpoint::Token, Fault::Slow(Duration::from_secs(2)), 1);
     let form = alice.get("/").method("POST").body("a=b");
     let form = thread::spawn(move || form.status());
-    within(Duration::from_secs(10), "authentik is asked", || site.sso.concurrency_peak(TOKEN) > 0);
+    eventually("authentik is asked", || site.sso.concurrency_peak(TOKEN) > 0);
     redis.kill();
     assert_eq!(form.join().expect("an answer"), 200);
     let token = jwt(&site);
@@ -102,7 +102,7 @@ fn a_renewal_that_the_store_cannot_take_counts_and_is_written_when_it_is_back() 
 
     redis.start_again();
     let waiting = || status(&site)["store"]["backlog"].as_u64();
-    within(Duration::from_secs(20), "it is written", || waiting() == Some(0));
+    eventually("it is written", || waiting() == Some(0));
     site.restart();
     assert_eq!(alice.fetch("/").status(), 200);
     assert_eq!(jwt(&site), token, "not the one whose refresh token is used up");

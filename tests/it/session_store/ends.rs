@@ -7,7 +7,7 @@ use std::time::Duration;
 use authentik_standin::{Endpoint, Fault};
 use serde_json::json;
 
-use crate::harness::{Browser, Sister, Site, eventually, within};
+use crate::harness::{Browser, Sister, Site, eventually};
 use crate::outpost::{CONNECTED, all_workers_say, connected, started};
 
 use super::{is_known, is_stranger, sign_out, site};
@@ -27,9 +27,7 @@ fn a_sign_out_is_gone_on_the_other_nginx_and_does_not_come_back() {
 
     sign_out(&mut alice);
 
-    within(Duration::from_secs(5), "gone on the other", || {
-        !knows(&sister, &gone) && !knows(&sister, &tablet)
-    });
+    eventually("gone on the other", || !knows(&sister, &gone) && !knows(&sister, &tablet));
     for _ in 0..2 {
         is_stranger(&site, &gone);
         assert!(!knows(&sister, &gone));
@@ -69,7 +67,7 @@ fn a_new_sign_in_in_the_same_browser_ends_the_former_session_everywhere() {
     assert!(knows(&sister, &former));
     assert_eq!(alice.open("/outpost.goauthentik.io/start").status(), 200);
     is_stranger(&site, &former);
-    within(Duration::from_secs(5), "gone on the other", || !knows(&sister, &former));
+    eventually("gone on the other", || !knows(&sister, &former));
     site.restart();
     is_stranger(&site, &former);
     is_known(&site, &alice);
@@ -95,7 +93,7 @@ fn an_administrator_ends_sessions_that_only_the_store_has() {
     assert!(knows(&sister, &alice));
     site.restart();
     assert_eq!(end_by_hand(&site, &json!({"username": "alice"})), 1);
-    within(Duration::from_secs(5), "gone on the other", || !knows(&sister, &alice));
+    eventually("gone on the other", || !knows(&sister, &alice));
     is_stranger(&site, &alice);
     assert_eq!(bob.get("/page").status(), 200);
     assert!(knows(&sister, &bob));
@@ -138,7 +136,7 @@ fn a_logout_that_authentik_reports_ends_what_only_the_store_has_and_the_other_ng
     site.restart();
     told_by_authentik(&site, &sid);
     is_stranger(&site, &alice);
-    within(Duration::from_secs(5), "gone on the other", || !knows(&sister, &alice));
+    eventually("gone on the other", || !knows(&sister, &alice));
     site.restart();
     is_stranger(&site, &alice);
 }
@@ -163,9 +161,7 @@ fn a_frame_ends_what_only_the_store_has_and_invented_ones_leave_nothing_there() 
     }
     is_known(&site, &alice);
     frame(&site, &sid);
-    within(Duration::from_secs(5), "it has ended", || {
-        alice.get("/page").navigation().send().status() == 302
-    });
+    eventually("it has ended", || alice.get("/page").navigation().send().status() == 302);
     site.restart();
     is_stranger(&site, &alice);
     assert!(size(&site) <= before + 16384, "{} after {before}", size(&site));
@@ -183,9 +179,7 @@ fn ends_are_heard_after_the_worker_that_listens_was_killed() {
     is_known(&site, &gone);
     let out = alice.get("/outpost.goauthentik.io/sign_out").navigation().to(sister.address());
     assert_eq!(out.status(), 302);
-    within(Duration::from_secs(5), "gone here", || {
-        gone.get("/page").navigation().send().status() == 302
-    });
+    eventually("gone here", || gone.get("/page").navigation().send().status() == 302);
     site.reload();
     is_stranger(&site, &gone);
 }
@@ -198,9 +192,7 @@ fn who_removes_the_file_signs_everybody_out() {
     for end in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(site.path(&format!("store/sessions{end}")));
     }
-    within(Duration::from_secs(3), "signed out", || {
-        alice.get("/page").navigation().send().status() == 302
-    });
+    eventually("signed out", || alice.get("/page").navigation().send().status() == 302);
     let again = site.signed_in();
     is_known(&site, &again);
 }

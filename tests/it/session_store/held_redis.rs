@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::redis_server::{RedisServer, SECRET, directive};
-use crate::harness::{Builder, within};
+use crate::harness::{Builder, eventually};
 
 /// Where an exchange is held up.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,9 +95,7 @@ impl HeldRedis {
 impl Hold {
     /// Waits until it has held something up.
     pub(crate) fn happens(&self) {
-        within(Duration::from_secs(10), "something is held up", || {
-            self.0.happened.load(Ordering::SeqCst) > 0
-        });
+        eventually("something is held up", || self.0.happened.load(Ordering::SeqCst) > 0);
     }
 }
 

@@ -7,7 +7,7 @@ use authentik_standin::{Endpoint, Fault};
 
 use super::held_redis::{Held, HeldRedis};
 use super::{SERVER, questions};
-use crate::harness::{Browser, Request, Sister, Site, within};
+use crate::harness::{Browser, Request, Sister, Site, eventually};
 use crate::renewal::{TOKEN, alice_later, builder as renewing};
 use crate::session_store::redis_server::{RedisServer, SECRET};
 use crate::status::status;
@@ -50,7 +50,7 @@ fn a_session_that_ended_while_its_copy_was_on_the_way_from_the_store_is_none() {
     signs_out_at(&sister, &alice);
     // Without a question, which would wait behind the other one.
     let sessions = || status(&site)["zone"]["sessions"].as_u64();
-    within(Duration::from_secs(5), "it is heard", || sessions() == Some(0));
+    eventually("it is heard", || sessions() == Some(0));
     site.app.forget();
     drop(copy);
     assert_eq!(asks.join().expect("an answer"), 401);
@@ -73,12 +73,10 @@ fn a_session_that_ended_elsewhere_before_it_was_written_ends_here_without_hearin
     assert_eq!(alice.get("/page").status(), 200);
     signs_out_at(&sister, &tablet);
     drop(written);
-    within(Duration::from_secs(5), "the store has refused it", || {
-        alice.get("/page").status() == 401
-    });
+    eventually("the store has refused it", || alice.get("/page").status() == 401);
     assert_eq!(tablet.get("/page").status(), 200, "nothing was heard");
     drop(deaf);
-    within(Duration::from_secs(10), "until it is", || tablet.get("/page").status() == 401);
+    eventually("until it is", || tablet.get("/page").status() == 401);
 }
 
 #[test]
@@ -95,14 +93,12 @@ fn a_session_that_ended_elsewhere_during_its_renewal_does_not_go_on_here() {
     site.sso.fault_times(Endpoint::Token, Fault::Slow(Duration::from_secs(1)), 1);
     let form = alice.get("/").method("POST").body("a=b");
     let form = thread::spawn(move || form.status());
-    within(Duration::from_secs(10), "authentik is asked", || site.sso.concurrency_peak(TOKEN) > 0);
+    eventually("authentik is asked", || site.sso.concurrency_peak(TOKEN) > 0);
     signs_out_at(&sister, &elsewhere);
     assert_eq!(form.join().expect("an answer"), 401);
     assert_eq!(alice.fetch("/").status(), 401);
     assert_eq!(site.app.hits(), 0, "the application was reached");
-    within(Duration::from_secs(10), "the new refresh token is revoked", || {
-        site.sso.refresh_tokens() == 0
-    });
+    eventually("the new refresh token is revoked", || site.sso.refresh_tokens() == 0);
     drop(deaf);
 }
 
@@ -144,5 +140,5 @@ fn a_store_that_is_away_is_not_asked_for_each_request() {
     assert!(asked < REQUESTS as u64 / 3, "{asked} questions");
     assert_eq!(site.app.hits(), 0, "the application was not reached");
     redis.start_again();
-    within(Duration::from_secs(10), "it is asked again", || alice.get("/page").status() == 200);
+    eventually("it is asked again", || alice.get("/page").status() == 200);
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::redis_server::{RedisServer, SECRET};
 use super::{SERVER, questions};
-use crate::harness::{Browser, Connection, Request, Sister, Site, eventually, within};
+use crate::harness::{Browser, Connection, Request, Sister, Site, eventually};
 use crate::status::status;
 
 const SIGN_OUT: &str = "/outpost.goauthentik.io/sign_out";
@@ -53,9 +53,7 @@ fn who_signed_in_on_one_host_is_known_on_the_other_and_signed_out_on_both() {
         let signs_out = alice.get(SIGN_OUT).navigation().to(sister.address());
         assert_eq!(signs_out.status(), 302);
         let begun = Instant::now();
-        within(Duration::from_secs(5), "gone on the first host", || {
-            stolen.get("/").status() == 401
-        });
+        eventually("gone on the first host", || stolen.get("/").status() == 401);
         took.push(begun.elapsed());
         is_strangers(&site, &at(&sister, &stolen));
         is_strangers(&site, &stolen.get("/"));
@@ -113,12 +111,8 @@ fn without_redis_known_sessions_go_on_and_nothing_that_ends_or_begins_is_lost() 
     assert_eq!(bob.get("/").status(), 200, "who signs in is known");
 
     redis.start_again();
-    within(Duration::from_secs(20), "bob's session is stored", || {
-        at(&sister, &bob).status() == 200
-    });
-    within(Duration::from_secs(20), "zoe's sign-out is taken", || {
-        at(&sister, &stolen).status() == 401
-    });
+    eventually("bob's session is stored", || at(&sister, &bob).status() == 200);
+    eventually("zoe's sign-out is taken", || at(&sister, &stolen).status() == 401);
     is_strangers(&site, &stolen.get("/"));
     assert_eq!(at(&sister, &alice).status(), 200);
     site.restart();
@@ -145,7 +139,7 @@ fn a_redis_that_hangs_holds_up_nobody_who_is_known() {
     is_undecided(&site, &at(&sister, &alice));
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     redis.signal("CONT");
-    within(Duration::from_secs(20), "it is asked again", || at(&sister, &alice).status() == 200);
+    eventually("it is asked again", || at(&sister, &alice).status() == 200);
 }
 
 #[test]
@@ -161,9 +155,7 @@ fn a_sign_out_without_redis_is_taken_after_all_of_nginx_was_restarted_by_a_reloa
     assert_eq!(alice.step(SIGN_OUT).status(), 302);
     site.reload();
     redis.start_again();
-    within(Duration::from_secs(20), "the other host hears of it", || {
-        at(&sister, &stolen).status() == 401
-    });
+    eventually("the other host hears of it", || at(&sister, &stolen).status() == 401);
     site.restart();
     is_strangers(&site, &stolen.get("/"));
 }
@@ -254,12 +246,12 @@ fn a_sign_out_that_redis_took_and_forgot_is_told_again() {
     }
     // The hosts read everything anew after that: the other one has forgotten that it was ended.
     redis.command("DEL authentik:ends");
-    within(Duration::from_secs(10), "it is told again", || {
+    eventually("it is told again", || {
         redis.list(&format!("HGETALL {}", whose[0])).len() > 2
             || redis.list(&format!("HGETALL {}", whose[1])).len() > 2
             || redis.list(&format!("HGETALL {}", whose[2])).len() > 2
     });
-    within(Duration::from_secs(5), "and heard", || at(&sister, &stolen).status() == 401);
+    eventually("and heard", || at(&sister, &stolen).status() == 401);
     is_strangers(&site, &stolen.get("/"));
 }
 
