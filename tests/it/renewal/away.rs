@@ -1,9 +1,7 @@
 //! authentik does not answer when a session is to be renewed.
 
-use std::time::Duration;
-
 use super::{ACCESS, TOKEN, alice, site, wait_until};
-use crate::harness::{eventually, within};
+use crate::harness::eventually;
 
 #[test]
 fn a_session_waits_for_an_authentik_that_is_away() {
