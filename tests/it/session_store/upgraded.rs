@@ -7,7 +7,7 @@ use super::{SERVER, builder, is_known, is_stranger, sign_out};
 use crate::harness::{Site, within};
 
 /// Within this time, an end is effective in another nginx.
-const HEARD: Duration = Duration::from_secs(2);
+const HEARD: Duration = Duration::from_secs(5);
 
 #[test]
 fn an_upgrade_of_the_binary_and_the_way_back_lose_no_session_and_no_sign_out() {

@@ -4,7 +4,7 @@ mod master;
 mod upgrade;
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::build;
 use super::http::Connection;
 use super::log::ErrorLog;
+use super::patience::eventually;
 use super::processes::{SharedMemory, children_of, shared_memory, signal, title_of};
 use super::temp::TempDir;
 use master::Master;
@@ -68,6 +69,8 @@ impl Nginx {
         for pid in workers {
             signal(pid, "KILL");
         }
+        // A killed process listens until the last of its threads is gone.
+        eventually("nobody listens", || TcpListener::bind(address).is_ok());
         self.restart(address);
     }
 
