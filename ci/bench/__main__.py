@@ -133,6 +133,7 @@ def main(wanted):
     path = SETTINGS.target / "bench.json"
     results = json.loads(path.read_text()) if wanted and path.exists() else {"details": {}}
     intervals = results.setdefault("intervals", {})
+    results["bars"] = {row.key: f"{row.sign} {row.bound}" for row in ROWS + STORES}
     for keys, measure in MEASURES:
         if wanted and not keys & wanted:
             continue
