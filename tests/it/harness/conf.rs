@@ -23,6 +23,9 @@ pub(crate) struct Conf<'a> {
     pub(crate) server: &'a str,
 }
 
+/// What sanitizers are told (ci/asan.sh). A binary that takes over has only what nginx passes on.
+const OF_SANITIZERS: [&str; 3] = ["ASAN_OPTIONS", "LSAN_OPTIONS", "LD_PRELOAD"];
+
 impl Conf<'_> {
     /// The file. No path in it depends on the build of nginx.
     pub(crate) fn render(&self) -> String {
@@ -31,6 +34,8 @@ impl Conf<'_> {
         let Self { module, workers, daemon, main, events, http, provider, server } = self;
         let module = module.display();
         let daemon = if *daemon { "on" } else { "off" };
+        let told = OF_SANITIZERS.iter().filter(|name| std::env::var_os(name).is_some());
+        let environment: String = told.map(|name| format!("env {name};\n")).collect();
         let provider = provider.map_or_else(String::new, provider_block);
         format!(
             "load_module {module};
@@ -38,7 +43,7 @@ daemon {daemon};
 worker_processes {workers};
 error_log error.log {level};
 pid nginx.pid;
-{main}
+{environment}{main}
 events {{ {events} }}
 http {{
     access_log off;
