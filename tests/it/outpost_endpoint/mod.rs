@@ -2,6 +2,7 @@
 
 mod caddy;
 mod confusion;
+mod haproxy;
 mod misconfiguration;
 mod providers;
 mod recipe;
