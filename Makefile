@@ -4,7 +4,7 @@
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb check demo \
-	demo-stop bench bench-peers valgrind asan chaos soak browser fuzz scale clean
+	demo-stop bench bench-peers valgrind asan chaos soak browser fuzz coverage scale clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -100,6 +100,10 @@ browser: ## a sign-in and its error pages in Chromium; screenshots in target/bro
 fuzz: ## look for inputs that break a promise, SECONDS=60 for each target (TARGET=name selects); see fuzz/
 	ci/install.sh fuzz
 	ci/fuzz.sh $(or $(SECONDS),60) $(TARGET)
+
+coverage: ## lines of gate and io that unit tests run; target/coverage/html; fails if they become fewer
+	ci/install.sh unit
+	ci/coverage.sh
 
 scale: ## the tables of docs/scaling.md: workers, hosts, providers; measured and computed
 	ci/install.sh bench
