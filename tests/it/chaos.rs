@@ -230,7 +230,10 @@ fn chaos(mut site: Site, mut redis: Option<RedisServer>) {
         }
         admitted += assert_everybody_was_who_they_are(&site);
     }
-    // Nothing comes back, in memory or out of the store.
+    // Nothing comes back, in memory or out of the store. A restart forgets as much as a kill.
+    if redis.is_some() {
+        thread::sleep(settled());
+    }
     site.restart();
     let mut out = 0;
     for (person, user) in people.iter().zip(USERS) {
