@@ -8,12 +8,17 @@ import urllib.request
 import load
 import ratios
 import seed
+from queue_model import efficiency
 from server import Server
 from settings import SETTINGS
 
 _STATUS = "location = /status.json { authentik_provider off; authentik_status format=json; }\n"
 _BODY = "authentik_provider wiki;" + _STATUS + ratios.static("")
 _WORKERS = 64
+
+
+def _of_64(request_us, locked_us):
+    return efficiency(_WORKERS, request_us, locked_us)
 
 
 def per_request():
@@ -35,12 +40,12 @@ def per_request():
         "locks_per_request": in_use.lookups,
         "lock_hot_ns": confirm_us * 1000,
         "lock_cold_ns": copy_us * 1000,
-        "workers_hot": _efficiency(in_use.cpu_us, in_use.lookups * confirm_us),
-        "workers_cold": _efficiency(cold.cpu_us, cold.lookups * copy_us),
+        "workers_hot": _of_64(in_use.cpu_us, in_use.lookups * confirm_us),
+        "workers_cold": _of_64(cold.cpu_us, cold.lookups * copy_us),
     }
     details = {
         "workers_hot, of a request": f"{in_use.cpu_us:.2f} µs CPU, {in_use.lookups:.5f} times the lock",
-        "workers_hot, if each took the lock": f"{_efficiency(in_use.cpu_us, confirm_us):.1f} %",
+        "workers_hot, if each took the lock": f"{_of_64(in_use.cpu_us, confirm_us):.1f} %",
         "workers_cold, of a request": f"{cold.cpu_us:.2f} µs CPU, {cold.lookups:.2f} times the lock",
         "lock_cold_ns, not read ahead": f"{_middle(held, 'unread_ns'):,.0f} ns",
     }
@@ -71,18 +76,3 @@ def _held():
 
 def _middle(runs, field):
     return statistics.median(run[field] for run in runs)
-
-
-def _efficiency(request_us, locked_us):
-    """Percent of 64 times one worker's requests that 64 workers answer, on as many processors.
-
-    A closed queue: each worker computes by itself, then comes to the one lock, waits for those that are
-    there before it, has it for `locked_us`, and begins anew. Exact mean value analysis, one more worker
-    at a time: who comes finds the queue of one worker less.
-    """
-    queue = rate = 0.0
-    for workers in range(1, _WORKERS + 1):
-        at_lock = locked_us * (1 + queue)
-        rate = workers / (request_us - locked_us + at_lock)
-        queue = rate * at_lock
-    return 100 * rate * request_us / _WORKERS

@@ -14,6 +14,9 @@ import sys
 
 import server
 
+sys.path.append("ci/bench")
+from queue_model import efficiency  # noqa: E402
+
 # What a shared store is asked, by command: session_store::traffic asserts the same numbers.
 _SIGN_IN = {"know": 3, "put": 1}
 _LOOKUP = {"get": 1, "hmget": 3}
@@ -40,18 +43,9 @@ def workers():
     print("| workers | sessions in use | each session unknown to its worker | every lookup waits for memory |")
     print("|---|---|---|---|")
     for count in (1, 4, 16, 64, 256):
-        row = (_efficiency(count, *figures) for figures in ((16.34, 0.0), (19.0, 0.08), (19.0, 1.09)))
+        row = (efficiency(count, *figures) for figures in ((16.34, 0.0), (19.0, 0.08), (19.0, 1.09)))
         print(f"| {count} | " + " | ".join(f"{percent:.1f} %" for percent in row) + " |")
     print()
-
-
-def _efficiency(workers, request_us, locked_us):
-    queue = rate = 0.0
-    for count in range(1, workers + 1):
-        at_lock = locked_us * (1 + queue)
-        rate = count / (request_us - locked_us + at_lock)
-        queue = rate * at_lock
-    return 100 * rate * request_us / workers
 
 
 def hosts(costs):
