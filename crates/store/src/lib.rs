@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ends_file;
 mod fault;
 mod file;
 mod mounts;
@@ -31,6 +32,7 @@ mod schema;
 pub mod secret;
 mod store;
 
+pub use ends_file::{EndsFile, Stamp};
 pub use fault::Fault;
 pub use file::FileStore;
 pub use pending::{Absent, Backlog, PendingEnd};
