@@ -13,6 +13,8 @@ use super::{file, is_known, is_stranger, of_store, site};
 
 /// Puts a directory in the place of the file.
 fn take_away(site: &Site) {
+    // A thread makes it when it is first needed.
+    eventually("there is a file", || file(site).exists());
     fs::rename(file(site), site.path("store/sessions-away")).expect("rename");
     for end in ["-wal", "-shm"] {
         let from = file(site).with_file_name(format!("sessions{end}"));
