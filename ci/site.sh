@@ -93,7 +93,8 @@ site_start_redis() {
     redis-server --bind 127.0.0.1 --port "$redis_port" --save '' --appendonly yes --dir "$site/redis" \
         >"$site/redis/log" 2>&1 &
     redis_pid=$!
-    site_store="authentik_session_store redis redis://127.0.0.1:$redis_port secret_file=$site/store.secret;"
+    site_store="authentik_session_store redis redis://127.0.0.1:$redis_port secret_file=$site/store.secret"
+    site_store="$site_store ends_file=$site/ends/list;"
     tries=0
     until grep -q 'Ready to accept connections' "$site/redis/log"; do
         tries=$((tries + 1))

@@ -255,7 +255,10 @@ def _store(kind):
         secret.write_text("0123456789abcdef" * 4)
         secret.chmod(0o600)
         port = stack.enter_context(_redis(directory))
-        yield f"authentik_session_store redis redis://127.0.0.1:{port} secret_file={secret};\n"
+        yield (
+            f"authentik_session_store redis redis://127.0.0.1:{port} secret_file={secret}"
+            f" ends_file={directory}/ends/list;\n"
+        )
 
 
 @contextmanager

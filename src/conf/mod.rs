@@ -22,6 +22,7 @@ mod zone;
 
 use std::sync::Arc;
 
+use authentik_store::EndsFile;
 use gate::outpost::BOARD_ROOM;
 use gate::paths::UnauthPaths;
 use gate::provider::Provider;
@@ -108,6 +109,11 @@ impl MainConf {
     pub(crate) fn session_store(&self) -> &SessionStore {
         static MEMORY: SessionStore = SessionStore::Memory;
         self.session_store.as_ref().map_or(&MEMORY, |setting| &setting.store)
+    }
+
+    /// Where ends are kept that the store may not know yet.
+    pub(crate) fn ends_file(&self) -> Option<&EndsFile> {
+        self.session_store.as_ref()?.ends_file.as_ref()
     }
 
     /// What follows from the secret of the store, and from the former secret that it names.

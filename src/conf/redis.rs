@@ -7,7 +7,7 @@ use gate::secret::Secret as Password;
 use url::{Host, Url};
 
 use super::secret;
-use super::session_store::{SECRETS, Secrets, once, parameter, unknown_parameter, wrong};
+use super::session_store::{FILES, Files, once, parameter, unknown_parameter, wrong};
 use super::trust::{TrustKeys, on_off};
 use crate::ngx::{Conf, Mistake};
 use nginx::conf::milliseconds;
@@ -34,10 +34,10 @@ struct Read {
     cluster: Option<bool>,
 }
 
-/// Reads `URL… [KEY=VALUE]…`, and paths of secrets into `secrets`.
+/// Reads `URL… [KEY=VALUE]…`, and paths of other files into `files`.
 pub(super) fn read(
     words: &[String],
-    secrets: &mut Secrets,
+    files: &mut Files,
     cf: &Conf<'_>,
 ) -> Result<Settings, Mistake> {
     let mut read = Read::default();
@@ -47,7 +47,7 @@ pub(super) fn read(
             continue;
         }
         let (key, value) = parameter(word)?;
-        if !secrets.set(key, value, cf)? {
+        if !files.set(key, value, cf)? {
             read.set(key, value, cf)?;
         }
     }
@@ -101,7 +101,7 @@ impl Read {
             }
             "sentinel" => once(self.sentinel.replace(value.to_owned()).is_none(), key),
             "cluster" => once(self.cluster.replace(on_off(key, value)?).is_none(), key),
-            _ => Err(unknown_parameter(key, "redis", &format!("{SECRETS}, {PARAMETERS}"))),
+            _ => Err(unknown_parameter(key, "redis", &format!("{FILES}, {PARAMETERS}"))),
         }
     }
 

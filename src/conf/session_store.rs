@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use authentik_store::redis::Settings;
-use authentik_store::{self as store, secret};
+use authentik_store::{self as store, EndsFile, secret};
 
 use super::redis;
 use super::{MainConf, duplicate};
@@ -44,6 +44,8 @@ impl SessionStore {
 #[derive(Default)]
 pub(crate) struct Setting {
     pub(super) store: SessionStore,
+    /// Where ends are kept that the store may not know yet. `None`: in memory only.
+    pub(super) ends_file: Option<EndsFile>,
     /// What follows from the secret of the store.
     pub(crate) keys: Option<Keys>,
     /// What follows from the former secret, if one is named.
@@ -65,15 +67,22 @@ pub(super) fn set_session_store(conf: &mut MainConf, cf: &mut Conf<'_>) -> Resul
         },
         "file" => file(rest, cf)?,
         "redis" => {
-            let mut secrets = Secrets::default();
-            let settings = redis::read(rest, &mut secrets, cf)?;
-            let Some(path) = secrets.current.take() else {
+            let mut files = Files::default();
+            let settings = redis::read(rest, &mut files, cf)?;
+            let Some(path) = files.secret.take() else {
                 return Err(wrong(
                     "secret_file is missing: the same file on all hosts, with at least 32 \
                      characters, e.g. from: openssl rand -hex 32",
                 ));
             };
-            secrets.derive(SessionStore::Redis(Arc::new(settings)), &path, cf)?
+            if files.ends.is_none() {
+                cf.warn(&format!(
+                    "{DIRECTIVE}: without ends_file, a sign-out made while Redis is away is forgotten if nginx stops \
+                     before Redis is back; add ends_file={EXAMPLE_OF_ENDS}, or ends_file=off if this host keeps \
+                     no files"
+                ));
+            }
+            files.derive(SessionStore::Redis(Arc::new(settings)), &path, cf)?
         }
         other => return Err(unknown_kind(other)),
     };
@@ -81,7 +90,7 @@ pub(super) fn set_session_store(conf: &mut MainConf, cf: &mut Conf<'_>) -> Resul
     Ok(())
 }
 
-/// `file PATH [secret_file=F] [former_secret_file=F]`.
+/// `file PATH [secret_file=F] [former_secret_file=F] [ends_file=F|off]`.
 fn file(words: &[String], cf: &Conf<'_>) -> Result<Setting, Mistake> {
     let Some((path, parameters)) = words.split_first().filter(|(path, _)| !path.contains('='))
     else {
@@ -89,23 +98,28 @@ fn file(words: &[String], cf: &Conf<'_>) -> Result<Setting, Mistake> {
             "the path of the file is missing, e.g. file /var/lib/nginx/authentik/sessions",
         ));
     };
-    let mut secrets = Secrets::default();
+    let mut files = Files::default();
     for word in parameters {
         let (key, value) = parameter(word)?;
-        if !secrets.set(key, value, cf)? {
-            return Err(unknown_parameter(key, "file", SECRETS));
+        if !files.set(key, value, cf)? {
+            return Err(unknown_parameter(key, "file", FILES));
         }
     }
     let path = PathBuf::from(path);
     store::claim(&path).map_err(|fault| wrong(&fault.to_string()))?;
-    if let Some(directory) = path.parent() {
-        cf.state_directory(&directory.display().to_string())?;
-    }
-    let of_secret = match secrets.current.take() {
+    give_to_workers(&path, cf)?;
+    let of_secret = match files.secret.take() {
         Some(named) => named,
         None => made_beside(&path, cf)?,
     };
-    secrets.derive(SessionStore::File(path), &of_secret, cf)
+    files.ends.get_or_insert_with(|| Some(EndsFile::new(EndsFile::path_of(&path))));
+    files.derive(SessionStore::File(path), &of_secret, cf)
+}
+
+/// The directory of a file that workers write.
+fn give_to_workers(path: &Path, cf: &Conf<'_>) -> Result<(), Mistake> {
+    let Some(directory) = path.parent() else { return Ok(()) };
+    cf.state_directory(&directory.display().to_string()).map(drop)
 }
 
 /// The secret beside the store, which is made if it does not exist.
@@ -123,26 +137,31 @@ fn made_beside(path: &Path, cf: &Conf<'_>) -> Result<PathBuf, Mistake> {
     Ok(of_secret)
 }
 
-/// What names a secret, for messages.
-pub(super) const SECRETS: &str = "secret_file, former_secret_file";
+/// What names these files, for messages.
+pub(super) const FILES: &str = "secret_file, former_secret_file, ends_file";
+const EXAMPLE_OF_ENDS: &str = "/var/lib/nginx/authentik/ends";
 
-/// Paths of secrets, while parameters are read.
+/// Files that a store of any kind needs, while parameters are read.
 #[derive(Default)]
-pub(super) struct Secrets {
-    current: Option<PathBuf>,
-    former: Option<PathBuf>,
+pub(super) struct Files {
+    secret: Option<PathBuf>,
+    former_secret: Option<PathBuf>,
+    /// `Some(None)` is `off`.
+    ends: Option<Option<EndsFile>>,
 }
 
-impl Secrets {
+impl Files {
     /// Sets a parameter. `false` if it is none of these.
     pub(super) fn set(&mut self, key: &str, value: &str, cf: &Conf<'_>) -> Result<bool, Mistake> {
-        let slot = match key {
-            "secret_file" => &mut self.current,
-            "former_secret_file" => &mut self.former,
+        let full_path = || cf.full_path(value).map(PathBuf::from);
+        let is_first = match key {
+            "secret_file" => self.secret.replace(full_path()?).is_none(),
+            "former_secret_file" => self.former_secret.replace(full_path()?).is_none(),
+            "ends_file" if value == "off" => self.ends.replace(None).is_none(),
+            "ends_file" => self.ends.replace(Some(EndsFile::new(full_path()?))).is_none(),
             _ => return Ok(false),
         };
-        let path = PathBuf::from(cf.full_path(value)?);
-        once(slot.replace(path).is_none(), key)?;
+        once(is_first, key)?;
         Ok(true)
     }
 
@@ -153,9 +172,18 @@ impl Secrets {
         cf: &Conf<'_>,
     ) -> Result<Setting, Mistake> {
         let keys = keys("secret_file", of_secret)?;
-        let former_keys =
-            self.former.map(|former| keys_of_former(&former, &keys, cf)).transpose()?;
-        Ok(Setting { store, keys: Some(keys), former_keys })
+        let former = self.former_secret;
+        let former_keys = former.map(|former| keys_of_former(&former, &keys, cf)).transpose()?;
+        let ends_file = self.ends.flatten();
+        if let Some(file) = &ends_file {
+            let of_store = match &store {
+                SessionStore::File(path) => Some(path.as_path()),
+                SessionStore::Memory | SessionStore::Redis(_) => None,
+            };
+            file.claim(of_store).map_err(|fault| wrong(&format!("ends_file: {fault}")))?;
+            give_to_workers(file.path(), cf)?;
+        }
+        Ok(Setting { store, ends_file, keys: Some(keys), former_keys })
     }
 }
 

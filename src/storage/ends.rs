@@ -8,6 +8,8 @@
 //! taken it, however long that takes: until then nothing that it ends gets into the zone. Any worker
 //! can tell the store, if the one that ended the session has been killed.
 //!
+//! If all of nginx stops, a file of this host remembers the end ([`super::kept`]).
+//!
 //! Redis answers before an end is on its disk, and before a replica has it. If it is killed then, it
 //! has forgotten the end. So it is told a second time when it must have written the first.
 
@@ -49,6 +51,8 @@ pub(crate) enum Source {
 pub(super) struct Telling {
     ends: Vec<PendingEnd>,
     source: Source,
+    /// The task that writes them to the file of this host.
+    pub(super) kept: Option<u64>,
 }
 
 /// Runs what removes sessions from the zone.
@@ -73,7 +77,7 @@ pub(crate) fn end(
     let Some(service) = service() else { return (zone.with(remove).unwrap_or(0), None) };
     let (at, until) = (now_millis(), now().0.saturating_add(REMEMBERED));
     let end = |ended| PendingEnd { end: End { ended, at }, until, taken: 0 };
-    let mut telling = Telling { ends: ended.into_iter().map(end).collect(), source };
+    let mut telling = Telling { ends: ended.into_iter().map(end).collect(), source, kept: None };
     if telling.ends.is_empty() {
         return (in_zone(zone, remove).unwrap_or(0), None);
     }
@@ -86,20 +90,21 @@ pub(crate) fn end(
         }
     }
     if telling.source == Source::Entitled {
-        removed += service.remember(&telling, remove).unwrap_or(0);
+        removed += service.remember(&telling.ends, remove).unwrap_or(0);
+        telling.kept = service.keeper.as_ref().and_then(|keeper| keeper.keep(telling.ends.clone()));
     }
-    (removed, service.tell(telling))
+    let kept = telling.kept;
+    (removed, service.tell(telling).or(kept))
 }
 
 impl Service {
     /// Remembers ends in the zone until the store has taken them, and removes sessions.
     fn remember<T>(
         &self,
-        telling: &Telling,
+        ends: &[PendingEnd],
         remove: impl FnOnce(&mut Table<'_>) -> T,
     ) -> Option<T> {
-        let payloads: Vec<(Key, u64, Vec<u8>)> = telling
-            .ends
+        let payloads: Vec<(Key, u64, Vec<u8>)> = ends
             .iter()
             .map(|pending| (pending.end.ended.record_key(), pending.until, pending.to_bytes()))
             .collect();
@@ -146,7 +151,49 @@ impl Service {
                 self.not_taken(&telling);
                 None
             }
-            Err(Task::Fetch(_) | Task::Put(_)) => None,
+            Err(Task::Fetch(_) | Task::Put(_) | Task::Keep | Task::Discard) => None,
+        }
+    }
+
+    /// Called when the worker starts: what the file of this host has is ended here as well, and the
+    /// store is told. `leads`: the file is made if there is none.
+    pub(super) fn recall(&self, leads: bool) {
+        let Some(keeper) = &self.keeper else { return };
+        self.recalled(keeper.file().read(now().0));
+        if leads {
+            let _ = keeper.keep(Vec::new());
+        }
+    }
+
+    /// What the file of this host has.
+    pub(super) fn recalled(&self, ends: Result<Vec<PendingEnd>, Fault>) {
+        let Some(keeper) = &self.keeper else { return };
+        let ends = match ends {
+            Ok(ends) => ends,
+            Err(fault) => return health::unkept(keeper.file().path(), &fault.to_string()),
+        };
+        let time = now();
+        let is_new = |table: &mut Table<'_>, told: &PendingEnd| {
+            let known = pending(table, &told.end.ended.record_key(), time);
+            known.is_none_or(|known| known.end.at < told.end.at)
+        };
+        for some in ends.chunks(BATCH) {
+            let new = self.zone.with(|table| {
+                some.iter().filter(|told| is_new(table, told)).copied().collect::<Vec<_>>()
+            });
+            let new = new.unwrap_or_default();
+            if new.is_empty() {
+                continue;
+            }
+            self.remember(&new, |_| ());
+            new.iter().for_each(|told| apply(self.zone, &told.end));
+        }
+    }
+
+    /// The thread has written the file of this host.
+    pub(super) fn kept(&self, result: &Result<(), Fault>) {
+        if let (Some(keeper), Err(fault)) = (&self.keeper, result) {
+            health::unkept(keeper.file().path(), &fault.to_string());
         }
     }
 
@@ -164,15 +211,21 @@ impl Service {
             telling.ends.iter().map(|told| (told.end.ended.record_key(), *told)).collect();
         let (time, clock) = (now(), now_millis());
         let is_told_twice = matches!(*self.place, Place::Redis(_));
+        let mut known = Vec::new();
         self.zone.with(|table| {
             self.words.add(Word::Ends, 1);
             for (key, told) in &keys {
+                let found = pending(table, key, time);
                 // Another worker may have ended the same later.
-                if pending(table, key, time).is_none_or(|found| found.end.at > told.end.at) {
+                if found.is_some_and(|found| found.end.at > told.end.at) {
                     continue;
                 }
                 if told.taken != 0 || !is_told_twice {
                     let _ = table.remove(key);
+                    known.push(*told);
+                    continue;
+                }
+                if found.is_none() {
                     continue;
                 }
                 let payload = PendingEnd { taken: clock, ..*told }.to_bytes();
@@ -182,6 +235,9 @@ impl Service {
                 }
             }
         });
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| !known.is_empty()) {
+            keeper.discard(known);
+        }
     }
 }
 
@@ -350,6 +406,6 @@ pub(super) fn again(service: &Service) {
     }
     SURVEY.set(survey);
     if !due.is_empty() {
-        RETRY.set(service.tell(Telling { ends: due, source: Source::Entitled }));
+        RETRY.set(service.tell(Telling { ends: due, source: Source::Entitled, kept: None }));
     }
 }

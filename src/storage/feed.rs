@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use authentik_store::{Changes, Fault, Mark, Place, Stats, Store};
+use authentik_store::{Changes, EndsFile, Fault, Mark, PendingEnd, Place, Stamp, Stats, Store};
 use gate::shared_words::{SharedWords, Word};
 use gate::status::Counter;
 use nginx::lifecycle::{is_leaving, uptime};
 use nginx::wakeup::Waker;
 
 use super::connection::{Report, with_store};
-use super::{ends, health};
+use super::{Service, ends, health};
 use crate::authentik::threads::{CURE, spawn};
 use crate::ngx::log::{self, Level};
 use crate::ngx::{Zone, unix_time};
@@ -41,6 +41,8 @@ enum News {
     /// The policies by which the store may forget ends.
     Evictions(Vec<String>),
     Aside(String),
+    /// What the file of this host has.
+    Kept(Result<Vec<PendingEnd>, Fault>),
 }
 
 /// The event loop's end.
@@ -66,6 +68,11 @@ struct Follower {
     wakeup: Waker,
     mark: Mark,
     kept_up: Option<Instant>,
+    /// The file of ends of this host, which another nginx may write too: during an upgrade, the old
+    /// one.
+    seen: Option<(EndsFile, Stamp)>,
+    /// It may have been written again after it was read, within the same tick of its clock.
+    looks_again: bool,
 }
 
 impl Feed {
@@ -73,6 +80,7 @@ impl Feed {
         place: Arc<Place>,
         words: SharedWords<'static>,
         wakeup: Waker,
+        seen: Option<(EndsFile, Stamp)>,
     ) -> Option<Self> {
         let mark = [words.get(Word::FollowedStore), words.get(Word::FollowedMark)];
         let (stopped, news) = (Arc::<AtomicBool>::default(), Arc::default());
@@ -83,6 +91,8 @@ impl Feed {
             wakeup,
             mark,
             kept_up: None,
+            seen,
+            looks_again: true,
         };
         let builder = Builder::new().name("authentik-feed".to_owned());
         match spawn(builder, Box::new(move || follower.run())) {
@@ -113,11 +123,11 @@ impl Feed {
     }
 
     /// Makes what was reported effective. On the event loop.
-    pub(super) fn deliver(&self, zone: Zone) {
+    pub(super) fn deliver(&self, service: &Service) {
         let news = std::mem::take(&mut *lock(&self.news));
         for one in news {
             match one {
-                News::Changes(changes) => self.follow(zone, &changes),
+                News::Changes(changes) => self.follow(service.zone, &changes),
                 News::Fault(fault) => health::unread(self.words, &fault),
                 News::Counted(stats) => {
                     self.words.set(Word::StoreSessions, stats.sessions);
@@ -125,6 +135,7 @@ impl Feed {
                 }
                 News::Evictions(policies) => self.warn_of(policies),
                 News::Aside(what) => health::say_aside(&what),
+                News::Kept(ends) => service.recalled(ends),
             }
         }
         self.forget_if_due();
@@ -200,6 +211,7 @@ impl Follower {
 
     /// Whether the store could be read.
     fn turn(&mut self) -> bool {
+        self.look();
         let mark = self.mark;
         let mut report = Report::default();
         // Without waiting at first: what is missed then is known before the first request, almost.
@@ -219,6 +231,21 @@ impl Follower {
                 self.tell(News::Fault(fault));
                 false
             }
+        }
+    }
+
+    /// Reads the file of ends of this host if it has been written.
+    fn look(&mut self) {
+        let Some((file, seen)) = &mut self.seen else { return };
+        let stamp = file.stamp();
+        let is_written = stamp != *seen;
+        if !is_written && !self.looks_again {
+            return;
+        }
+        (*seen, self.looks_again) = (stamp, is_written);
+        let ends = file.read(unix_time());
+        if !ends.as_ref().is_ok_and(Vec::is_empty) {
+            self.tell(News::Kept(ends));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether the store can be reached, and what is said about it: once a minute.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::thread::LocalKey;
 
 use authentik_store::Fault;
@@ -17,6 +18,7 @@ thread_local! {
     // Used on the event-loop thread only. When each is said again, in seconds since boot.
     static UNREAD: Cell<u64> = const { Cell::new(0) };
     static UNWRITTEN: Cell<u64> = const { Cell::new(0) };
+    static UNKEPT: Cell<u64> = const { Cell::new(0) };
     static DROPPED: Cell<u64> = const { Cell::new(0) };
     static VERSION: Cell<u64> = const { Cell::new(0) };
 }
@@ -40,8 +42,13 @@ pub(super) fn unwritten(words: SharedWords<'static>, fault: &Fault) {
         say(
             "the store of sessions cannot be written",
             fault,
-            "sessions work, and what began or ended is written as soon as it can be; nginx must not stop \
-             before: it would forget sign-outs",
+            if super::has_keeper() {
+                "sessions work, and what began or ended is written as soon as it can be; if nginx stops \
+                 before, sessions that began are lost"
+            } else {
+                "sessions work, and what began or ended is written as soon as it can be; nginx must not \
+                 stop before: it would forget sign-outs, since authentik_session_store has no ends_file"
+            },
         );
     }
 }
@@ -57,6 +64,21 @@ fn say(what: &str, fault: &Fault, meanwhile: &str) {
     };
     let why = printable(why.as_bytes());
     log::cycle(Level::Error, format_args!("{what}: {why}; {meanwhile}{cure}"));
+}
+
+/// Ends could not be written to the file of this host, or not read from it.
+pub(super) fn unkept(path: &Path, why: &str) {
+    if is_due(&UNKEPT) {
+        let (path, why) = (path.display(), printable(why.as_bytes()));
+        log::cycle(
+            Level::Error,
+            format_args!(
+                "the file of ended sessions \"{path}\" cannot be used: {why}; sign-outs that the store has not \
+                 taken are forgotten if nginx stops; check the disk, the permissions and ends_file of \
+                 authentik_session_store"
+            ),
+        );
+    }
 }
 
 /// Sessions were dropped that no store has.

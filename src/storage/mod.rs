@@ -6,6 +6,7 @@
 //! | [`write`] | a session that begins |
 //! | [`renewal`] | a session that several hosts may renew |
 //! | [`ends`] | sessions that end: in the zone at once, in the store as soon as possible |
+//! | [`kept`] | ends in a file of this host until the store has taken them |
 //! | [`feed`] | what ended elsewhere |
 //! | [`health`] | whether the store can be reached, and what is said about it |
 //! | [`connection`] | the store, as a thread has it open |
@@ -18,6 +19,7 @@ pub(crate) mod ends;
 mod feed;
 pub(crate) mod fetch;
 mod health;
+mod kept;
 pub(crate) mod renewal;
 pub(crate) mod write;
 
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use authentik_io::pool::{Cancel, Job, Pool, PoolSettings};
+use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
 use authentik_store::{Fault, Place, Row};
 use gate::shared_words::SharedWords;
 use nginx::Module;
@@ -71,6 +73,7 @@ struct Service {
     words: SharedWords<'static>,
     zone: Zone,
     feed: Option<feed::Feed>,
+    keeper: Option<kept::Keeper>,
     _ticker: Ticker,
 }
 
@@ -82,6 +85,10 @@ enum Task {
     Put(Arc<Row>),
     /// End sessions.
     End(Telling),
+    /// Write ends to the file of this host.
+    Keep,
+    /// Remove them from it.
+    Discard,
 }
 
 /// A result of a thread.
@@ -89,6 +96,7 @@ enum Answer {
     Fetched(Result<Option<Fetched>, Fault>),
     Put(Result<bool, Fault>),
     Ended(Result<usize, Fault>),
+    Kept(Result<(), Fault>),
 }
 
 type Answered = (Answer, Report);
@@ -101,6 +109,14 @@ struct Pending {
     task: Task,
     /// Requests that wait until it is done.
     waiters: Vec<Ticket>,
+    /// How many sessions of the store have ended for them.
+    count: u32,
+}
+
+impl Pending {
+    fn new(task: Task) -> Self {
+        Self { task, waiters: Vec::new(), count: 0 }
+    }
 }
 
 thread_local! {
@@ -125,7 +141,7 @@ pub(crate) fn is_on() -> bool {
 fn is_writing() -> bool {
     PENDING.with_borrow(|pending| {
         pending.values().any(|pending| match pending.task {
-            Task::Put(_) | Task::End(_) => true,
+            Task::Put(_) | Task::End(_) | Task::Keep | Task::Discard => true,
             Task::Fetch(_) => false,
         })
     })
@@ -135,6 +151,11 @@ fn is_redis() -> bool {
     SERVICE.with_borrow(|service| {
         service.as_ref().is_some_and(|service| matches!(*service.place, Place::Redis(_)))
     })
+}
+
+/// Whether ends are in a file of this host until the store has taken them.
+fn has_keeper() -> bool {
+    SERVICE.with_borrow(|service| service.as_ref().is_some_and(|service| service.keeper.is_some()))
 }
 
 /// Called once per worker process.
@@ -157,15 +178,22 @@ pub(crate) fn start(conf: &MainConf, wakeup: Waker) {
     let waker = wakeup.clone();
     // One worker follows the store for all.
     let leads = worker_number() == 0;
-    let feed = leads.then(|| feed::Feed::start(Arc::clone(&place), words, wakeup)).flatten();
+    let file = conf.ends_file();
+    let keeper = file.map(|file| kept::Keeper::start(file.clone(), wakeup.clone()));
+    // Before it is read.
+    let seen = file.map(|file| (file.clone(), file.stamp()));
+    let feed = leads.then(|| feed::Feed::start(Arc::clone(&place), words, wakeup, seen)).flatten();
     let service = Service {
         pool: Pool::start(settings, move || waker.signal()),
         place,
         words,
         zone,
         feed,
+        keeper,
         _ticker: Ticker::start::<Authentik>(AGAIN, again),
     };
+    // Before the first request: what ended may still be in the store.
+    service.recall(leads);
     SERVICE.set(Some(Rc::new(service)));
     write::start();
 }
@@ -186,6 +214,9 @@ pub(crate) fn stop() {
         service.finish();
         write::stop();
         service.pool.stop();
+        if let Some(keeper) = &service.keeper {
+            keeper.pool().stop();
+        }
         if let Some(feed) = &service.feed {
             feed.stop();
         }
@@ -195,13 +226,9 @@ pub(crate) fn stop() {
 /// Called on the event loop, outside of all phases.
 pub(crate) fn deliver() {
     let Some(service) = service() else { return };
-    let mut arrived = Vec::new();
-    service.pool.drain(&mut |number, outcome| arrived.push((number, outcome)));
-    for (number, outcome) in arrived {
-        service.settle(number, outcome.done());
-    }
+    service.settle_all();
     if let Some(feed) = &service.feed {
-        feed.deliver(service.zone);
+        feed.deliver(&service);
     }
     ends::step(&service);
     wake_some();
@@ -270,9 +297,7 @@ impl Service {
         if self.pool.submit(job).is_err() {
             return Err(task);
         }
-        PENDING.with_borrow_mut(|pending| {
-            pending.insert(number, Pending { task, waiters: Vec::new() })
-        });
+        PENDING.with_borrow_mut(|pending| pending.insert(number, Pending::new(task)));
         Ok(number)
     }
 
@@ -281,14 +306,26 @@ impl Service {
     fn finish(&self) {
         let until = Instant::now() + LAST;
         while is_writing() && Instant::now() < until {
-            self.pool.drain(&mut |number, outcome| self.settle(number, outcome.done()));
+            self.settle_all();
             thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn settle_all(&self) {
+        let mut arrived = Vec::new();
+        let mut note = |number, outcome: Outcome<Answered>| arrived.push((number, outcome.done()));
+        self.pool.drain(&mut note);
+        if let Some(keeper) = &self.keeper {
+            keeper.pool().drain(&mut note);
+        }
+        for (number, answered) in arrived {
+            self.settle(number, answered);
         }
     }
 
     fn settle(&self, number: u64, answered: Option<Answered>) {
         let pending = PENDING.with_borrow_mut(|pending| pending.remove(&number));
-        let Some(Pending { task, waiters }) = pending else { return };
+        let Some(Pending { task, waiters, count }) = pending else { return };
         let (answer, report) = match answered {
             Some((answer, report)) => {
                 counters::record(gate::status::Duration::Store, report.took);
@@ -306,33 +343,59 @@ impl Service {
             Task::Fetch(wanted) => {
                 let result = match answer {
                     Some(Answer::Fetched(result)) => result,
-                    Some(Answer::Put(_) | Answer::Ended(_)) | None => Err(overdue()),
+                    Some(_) | None => Err(overdue()),
                 };
                 fetch::arrived(self, &wanted, result);
             }
             Task::Put(row) => {
                 let result = match answer {
                     Some(Answer::Put(result)) => result,
-                    Some(Answer::Fetched(_) | Answer::Ended(_)) | None => Err(overdue()),
+                    Some(_) | None => Err(overdue()),
                 };
                 write::arrived(self, row, result);
             }
             Task::End(telling) => {
                 let result = match answer {
                     Some(Answer::Ended(result)) => result,
-                    Some(Answer::Fetched(_) | Answer::Put(_)) | None => Err(overdue()),
+                    Some(_) | None => Err(overdue()),
                 };
                 let count = ends::arrived(self, &telling, result).unwrap_or(0);
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
-                for ticket in waiters {
-                    wake(ticket, Box::new(move |state| state.ended_in_store.set(count)));
-                }
+                wake_with(count, hold_until_kept(&telling, count, waiters));
                 return;
             }
+            Task::Keep => {
+                let result = match answer {
+                    Some(Answer::Kept(result)) => result,
+                    Some(_) | None => Err(overdue()),
+                };
+                self.kept(&result);
+                wake_with(count, waiters);
+                return;
+            }
+            Task::Discard => {}
         }
         for ticket in waiters {
             wake(ticket, Box::new(|_| ()));
         }
+    }
+}
+
+/// Requests that wait for an end wait for both: the store may not have taken it, or may lose it.
+/// Returns those that need not wait any more.
+fn hold_until_kept(telling: &Telling, count: u32, waiters: Vec<Ticket>) -> Vec<Ticket> {
+    PENDING.with_borrow_mut(|pending| {
+        let keeping = telling.kept.and_then(|number| pending.get_mut(&number));
+        let Some(keeping) = keeping else { return waiters };
+        keeping.waiters.extend(waiters);
+        keeping.count = count;
+        Vec::new()
+    })
+}
+
+fn wake_with(count: u32, waiters: Vec<Ticket>) {
+    for ticket in waiters {
+        wake(ticket, Box::new(move |state| state.ended_in_store.set(count)));
     }
 }
 

@@ -87,7 +87,7 @@ impl Service {
                 self.postpone(row);
                 None
             }
-            Err(Task::Fetch(_) | Task::End(_)) => None,
+            Err(Task::Fetch(_) | Task::End(_) | Task::Keep | Task::Discard) => None,
         }
     }
 

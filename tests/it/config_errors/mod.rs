@@ -264,7 +264,7 @@ fn directory() -> TempDir {
     certificate("sso.example.com", "127.0.0.1", &directory);
     directory.write("temp/keep", "");
     directory.write_secret("long", format!("{}\n", "s".repeat(32)));
-    directory.write("roots/.profile", "");
+    directory.write("roots/.profile", "umask 077\n");
     fs::set_permissions(directory.path().join("roots"), fs::Permissions::from_mode(0o700))
         .expect("its permissions");
     directory

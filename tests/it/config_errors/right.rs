@@ -20,8 +20,16 @@ pub(super) const RIGHT: &[(&str, &str)] = &[
         "a store in Redis with everything",
         "%%WIKI%% server { authentik_provider wiki; }
          authentik_session_store redis rediss://[::1]:6380/1 rediss://redis-2.example.com/1
-             secret_file=%%DIR%%/long user=nginx password_file=%%DIR%%/secret prefix=sso:
+             secret_file=%%DIR%%/long ends_file=%%DIR%%/e/ends user=nginx password_file=%%DIR%%/secret prefix=sso:
              timeout=500ms ssl_trusted_certificate=%%DIR%%/cert.pem sentinel=mymaster cluster=off;",
+    ),
+    (
+        "a store in Redis on a host without files",
+        "authentik_session_store redis redis://127.0.0.1 secret_file=%%DIR%%/long ends_file=off;",
+    ),
+    (
+        "a store and its ends in one directory",
+        "authentik_session_store file %%DIR%%/s/sessions ends_file=%%DIR%%/s/ends;",
     ),
     ("the ten lines of the README", "%%WIKI%% server { authentik_provider wiki; }"),
     ("the use stands before the definition", "server { authentik_provider wiki; } %%WIKI%%"),

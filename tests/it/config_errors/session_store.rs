@@ -128,6 +128,23 @@ pub(super) const STORE_MISTAKES: &[Case] = &[
         "secret_file is missing: the same file on all hosts",
     ),
     (
+        "ends in a file that is something else",
+        "authentik_session_store redis redis://127.0.0.1 secret_file=%%DIR%%/long
+             ends_file=%%DIR%%/roots/.profile; # <-",
+        "/roots/.profile\" is not a file of ended sessions; choose another name",
+    ),
+    (
+        "ends in a directory that is not there, in one that is not there",
+        "authentik_session_store redis redis://127.0.0.1 secret_file=%%DIR%%/long
+             ends_file=%%DIR%%/no/such/ends; # <-",
+        "ends_file: the directory ",
+    ),
+    (
+        "ends twice",
+        "authentik_session_store file %%DIR%%/s/sessions ends_file=off ends_file=off; # <-",
+        "ends_file: is duplicate",
+    ),
+    (
         "a password in the URL",
         "authentik_session_store redis redis://:hush-hush@127.0.0.1 secret_file=%%DIR%%/long; # <-",
         "a URL must not contain a user or password, which everybody could read there; use user=NAME \
@@ -225,7 +242,7 @@ pub(super) const STORE_MISTAKES: &[Case] = &[
     (
         "an unknown parameter of redis",
         "authentik_session_store redis redis://127.0.0.1 secret_file=%%DIR%%/long retry=1; # <-",
-        "unknown parameter \"retry\" of redis; there are secret_file, former_secret_file, user, ",
+        "unknown parameter \"retry\" of redis; there are secret_file, former_secret_file, ends_file, user, ",
     ),
     (
         "a part of a password",

@@ -204,3 +204,19 @@ fn an_answer_that_other_proxies_do_not_get_is_pointed_out() {
         (&format!("authentik_provider wiki; authentik_unauthenticated 401; {endpoint} }}"), ""),
     ]);
 }
+
+#[test]
+fn a_store_in_redis_without_a_file_for_ends_is_pointed_out() {
+    let directory = directory();
+    let store = "authentik_session_store redis redis://127.0.0.1 secret_file=%%DIR%%/long";
+    for (more, is_warned) in
+        [("", true), ("ends_file=off", false), ("ends_file=%%DIR%%/e/ends", false)]
+    {
+        let conf = whole(&format!("{WIKI}{USED}{store} {more};"), &directory);
+        let verdict = test_configuration(&directory, &conf);
+        assert!(verdict.accepted, "{more}: {}", verdict.text);
+        let warned = verdict.text.contains("[warn]");
+        assert_eq!(warned, is_warned, "{more}: {}", verdict.text);
+        assert_eq!(verdict.text.contains("add ends_file=/var/lib"), is_warned, "{}", verdict.text);
+    }
+}

@@ -5,6 +5,7 @@ mod ends;
 mod failover;
 mod full_disk;
 mod held_redis;
+mod kept_ends;
 mod lasting;
 mod orders;
 mod redis;

@@ -128,9 +128,13 @@ pub(crate) const SECRET: &str = "store.secret";
 
 const CONFIGURATION: &str = "redis.conf";
 
-/// The directive with these arguments of `redis`, and the secret.
+/// The directive with these arguments of `redis`, the secret, and a file of ends that each nginx has in
+/// its own directory.
 pub(super) fn directive(arguments: &str) -> String {
-    format!("authentik_session_store redis {arguments} secret_file=%%PREFIX%%/{SECRET};")
+    let ends_file = if arguments.contains("ends_file=") { "" } else { "ends_file=ends/list" };
+    format!(
+        "authentik_session_store redis {arguments} secret_file=%%PREFIX%%/{SECRET} {ends_file};"
+    )
 }
 
 fn spawn(directory: &TempDir) -> Child {
