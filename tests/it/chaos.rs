@@ -27,12 +27,6 @@ fn rounds() -> u64 {
     std::env::var("CHAOS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
 }
 
-/// Time between a kill of Redis and one of all of nginx.
-fn settled() -> Duration {
-    let given = std::env::var("CHAOS_SETTLED").ok().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(given.unwrap_or(5))
-}
-
 /// Numbers that look random, the same in each run.
 struct Dice(u64);
 
@@ -177,13 +171,6 @@ fn chaos(mut site: Site, mut redis: Option<RedisServer>) {
     let begun = Instant::now();
     for round in 0..rounds() {
         let kind = dice.below(kinds.len() as u64) as usize;
-        if redis.is_some() && killed.last().is_some_and(|last| *last != kind && *last + kind > 1) {
-            // A server that is killed may have lost what it answered to last (unless it has
-            // appendfsync always), and nginx tells it again after three seconds. What ended while it
-            // was away, only the memory of nginx knows until it is told. So all of nginx must not
-            // be killed in between.
-            thread::sleep(settled());
-        }
         killed.push(kind);
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -230,10 +217,7 @@ fn chaos(mut site: Site, mut redis: Option<RedisServer>) {
         }
         admitted += assert_everybody_was_who_they_are(&site);
     }
-    // Nothing comes back, in memory or out of the store. A restart forgets as much as a kill.
-    if redis.is_some() {
-        thread::sleep(settled());
-    }
+    // Nothing comes back, in memory or out of the store.
     site.restart();
     let mut out = 0;
     for (person, user) in people.iter().zip(USERS) {
