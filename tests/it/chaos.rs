@@ -158,9 +158,15 @@ fn chaos(mut site: Site, mut redis: Option<RedisServer>) {
         Some(_) => &["a worker", "all of nginx", "redis-server"],
         None => &["a worker", "all of nginx"],
     };
-    for text in
-        ["exited on signal 9", "the store of sessions cannot be", "a worker exits with", BUSY]
-    {
+    for text in [
+        "exited on signal 9",
+        "the store of sessions cannot be",
+        "a worker exits with",
+        // Of 200 workers, one or the other is killed while it holds the lock.
+        "was locked by",
+        "a worker died while it wrote to the zone",
+        BUSY,
+    ] {
         site.expect_in_error_log(text);
     }
     let sister = site.sister();
