@@ -38,6 +38,8 @@ pub struct SenderHints<'a> {
     browser: bool,
     /// `Sec-Fetch-User: ?1`: a person clicked or typed an address.
     by_hand: bool,
+    /// `Upgrade-Insecure-Requests: 1`, which browsers send when they load a page.
+    page: bool,
     /// `Sec-Fetch-Mode`.
     fetch_mode: Option<&'a [u8]>,
     /// `Sec-Fetch-Dest`.
@@ -65,6 +67,7 @@ impl<'a> SenderHints<'a> {
                 b"sec-fetch-mode" => hints.fetch_mode = Some(value),
                 b"sec-fetch-dest" => hints.fetch_dest = Some(value),
                 b"sec-fetch-site" => hints.fetch_site = Some(value),
+                b"upgrade-insecure-requests" => hints.page = is(value, b"1"),
                 b"sec-fetch-user" => hints.by_hand = is(value, b"?1"),
                 b"sec-purpose" | b"purpose" | b"x-purpose" | b"x-moz" => {
                     hints.speculative |= is_speculative(value);
@@ -117,6 +120,12 @@ impl<'a> SenderHints<'a> {
             // "empty": a service worker loads the page that a person opens.
             (Some(b"navigate"), None | Some(b"document" | b"empty"))
             | (None, Some(b"document")) => Place::Window,
+            // The same, in Firefox.
+            (Some(b"same-origin"), Some(b"empty"))
+                if self.page && self.accept.is_some_and(accepts_html) =>
+            {
+                Place::Window
+            }
             (Some(b"navigate") | None, Some(b"iframe" | b"frame")) => Place::Frame,
             (None, None) if self.accept.is_some_and(accepts_html) => Place::Window,
             (_, _) => Place::Nowhere,

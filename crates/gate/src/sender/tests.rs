@@ -4,6 +4,7 @@ use super::Sender::{Frame, Navigation, Nobody, Program, Submission};
 use super::*;
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+const PAGE: (&str, &str) = ("upgrade-insecure-requests", "1");
 const BY_HAND: (&str, &str) = ("sec-fetch-user", "?1");
 
 fn hints<'h>(method: &'h str, headers: &'h [(&'h str, &'h str)]) -> SenderHints<'h> {
@@ -30,6 +31,24 @@ fn a_person_is_a_person_and_a_program_is_a_program() {
         ("Chrome", &fetch("navigate", "document"), Navigation, Submission),
         ("a mode alone", &[("sec-fetch-mode", "navigate")], Navigation, Submission),
         ("a service worker that loads a page", &fetch("navigate", "empty"), Navigation, Submission),
+        (
+            "a service worker of Firefox 153 that loads a page",
+            &[&fetch("same-origin", "empty")[..], &[PAGE]].concat(),
+            Navigation,
+            Submission,
+        ),
+        (
+            "the same, of a script that wants no page",
+            &[("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty"), PAGE],
+            Program,
+            Program,
+        ),
+        (
+            "a script of another mode that pretends to load a page",
+            &[&fetch("cors", "empty")[..], &[PAGE]].concat(),
+            Program,
+            Program,
+        ),
         ("frame", &fetch("navigate", "iframe"), Frame, Submission),
         ("frame of a frameset", &fetch("navigate", "frame"), Frame, Submission),
         ("an object in a page", &fetch("navigate", "object"), Nobody, Nobody),
