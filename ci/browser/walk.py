@@ -1,17 +1,13 @@
-"""A visit to the demo with a real browser, by WebDriver (W3C) and Python's own library only.
+"""A visit to the demo with a real browser.
 
-    walk.py visit|while_authentik_is_away DRIVER_URL SITE_URL DIRECTORY_FOR_PICTURES AXE_JS
+    walk.py visit|while_authentik_is_away|firefox DRIVER_URL SITE_URL DIRECTORY_FOR_PICTURES AXE_JS
 """
 
-import base64
-import json
-import os
 import sys
-import time
-import urllib.error
-import urllib.request
 
-part, driver_url, site, pictures, axe = sys.argv[1:]
+from clients import clients
+from driver import Browser, Firefox, check, site
+
 ENDPOINTS = "/outpost.goauthentik.io/"
 
 
@@ -30,6 +26,7 @@ def visit():
         sign_out(browser)
         broken_callback(browser)
         switch(browser)
+    clients(Browser)
     for language in ("de", "ja"):
         narrow(language)
     with Browser(phone=True) as browser:
@@ -43,6 +40,16 @@ def visit():
         browser.wait_for("state-malformed")
         browser.is_accessible()
         browser.picture("phone-error")
+
+
+def firefox():
+    with Firefox() as browser:
+        sign_in(browser)
+        status(browser, is_alone=False)
+        sign_out(browser)
+        broken_callback(browser)
+        switch(browser)
+    clients(Firefox)
 
 
 def sign_in(browser):
@@ -66,11 +73,12 @@ def sign_in(browser):
     browser.picture("application")
 
 
-def status(browser):
+def status(browser, is_alone=True):
     browser.open("/authentik-status")
     browser.wait_for("Connected to authentik")
     words = " ".join(browser.text().split())
-    check("sessions 1 " in words.lower(), "the visitor's session is counted")
+    counted = "sessions 1 " in words.lower()
+    check(counted == is_alone, "the visitor's session is counted, beside those of earlier ones")
     browser.is_accessible()
     browser.picture("status")
     browser.open("/")
@@ -134,98 +142,5 @@ def narrow(language):
             browser.picture(f"{language}-{name}")
 
 
-def check(holds, what):
-    if not holds:
-        sys.exit(f"browser: does not hold: {what}")
-
-
-class Browser:
-    """One window with a fresh profile; the phone is narrow and dark."""
-
-    def __init__(self, phone=False, width=390, language="en"):
-        arguments = ["--headless=new", "--disable-gpu", "--disable-background-networking"]
-        arguments.append("--window-size=500,900" if phone else "--window-size=1100,800")
-        arguments.append(f"--accept-lang={language}")
-        if os.geteuid() == 0:
-            arguments.append("--no-sandbox")  # Chromium's sandbox does not work for root
-        options = {"args": arguments}
-        self.session = ""
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
-        started = self.ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
-        self.session = "/" + started["sessionId"]
-        if phone:
-            screen = {"width": width, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-            self.devtools("Emulation.setDeviceMetricsOverride", screen)
-            dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-            self.devtools("Emulation.setEmulatedMedia", dark)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.ask("DELETE", "")
-
-    def ask(self, method, path, body=None):
-        """One WebDriver command (W3C WebDriver, section 6.3)."""
-        data = None if body is None else json.dumps(body).encode()
-        url = f"{driver_url}/session{self.session}{path}"
-        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.load(answer)["value"]
-        except urllib.error.HTTPError as error:
-            sys.exit(f"browser: {path}: {json.load(error)['value']['message'].splitlines()[0]}")
-
-    def devtools(self, command, parameters):
-        return self.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
-
-    def open(self, path):
-        self.ask("POST", "/url", {"url": site + path})
-
-    def url(self):
-        return self.ask("GET", "/url")
-
-    def script(self, code):
-        return self.ask("POST", "/execute/sync", {"script": code, "args": []})
-
-    def text(self):
-        return self.script("return document.body ? document.body.innerText : ''")
-
-    def wait_for(self, words):
-        """Until the page shows these words, ten seconds at most."""
-        for _ in range(100):
-            if words in self.text():
-                return
-            time.sleep(0.1)
-        sys.exit(f"browser: {self.url()} does not show \"{words}\" but:\n{self.text()[:600]}")
-
-    def is_accessible(self):
-        """Whether no rule of axe-core is broken."""
-        with open(axe) as file:
-            self.script(file.read() + "; window.axe = window.axe || axe;")
-        run = "const done = arguments[0]; axe.run().then(done, error => done({ violations: [{ id: String(error), nodes: [] }] }));"
-        found = self.ask("POST", "/execute/async", {"script": run, "args": []})
-        for rule in found["violations"]:
-            where = ", ".join(str(node["target"][0]) for node in rule["nodes"])
-            check(False, f"at {self.url()}: {rule['id']}: {rule.get('help')}: {where}")
-        check(len(found["passes"]) > 5, "axe has looked at the page")
-
-    def element(self, selector):
-        found = self.ask("POST", "/element", {"using": "css selector", "value": selector})
-        return f"/element/{next(iter(found.values()))}"
-
-    def click(self, selector):
-        self.ask("POST", self.element(selector) + "/click", {})
-
-    def type(self, selector, text):
-        self.ask("POST", self.element(selector) + "/value", {"text": text})
-
-    def picture(self, name):
-        """The whole page, not only what fits into the window."""
-        whole = {"format": "png", "captureBeyondViewport": True}
-        image = self.devtools("Page.captureScreenshot", whole)["data"]
-        with open(os.path.join(pictures, name + ".png"), "wb") as file:
-            file.write(base64.b64decode(image))
-
-
-{"visit": visit, "while_authentik_is_away": while_authentik_is_away}[part]()
+PARTS = {"visit": visit, "while_authentik_is_away": while_authentik_is_away, "firefox": firefox}
+PARTS[sys.argv[1]]()
