@@ -141,15 +141,7 @@ fn git_clones_and_pushes_with_the_password_that_it_has() {
 fn a_calendar_program_finds_and_fills_its_calendars() {
     let directory = TempDir::new();
     let calendars = Calendars::start(&directory);
-    let site = Site::start(&format!(
-        "authentik_provider wiki;
-         location / {{
-             proxy_set_header Host $http_host;
-             proxy_set_header X-Remote-User $authentik_username;
-             proxy_pass http://127.0.0.1:{};
-         }}",
-        calendars.port
-    ));
+    let site = Site::start(&calendars.location());
     let ask = |password: &str| {
         let output = Command::new(PYTHON)
             .args(["-c", CALENDAR_PROGRAM])
@@ -169,6 +161,36 @@ fn a_calendar_program_finds_and_fills_its_calendars() {
     assert!(said.contains("AuthorizationError"), "{said}");
 }
 
+#[test]
+fn a_webdav_program_makes_and_removes_directories_with_the_password_that_it_has() {
+    let directory = TempDir::new();
+    let calendars = Calendars::start(&directory);
+    let site = Site::start(&calendars.location());
+    let address = site.address();
+    let cadaver = |password: &str, commands: &str| {
+        // It has credentials from this file only.
+        let login = format!("machine 127.0.0.1 login bob password {password}\n");
+        directory.write_secret(".netrc", login);
+        directory.write("commands", commands);
+        let commands = std::fs::File::open(directory.path().join("commands"));
+        let output = Command::new("cadaver")
+            .arg(format!("http://{address}/"))
+            .current_dir(directory.path())
+            .env("HOME", directory.path())
+            .stdin(commands.expect("the commands"))
+            .output()
+            .expect("cadaver is installed: apt-get install cadaver");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+
+    let said = cadaver("wrong", "ls\n");
+    assert!(!said.contains("succeeded"), "{said}");
+    let said = cadaver(APP_PASSWORD, "mkcol cards\ncd cards\nls\n");
+    assert!(said.contains("Creating `cards': succeeded"), "{said}");
+    assert!(said.contains("Listing collection `/cards/': "), "{said}");
+    assert!(cadaver(APP_PASSWORD, "rmcol cards\n").contains("succeeded"));
+}
+
 /// A CalDAV server that trusts nginx.
 struct Calendars {
     server: Child,
@@ -183,6 +205,7 @@ impl Calendars {
             "radicale.conf",
             format!(
                 "[server]\nhosts = 127.0.0.1:{port}\n[auth]\ntype = http_x_remote_user\n\
+                 [rights]\ntype = authenticated\n\
                  [storage]\nfilesystem_folder = {folder}\n"
             ),
         );
@@ -197,6 +220,19 @@ impl Calendars {
             std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
         Self { server, port }
+    }
+
+    /// The lines that protect it.
+    fn location(&self) -> String {
+        format!(
+            "authentik_provider wiki;
+             location / {{
+                 proxy_set_header Host $http_host;
+                 proxy_set_header X-Remote-User $authentik_username;
+                 proxy_pass http://127.0.0.1:{};
+             }}",
+            self.port
+        )
     }
 }
 

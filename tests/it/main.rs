@@ -53,6 +53,7 @@ mod outpost_endpoint;
 mod own_cookies;
 mod pages;
 mod persons;
+mod programs;
 mod proxy_mode;
 mod proxy_upstreams;
 mod reasons;
