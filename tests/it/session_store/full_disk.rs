@@ -1,54 +1,15 @@
 //! A disk without space: it costs that sessions outlive nginx, and nothing else.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
-
 use super::{SERVER, is_known, is_stranger, of_store, sign_out};
-use crate::harness::{Site, TempDir, eventually};
-
-/// A small file system of its own. Mounting needs a privilege that some containers do not have.
-struct Disk(TempDir);
-
-impl Disk {
-    fn mount() -> Option<Self> {
-        let directory = TempDir::new();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(directory.path());
-        mount.status().is_ok_and(|status| status.success()).then(|| Self(directory))
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.path().join("filler")
-    }
-
-    /// Takes all space that is left.
-    fn fill(&self) {
-        let file = fs::File::create(self.filler()).expect("a file");
-        let mut written = 0;
-        while std::os::unix::fs::FileExt::write_at(&file, &[1; 512], written).is_ok() {
-            written += 512;
-        }
-    }
-
-    fn clear(&self) {
-        fs::remove_file(self.filler()).expect("the filler");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
+use crate::harness::{Disk, Site, eventually};
 
 #[test]
 fn without_space_sessions_go_on_and_end_and_are_written_when_there_is_some() {
-    let Some(disk) = Disk::mount() else {
+    let Some(disk) = Disk::mount("1m") else {
         eprintln!("no small file system can be mounted here: only root may");
         return;
     };
-    let store = disk.0.path().join("store/sessions");
+    let store = disk.path().join("store/sessions");
     let mut site = Site::builder()
         .http(&format!("authentik_session_store file {};", store.display()))
         .server(SERVER)
