@@ -11,7 +11,7 @@ use super::build;
 use super::conf::{Conf, Places, Ports, SITE_NAME, TOKEN_FILE};
 use super::http::Request;
 use super::log::ErrorLog;
-use super::nginx::{Nginx, StartError};
+use super::nginx::{ENVIRONMENT, Nginx, StartError};
 use super::ports::free_port;
 use super::processes::{SharedMemory, private_memory};
 use super::temp::TempDir;
@@ -220,6 +220,7 @@ pub(crate) struct Builder {
     http: String,
     provider: Option<String>,
     server: String,
+    environment: String,
     files: Vec<(String, String)>,
     secrets: Vec<(String, String)>,
     settings: Box<ChangeSettings>,
@@ -238,6 +239,7 @@ impl Default for Builder {
             http: String::new(),
             provider: Some(String::new()),
             server: String::new(),
+            environment: String::new(),
             files: Vec::new(),
             secrets: Vec::new(),
             settings: Box::new(|_, _| ()),
@@ -302,6 +304,13 @@ impl Builder {
         self
     }
 
+    /// Adds a variable to nginx's environment, also after an upgrade. Not to that of
+    /// [`Site::sister`].
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push_str(&format!("{name}={value}\n"));
+        self
+    }
+
     /// Adds a file in nginx's directory, e.g. `html/index.html`.
     pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
@@ -348,6 +357,7 @@ impl Builder {
 
     fn write(&self, prefix: &TempDir, app: &App, sso: &Standin, ports: Ports) {
         prefix.write("temp/keep", "");
+        prefix.write(ENVIRONMENT, &self.environment);
         prefix.write_secret("wiki.secret", WIKI_CLIENT_SECRET);
         let token = sso.outpost_token().unwrap_or_default();
         prefix.write_secret(TOKEN_FILE, format!("{token}\n"));
@@ -357,11 +367,13 @@ impl Builder {
         for (name, content) in &self.secrets {
             prefix.write_secret(name, content);
         }
+        let names = self.environment.lines().filter_map(|line| line.split('=').next());
+        let passed_on: String = names.map(|name| format!("env {name};\n")).collect();
         let conf = Conf {
             module: self.module.as_deref().unwrap_or_else(|| build::module()),
             workers: self.workers,
             daemon: self.daemon,
-            main: &self.main,
+            main: &(passed_on + &self.main),
             events: &self.events,
             http: &self.http,
             provider: self.provider.as_deref(),

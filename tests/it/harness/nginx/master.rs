@@ -73,7 +73,9 @@ fn daemon(prefix: &Path) -> u32 {
 
 fn spawn(prefix: &Path) -> Child {
     let stderr = File::options().create(true).append(true).open(prefix.join(STDERR));
+    let environment = fs::read_to_string(prefix.join(ENVIRONMENT)).unwrap_or_default();
     Command::new(build::nginx())
+        .envs(environment.lines().filter_map(|line| line.split_once('=')))
         .arg("-p")
         .arg(prefix)
         .arg("-e")
@@ -85,3 +87,6 @@ fn spawn(prefix: &Path) -> Child {
         .spawn()
         .expect("AUTHENTIK_NGINX starts")
 }
+
+/// In nginx's directory: more variables for its environment, a line each.
+pub(in super::super) const ENVIRONMENT: &str = "environment";

@@ -17,6 +17,8 @@ use super::processes::{SharedMemory, children_of, shared_memory, signal, title_o
 use super::temp::TempDir;
 use master::Master;
 
+pub(super) use master::ENVIRONMENT;
+
 /// A master process with its workers. Dropping it stops them and checks the error log.
 #[derive(Debug)]
 pub(crate) struct Nginx {
@@ -151,6 +153,17 @@ impl Nginx {
         self.wait_for_workers("a new worker", |new| {
             new.len() == self.workers && !new.contains(&pid)
         });
+    }
+
+    /// Kills a worker, which nobody can replace at present.
+    pub(crate) fn kill_unreplaced(&mut self, pid: u32) {
+        self.log.allow(format!("worker process {pid} exited on signal 9"));
+        signal(pid, "KILL");
+    }
+
+    /// Waits until there are as many workers as there should be.
+    pub(crate) fn await_workers(&self) {
+        self.wait_for_workers("replaced workers", |workers| workers.len() == self.workers);
     }
 
     /// Stops a process of this nginx like a debugger: it exists, but does nothing.
