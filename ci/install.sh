@@ -28,9 +28,10 @@ packages() {
             demo) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
             unit) echo gcc libc6-dev ca-certificates "$(redis)" ;;
-            test) packages demo unit; echo caddy procps git python3-caldav radicale "$(http3_client)" ;;
+            test) packages demo unit; echo caddy procps git cadaver python3-caldav python3-grpcio python3-websockets radicale "$(http3_client)" ;;
             # promtool is in prometheus, fail2ban-regex in fail2ban; neither service is needed.
             check) packages demo unit; echo prometheus fail2ban python3 python3-yaml ;;
+            chaos) packages test; echo libfaketime nftables iproute2 util-linux ;;
             matrix) packages demo; echo mmdebstrap ;;
             fresh) echo git mmdebstrap ;;
             deb) packages demo; echo git mmdebstrap python3 xz-utils ;;
@@ -38,7 +39,7 @@ packages() {
             bench-peers) packages demo; echo wrk python3 apache2 libapache2-mod-auth-openidc ;;
             valgrind) packages test; echo valgrind ;;
             fuzz) packages unit; echo g++ ;;
-            browser) packages demo; echo chromium-driver python3 fonts-ipafont-gothic; has npm || echo npm ;;
+            browser) packages demo; echo chromium-driver firefox-esr python3 fonts-ipafont-gothic; has npm || echo npm ;;
             *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
         esac
     done
