@@ -4,7 +4,7 @@
 #
 #   ci/install.sh PURPOSE...
 #
-# demo: build and run; unit, test, check, matrix, fresh, deb, bench, bench-peers, valgrind, fuzz, browser:
+# demo: build and run; unit, test, check, chaos, matrix, fresh, deb, bench, bench-peers, valgrind, fuzz, browser:
 # needed by these targets. Each target installs what it needs and depends on no other target. Rust
 # comes from Debian if it is missing or too old.
 set -eu
