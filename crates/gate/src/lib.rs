@@ -18,7 +18,7 @@
 //! what comes and goes forward headers
 //! forms               http keyring paths query store
 //! what is said        page reason
-//! words               hash json network secret sender server_names text time wording
+//! words               hash json network secret sender server_names sync text time wording
 //! ```
 
 #![forbid(unsafe_code)]
@@ -64,6 +64,7 @@ pub mod shared_words;
 mod spoilt_input;
 pub mod status;
 pub mod store;
+mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod text;

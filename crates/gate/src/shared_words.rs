@@ -4,7 +4,7 @@
 //! initialises an area, which a reload of nginx keeps. Only [`SharedWords`] knows what each word
 //! means.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 use crate::outpost::{BOARD_HEADER, Board, Tenure};
 use crate::provider::ProviderKey;
@@ -84,13 +84,13 @@ impl Word {
 }
 
 /// Workers with counters of their own; further ones share.
-pub const COUNTING_WORKERS: usize = 64;
+pub const COUNTING_WORKERS: usize = if cfg!(loom) { 1 } else { 64 };
 /// Counters per worker.
 pub const COUNTERS: usize = 128;
 
 /// Providers with counters of their own, the first that are used; further ones have none, so their
 /// number is bounded whatever an outpost lists.
-pub const SEATS: usize = 64;
+pub const SEATS: usize = if cfg!(loom) { 2 } else { 64 };
 /// Counters per worker and provider.
 pub const SEAT: usize = 16;
 

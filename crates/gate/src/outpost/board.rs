@@ -4,7 +4,7 @@
 //! without a lock and verify afterwards that it did not change. So a writer never waits for a
 //! reader, and a writer that is killed leaves the older buffer intact.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence};
 
 use ring::digest;
 

@@ -4,7 +4,7 @@
 //! the process is gone, any other may take over. Processes of a newer configuration take over at
 //! once. Two holders at the same time do no harm: they do the same thing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A holder whose last heartbeat is this old has lost the tenure, in milliseconds.

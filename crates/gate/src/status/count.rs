@@ -1,6 +1,6 @@
 //! What is counted, and in which slot of a worker's counters ([`crate::shared_words`]).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 use crate::reason::Reason;
 use crate::shared_words::{COUNTERS, SEAT};

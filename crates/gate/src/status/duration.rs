@@ -1,6 +1,6 @@
 //! How long things take, as histograms in a worker's counters.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 use serde::Serialize;
 

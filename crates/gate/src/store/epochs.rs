@@ -25,7 +25,7 @@
 //! An epoch wraps after 2^32 removals. A copy is confirmed under the lock every few seconds
 //! ([`crate::session_cache`]), and no processor can do that many in between.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering};
 
 use super::record::Key;
 

@@ -1,6 +1,6 @@
 //! The result of a lookup.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering};
 
 use super::layout::{MAX_PAYLOAD, head};
 use super::memory::{Damaged, Memory};

@@ -1,6 +1,6 @@
 //! The table as used by the shell, between locking and unlocking the zone's mutex.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering};
 
 use super::epochs::{Epoch, Epochs};
 use super::fill::{Fill, Inserted, Unstored};

@@ -1,0 +1,9 @@
+//! Words that processes and threads share without a lock.
+//!
+//! Everything here gets its atomics from this module. `interleavings/` compiles these very sources
+//! with the atomics of loom instead, which tries out what threads can see.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
