@@ -4,7 +4,7 @@
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb check demo \
-	demo-stop bench bench-peers valgrind asan chaos soak browser fuzz coverage scale clean
+	demo-stop bench bench-peers valgrind asan chaos soak browser fuzz coverage scale mutants interleavings clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -112,6 +112,10 @@ scale: ## the tables of docs/scaling.md: workers, hosts, providers; measured and
 mutants: ## change the gate's rules one by one: does a test notice? SECONDS=3600 in all (DIR=token selects)
 	ci/install.sh unit
 	ci/mutants.sh $(or $(SECONDS),3600) $(DIR)
+
+interleavings: ## shared memory in every order in which processes may run (loom); each promise weakened: noticed?
+	ci/install.sh unit
+	ci/interleavings.sh
 
 clean: ## remove everything built
 	rm -rf --one-file-system target

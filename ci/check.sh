@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 . ci/lib.sh
 
 cargo fmt --all --check
+cargo fmt --check --manifest-path interleavings/Cargo.toml
 ci/drift.sh
 ci/monitoring.sh
 

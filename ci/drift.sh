@@ -125,7 +125,7 @@ structures() {
 
 # Functions after `#[test]`.
 tests() {
-    grep -rhA 3 --include='*.rs' '#\[test\]' crates src tests | sed -n 's/^ *fn \([a-z0-9_]*\)().*/\1/p' |
+    grep -rhA 3 --include='*.rs' '#\[test\]' crates src tests interleavings | sed -n 's/^ *fn \([a-z0-9_]*\)().*/\1/p' |
         sort -u
 }
 
