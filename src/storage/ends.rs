@@ -115,8 +115,9 @@ impl Service {
             })
             .collect();
         let time = now();
-        self.words.add(Word::EndsPending, 1);
         self.zone.with(|table| {
+            // Under the lock: who finds no end, and then clears the word, must not clear this.
+            self.words.add(Word::EndsPending, 1);
             self.words.add(Word::Ends, 1);
             for record in &records {
                 // Without room, the store is told all the same.
