@@ -106,6 +106,46 @@ mod tests {
         assert_eq!(Endpoint::Callback.in_doubt(), InDoubt::Waits);
     }
 
+    const PREFIX: &str = "/outpost.goauthentik.io/";
+
+    #[test]
+    fn an_endpoint_is_its_exact_path_or_a_signature_on_any_path() {
+        for (path, query, expected) in [
+            ("/outpost.goauthentik.io/start", "rd=/x", Some(Endpoint::Start)),
+            ("/outpost.goauthentik.io/callback", "", Some(Endpoint::Callback)),
+            ("/outpost.goauthentik.io/sign_out", "", Some(Endpoint::SignOut)),
+            ("/outpost.goauthentik.io/ping", "", Some(Endpoint::Ping)),
+            ("/outpost.goauthentik.io/backchannel_logout", "", Some(Endpoint::BackchannelLogout)),
+            ("/outpost.goauthentik.io/frontchannel_logout", "", Some(Endpoint::FrontchannelLogout)),
+            ("/outpost.goauthentik.io/", "", None),
+            ("/outpost.goauthentik.io/ping/", "", None),
+            ("/outpost.goauthentik.io/Ping", "", None),
+            ("/outpost.goauthentik.io/auth/nginx", "", None),
+            ("/x/outpost.goauthentik.io/ping", "", None),
+            ("/outpost.goauthentik.iostart", "", None),
+            ("/page", "X-authentik-auth-callback=true", Some(Endpoint::Callback)),
+            ("/page", "X-authentik-logout=true", Some(Endpoint::SignOut)),
+            ("/outpost.goauthentik.io/ping", "X-authentik-logout=true", Some(Endpoint::SignOut)),
+            ("/page", "", None),
+        ] {
+            let (path, query) = (path.as_bytes(), query.as_bytes());
+            let found = endpoint(path, query, PREFIX);
+            assert_eq!(found, expected, "{path:?} {query:?}");
+            assert!(found.is_none() || may_be_endpoint(path, query), "{path:?} {query:?}");
+        }
+        let below =
+            endpoint(b"/app/outpost.goauthentik.io/ping", b"", "/app/outpost.goauthentik.io/");
+        assert_eq!(below, Some(Endpoint::Ping));
+    }
+
+    #[test]
+    fn whatever_the_prefix_a_path_of_endpoints_may_be_one() {
+        assert!(may_be_endpoint(b"/app/outpost.goauthentik.io/ping", b""));
+        assert!(may_be_endpoint(b"/", b"a=b&X-authentik-auth-callback=true"));
+        assert!(!may_be_endpoint(b"/outpost.goauthentik", b""));
+        assert!(!may_be_endpoint(b"/page", b"X-authentik-auth-callback="));
+    }
+
     #[test]
     fn what_is_sent_unasked_has_no_effect() {
         use Sender::{Frame, Navigation, Nobody, Program, Submission};

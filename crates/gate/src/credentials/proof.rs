@@ -77,6 +77,9 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
+    use crate::fixtures::{provider, recorded};
+    use crate::identity::SessionView;
+    use crate::token::{TokenFlaw, from_introspection};
 
     #[test]
     fn a_token_as_password_is_introspected_before_it_is_tried_as_a_password() {
@@ -84,5 +87,64 @@ mod tests {
         let credentials = Credentials::parse(format!("Basic {header}").as_bytes()).unwrap();
         let inquiries = credentials.inquiries();
         assert!(matches!(inquiries.as_slice(), [Inquiry::Token(_), Inquiry::Password(_)]));
+    }
+
+    /// A time at which the recorded tokens were valid.
+    const NOW: UnixTime = UnixTime(1_795_312_000);
+
+    fn carols() -> Tokens {
+        Tokens::parse(recorded("token_response_client_credentials_carol.json").as_bytes()).unwrap()
+    }
+
+    fn by_password(tokens: Tokens) -> Result<Rendered, CoreError> {
+        let provider = provider("p-basic");
+        of_password(tokens, &provider, &Keys::shared(&provider), NOW)
+    }
+
+    fn user(rendered: &Rendered) -> &[u8] {
+        SessionView::over(rendered.record.expose()).unwrap().username()
+    }
+
+    #[test]
+    fn a_password_proves_the_user_of_the_id_token() {
+        let rendered = by_password(carols()).unwrap();
+        let view = SessionView::over(rendered.record.expose()).unwrap();
+        assert_eq!(user(&rendered), b"carol");
+        assert_eq!(view.token(), carols().id_token.unwrap().expose(), "not the access token");
+        assert_eq!(view.refresh_token(), b"");
+        assert_eq!(rendered.expires, UnixTime(1_795_315_121), "no longer than the token");
+    }
+
+    #[test]
+    fn a_password_proves_nothing_without_a_good_id_token() {
+        let none = Tokens { id_token: None, ..carols() };
+        let missing = CoreError::Garbled { about: "token_endpoint" };
+        assert_eq!(by_password(none).unwrap_err(), missing);
+        let other = Secret::new(recorded("access_token_with_nonce.txt"));
+        let of_another_key = Tokens { id_token: Some(other), ..carols() };
+        let flaw = CoreError::BadToken(TokenFlaw::Signature);
+        assert_eq!(by_password(of_another_key).unwrap_err(), flaw);
+    }
+
+    #[test]
+    fn a_token_proves_the_user_that_authentik_named_until_it_ends() {
+        let (provider, asked) = (provider("p-proxy"), Introspect { token: Secret::new("t0ken") });
+        let answer = recorded("introspection_active_hs256.json").as_bytes();
+        let claims = from_introspection(answer, &provider.client_id, NOW).unwrap();
+        let rendered = of_token(&asked, &claims, &provider, NOW);
+        assert_eq!(user(&rendered), claims.preferred_username.as_bytes());
+        let view = SessionView::over(rendered.record.expose()).unwrap();
+        assert_eq!((view.token(), view.refresh_token()), (&b"t0ken"[..], &b""[..]));
+    }
+
+    #[test]
+    fn a_bearer_token_is_introspected_and_a_password_tried_as_such() {
+        let bearer = Credentials::parse(b"Bearer abc").unwrap();
+        assert!(matches!(bearer.inquiries().as_slice(),
+            [Inquiry::Token(asked)] if asked.token.expose() == b"abc"));
+        let header = STANDARD.encode("carol:secret");
+        let basic = Credentials::parse(format!("Basic {header}").as_bytes()).unwrap();
+        assert!(matches!(basic.inquiries().as_slice(), [Inquiry::Password(asked)]
+            if (asked.username.expose(), asked.password.expose()) == (b"carol", b"secret")));
     }
 }

@@ -279,3 +279,53 @@ fn a_domains_patterns_see_the_whole_url_if_its_host_is_certain() {
         assert_eq!(open(&provider, &paths, url, host), expected, "{url} {host}");
     }
 }
+
+#[test]
+fn what_a_proxy_can_do_with_an_answer_is_known() {
+    for (front_end, name, redirects, tells_signatures) in [
+        (Nginx, "nginx", false, false),
+        (Traefik, "Traefik", true, true),
+        (Caddy, "Caddy", true, true),
+        (Envoy, "Envoy", true, false),
+    ] {
+        assert_eq!(front_end.name(), name);
+        assert_eq!(front_end.redirects(), redirects, "{name}");
+        assert_eq!(front_end.tells_signatures(), tells_signatures, "{name}");
+    }
+}
+
+#[test]
+fn a_proxys_visitor_is_refused_as_a_program_or_not_there_at_all() {
+    let hints = |headers: &'static [(&[u8], &[u8])]| {
+        SenderHints::gather(b"GET", headers.iter().copied()).behind_proxy()
+    };
+    let page = hints(&[(b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document")]);
+    let frame = hints(&[(b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"iframe")]);
+    let form = hints(&[
+        (b"sec-fetch-mode", b"navigate"),
+        (b"sec-fetch-dest", b"document"),
+        (b"origin", b"https://ext.example"),
+    ]);
+    let nobody = hints(&[(b"sec-fetch-mode", b"navigate"), (b"sec-purpose", b"prefetch")]);
+    let provider = testing::provider();
+    let url = url_of(
+        Traefik,
+        "",
+        &[
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "ext.example"),
+            ("x-forwarded-uri", "/page"),
+        ],
+    )
+    .unwrap();
+    for (hints, sender, is_navigation) in [
+        (page, Sender::Program, true),
+        (frame, Sender::Program, false),
+        (form, Sender::Program, false),
+        (SenderHints::default(), Sender::Program, false),
+        (nobody, Sender::Nobody, false),
+    ] {
+        let asked = ForwardRequest::new(&url, &provider, Traefik, b"ext.example", &hints);
+        assert_eq!((asked.sender(), asked.is_navigation()), (sender, is_navigation));
+    }
+}

@@ -1,6 +1,7 @@
 //! What follows from a flaw, and the limits of what is read.
 
 use super::*;
+use crate::reason::Reason;
 
 /// What a flaw may be about.
 #[derive(Clone, Copy, PartialEq)]
@@ -39,6 +40,60 @@ fn only_a_flaw_that_other_keys_can_cure_has_keys_fetched_and_only_one_of_this_lo
         assert_eq!(flaw.is_about_keys(), about == Keys, "{flaw}");
         assert_eq!(flaw.concerns_this_login_only(), about == ThisLogin, "{flaw}");
     }
+}
+
+#[test]
+fn a_flaw_has_a_reason_and_says_what_to_do() {
+    use Reason::{
+        TokenAudience, TokenIssuer, TokenMalformed, TokenNonce, TokenSignature, TokenTime,
+        TokenUsername,
+    };
+    for (flaw, reason, said) in [
+        (TokenFlaw::TooLong, TokenMalformed, "is longer than 128 KiB"),
+        (TokenFlaw::Malformed("claims"), TokenMalformed, "is malformed (claims)"),
+        (TokenFlaw::Encrypted, TokenMalformed, "remove the encryption key"),
+        (TokenFlaw::UnknownKind, TokenMalformed, "of an unknown type (typ or crit)"),
+        (
+            TokenFlaw::algorithm("none"),
+            TokenSignature,
+            "is signed with \"none\", which does not fit",
+        ),
+        (TokenFlaw::UnknownKey, TokenSignature, "with a key that authentik does not publish"),
+        (TokenFlaw::AmbiguousKey, TokenSignature, "several keys fit"),
+        (TokenFlaw::Signature, TokenSignature, "compare client_secret"),
+        (
+            TokenFlaw::issuer("https://a.example/", "https://b.example/"),
+            TokenIssuer,
+            "is \"https://a.example/\", configured is issuer \"https://b.example/\"",
+        ),
+        (TokenFlaw::Audience, TokenAudience, "not for this client_id"),
+        (TokenFlaw::Nonce, TokenNonce, "belongs to another sign-in"),
+        (TokenFlaw::NoUserName, TokenUsername, "ask for the scope profile"),
+        (TokenFlaw::Missing("exp"), TokenMalformed, "has no exp"),
+        (TokenFlaw::WrongType("exp"), TokenMalformed, "exp has the wrong type"),
+        (TokenFlaw::Unsendable("groups"), TokenMalformed, "groups has an invisible character"),
+        (TokenFlaw::Expired { seconds_ago: 7 }, TokenTime, "expired 7 s ago; compare the clocks"),
+        (
+            TokenFlaw::NotYetValid { claim: "iat", seconds_ahead: 301 },
+            TokenTime,
+            "iat is 301 s ahead; compare the clocks",
+        ),
+        (TokenFlaw::Inactive, TokenMalformed, "authentik says that the token is not valid"),
+        (TokenFlaw::NoLogout, TokenMalformed, "is not about a logout"),
+        (TokenFlaw::Unwanted("nonce"), TokenMalformed, "has a nonce, which no logout token has"),
+        (TokenFlaw::Stale { seconds_ago: 601 }, TokenTime, "was issued 601 s ago"),
+    ] {
+        assert_eq!(Reason::from(&flaw), reason, "{flaw}");
+        assert!(flaw.to_string().contains(said), "{flaw}");
+    }
+}
+
+#[test]
+fn what_a_token_claims_is_shown_without_control_characters_and_cut() {
+    let flaw = TokenFlaw::issuer(&format!("a\nb{}", "c".repeat(1000)), "us").to_string();
+    assert!(!flaw.contains('\n') && flaw.len() < 600, "{flaw}");
+    let flaw = TokenFlaw::algorithm(&"x".repeat(1000)).to_string();
+    assert!(flaw.len() < 120, "{flaw}");
 }
 
 #[test]
