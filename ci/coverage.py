@@ -3,7 +3,7 @@
 import json
 import sys
 
-# What was reached, rounded down: coverage must not get worse.
+# What was reached, less a tenth: coverage must not get worse.
 BARS = {"gate": 96.0, "io": 92.0}
 
 
@@ -15,7 +15,7 @@ def main(path):
         own = [(file["filename"], file["summary"]["lines"]) for file in files if f"/crates/{crate}/" in file["filename"]]
         covered, count = (sum(lines[key] for _, lines in own) for key in ("covered", "count"))
         percent = 100 * covered / count
-        print(f"{crate}: {percent:.2f} % of {count:,} lines in {len(own)} files (at least {bar:.0f} %)")
+        print(f"{crate}: {percent:.2f} % of {count:,} lines in {len(own)} files (at least {bar:.1f} %)")
         for name, lines in sorted(own, key=lambda file: file[1]["covered"] - file[1]["count"])[:12]:
             print(f"  {lines['count'] - lines['covered']:4} of {lines['count']:4} missed in {name.split('/crates/')[1]}")
         missed |= percent < bar
