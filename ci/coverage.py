@@ -4,7 +4,7 @@ import json
 import sys
 
 # What was reached, less a tenth: coverage must not get worse.
-BARS = {"gate": 96.0, "io": 92.0}
+BARS = {"gate": 96.9, "io": 92.0}
 
 
 def main(path):
