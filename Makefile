@@ -31,8 +31,7 @@ uninstall: ## remove it
 
 unit: ## unit tests: gate, io and the stand-in authentik, and the seeds of `make fuzz`; no nginx needed
 	ci/install.sh unit
-	cargo test --locked -p authentik-gate -p authentik-io -p authentik-store -p authentik-standin \
-		-p authentik-fuzz
+	ci/unit.sh
 
 test: unit ## all tests: unit, then integration under this machine's nginx and 1.28
 	ci/install.sh test

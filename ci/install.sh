@@ -54,12 +54,11 @@ http3_client() {
 }
 
 # The session stores of the tests, which start servers of their own (Sentinel is the same program).
-# Debian has Valkey since 13.
 redis() {
-    case $(. /etc/os-release && echo "${VERSION_ID-}") in
-        12) echo redis-server redis-tools ;;
-        *) echo redis-server redis-tools valkey-server ;;
-    esac
+    echo redis-server redis-tools
+    if debian_has_valkey; then
+        echo valkey-server valkey-tools
+    fi
 }
 
 has() {

@@ -41,6 +41,8 @@ else
     set -- "$@" --skip http3::
 fi
 
+set -- "$@" $(left_out_servers)
+
 # A test fills the queue of sign-ins with connections.
 files=$(ulimit -n)
 [ "$files" = unlimited ] || [ "$files" -ge 4096 ] || ulimit -n 4096

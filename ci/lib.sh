@@ -42,3 +42,19 @@ rust_is_new_enough() {
     have=$(rustc --version 2>/dev/null | cut -d ' ' -f 2) && command -v cargo >/dev/null &&
         [ -n "$have" ] && [ "$(printf '%s\n' "$(msrv)" "$have" | sort -V | head -n 1)" = "$(msrv)" ]
 }
+
+# Debian has Valkey since 13.
+debian_has_valkey() {
+    case $(. /etc/os-release && echo "${VERSION_ID-}") in
+        12) return 1 ;;
+    esac
+}
+
+# Arguments for a test binary: where Debian has no Valkey, its tests are left out, and a line says so.
+# Elsewhere they fail without it.
+left_out_servers() {
+    if ! debian_has_valkey && ! command -v valkey-server >/dev/null; then
+        echo "== not tested here: Valkey, which this Debian does not have" >&2
+        echo --skip valkey
+    fi
+}

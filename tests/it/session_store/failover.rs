@@ -64,19 +64,19 @@ fn assert_nothing_is_lost(site: &mut Site, lose: impl FnOnce()) {
     assert_eq!(site.app.hits(), 0, "the application was reached");
 }
 
-#[test]
-fn a_failover_by_sentinel_loses_no_session_and_no_sign_out() {
-    let mut master = RedisServer::start();
+/// Three Sentinels replace a master by its replica.
+pub(super) fn sentinels_replace_the_master(program: &'static str) {
+    let mut master = RedisServer::of(program, "");
     let port = master.port();
-    let replica =
-        RedisServer::with(&format!("replicaof 127.0.0.1 {port}\nrepl-ping-replica-period 1"));
+    let lines = format!("replicaof 127.0.0.1 {port}\nrepl-ping-replica-period 1");
+    let replica = RedisServer::of(program, &lines);
     let info = || String::from_utf8_lossy(&master.command("INFO replication")).into_owned();
     within(SOON, "the replica follows", || info().contains("state=online"));
     let lines = format!(
         "sentinel monitor ours 127.0.0.1 {port} 2\nsentinel down-after-milliseconds ours 500\n\
          sentinel failover-timeout ours 3000"
     );
-    let sentinels: Vec<_> = (0..3).map(|_| RedisServer::with(&lines)).collect();
+    let sentinels: Vec<_> = (0..3).map(|_| RedisServer::of(program, &lines)).collect();
     let all_say = |command: &str, wanted: &str| {
         let said = |one: &RedisServer| String::from_utf8_lossy(&one.command(command)).into_owned();
         within(SOON, wanted, || sentinels.iter().all(|one| said(one).contains(wanted)));
@@ -91,21 +91,23 @@ fn a_failover_by_sentinel_loses_no_session_and_no_sign_out() {
 }
 
 /// Three masters, and a replica of one of them.
-fn cluster() -> Vec<RedisServer> {
+fn cluster(program: &'static str) -> Vec<RedisServer> {
     let nodes: Vec<_> = (0..4)
         .map(|_| {
-            RedisServer::with(&format!(
+            let lines = format!(
                 "cluster-enabled yes\ncluster-config-file nodes\ncluster-port {}\n\
                  cluster-node-timeout 1000",
                 free_port()
-            ))
+            );
+            RedisServer::of(program, &lines)
         })
         .collect();
     let address = |node: &RedisServer| format!("127.0.0.1:{}", node.port());
+    let client = program.replace("-server", "-cli");
     let run = |arguments: Vec<String>| {
-        let mut command = Command::new("redis-cli");
+        let mut command = Command::new(&client);
         let ran = command.arg("--cluster").args(&arguments).stdout(Stdio::null()).status();
-        assert!(ran.expect("redis-cli").success(), "{arguments:?}");
+        assert!(ran.expect("see ci/install.sh").success(), "{client} {arguments:?}");
     };
     let mut create = vec!["create".to_owned()];
     create.extend(nodes[..3].iter().map(address));
@@ -125,9 +127,9 @@ fn cluster() -> Vec<RedisServer> {
     nodes
 }
 
-#[test]
-fn a_cluster_that_loses_a_node_loses_no_session_and_no_sign_out() {
-    let mut nodes = cluster();
+/// A cluster loses the master that has a replica.
+pub(super) fn a_cluster_loses_a_node(program: &'static str) {
+    let mut nodes = cluster(program);
     let said = String::from_utf8_lossy(&nodes[3].command("INFO replication")).into_owned();
     let port = said.lines().find_map(|line| line.strip_prefix("master_port:"));
     let port: u16 = port.and_then(|port| port.trim().parse().ok()).expect("its master");

@@ -8,6 +8,7 @@ mod held_redis;
 mod kept_ends;
 mod lasting;
 mod orders;
+mod programs;
 mod redis;
 pub(crate) mod redis_server;
 mod rolling;

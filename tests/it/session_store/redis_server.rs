@@ -1,4 +1,4 @@
-//! A Redis server on a free port.
+//! A server of Redis, or of Valkey, on a free port.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,6 +9,7 @@ use crate::harness::{TempDir, eventually, free_port};
 
 /// A server that writes everything to disk, in a directory of its own. Killed when dropped.
 pub(crate) struct RedisServer {
+    program: &'static str,
     directory: TempDir,
     port: u16,
     child: Child,
@@ -22,6 +23,11 @@ impl RedisServer {
 
     /// A server with further lines in its configuration.
     pub(crate) fn with(lines: &str) -> Self {
+        Self::of("redis-server", lines)
+    }
+
+    /// The same with this program.
+    pub(super) fn of(program: &'static str, lines: &str) -> Self {
         let (directory, port) = (TempDir::new(), free_port());
         let has_tls = lines.contains("tls-cert-file");
         let listens = if has_tls { "port 0\ntls-" } else { "" };
@@ -37,8 +43,8 @@ impl RedisServer {
                 directory.path().display()
             ),
         );
-        let child = spawn(&directory);
-        let server = Self { directory, port, child, has_tls };
+        let child = spawn(program, &directory);
+        let server = Self { program, directory, port, child, has_tls };
         server.wait();
         server
     }
@@ -65,7 +71,7 @@ impl RedisServer {
     }
 
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(&self.directory);
+        self.child = spawn(self.program, &self.directory);
         self.wait();
     }
 
@@ -137,17 +143,17 @@ pub(super) fn directive(arguments: &str) -> String {
     )
 }
 
-fn spawn(directory: &TempDir) -> Child {
+fn spawn(program: &str, directory: &TempDir) -> Child {
     let configuration = directory.path().join(CONFIGURATION);
     let text = std::fs::read_to_string(&configuration).expect("the configuration");
     let is_sentinel = text.contains("sentinel ");
-    let started = Command::new("redis-server")
+    let started = Command::new(program)
         .arg(configuration)
         .args(is_sentinel.then_some("--sentinel"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn();
-    started.expect("redis-server; see ci/install.sh")
+    started.unwrap_or_else(|error| panic!("{program}: {error}; see ci/install.sh"))
 }
 
 impl Drop for RedisServer {

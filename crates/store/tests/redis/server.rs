@@ -159,8 +159,3 @@ pub(crate) fn free_port() -> u16 {
         }
     }
 }
-
-/// Whether this program is installed.
-pub(crate) fn is_installed(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()
-}
