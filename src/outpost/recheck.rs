@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use authentik_io::client::Client;
 use authentik_io::pool::{Cancel, Job, Outcome, Pool, PoolSettings};
 use gate::identity::{OwnedRecord, open_unasked};
-use gate::outpost::{AfterGap, WalkAgain};
+use gate::outpost::{AfterGap, AtGapsEnd, WalkAgain};
 use gate::provider::Provider;
 use gate::question::{CoreError, Endpoints, Introspect};
 use gate::secret::Secret;
@@ -201,14 +201,14 @@ impl Recheck {
         let (found, next) = survey(zone, place, wanted);
         for (sid, record) in found {
             let view = record.view();
-            let is_renewable = !view.refresh_token().is_empty();
-            match AfterGap::of(
-                view.signed_in(),
-                since,
-                view.access_until(),
-                is_renewable,
+            let session = AtGapsEnd {
+                signed_in: view.signed_in(),
+                listened_since: since,
+                access_until: view.access_until(),
+                is_renewable: !view.refresh_token().is_empty(),
                 answer_by,
-            ) {
+            };
+            match session.judge() {
                 AfterGap::Ask => {}
                 AfterGap::LeaveToRenewal => continue,
                 AfterGap::Believe => {

@@ -29,23 +29,31 @@ pub enum AfterGap {
     Ask,
 }
 
-impl AfterGap {
-    /// `access_until` is the end of the access token, and `answer_by` the time by which authentik
-    /// answers at the latest.
+/// A session at the end of a gap.
+#[derive(Clone, Copy, Debug)]
+pub struct AtGapsEnd {
+    /// When it began.
+    pub signed_in: UnixTime,
+    /// The end of the gap.
+    pub listened_since: UnixTime,
+    /// The end of its access token.
+    pub access_until: UnixTime,
+    /// It has a refresh token.
+    pub is_renewable: bool,
+    /// The time by which authentik answers at the latest.
+    pub answer_by: UnixTime,
+}
+
+impl AtGapsEnd {
+    /// What to do about it.
     #[must_use]
-    pub fn of(
-        signed_in: UnixTime,
-        listened_since: UnixTime,
-        access_until: UnixTime,
-        is_renewable: bool,
-        answer_by: UnixTime,
-    ) -> Self {
-        if !may_have_been_missed(signed_in, listened_since) {
-            Self::Believe
-        } else if is_renewable && access_until <= answer_by {
-            Self::LeaveToRenewal
+    pub fn judge(&self) -> AfterGap {
+        if !may_have_been_missed(self.signed_in, self.listened_since) {
+            AfterGap::Believe
+        } else if self.is_renewable && self.access_until <= self.answer_by {
+            AfterGap::LeaveToRenewal
         } else {
-            Self::Ask
+            AfterGap::Ask
         }
     }
 }
@@ -113,8 +121,14 @@ mod tests {
     #[test]
     fn authentik_is_asked_about_a_token_that_is_to_be_active() {
         let of = |signed_in, access_until, is_renewable| {
-            let [signed_in, access_until] = [signed_in, access_until].map(UnixTime);
-            AfterGap::of(signed_in, UnixTime(1_000), access_until, is_renewable, UnixTime(2_000))
+            let session = AtGapsEnd {
+                signed_in: UnixTime(signed_in),
+                listened_since: UnixTime(1_000),
+                access_until: UnixTime(access_until),
+                is_renewable,
+                answer_by: UnixTime(2_000),
+            };
+            session.judge()
         };
         assert_eq!(of(1_060, 2_001, true), AfterGap::Ask);
         assert_eq!(of(1_060, 2_000, true), AfterGap::LeaveToRenewal);

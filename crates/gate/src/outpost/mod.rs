@@ -29,7 +29,7 @@ pub use choice::{Chosen, OfHost};
 pub use directory::Directory;
 pub use error::RefreshError;
 pub use event::Misconfiguration;
-pub use gap::{AfterGap, Gap, may_have_been_missed};
+pub use gap::{AfterGap, AtGapsEnd, Gap, may_have_been_missed};
 pub use listener::Listener;
 pub use message::{Message, hello, read_message};
 pub use origin::{Origin, Provenance};
