@@ -4,10 +4,15 @@
 //! initialises an area, which a reload of nginx keeps. Only [`SharedWords`] knows what each word
 //! means.
 
+mod seats;
+mod word;
+
 use crate::sync::{AtomicU64, Ordering};
 
 use crate::outpost::{BOARD_HEADER, Board, Tenure};
-use crate::provider::ProviderKey;
+
+pub use seats::{SEAT, SEATS};
+pub use word::Word;
 
 /// The area, of at least [`WORDS`] words; the rest is the board.
 #[derive(Clone, Copy)]
@@ -15,84 +20,10 @@ pub struct SharedWords<'m> {
     words: &'m [AtomicU64],
 }
 
-/// A word that one process writes and all may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// The process that has the WebSocket open (a [`crate::outpost::Listener`]), 0 = closed.
-    ConnectedBy,
-    /// When it was last opened or closed, in seconds since 1970.
-    ConnectedSince,
-    /// Last successful refresh of the settings, in seconds since 1970.
-    LastRefresh,
-    /// Last failed refresh, in seconds since 1970.
-    LastFailure,
-    /// Longest turn of an event loop, in microseconds.
-    LongestPause,
-    /// Longest time an event loop took to replace the settings, in microseconds.
-    LongestExchange,
-    /// Sessions that authentik ended.
-    EndedByCore,
-    /// Number of failed refreshes.
-    RefreshFailures,
-    /// How many times the WebSocket was lost.
-    Disconnects,
-    /// Ends of sessions may have been missed, and not all sessions have been checked with authentik
-    /// yet.
-    Unchecked,
-    /// The last publisher had lost the tenure by then.
-    Overwritten,
-    /// How many times a worker has requested the settings.
-    SettingsAsked,
-    /// How many of these requests are finished, successful or not.
-    SettingsAnswered,
-    /// Sessions that ended because they were not used.
-    EndedIdle,
-    /// How many times sessions were ended in the zone; only changed while the zone is locked. A
-    /// session read from the store must not be used if this has changed meanwhile.
-    Ends,
-    /// Some ends in the zone may not have reached the store yet.
-    EndsPending,
-    /// Which store is followed, and how far: ends up to there are effective in the zone.
-    FollowedStore,
-    /// See [`Word::FollowedStore`].
-    FollowedMark,
-    /// When the store was last followed successfully, in seconds since boot.
-    FollowedAt,
-    /// Since when the store cannot be read, in seconds since 1970, 0 = it can.
-    StoreUnreadSince,
-    /// Since when it cannot be written, in seconds since 1970, 0 = it can.
-    StoreUnwrittenSince,
-    /// Sessions that were never stored, because too many waited for the store.
-    StoreDropped,
-    /// Sessions in the store when they were last counted.
-    StoreSessions,
-    /// Size of the store at that time, in bytes.
-    StoreBytes,
-    /// How many times a session got into the zone from the store whose end may have been missed.
-    FromStore,
-    /// How many of these have been checked with authentik, if that was necessary.
-    FromStoreChecked,
-    /// Since when no end of a session was missed, in seconds since 1970.
-    ListenedSince,
-    /// The store may forget ends when its memory is full.
-    StoreEvicts,
-}
-
-impl Word {
-    /// Room for words of this kind.
-    const ROOM: usize = 48;
-}
-
 /// Workers with counters of their own; further ones share.
 pub const COUNTING_WORKERS: usize = if cfg!(loom) { 1 } else { 64 };
 /// Counters per worker.
 pub const COUNTERS: usize = 128;
-
-/// Providers with counters of their own, the first that are used; further ones have none, so their
-/// number is bounded whatever an outpost lists.
-pub const SEATS: usize = if cfg!(loom) { 2 } else { 64 };
-/// Counters per worker and provider.
-pub const SEAT: usize = 16;
 
 // The layout.
 const EPOCH: usize = 0;
@@ -102,7 +33,6 @@ const INSTANCE: usize = 3;
 const BELL: usize = 5;
 const NAMED: usize = 8;
 const COUNTS: usize = NAMED + Word::ROOM;
-
 const SEATED: usize = COUNTS + COUNTING_WORKERS * COUNTERS;
 const SEAT_COUNTS: usize = SEATED + SEATS;
 
@@ -247,52 +177,9 @@ impl<'m> SharedWords<'m> {
         counts.map(|count| count.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 
-    /// The seat of a provider, the same for all workers and reloads; takes a free one if it has none.
-    /// `None` if all are taken.
-    #[must_use]
-    pub fn take_seat(&self, provider: ProviderKey) -> Option<usize> {
-        let name = seat_name(provider);
-        let takes = |word: &AtomicU64| {
-            let found = word.compare_exchange(0, name, Ordering::AcqRel, Ordering::Acquire);
-            found.map_or_else(|taken| taken == name, |_| true)
-        };
-        self.seats().iter().position(takes)
-    }
-
-    /// The seat of a provider, if it has one.
-    #[must_use]
-    pub fn seat(&self, provider: ProviderKey) -> Option<usize> {
-        let name = seat_name(provider);
-        self.seats().iter().position(|word| word.load(Ordering::Acquire) == name)
-    }
-
-    fn seats(&self) -> &'m [AtomicU64] {
-        self.words.get(SEATED..SEAT_COUNTS).unwrap_or_default()
-    }
-
-    /// The provider's counters of the worker with this number.
-    #[must_use]
-    pub fn seat_counters(&self, worker: usize, seat: usize) -> &'m [AtomicU64] {
-        let at = SEAT_COUNTS + (worker % COUNTING_WORKERS * SEATS + seat % SEATS) * SEAT;
-        self.words.get(at..at + SEAT).unwrap_or_default()
-    }
-
-    /// Sum of a provider's counter over all workers.
-    #[must_use]
-    pub fn seat_total(&self, seat: usize, counter: usize) -> u64 {
-        let of = |worker| self.seat_counters(worker, seat).get(counter);
-        let counts = (0..COUNTING_WORKERS).filter_map(of);
-        counts.map(|count| count.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
-    }
-
     fn at(&self, word: Word) -> Option<&'m AtomicU64> {
         self.words.get(NAMED + word as usize)
     }
-}
-
-/// 0 means that nobody sits there.
-fn seat_name(ProviderKey(key): ProviderKey) -> u64 {
-    (u128::from_be_bytes(key) as u64).max(1)
 }
 
 fn uuid(mut bytes: [u8; 16]) -> String {
@@ -312,6 +199,7 @@ fn uuid(mut bytes: [u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::ProviderKey;
 
     fn words(count: usize) -> Vec<AtomicU64> {
         (0..count).map(|_| AtomicU64::new(0)).collect()
@@ -385,20 +273,5 @@ mod tests {
         assert_eq!((words.take(Word::EndedByCore), words.take(Word::EndedByCore)), (8, 0));
         assert_eq!((words.count(Word::SettingsAsked), words.count(Word::SettingsAsked)), (1, 2));
         assert_eq!((words.get(Word::SettingsAsked), words.get(Word::SettingsAnswered)), (2, 0));
-    }
-
-    #[test]
-    fn a_provider_keeps_its_seat_and_who_comes_too_late_has_none() {
-        let memory = words(WORDS);
-        let words = SharedWords::new(&memory).unwrap();
-        let key = |number: usize| ProviderKey((number as u128).to_be_bytes());
-        assert_eq!(words.seat(key(3)), None);
-        for _ in 0..2 {
-            for number in 0..SEATS {
-                assert_eq!(words.take_seat(key(number + 1)), Some(number));
-            }
-        }
-        assert_eq!(words.take_seat(key(SEATS + 1)), None);
-        assert_eq!((words.seat(key(3)), words.seat(key(SEATS + 1))), (Some(2), None));
     }
 }
