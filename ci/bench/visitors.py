@@ -42,6 +42,18 @@ def sign_in(server, core):
         raise RuntimeError(f"no sign-in: {start.status}, {back.status}, {end.status} {end.msg}")
 
 
+def sign_in_in_vain(server):
+    """A sign-in for which authentik is asked and does not answer."""
+    start = _answer(server, "/outpost.goauthentik.io/start?rd=/static/1k", _NAVIGATES)
+    cookies = [value.split(";")[0] for value in start.msg.get_all("Set-Cookie", [])]
+    [state] = urllib.parse.parse_qs(_path(start).partition("?")[2])["state"]
+    query = urllib.parse.urlencode({"code": "none", "state": state})
+    path = f"/outpost.goauthentik.io/callback?{query}"
+    end = _answer(server, path, _NAVIGATES | {"Cookie": "; ".join(cookies)})
+    if end.status < 500:
+        raise RuntimeError(f"authentik was not asked: {end.status}")
+
+
 def _path(redirect):
     """Path and query of where it leads."""
     url = urllib.parse.urlsplit(redirect.getheader("Location") or "")
