@@ -4,6 +4,7 @@ mod away;
 mod ends;
 mod failover;
 mod full_disk;
+mod gaps;
 mod held_redis;
 mod kept_ends;
 mod lasting;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::redis_server::{RedisServer, SECRET};
 use super::{SERVER, sign_out};
-use crate::harness::{Browser, Builder, Sister, Site, eventually};
+use crate::harness::{Browser, Builder, Sister, Site, eventually, within};
 
 const HOSTS: usize = 2;
 /// Of each host, as the tests configure it.
@@ -195,4 +195,28 @@ fn an_idle_host_waits_at_the_stream_with_one_connection() {
     let per_second = said.values().sum::<usize>() as f64 / seconds / HOSTS as f64;
     eprintln!("scale: an idle host: {per_second:.2} commands a second: {said:?} in {seconds:.1} s");
     assert!(per_second < 3.0, "{said:?} of {HOSTS} hosts in {seconds} s");
+}
+
+/// Firewalls between hosts forget connections that say nothing.
+#[test]
+fn connections_that_were_not_used_for_a_minute_are_closed() {
+    let redis = RedisServer::start();
+    let site = builder(&redis).start();
+    let alice = site.signed_in();
+    // Without the one that waits at the stream, and the one that asks.
+    let others = || {
+        let clients = redis.list("CLIENT LIST");
+        let is_other = |line: &&String| !line.contains("cmd=xread") && !line.contains("cmd=client");
+        clients.iter().filter(|line| line.starts_with("id=")).filter(is_other).count()
+    };
+    eventually("it is stored", || !redis.list("KEYS authentik:s:*").is_empty());
+    let used = Instant::now();
+    assert!(others() > 0, "{:?}", redis.list("CLIENT LIST"));
+    thread::sleep(Duration::from_secs(50));
+    assert!(others() > 0 || used.elapsed() > Duration::from_secs(59), "too early");
+    within(Duration::from_secs(25), "they are closed", || others() == 0);
+    assert_eq!(alice.get("/").status(), 200);
+    let bob = site.signed_in_as("bob");
+    assert_eq!(bob.get("/").status(), 200);
+    eventually("another one is used", || redis.list("KEYS authentik:s:*").len() == 2);
 }
