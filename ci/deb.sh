@@ -18,8 +18,6 @@ main() {
     exec 8>"$root/target/roots/.lock"
     flock -n 8 || fail "deb: another run is at work in target/roots"
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-    changed=$(sed -n "1s/^$name (\(.*\)-[^-]*) .*/\1/p" packaging/debian/changelog)
-    [ "$version" = "$changed" ] || fail "deb: Cargo.toml has version $version, packaging/debian/changelog $changed"
     sources
     cargo build --quiet --locked --package authentik-standin --bin standin
     for release in ${*:-bookworm trixie}; do
@@ -49,7 +47,14 @@ sources() {
     pack "$source/vendor" . "$archive.orig-vendor.tar.xz" vendor
 
     cp -R packaging/debian "$source/debian"
+    changelog >"$source/debian/changelog"
     python3 packaging/copyright.py "$source/vendor" >"$source/debian/copyright"
+}
+
+# Debian's, for the version that only Cargo.toml states.
+changelog() {
+    printf '%s (%s-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n' $name "$version"
+    echo " -- $(sed -n 's/^Maintainer: //p' packaging/debian/control)  $(LC_ALL=C date -u -R -d "@$when")"
 }
 
 # $1: a directory; $2: what to pack of it; $3: the archive; $4: the directory's name in it.
