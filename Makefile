@@ -3,8 +3,9 @@
 .DEFAULT_GOAL := help
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
-.PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb check demo \
-	demo-stop bench bench-peers valgrind asan chaos soak browser fuzz coverage scale mutants interleavings clean
+.PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb \
+	release-check check demo demo-stop bench bench-peers valgrind asan chaos soak browser fuzz coverage scale \
+	mutants interleavings clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -56,6 +57,10 @@ fresh: ## the README's two commands from a clone, in Debian 12 and 13 with only 
 deb: ## build and test the packages for Debian 12 and 13, each in its own root; see target/deb
 	ci/install.sh deb
 	ci/deb.sh
+
+release-check: ## version, changelog, licences, SBOM and advisories of a release (TAG=v1.2.3; without, a rehearsal)
+	ci/install.sh release
+	ci/release-check.sh $(TAG)
 
 check: ## format, lints, drift between code and documentation, alerts, dashboard, fail2ban filter
 	ci/install.sh check

@@ -67,11 +67,13 @@ main() {
     proved docs/security.md >"$lists/attacks.md"
     agree attack "$lists/attacks" "the list of attacks" "$lists/attacks.md" docs/security.md
 
-    sed -n 's/^ *target: \[\(.*\)\]$/\1/p' .github/workflows/ci.yml | tr -d ' ' | tr ',' '\n' | sort -u >"$lists/targets"
-    [ -s "$lists/targets" ] || lost target .github/workflows/ci.yml
-    sed -n 's/^\([a-z0-9.-]*\):.*/\1/p' Makefile | sort -u | comm -23 "$lists/targets" - |
-        sed 's,.*,drift: target "&" (in .github/workflows/ci.yml) does not exist in Makefile,' >"$lists/drift"
-    report
+    for flow in .github/workflows/*.yml; do
+        sed -n 's/^ *target: \[\(.*\)\]$/\1/p' "$flow" | tr -d ' ' | tr ',' '\n' | sort -u >"$lists/targets"
+        [ -s "$lists/targets" ] || lost target "$flow"
+        sed -n 's/^\([a-z0-9.-]*\):.*/\1/p' Makefile | sort -u | comm -23 "$lists/targets" - |
+            sed "s,.*,drift: target \"&\" (in $flow) does not exist in Makefile," >"$lists/drift"
+        report
+    done
 
     form=.github/ISSUE_TEMPLATE/problem.yml
     sed -n 's/_file$//p' "$lists/keys" >"$lists/secrets"

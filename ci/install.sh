@@ -4,9 +4,9 @@
 #
 #   ci/install.sh PURPOSE...
 #
-# demo: build and run; unit, test, check, chaos, matrix, fresh, deb, bench, bench-peers, valgrind, fuzz, browser:
-# needed by these targets. Each target installs what it needs and depends on no other target. Rust
-# comes from Debian if it is missing or too old.
+# demo: build and run; unit, test, check, chaos, matrix, fresh, deb, release, bench, bench-peers, valgrind, fuzz,
+# browser: needed by these targets. Each target installs what it needs and depends on no other target.
+# Rust comes from Debian if it is missing or too old.
 set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -35,6 +35,7 @@ packages() {
             matrix) packages demo; echo mmdebstrap ;;
             fresh) echo git mmdebstrap ;;
             deb) packages demo; echo git mmdebstrap python3 xz-utils ;;
+            release) echo gcc libc6-dev ca-certificates git python3 ;;
             bench) packages test; echo wrk valgrind python3 ;;
             bench-peers) packages demo; echo wrk python3 apache2 libapache2-mod-auth-openidc ;;
             valgrind) packages test; echo valgrind ;;
