@@ -18,8 +18,8 @@ DENY=0.20.2
 CYCLONEDX=0.5.9
 
 out=$target/release-check
-made=$(mktemp -d)
-trap 'rm -rf "$made"' EXIT
+made=$(mktemp -d) lists=$(mktemp -d)
+trap 'rm -rf "$made" "$lists"' EXIT
 # What the last line has to add.
 but=
 
@@ -46,10 +46,9 @@ main() {
 # The packages of the workspace, none of which may state a version of its own.
 versions() {
     [ -n "$version" ] || fail "release-check: Cargo.toml states no version"
-    cargo tree --locked --workspace --depth 0 --prefix none | sort -u | sed '/^$/d' >"$out/packages"
-    [ -s "$out/packages" ] || fail "release-check: cargo lists no packages"
-    ! grep -v " v$version " "$out/packages" >&2 || fail "release-check: these are not of version $version of Cargo.toml"
-    rm "$out/packages"
+    cargo tree --locked --workspace --depth 0 --prefix none | sort -u | sed '/^$/d' >"$lists/packages"
+    [ -s "$lists/packages" ] || fail "release-check: cargo lists no packages"
+    ! grep -v " v$version " "$lists/packages" >&2 || fail "release-check: these are not of version $version of Cargo.toml"
 }
 
 # $1: the tag, or nothing. The notes of the release are the section's lines.
@@ -75,13 +74,11 @@ tool() {
 
 # A database of an earlier day does not count.
 advisories() {
-    if cargo deny --locked fetch db 2>"$out/fetch.log"; then
-        rm "$out/fetch.log"
+    if cargo deny --locked fetch db 2>"$lists/log"; then
         cargo deny --locked check --hide-inclusion-graph advisories || fail "release-check: see above"
         return
     fi
-    cat "$out/fetch.log" >&2
-    rm "$out/fetch.log"
+    cat "$lists/log" >&2
     [ "${ADVISORIES-}" = unchecked ] ||
         fail "release-check: advisories were NOT checked, since their database cannot be fetched" \
             "(ADVISORIES=unchecked passes nevertheless)"
@@ -94,8 +91,8 @@ sbom() {
         --target x86_64-unknown-linux-gnu --override-filename sbom.cdx
     mv sbom.cdx.json "$out/"
     cargo tree --locked --package nginx-authentik --edges normal,build --prefix none --no-dedupe \
-        --target x86_64-unknown-linux-gnu | sed 's/^\([^ ]*\) v\([^ ]*\).*/\1 \2/; /^$/d' | sort -u >"$made/crates"
-    python3 - "$out/sbom.cdx.json" "$version" >"$made/listed" <<'EOF'
+        --target x86_64-unknown-linux-gnu | sed 's/^\([^ ]*\) v\([^ ]*\).*/\1 \2/; /^$/d' | sort -u >"$lists/crates"
+    python3 - "$out/sbom.cdx.json" "$version" >"$lists/listed" <<'EOF'
 import json, sys
 bom = json.load(open(sys.argv[1]))
 module = bom["metadata"]["component"]
@@ -104,9 +101,9 @@ if module["version"] != sys.argv[2]:
 listed = {(one["name"], one["version"]) for one in [module, *bom["components"]]}
 print("\n".join(sorted(" ".join(one) for one in listed)))
 EOF
-    LC_ALL=C sort -o "$made/crates" "$made/crates"
-    LC_ALL=C sort -o "$made/listed" "$made/listed"
-    diff -u "$made/crates" "$made/listed" >&2 || fail "release-check: the SBOM lacks (-) or invents (+) these crates"
+    LC_ALL=C sort -o "$lists/crates" "$lists/crates"
+    LC_ALL=C sort -o "$lists/listed" "$lists/listed"
+    diff -u "$lists/crates" "$lists/listed" >&2 || fail "release-check: the SBOM lacks (-) or invents (+) these crates"
 }
 
 main "$@"
