@@ -62,7 +62,7 @@ release-check: ## version, changelog, licences, SBOM and advisories of a release
 	ci/install.sh release
 	ci/release-check.sh $(TAG)
 
-check: ## format, lints, drift between code and documentation, alerts, dashboard, fail2ban filter
+check: ## format, lints, drift between code and documentation; alerts, dashboard, fail2ban filter, HAProxy
 	ci/install.sh check
 	ci/check.sh
 

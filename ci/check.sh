@@ -9,6 +9,7 @@ cargo fmt --all --check
 cargo fmt --check --manifest-path interleavings/Cargo.toml
 ci/drift.sh
 ci/monitoring.sh
+ci/haproxy.sh
 
 ci/nginx.sh debian >/dev/null
 cargo clippy --locked --workspace --all-targets -- -D warnings

@@ -29,8 +29,8 @@ packages() {
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
             unit) echo gcc libc6-dev ca-certificates "$(redis)" ;;
             test) packages demo unit; echo caddy procps git cadaver python3-caldav python3-grpcio python3-websockets radicale "$(http3_client)" ;;
-            # promtool is in prometheus, fail2ban-regex in fail2ban; neither service is needed.
-            check) packages demo unit; echo prometheus fail2ban python3 python3-yaml ;;
+            # promtool is in prometheus, fail2ban-regex in fail2ban; no service is needed, nor haproxy's.
+            check) packages demo unit; echo prometheus fail2ban python3 python3-yaml haproxy openssl ;;
             chaos) packages test; echo libfaketime nftables iproute2 util-linux ;;
             matrix) packages demo; echo mmdebstrap ;;
             fresh) echo git mmdebstrap ;;
@@ -126,7 +126,7 @@ apt_install() {
 new_services() {
     for package; do
         case $package in
-            nginx | caddy | apache2 | prometheus | fail2ban | redis-server | valkey-server)
+            nginx | caddy | apache2 | haproxy | prometheus | fail2ban | redis-server | valkey-server)
                 systemctl --quiet cat "$package" >/dev/null 2>&1 || echo "$package"
                 ;;
         esac
