@@ -38,7 +38,9 @@ use nginx::module::{ContentHandler, PhaseHandler};
 use nginx::{Module, Parts};
 
 use crate::authentik::{lease, threads};
-use crate::conf::{LocationConf, MainConf, ServerConf, directives, in_use, location, needs};
+use crate::conf::{
+    LocationConf, MainConf, ServerConf, directives, doubts, in_use, location, needs,
+};
 use crate::endpoints::exchange;
 use crate::ngx::{
     Authentik, Conf, Fault, Mistake, Request, Row, Variable, Zone, counters, kept, keyring,
@@ -88,7 +90,10 @@ impl Module for Authentik {
         needs::check(cf)
     }
 
-    fn begin(main: Option<&MainConf>) {
+    fn begin(main: Option<&MainConf>, main_log_hides_errors: bool) {
+        if let Some(main) = main {
+            doubts::warn_of_error_log(main, main_log_hides_errors);
+        }
         if let Some([of_store, former]) = main.map(MainConf::store_keys) {
             keyring::replace(of_store, former);
         }

@@ -7,7 +7,8 @@ use gate::provider::{Mode, Provider, Trust};
 use gate::server_names::ServerNames;
 use url::{Host, Url};
 
-use super::Defined;
+use super::{Defined, MainConf};
+use crate::ngx::log::{self, Level};
 use crate::ngx::{Conf, Place};
 
 /// Where a provider is used.
@@ -104,18 +105,21 @@ pub(super) fn note_error_log(cf: &mut Conf<'_>) {
 }
 
 /// A log without the lines that an administrator must see, once. Those of the level `error` suffice:
-/// that is nginx's default, and lines below it are about single visitors and expected changes.
-pub(super) fn warn_of_error_log(cf: &mut Conf<'_>) {
-    let of_server = cf.main_conf().without_errors.take();
-    let whose = match (cf.main_log_hides_errors(), of_server) {
-        (true, _) if cf.main_conf().uses_module() => "the main context".to_owned(),
-        (_, Some(place)) => format!("the server in {place}"),
-        (_, None) => return,
+/// that is nginx's default, and lines below it are about single visitors and expected changes. To be
+/// called after the whole file was read: the main context's `error_log` may be its last line.
+pub(crate) fn warn_of_error_log(main: &MainConf, main_log_hides_errors: bool) {
+    let whose = match (main_log_hides_errors && main.uses_module(), &main.without_errors) {
+        (true, _) => "the main context".to_owned(),
+        (false, Some(place)) => format!("the server in {place}"),
+        (false, None) => return,
     };
-    cf.warn_without_place(&format!(
-        "error_log: the level in {whose} keeps out what authentik's module must tell you, such as why \
-         sign-ins fail; use error, or a less strict level"
-    ));
+    log::cycle(
+        Level::Warn,
+        format_args!(
+            "error_log: the level in {whose} keeps out what this module must tell you, such as why \
+             sign-ins fail; use error, or a less strict level"
+        ),
+    );
 }
 
 /// A shell's pattern where a regular expression belongs: `/public/*` matches `/public`, anywhere.

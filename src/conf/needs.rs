@@ -82,7 +82,6 @@ impl Needs {
 pub(crate) fn check(cf: &mut Conf<'_>) -> Result<(), Mistake> {
     warn_of_outpost(cf);
     doubts::warn_of_uses(cf);
-    doubts::warn_of_error_log(cf);
     report::finish(cf);
     let needs = std::mem::take(&mut cf.main_conf().needs);
     let unmet = needs.iter().filter(|need| !need.met.load(Ordering::Relaxed));

@@ -1,11 +1,11 @@
 //! Locations that the module answers itself.
 
 use ngx::ffi::{
-    NGX_HTTP_SATISFY_ANY, NGX_LOG_ERR, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t,
-    ngx_http_core_module, ngx_log_t, ngx_uint_t,
+    NGX_HTTP_SATISFY_ANY, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
 };
 
 use super::conf::Conf;
+use super::log;
 use super::module::Module;
 
 /// Which handler answers in a location.
@@ -50,17 +50,16 @@ impl<M: Module> Conf<'_, M> {
         unsafe { (*self.core_conf()).internal == 1 || self.location_name().starts_with('@') }
     }
 
-    /// Whether `error_log` of the location being merged keeps lines of the level `error` out. The core
-    /// module merges before we do.
+    /// Whether an `error_log` for the location being merged, inside `http`, keeps lines of the level
+    /// `error` out. The core module merges before we do. The main context's log is not judged: its
+    /// `error_log` may follow ([`begin`](Module::begin)).
     pub fn location_hides_errors(&self) -> bool {
         // SAFETY: by the contract of `core_conf`; the log is the configuration's or the cycle's.
-        unsafe { hides_errors((*self.core_conf()).error_log) }
-    }
-
-    /// The same for `error_log` in the main context, as far as read.
-    pub fn main_log_hides_errors(&self) -> bool {
-        // SAFETY: `cycle` is the one being configured.
-        unsafe { hides_errors(&raw const (*(*self.raw()).cycle).new_log) }
+        unsafe {
+            let of_main = &raw mut (*(*self.raw()).cycle).new_log;
+            let log = (*self.core_conf()).error_log;
+            log != of_main && log::hides_errors(log)
+        }
     }
 
     fn core_conf(&self) -> *mut ngx_http_core_loc_conf_t {
@@ -72,15 +71,4 @@ impl<M: Module> Conf<'_, M> {
             (*(*context).loc_conf.add(index)).cast()
         }
     }
-}
-
-/// Without an `error_log` the level is 0 until nginx opens its own log, at `error`. The first log of a
-/// chain has the least strict level (`ngx_log_insert`).
-///
-/// # Safety
-/// `log` is null or live.
-unsafe fn hides_errors(log: *const ngx_log_t) -> bool {
-    // SAFETY: by the contract.
-    let level = unsafe { log.as_ref() }.map_or(0, |log| log.log_level);
-    (1..NGX_LOG_ERR as ngx_uint_t).contains(&level)
 }

@@ -8,13 +8,14 @@ use ngx::ffi::{
 };
 
 use super::guard;
+use super::log;
 use super::module::{self, Module};
 
 /// Called in the master once nothing of a configuration can fail any more.
 pub(super) unsafe extern "C" fn init_module<M: Module>(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     guard::status::<M>("configuration", || {
-        // SAFETY: nginx passes the cycle that takes effect next.
-        M::begin(unsafe { main_conf::<M>(cycle) });
+        // SAFETY: nginx passes the cycle that takes effect next; its log is open.
+        unsafe { M::begin(main_conf::<M>(cycle), log::hides_errors(&raw const (*cycle).new_log)) };
         Ok(())
     })
 }

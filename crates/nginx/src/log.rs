@@ -61,6 +61,16 @@ pub(super) unsafe fn write<M: Module>(log: *mut ngx_log_t, level: Level, text: f
     }
 }
 
+/// Whether a log keeps lines of the level `error` out. The first log of a chain has the least strict level
+/// (`ngx_log_insert`).
+///
+/// # Safety
+/// `log` is null or live.
+pub(super) unsafe fn hides_errors(log: *const ngx_log_t) -> bool {
+    // SAFETY: by the contract.
+    unsafe { log.as_ref() }.is_some_and(|log| log.log_level < NGX_LOG_ERR as ngx_uint_t)
+}
+
 /// Text from outside, made safe for a log line: at most 200 bytes, no control characters.
 pub fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 200;

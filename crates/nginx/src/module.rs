@@ -89,9 +89,10 @@ pub trait Module: Exported + Sized + 'static {
         Ok(())
     }
 
-    /// A valid configuration takes effect; `None` without an `http` block. In the master.
-    fn begin(main: Option<&Self::Main>) {
-        let _ = main;
+    /// A valid configuration takes effect; `None` without an `http` block. In the master, and in
+    /// `nginx -t`. Also whether `error_log` in the main context keeps lines of the level `error` out.
+    fn begin(main: Option<&Self::Main>, main_log_hides_errors: bool) {
+        let _ = (main, main_log_hides_errors);
     }
 
     /// A worker has started. Threads must be started here or later: they do not survive a fork.

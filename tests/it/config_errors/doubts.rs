@@ -111,7 +111,7 @@ fn a_variable_where_none_is_read_is_pointed_out() {
 
 #[test]
 fn a_log_without_the_lines_that_an_administrator_needs_is_pointed_out_once() {
-    const MAIN: &str = "error_log: the level in the main context keeps out what authentik's module";
+    const MAIN: &str = "error_log: the level in the main context keeps out what";
     const SERVER: &str = "error_log: the level in the server in ";
     const USED: &str = "authentik_provider wiki;";
     let directory = directory();
@@ -128,6 +128,11 @@ fn a_log_without_the_lines_that_an_administrator_needs_is_pointed_out_once() {
         ("error_log stderr error; error_log logs/a crit;", used.clone(), ""),
         ("error_log stderr crit;", "server { }".to_owned(), ""),
         ("error_log stderr crit;", format!("error_log stderr; {used}"), MAIN),
+        (
+            "error_log stderr crit;",
+            format!("{WIKI}server {{ error_log stderr crit; {USED} }}"),
+            MAIN,
+        ),
         ("", format!("error_log stderr alert; {used}"), SERVER),
         (
             "",
@@ -146,11 +151,14 @@ fn a_log_without_the_lines_that_an_administrator_needs_is_pointed_out_once() {
         ),
     ] {
         std::fs::create_dir_all(directory.path().join("logs")).expect("a directory");
-        let conf = whole(&http, &directory).replace("error_log stderr info;", main);
-        let verdict = test_configuration(&directory, &conf);
-        assert!(verdict.accepted, "{conf}: {}", verdict.text);
-        let warned = verdict.text.matches("[warn]").count();
-        assert_eq!(warned, usize::from(!said.is_empty()), "{conf}: {}", verdict.text);
-        assert!(verdict.text.contains(said), "{conf}: {}", verdict.text);
+        let conf = whole(&http, &directory).replace("error_log stderr info;", "");
+        // What follows the http block counts as well.
+        for conf in [format!("{main}\n{conf}"), format!("{conf}\n{main}")] {
+            let verdict = test_configuration(&directory, &conf);
+            assert!(verdict.accepted, "{conf}: {}", verdict.text);
+            let warned = verdict.text.matches("[warn]").count();
+            assert_eq!(warned, usize::from(!said.is_empty()), "{conf}: {}", verdict.text);
+            assert!(verdict.text.contains(said), "{conf}: {}", verdict.text);
+        }
     }
 }
