@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Site, certificate, test_configuration};
+use crate::harness::{Site, certificate, test_configuration, test_with_log};
 
 const SERVER: &str = "authentik_provider wiki;
      location / { authentik_unauth_paths ^/public/; proxy_pass http://app; }
@@ -82,6 +82,9 @@ fn nginx_t_lists_what_is_protected_if_asked() {
         assert!(said.contains(line), "{line}\n{said}");
     }
     assert_eq!(said.matches("authentik_report: server").count(), 4, "{said}");
+    // nginx itself shows a notice on the terminal only if that is its log.
+    let shown = test_with_log(&directory, &conf("authentik_report on;"), "nginx.log").text;
+    assert_eq!(shown.matches("nginx: authentik_report: server").count(), 4, "{shown}");
     let silent = test_configuration(&directory, &conf("authentik_report off;")).text;
     assert!(!silent.contains("authentik_report:"), "{silent}");
 }

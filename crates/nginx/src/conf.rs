@@ -9,8 +9,8 @@ use ngx::ffi::{
     NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_NOTICE, NGX_LOG_WARN, NGX_OK, ngx_add_path,
     ngx_command_t, ngx_conf_full_name, ngx_conf_log_error, ngx_conf_parse, ngx_conf_t,
     ngx_http_conf_ctx_t, ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_http_server_name_t,
-    ngx_int_t, ngx_log_error_core, ngx_parse_size, ngx_parse_time, ngx_path_t, ngx_pcalloc,
-    ngx_str_t, ngx_uint_t,
+    ngx_int_t, ngx_log_error_core, ngx_log_stderr, ngx_parse_size, ngx_parse_time, ngx_path_t,
+    ngx_pcalloc, ngx_quiet_mode, ngx_str_t, ngx_test_config, ngx_uint_t,
 };
 
 use super::guard::{self, Fault};
@@ -289,9 +289,19 @@ impl<'c, M: Module> Conf<'c, M> {
         self.say_without_place(NGX_LOG_EMERG, message);
     }
 
-    /// Says something that was asked for.
+    /// Says something that was asked for. `nginx -t` shows it on the terminal even if its log is a file,
+    /// as with most builds; nginx itself shows only warnings there.
     pub fn notice_without_place(&self, message: &str) {
         self.say_without_place(NGX_LOG_NOTICE, message);
+        // SAFETY: both variables are set before the configuration is read, whose log is live; the format
+        // takes one length and one pointer.
+        unsafe {
+            let file = (*self.fields().log).file.as_ref();
+            let is_shown = file.is_some_and(|file| file.fd == libc::STDERR_FILENO);
+            if ngx_test_config != 0 && ngx_quiet_mode == 0 && !is_shown {
+                ngx_log_stderr(0, c"%*s".as_ptr(), message.len(), message.as_ptr());
+            }
+        }
     }
 
     /// Like [`warn`](Self::warn), for what is found after its line was read.

@@ -43,7 +43,7 @@ pub(crate) use git::{Forge, git};
 pub(crate) use handshake::handshake;
 pub(crate) use http::{Connection, Request, Response, UPGRADE};
 pub(crate) use http3::{GiveUp, Http3};
-pub(crate) use nginx::test_configuration;
+pub(crate) use nginx::{test_configuration, test_with_log};
 pub(crate) use patience::{at_best, eventually, within};
 pub(crate) use ports::free_port;
 pub(crate) use processes::{context_switches, cpu_time, has_hidden_memory, has_thread};

@@ -269,11 +269,16 @@ pub(crate) struct Verdict {
 
 /// Runs `nginx -t` on a complete configuration, written to `prefix/nginx.conf`.
 pub(crate) fn test_configuration(prefix: &TempDir, conf: &str) -> Verdict {
+    test_with_log(prefix, conf, "stderr")
+}
+
+/// The same, for an nginx that was built to write its first log elsewhere.
+pub(crate) fn test_with_log(prefix: &TempDir, conf: &str, log: &str) -> Verdict {
     prefix.write("nginx.conf", conf);
     let output = Command::new(build::nginx())
         .arg("-p")
         .arg(prefix.path())
-        .args(["-e", "stderr", "-t", "-c", "nginx.conf"])
+        .args(["-e", log, "-t", "-c", "nginx.conf"])
         // `nginx -t` exits without freeing memory, so nginx's own memory would count as leaked.
         .env("LSAN_OPTIONS", "detect_leaks=0")
         .output()
