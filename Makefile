@@ -4,7 +4,7 @@
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb \
-	release-check check demo demo-stop bench bench-peers valgrind asan chaos soak browser fuzz coverage scale \
+	release-check check demo demo-stop bench bench-peers valgrind asan chaos soak browser walk fuzz coverage scale \
 	mutants interleavings clean
 
 help: ## this list
@@ -100,6 +100,10 @@ soak: ## a minute under load without authentik, and one with restarts (Redis): n
 browser: ## Chromium and Firefox: sign-in, error pages, tabs, service worker; screenshots in target/browser/
 	ci/install.sh browser
 	ci/browser.sh
+
+walk: ## a newcomer's walk from package to sign-in, in a root and in Chromium; screenshots in target/walk/
+	ci/install.sh deb walk
+	ci/walk.sh $(RELEASE)
 
 fuzz: ## look for inputs that break a promise, SECONDS=60 for each target (TARGET=name selects); see fuzz/
 	ci/install.sh fuzz

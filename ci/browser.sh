@@ -10,8 +10,9 @@ set -eu
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 . ci/site.sh
+. ci/browser/driver.sh
 
-nginx_pid='' standin_pid='' driver_pid=''
+nginx_pid='' standin_pid=''
 
 main() {
     site_check_ports
@@ -96,20 +97,6 @@ geckodriver_version=0.37.1
 install_geckodriver() {
     "$target/tools/bin/geckodriver" --version 2>/dev/null | grep -q "^geckodriver $geckodriver_version " ||
         cargo install --quiet --locked --root "$target/tools" "geckodriver@$geckodriver_version"
-}
-
-# $@: a WebDriver, which chooses its own port. Sets $driver_pid and $driver_url.
-start_driver() {
-    "$@" >"$site/logs/driver.log" 2>&1 &
-    driver_pid=$!
-    tries=0
-    until port=$(sed -n 's/.*started successfully on port \([0-9]*\).*/\1/p; s/.*Listening on 127.0.0.1:\([0-9]*\).*/\1/p' \
-        "$site/logs/driver.log") && [ -n "$port" ]; do
-        tries=$((tries + 1))
-        [ $tries -lt 100 ] || fail "browser: $1 does not start: $(cat "$site/logs/driver.log")"
-        sleep 0.1
-    done
-    driver_url=http://127.0.0.1:$port
 }
 
 main

@@ -5,7 +5,7 @@
 #   ci/install.sh PURPOSE...
 #
 # demo: build and run; unit, test, check, chaos, matrix, fresh, deb, release, bench, bench-peers, valgrind, fuzz,
-# browser: needed by these targets. Each target installs what it needs and depends on no other target.
+# browser, walk: needed by these targets. Each target installs what it needs and depends on no other target.
 # Rust comes from Debian if it is missing or too old.
 set -eu
 cd "$(dirname "$0")/.."
@@ -40,6 +40,7 @@ packages() {
             bench-peers) packages demo; echo wrk python3 apache2 libapache2-mod-auth-openidc ;;
             valgrind) packages test; echo valgrind ;;
             fuzz) packages unit; echo g++ ;;
+            walk) packages demo; echo chromium-driver mmdebstrap python3 ;;
             browser) packages demo; echo chromium-driver firefox-esr python3 fonts-ipafont-gothic; has npm || echo npm ;;
             *) fail "ci/install.sh: unknown purpose \"$purpose\"" ;;
         esac

@@ -1,6 +1,8 @@
 """A visit to the demo with a real browser.
 
-    walk.py visit|while_authentik_is_away|firefox DRIVER_URL SITE_URL DIRECTORY_FOR_PICTURES AXE_JS
+    walk.py PART DRIVER_URL SITE_URL DIRECTORY_FOR_PICTURES AXE_JS
+
+The parts are in the last lines.
 """
 
 import sys
@@ -52,12 +54,34 @@ def firefox():
     clients(Firefox)
 
 
-def sign_in(browser):
+def newcomer_open():
+    with Browser() as browser:
+        browser.open("/")
+        browser.wait_for("nothing protects this page")
+        browser.picture("1-open")
+
+
+def newcomer_protected():
+    with Browser() as browser:
+        sign_in(browser, ["2-sign-in", "3-application"])
+        browser.click("a.primary[href$=sign_out]")
+        browser.wait_for("Signed out of Wiki")
+        browser.picture("4-signed-out")
+
+
+def newcomer_gone():
+    with Browser() as browser:
+        browser.open("/")
+        browser.wait_for("nothing protects this page")
+        browser.picture("5-gone")
+
+
+def sign_in(browser, pictures=("sign-in", "application")):
     asked = "/reports/2026?q=caf%C3%A9&page=2"
     browser.open(asked)
     browser.wait_for("to continue to Wiki")
     check(not browser.url().startswith(site), "the visitor is at authentik")
-    browser.picture("sign-in")
+    browser.picture(pictures[0])
     browser.type("input[name=username]", "alice")
     browser.type("input[name=password]", "alice-test-password")
     browser.click("button.primary")
@@ -70,7 +94,7 @@ def sign_in(browser):
     check(browser.script("return document.cookie") == "", "scripts see no cookie")
     browser.click("#call")
     browser.wait_for("200 OK")
-    browser.picture("application")
+    browser.picture(pictures[1])
 
 
 def status(browser, is_alone=True):
@@ -142,5 +166,5 @@ def narrow(language):
             browser.picture(f"{language}-{name}")
 
 
-PARTS = {"visit": visit, "while_authentik_is_away": while_authentik_is_away, "firefox": firefox}
-PARTS[sys.argv[1]]()
+PARTS = [visit, while_authentik_is_away, firefox, newcomer_open, newcomer_protected, newcomer_gone]
+{one.__name__: one for one in PARTS}[sys.argv[1]]()
