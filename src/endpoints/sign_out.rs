@@ -93,8 +93,7 @@ fn end_sessions<'r>(r: &mut Request<'r>, default: &'r Arc<Provider>) -> Result<E
             Some(Standing::Stranger(_)) => continue,
             None => return Ok(Ended::Waiting),
         };
-        let session = known.owner().view();
-        let (ended, task) = sessions::end_all_of(r, session.uid());
+        let (ended, task) = sessions::end_all_of(r, known.owner());
         r.state()?.signed_out.set(Some(provider.key));
         let name = &provider.name;
         r.log(

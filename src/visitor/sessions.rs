@@ -6,7 +6,7 @@ use std::sync::Arc;
 use authentik_store as stored;
 use gate::cookie::{self, MAX_CANDIDATES, SentId, SessionId};
 use gate::identity::{
-    self, Rendered, is_of_user, name_of, owner_of, provider_of, sid_of, subject_of,
+    self, Rendered, is_of_user, name_of, opened_of, owner_of, provider_of, sid_of, subject_of,
 };
 use gate::lifetimes::recheck_key;
 use gate::provider::{Provider, ProviderKey};
@@ -228,11 +228,16 @@ pub(crate) fn seal(
 /// How many sessions of the zone ended, and the task that tells the store, to [`storage::wait`] for.
 pub(crate) type EndedHere = (u32, Option<u64>);
 
-/// Ends all sessions of the user, at all providers.
-pub(crate) fn end_all_of(r: &Request<'_>, uid: &[u8]) -> EndedHere {
+/// Ends all sessions of this session's user, at all providers: those that began until now. If the
+/// clock was set back since this one began, it ends by its key.
+pub(crate) fn end_all_of(r: &Request<'_>, session: &known::Session) -> EndedHere {
     let Some(zone) = r.main_conf().zone() else { return (0, None) };
+    let uid = session.view().uid();
     let subjects: Vec<_> = keyring::each().map(|keyring| subject_of(uid, keyring)).collect();
-    let ended = subjects.iter().map(|subject| stored::Ended::Subject(*subject, None));
+    let all = subjects.iter().map(|subject| stored::Ended::Subject(*subject, None));
+    let opened = read(zone, session.key(), now(), |sealed, _, _| opened_of(sealed));
+    let is_ahead = opened.is_some_and(|opened| opened > now_millis());
+    let ended = all.chain(is_ahead.then_some(stored::Ended::Session(*session.key())));
     ends::end(zone, ended, Source::Entitled, |table| {
         subjects.iter().filter_map(|subject| table.remove_by_subject(subject).ok()).sum()
     })

@@ -22,12 +22,12 @@ impl PendingEnd {
     /// Length of the payload, in bytes.
     pub const LENGTH: usize = 1 + 32 + 1 + 16 + 8 + 8 + 8;
 
-    /// Whether the store is to be told, by whichever worker.
+    /// Whether the store is to be told, by whichever worker. Also if the clock was set back since.
     #[must_use]
     pub fn is_due(&self, clock: u64) -> bool {
         let (since, wait) =
             if self.taken == 0 { (self.end.at, HEAD_START) } else { (self.taken, SETTLED) };
-        clock >= since.saturating_add(wait)
+        clock >= since.saturating_add(wait) || clock.saturating_add(wait) < since
     }
 
     /// The payload of the record.
@@ -252,6 +252,9 @@ mod tests {
         assert!(!pending.is_due(12_499) && pending.is_due(12_500));
         let taken = PendingEnd { taken: 12_000, ..pending };
         assert!(!taken.is_due(14_999) && taken.is_due(15_000));
+        // A worker's clock may be a little behind, but not by more than the pause.
+        assert!(!pending.is_due(7_500) && pending.is_due(7_499), "the clock was set back");
+        assert!(!taken.is_due(9_000) && taken.is_due(8_999), "the clock was set back");
     }
 
     #[test]

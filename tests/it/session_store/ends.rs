@@ -1,5 +1,6 @@
 //! A session that ended is gone everywhere, and stays so.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -114,6 +115,29 @@ fn a_session_that_was_not_used_does_not_come_back_from_the_store() {
     }
     site.restart();
     is_stranger(&site, &alice);
+}
+
+#[test]
+fn a_session_that_began_before_the_clock_was_set_back_ends_with_its_sign_out() {
+    let mut site = site();
+    let mut alice = site.signed_in();
+    let copy = alice.clone();
+    site.restart();
+    // As if the clock had been an hour ahead when she signed in.
+    let ahead = Command::new("python3")
+        .args([
+            "-c",
+            "import sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None)
+assert file.execute('UPDATE sessions SET opened = opened + 3600000').rowcount == 1",
+        ])
+        .arg(super::file(&site))
+        .status();
+    assert!(ahead.expect("python3").success());
+    is_known(&site, &copy);
+    sign_out(&mut alice);
+    is_stranger(&site, &copy);
+    site.restart();
+    is_stranger(&site, &copy);
 }
 
 /// The form that authentik sends to this nginx.
