@@ -129,7 +129,9 @@ fn two_processes_write_one_file_and_hear_of_each_other() {
     while heard.len() < 20 {
         let line = lines.next().unwrap().unwrap();
         own += 1;
-        assert!(store.put(&row(own), NOW).unwrap());
+        // The other one never pauses: on a busy machine, a turn may not come within the patience.
+        let is_put = (0..10).find_map(|_| store.put(&row(own), NOW).ok());
+        assert_eq!(is_put, Some(true));
         let changes = store.changes(mark, Duration::ZERO).unwrap();
         mark = changes.mark;
         heard.extend(changes.ends);
