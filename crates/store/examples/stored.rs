@@ -3,7 +3,8 @@
 //! 1,000 bytes.
 //!
 //! - `median_us`, `p99_us`: to read any of the N sessions;
-//! - `hot_us`: the median for the same 100 sessions again and again, whatever N is.
+//! - `hot_us`: the median for the same 100 sessions again and again, whatever N is; the lowest of some, since a
+//!   busy machine only adds to it.
 
 #![expect(
     clippy::expect_used,
@@ -23,6 +24,7 @@ use authentik_store::{Hash, Key, Place, Row, Store, claim};
 
 const LOOKUPS: usize = 20_000;
 const HOT: u64 = 100;
+const RUNS: usize = 9;
 const RECORD: usize = 1_000;
 const NOW: u64 = 1_800_000_000;
 const LIFE: u64 = 24 * 3600;
@@ -54,11 +56,11 @@ fn main() {
         }
     });
     let mut store = open(&place);
-    let hot = times(&mut store, sessions.min(HOT));
+    let hot = (0..RUNS).map(|_| at(&times(&mut store, sessions.min(HOT)), 50));
+    let hot = hot.fold(f64::INFINITY, f64::min);
     let any = times(&mut store, sessions);
     println!(
-        r#"{{"hot_us":{:.2},"median_us":{:.2},"p99_us":{:.2}}}"#,
-        at(&hot, 50),
+        r#"{{"hot_us":{hot:.2},"median_us":{:.2},"p99_us":{:.2}}}"#,
         at(&any, 50),
         at(&any, 99)
     );
