@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use authentik_standin::{ProviderSettings, Settings, Standin, WIKI_CLIENT_SECRET};
+use serde_json::Value;
 
 use super::app::App;
 use super::browser::Browser;
@@ -101,12 +103,34 @@ impl Site {
     /// Stops nginx and starts it again in the same directory, with the same peers.
     pub(crate) fn restart(&mut self) {
         self.nginx.restart(self.address());
+        self.await_store(self.address());
     }
 
     /// `kill -9` of all processes of nginx, then starts it again in the same directory.
     pub(crate) fn kill_all_and_start(&mut self) {
         let address = self.address();
         self.nginx.kill_all_and_start(address);
+        self.await_store(address);
+    }
+
+    /// Until nginx follows its store, it may forget sessions in memory and read them again, so that
+    /// what a test then takes away would matter. Waits for that, if the status shows it and if it
+    /// happens: the store may be away.
+    fn await_store(&self, address: SocketAddr) {
+        let conf = self.file("nginx.conf");
+        if !(conf.contains("authentik_session_store") && conf.contains("/status.json")) {
+            return;
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < STORE_PATIENCE {
+            let status = self.get("/status.json").to(address).try_send();
+            let text = status.map(|status| status.text()).unwrap_or_default();
+            let status: Value = serde_json::from_str(&text).unwrap_or_default();
+            if !status["store"]["behind_seconds"].is_null() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Another nginx with the same configuration, on the other address of the site, with a directory
@@ -121,7 +145,10 @@ impl Site {
         prefix.write("nginx.conf", conf.replace(&here, &listen(self.ports.other)));
         let workers = self.worker_pids().len();
         match Nginx::start(prefix, self.other_address(), workers) {
-            Ok(nginx) => Sister { nginx, address: self.other_address() },
+            Ok(nginx) => {
+                self.await_store(self.other_address());
+                Sister { nginx, address: self.other_address() }
+            }
             Err(error) => panic!("the other nginx did not start: {error:?}"),
         }
     }
@@ -339,7 +366,11 @@ impl Builder {
             self.write(&prefix, &app, &sso, ports);
             let address = SocketAddr::from(([127, 0, 0, 1], ports.main));
             match Nginx::start(prefix, address, self.workers) {
-                Ok(nginx) => return Site { nginx, app, sso, ports },
+                Ok(nginx) => {
+                    let site = Site { nginx, app, sso, ports };
+                    site.await_store(address);
+                    return site;
+                }
                 Err(StartError::PortTaken) => {}
                 Err(StartError::Failed(text)) => panic!("nginx did not start:\n{text}"),
             }
@@ -386,3 +417,6 @@ impl Builder {
 }
 
 const PORT_ATTEMPTS: usize = 5;
+
+/// Wait of a site that starts until its store is followed.
+const STORE_PATIENCE: Duration = Duration::from_secs(3);
