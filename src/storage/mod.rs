@@ -328,7 +328,9 @@ impl Service {
         let Some(Pending { task, waiters, count }) = pending else { return };
         let (answer, report) = match answered {
             Some((answer, report)) => {
-                counters::record(gate::status::Duration::Store, report.took);
+                if !matches!(task, Task::Keep | Task::Discard) {
+                    counters::record(gate::status::Duration::Store, report.took);
+                }
                 (Some(answer), report)
             }
             None => (None, Report::default()),
