@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::away::Writer;
 use super::redis_server::{RedisServer, SECRET};
-use super::{SERVER, builder, is_stranger, sign_out};
+use super::{SERVER, builder, is_stranger, of_store, sign_out};
 use crate::harness::{Builder, Site, eventually, within};
 
 /// Until a store that is back was told, and told again.
@@ -156,4 +156,14 @@ fn a_file_that_cannot_be_written_is_said_and_nobody_is_refused() {
     eventually("it is said", || {
         !site.error_log().lines_with("/ends/list\" cannot be used: ").is_empty()
     });
+}
+
+#[test]
+fn writing_the_file_does_not_count_as_an_operation_of_the_store() {
+    let site = builder().start();
+    let list = super::file(&site).with_file_name("sessions.ends");
+    eventually("it is made", || list.exists());
+    // Until the worker knows that it was.
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(of_store(&site, "duration")["count"], 0);
 }
