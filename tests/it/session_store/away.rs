@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::harness::{Site, eventually};
 
-use super::{file, is_known, is_stranger, of_store, site};
+use super::{file, is_known, is_soon_a_stranger, is_stranger, of_store, site};
 
 /// Puts a directory in the place of the file.
 fn take_away(site: &Site) {
@@ -95,8 +95,7 @@ fn a_sign_out_while_the_store_is_away_is_kept_until_it_is_back() {
     }
     give_back(&site);
     for browser in [&gone, &other] {
-        eventually("it is back", || browser.get("/page").navigation().send().status() != 503);
-        is_stranger(&site, browser);
+        is_soon_a_stranger(&site, browser);
     }
     // Who signs in before the store knows of the sign-out stays signed in.
     let again = site.signed_in();

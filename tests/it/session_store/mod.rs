@@ -19,11 +19,15 @@ mod upgraded;
 mod versions;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Browser, Builder, Site};
+use crate::harness::{Browser, Builder, Site, within};
 use crate::status::status;
+
+/// Until each worker reads a store that is back.
+const BACK: Duration = Duration::from_secs(20);
 
 const STORE: &str = "authentik_session_store file %%PREFIX%%/store/sessions;";
 
@@ -71,6 +75,18 @@ fn is_stranger(site: &Site, browser: &Browser) {
     let response = browser.get("/page").navigation().send();
     assert_eq!(response.status(), 302);
     assert_eq!(site.app.hits(), hits, "the application was reached");
+}
+
+/// The same, of a store that has just come back: a worker that has failed to read it does not ask
+/// again for half a second, and each worker finds out by itself.
+fn is_soon_a_stranger(site: &Site, browser: &Browser) {
+    let hits = site.app.hits();
+    let mut status = 503;
+    within(BACK, "the store is read", || {
+        status = browser.get("/page").navigation().send().status();
+        status != 503
+    });
+    assert_eq!((status, site.app.hits()), (302, hits), "the application was not reached");
 }
 
 /// Ends all sessions of the user; the browser is sent on to authentik.
