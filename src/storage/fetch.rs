@@ -21,7 +21,8 @@ use nginx::lifecycle::uptime_millis;
 use nginx::suspend::Ticket;
 
 use super::connection::{Report, with_store};
-use super::{Answer, DEADLINE, Line, Service, Task, ends, health, service, wake};
+use super::tasks::{Answer, Line, Task, wake};
+use super::{DEADLINE, Service, ends, health, service};
 use crate::ngx::keyring::keyring;
 use crate::ngx::random::random;
 use crate::ngx::zone::warn_if_full;

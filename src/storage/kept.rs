@@ -2,14 +2,14 @@
 //! store that does not answer must not hold them up.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use authentik_io::pool::{Cancel, Job, Pool, PoolSettings};
+use authentik_io::pool::{Pool, PoolSettings};
 use authentik_store::{EndsFile, PendingEnd};
 use nginx::wakeup::Waker;
 
-use super::connection::Report;
-use super::{Answer, Answered, NEXT, PENDING, Pending, Task, health};
+use super::health;
+use super::tasks::{self, Answer, Answered, Line, Task};
 use crate::authentik::threads;
 use crate::ngx::now;
 
@@ -62,17 +62,6 @@ impl Keeper {
     }
 
     fn submit(&self, task: Task, work: impl FnOnce() -> Answer + Send + 'static) -> Option<u64> {
-        let number = NEXT.replace(NEXT.get() + 1);
-        let job = Job {
-            key: 0,
-            sender: None,
-            ticket: number,
-            deadline: Instant::now() + PATIENCE,
-            cancelled: Cancel::default(),
-            work: Box::new(move |_, _| (work(), Report::default())),
-        };
-        self.pool.submit(job).ok()?;
-        PENDING.with_borrow_mut(|pending| pending.insert(number, Pending::new(task)));
-        Some(number)
+        tasks::submit(&self.pool, Line::Writes, None, PATIENCE, task, move |_| work()).ok()
     }
 }

@@ -12,7 +12,8 @@ use gate::identity::{Rendered, SessionView, name_of, owner_of, seal_for_store};
 use gate::shared_words::Word;
 
 use super::connection::with_store;
-use super::{Answer, Line, Service, Task, ends, health, service};
+use super::tasks::{Answer, Line, Task};
+use super::{Service, ends, health, service};
 use crate::ngx::keyring::keyring;
 use crate::ngx::log::{self, Level};
 use crate::ngx::random::random;

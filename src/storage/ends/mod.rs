@@ -13,19 +13,20 @@
 //! Redis answers before an end is on its disk, and before a replica has it. If it is killed then, it
 //! has forgotten the end. So it is told a second time when it must have written the first.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+mod again;
+mod recall;
+mod scan;
 
 use authentik_store::{End, Ended, Fault, PendingEnd, Place};
-use gate::identity::{is_of_user, opened_of, provider_of};
-use gate::provider::ProviderKey;
 use gate::shared_words::Word;
 use gate::store::{Key, Owner, Record, Table, kind};
 use gate::time::UnixTime;
 
+pub(super) use self::again::again;
+pub(super) use self::scan::{apply, forget_all, is_forgetting, step};
 use super::connection::with_store;
-use super::{Answer, Line, NEVER, PENDING, Service, Task, health, service};
-use crate::authentik::threads;
+use super::tasks::{Answer, Line, Task};
+use super::{Service, health, service};
 use crate::ngx::{Zone, now, now_millis};
 
 /// How long the end of a user's sessions is remembered, in seconds.
@@ -33,9 +34,7 @@ const REMEMBERED: u64 = 24 * 3600;
 
 /// Places of the zone that are checked under one lock.
 const PLACES: u32 = 2048;
-/// How many times that in one go.
-const LOCKS: usize = 64;
-/// Ends told at once.
+/// Ends told or recalled at once.
 const BATCH: usize = 64;
 
 /// Who says that sessions have ended.
@@ -156,48 +155,6 @@ impl Service {
         }
     }
 
-    /// Called when the worker starts: what the file of this host has is ended here as well, and the
-    /// store is told. `leads`: the file is made if there is none.
-    pub(super) fn recall(&self, leads: bool) {
-        let Some(keeper) = &self.keeper else { return };
-        self.recalled(keeper.file().read(now().0));
-        if leads {
-            let _ = keeper.keep(Vec::new());
-        }
-    }
-
-    /// What the file of this host has.
-    pub(super) fn recalled(&self, ends: Result<Vec<PendingEnd>, Fault>) {
-        let Some(keeper) = &self.keeper else { return };
-        let ends = match ends {
-            Ok(ends) => ends,
-            Err(fault) => return health::unkept(keeper.file().path(), &fault.to_string()),
-        };
-        let time = now();
-        let is_new = |table: &mut Table<'_>, told: &PendingEnd| {
-            let known = pending(table, &told.end.ended.record_key(), time);
-            known.is_none_or(|known| known.end.at < told.end.at)
-        };
-        for some in ends.chunks(BATCH) {
-            let new = self.zone.with(|table| {
-                some.iter().filter(|told| is_new(table, told)).copied().collect::<Vec<_>>()
-            });
-            let new = new.unwrap_or_default();
-            if new.is_empty() {
-                continue;
-            }
-            self.remember(&new, |_| ());
-            new.iter().for_each(|told| apply(self.zone, &told.end));
-        }
-    }
-
-    /// The thread has written the file of this host.
-    pub(super) fn kept(&self, result: &Result<(), Fault>) {
-        if let (Some(keeper), Err(fault)) = (&self.keeper, result) {
-            health::unkept(keeper.file().path(), &fault.to_string());
-        }
-    }
-
     /// The store has not taken the ends.
     fn not_taken(&self, telling: &Telling) {
         if telling.source == Source::Entitled {
@@ -274,139 +231,4 @@ fn pending(table: &mut Table<'_>, key: &Key, time: UnixTime) -> Option<PendingEn
 pub(super) fn is_pending(table: &mut Table<'_>, key: &Key, opened: u64, time: UnixTime) -> bool {
     pending(table, key, time)
         .is_some_and(|found| matches!(found.end.ended, Ended::Session(_)) || opened <= found.end.at)
-}
-
-/// Part of the zone that must be searched from beginning to end.
-struct Scan {
-    whose: Whose,
-    from: u32,
-}
-
-#[derive(Clone, Copy)]
-enum Whose {
-    /// The sessions of a user name, opened until then.
-    Name([u8; 16], u64),
-    /// All that the store has.
-    Everybody,
-}
-
-thread_local! {
-    // Used on the event-loop thread only.
-    static SCANS: RefCell<VecDeque<Scan>> = RefCell::default();
-    /// Where the search for ends continues, and whether any was found.
-    static SURVEY: Cell<Survey> = const { Cell::new(Survey { from: 0, found: false, noted: 0 }) };
-    /// The task that tries again.
-    static RETRY: Cell<Option<u64>> = const { Cell::new(None) };
-}
-
-#[derive(Clone, Copy)]
-struct Survey {
-    from: u32,
-    found: bool,
-    noted: u64,
-}
-
-/// Ends sessions in the zone that have ended in the store.
-pub(super) fn apply(zone: Zone, end: &End) {
-    let at = end.at;
-    let is_older = |beginning: &[u8]| opened_of(beginning).is_none_or(|opened| opened <= at);
-    let is_of = |beginning: &[u8], provider: &Option<[u8; 16]>| {
-        provider.is_none_or(|provider| provider_of(beginning) == Some(ProviderKey(provider)))
-    };
-    in_zone(zone, |table| match &end.ended {
-        Ended::Session(key) => table.remove(key).map(drop),
-        Ended::Subject(whose, provider) => {
-            let wanted = |beginning: &[u8]| is_older(beginning) && is_of(beginning, provider);
-            table.remove_wanted_by_subject(whose, wanted).map(drop)
-        }
-        Ended::Sid(whose, provider) => {
-            let wanted = |beginning: &[u8]| is_older(beginning) && is_of(beginning, provider);
-            table.remove_wanted_by_sid(whose, wanted).map(drop)
-        }
-        Ended::Name(whose) => {
-            scan(Whose::Name(*whose, at));
-            Ok(())
-        }
-    });
-}
-
-/// Forgets all sessions in the zone that the store has: they are read again from there.
-pub(super) fn forget_all() {
-    scan(Whose::Everybody);
-}
-
-/// Whether [`forget_all`] is still at work.
-pub(super) fn is_forgetting() -> bool {
-    SCANS.with_borrow(|scans| scans.iter().any(|scan| matches!(scan.whose, Whose::Everybody)))
-}
-
-fn scan(whose: Whose) {
-    SCANS.with_borrow_mut(|scans| scans.push_back(Scan { whose, from: 0 }));
-    threads::come_round();
-}
-
-/// Searches a part of the zone, once per turn of the event loop.
-pub(super) fn step(service: &Service) {
-    let Some(Scan { whose, from }) = SCANS.with_borrow_mut(VecDeque::pop_front) else { return };
-    let wanted = |beginning: &[u8]| match &whose {
-        Whose::Name(name, at) => {
-            is_of_user(beginning, name) && opened_of(beginning).is_none_or(|opened| opened <= *at)
-        }
-        Whose::Everybody => opened_of(beginning).is_some_and(|opened| opened != NEVER),
-    };
-    let removed = in_zone(service.zone, |table| table.remove_wanted_from(from, PLACES, wanted));
-    let next = removed.and_then(Result::ok).and_then(|(_, next)| next);
-    if let Some(from) = next {
-        SCANS.with_borrow_mut(|scans| scans.push_front(Scan { whose, from }));
-    }
-    if SCANS.with_borrow(|scans| !scans.is_empty()) {
-        threads::come_round();
-    }
-}
-
-/// Tells the store again what it has not taken, from whichever worker it was.
-pub(super) fn again(service: &Service) {
-    let pending = service.words.get(Word::EndsPending);
-    let is_under_way = RETRY
-        .get()
-        .is_some_and(|number| PENDING.with_borrow(|pending| pending.contains_key(&number)));
-    if pending == 0 || is_under_way {
-        return;
-    }
-    let mut survey = SURVEY.get();
-    if survey.from == 0 {
-        survey = Survey { from: 0, found: false, noted: pending };
-    }
-    let mut due = Vec::new();
-    let (time, clock) = (now(), now_millis());
-    for _ in 0..LOCKS {
-        let next = service.zone.with(|table| {
-            table.survey(survey.from, PLACES, time, |_, _, found| {
-                let mut payload = [0; PendingEnd::LENGTH];
-                if found.kind() == kind::END && found.copy_into(&mut payload) {
-                    survey.found = true;
-                    let pending = PendingEnd::from_bytes(&payload);
-                    due.extend(pending.filter(|one| one.is_due(clock)));
-                }
-                due.len() < BATCH
-            })
-        });
-        match next.flatten() {
-            Some(next) => survey.from = next,
-            None => {
-                if !survey.found {
-                    service.words.clear(Word::EndsPending, survey.noted);
-                }
-                survey.from = 0;
-                break;
-            }
-        }
-        if due.len() >= BATCH {
-            break;
-        }
-    }
-    SURVEY.set(survey);
-    if !due.is_empty() {
-        RETRY.set(service.tell(Telling { ends: due, source: Source::Entitled, kept: None }));
-    }
 }
