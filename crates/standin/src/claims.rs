@@ -91,7 +91,8 @@ pub(crate) fn issuer(call: &Call, provider: &ProviderSettings) -> String {
 }
 
 /// The subject of a user: hashed, 64 hexadecimal digits.
-pub(crate) fn subject(username: &str) -> String {
+#[must_use]
+pub fn subject(username: &str) -> String {
     sha256_hex(&format!("standin-user-{username}"))
 }
 

@@ -43,6 +43,7 @@ mod tap;
 mod users;
 
 pub use application::Application;
+pub use claims::subject;
 pub use fault::{Endpoint, Fault};
 pub use logout::LogoutTry;
 pub use outpost::{

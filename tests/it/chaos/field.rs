@@ -68,6 +68,10 @@ impl Blow {
         matches!(self, DiskFull | StoreKilled | StoreStopped | StoreLossy)
     }
 
+    pub(super) fn is_a_kill(self) -> bool {
+        matches!(self, WorkerKilled | AllKilled | StoreKilled)
+    }
+
     pub(super) fn is_upgrade(self) -> bool {
         matches!(self, Upgrade | UpgradeAndBack)
     }
