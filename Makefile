@@ -4,8 +4,8 @@
 # See ci/build.sh.
 export NGINX_SOURCE NGINX_BUILD NGINX_FLAGS NGINX_VERSION
 .PHONY: help deps nginx build build-all install uninstall unit test it-debian it-1.28 matrix fresh deb \
-	release-check check demo demo-stop bench bench-peers valgrind asan chaos soak browser walk fuzz coverage scale \
-	mutants interleavings clean
+	container release-check check demo demo-stop bench bench-peers valgrind asan chaos soak browser walk fuzz \
+	coverage scale mutants interleavings miri clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -57,6 +57,10 @@ fresh: ## the README's two commands from a clone, in Debian 12 and 13 with only 
 deb: ## build and test the packages for Debian 12 and 13, each in its own root; see target/deb
 	ci/install.sh deb
 	ci/deb.sh
+
+container: ## packaging/Dockerfile with buildah, on an image made like the official one; needs root
+	ci/install.sh container
+	ci/container.sh
 
 release-check: ## version, changelog, licences, SBOM and advisories of a release (TAG=v1.2.3; without, a rehearsal)
 	ci/install.sh release
@@ -124,6 +128,10 @@ mutants: ## change the gate's rules one by one: does a test notice? SECONDS=3600
 interleavings: ## shared memory in every order in which processes may run (loom); each promise weakened: noticed?
 	ci/install.sh unit
 	ci/interleavings.sh
+
+miri: ## the gate's code with atomics under Miri (needs a nightly Rust of rustup; TEST=name selects)
+	ci/install.sh unit
+	ci/miri.sh $(TEST)
 
 clean: ## remove everything built
 	rm -rf --one-file-system target

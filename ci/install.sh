@@ -4,8 +4,8 @@
 #
 #   ci/install.sh PURPOSE...
 #
-# demo: build and run; unit, test, check, chaos, matrix, fresh, deb, release, bench, bench-peers, valgrind, fuzz,
-# browser, walk: needed by these targets. Each target installs what it needs and depends on no other target.
+# demo: build and run; unit, test, check, chaos, matrix, fresh, deb, container, release, bench, bench-peers, valgrind,
+# fuzz, browser, walk: needed by these targets. Each target installs what it needs and depends on no other target.
 # Rust comes from Debian if it is missing or too old.
 set -eu
 cd "$(dirname "$0")/.."
@@ -33,6 +33,7 @@ packages() {
             check) packages demo unit; echo prometheus fail2ban python3 python3-yaml haproxy openssl ;;
             chaos) packages test; echo libfaketime nftables iproute2 util-linux ;;
             matrix) packages demo; echo mmdebstrap ;;
+            container) packages demo; echo buildah git mmdebstrap ;;
             fresh) echo git mmdebstrap ;;
             deb) packages demo; echo git mmdebstrap python3 xz-utils ;;
             release) echo gcc libc6-dev ca-certificates git python3 ;;
