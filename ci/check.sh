@@ -15,6 +15,9 @@ ci/nginx.sh debian >/dev/null
 cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo clippy --locked --package nginx-authentik --features suspend-all -- -D warnings
 
+CARGO_TARGET_DIR=$target/interleavings cargo clippy --locked --manifest-path interleavings/Cargo.toml --test it -- \
+    -D warnings
+
 ci/layout.sh
 
 # Again, for code that is only compiled for newer versions of nginx.
