@@ -44,17 +44,23 @@ BROWSER = {
 }
 PROGRAM = {"Cookie": seed.COOKIE}
 # From ring, for all its implementations.
-_SHA = "sha256_block_data_order"
+_SHA = re.compile(".*sha256_block_data_order")
+# Of glibc: how long it looks for memory depends on what has been freed in the process before.
+_HEAP = re.compile(
+    r"(malloc|calloc|free|memalign|posix_memalign|_int_malloc|_int_free|_int_memalign|_mid_memalign.*"
+    r"|unlink_chunk.*|malloc_consolidate|sysmalloc)$"
+)
 
 
 class Count(NamedTuple):
-    """Instructions: all, and those of SHA-256 among them."""
+    """Instructions: all, and among them those of SHA-256, and of glibc's heap."""
 
     all: float
     sha: float
+    heap: float
 
     def __sub__(self, other):
-        return Count(self.all - other.all, self.sha - other.sha)
+        return Count(*(mine - others for mine, others in zip(self, other)))
 
     def __str__(self):
         return f"{self.all:,.0f}, {self.sha:,.0f} of them SHA-256 without the processor's instructions"
@@ -106,8 +112,7 @@ def _per_request(kind, headers, guarded, sessions=1, requests=REQUESTS, store=""
     once, twice = (
         _instructions(kind, headers, http, sessions, number, asks) for number in (requests, 2 * requests)
     )
-    added = twice - once
-    return Count(added.all / requests, added.sha / requests)
+    return Count(*(added / requests for added in twice - once))
 
 
 def _instructions(kind, headers, seeded, sessions, number, asks=False):
@@ -134,18 +139,18 @@ def _instructions(kind, headers, seeded, sessions, number, asks=False):
         # The first thread's, which is nginx's event loop: what others do depends on time, not on requests.
         profile = out.with_name(f"{out.name}-01").read_text()
         total = int(re.search(r"^totals: (\d+)", profile, re.M)[1])
-        return Count(total, _own_instructions(profile, _SHA))
+        return Count(total, *(_own_instructions(profile, wanted) for wanted in (_SHA, _HEAP)))
 
 
 def _own_instructions(profile, wanted):
-    """Those of the functions whose names have `wanted` in them, in a file of callgrind's."""
+    """Those of the functions whose names begin like the expression, in a file of callgrind's."""
     names, total, is_wanted, is_of_call = {}, 0, False, False
     for line in profile.splitlines():
         kind, _, value = line.partition("=")
         if kind in ("fn", "cfn"):
             number, _, name = value.partition(" ")
             names[number] = name or names[number]  # a name is written only once
-            is_wanted = wanted in names[number] if kind == "fn" else is_wanted
+            is_wanted = bool(wanted.match(names[number])) if kind == "fn" else is_wanted
         elif kind == "calls":
             is_of_call = True
         elif line[:1].isdigit() or line[:1] in ("+", "-", "*"):
