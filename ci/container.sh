@@ -134,7 +134,7 @@ END
     done
     [ "$(cat "$home/answer")" = open ] || fail "container: /open/ is answered: $(cat "$home/answer")"
     status=$(curl -s -o "$home/answer" -w '%{http_code}' --noproxy '*' "http://localhost:$port/")
-    [ "$status" = 401 ] && grep -q '"reason"' "$home/answer" ||
+    [ "$status" = 401 ] && grep -q '"no-session"' "$home/answer" ||
         fail "container: / is answered with $status: $(cat "$home/answer")"
 }
 

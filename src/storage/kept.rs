@@ -44,7 +44,14 @@ impl Keeper {
         &self.pool
     }
 
-    /// Writes ends; returns the number of the task. Of none, makes the file.
+    /// Makes the file if there is none, so that a full disk takes ends too.
+    pub(super) fn prepare(&self) {
+        let file = Arc::clone(&self.file);
+        // Otherwise it is made with the first end.
+        let _ = self.submit(Task::Keep, move || Answer::Kept(file.prepare()));
+    }
+
+    /// Writes ends; returns the number of the task.
     pub(super) fn keep(&self, ends: Vec<PendingEnd>) -> Option<u64> {
         let (file, time) = (Arc::clone(&self.file), now().0);
         let number = self.submit(Task::Keep, move || Answer::Kept(file.keep(&ends, time)));

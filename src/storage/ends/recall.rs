@@ -14,7 +14,7 @@ impl Service {
         let Some(keeper) = &self.keeper else { return };
         self.recalled(keeper.file().read(now().0));
         if leads {
-            let _ = keeper.keep(Vec::new());
+            keeper.prepare();
         }
     }
 
