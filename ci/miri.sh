@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 . ci/lib.sh
 
 toolchain=${MIRI_TOOLCHAIN:-nightly}
-[ $# -gt 0 ] || set -- shared_words status outpost::tenure outpost::board store::tests session_cache
+[ $# -gt 0 ] || set -- shared_words status::duration outpost::tenure outpost::board
 
 cargo "+$toolchain" miri --version >/dev/null 2>&1 ||
     fail "miri: not installed; run: rustup toolchain install $toolchain --profile minimal --component miri,rust-src"

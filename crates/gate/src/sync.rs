@@ -7,3 +7,14 @@
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// How many there are: `all`, but fewer where every order is tried out, and where Miri takes its time.
+pub(crate) const fn fewer_in_trials(all: usize, under_loom: usize, under_miri: usize) -> usize {
+    if cfg!(loom) {
+        under_loom
+    } else if cfg!(miri) {
+        under_miri
+    } else {
+        all
+    }
+}

@@ -7,7 +7,7 @@
 mod seats;
 mod word;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{self, AtomicU64, Ordering};
 
 use crate::outpost::{BOARD_HEADER, Board, Tenure};
 
@@ -21,7 +21,7 @@ pub struct SharedWords<'m> {
 }
 
 /// Workers with counters of their own; further ones share.
-pub const COUNTING_WORKERS: usize = if cfg!(loom) { 1 } else { 64 };
+pub const COUNTING_WORKERS: usize = sync::fewer_in_trials(64, 1, 3);
 /// Counters per worker.
 pub const COUNTERS: usize = 128;
 

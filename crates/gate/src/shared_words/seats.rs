@@ -1,13 +1,13 @@
 //! Seats: a provider's counters.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{self, AtomicU64, Ordering};
 
 use super::{COUNTING_WORKERS, SEAT_COUNTS, SEATED, SharedWords};
 use crate::provider::ProviderKey;
 
 /// Providers with counters of their own, the first that are used; further ones have none, so their
 /// number is bounded whatever an outpost lists.
-pub const SEATS: usize = if cfg!(loom) { 2 } else { 64 };
+pub const SEATS: usize = sync::fewer_in_trials(64, 2, 4);
 /// Counters per worker and provider.
 pub const SEAT: usize = 16;
 
