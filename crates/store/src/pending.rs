@@ -281,6 +281,7 @@ mod tests {
         assert_eq!((dropped, backlog.len()), (5, Backlog::ROWS));
         assert_eq!(backlog.push(row(Backlog::BYTES)), Backlog::ROWS as u64, "a large one");
         assert_eq!(backlog.push(row(1)), 1);
+        assert!(!backlog.is_empty());
         assert_eq!(backlog.pop().map(|row| row.record.len()), Some(1));
         assert!(backlog.is_empty() && backlog.pop().is_none());
         assert_eq!(backlog.push(row(Backlog::BYTES)), 0, "all room is free again");
@@ -297,5 +298,19 @@ mod tests {
         assert!(!absent.has(&neighbour, 9));
         absent.remember(neighbour, 10);
         assert!(!absent.has(&[1; 32], 9) && absent.has(&neighbour, 9), "its place is taken");
+    }
+
+    #[test]
+    fn as_many_absent_sessions_as_there_are_places_are_remembered() {
+        let key = |number: usize| {
+            let mut key = [1; 32];
+            key[..2].copy_from_slice(&u16::try_from(number).unwrap().to_le_bytes());
+            key
+        };
+        let mut absent = Absent::default();
+        (0..Absent::PLACES).for_each(|number| absent.remember(key(number), 10));
+        assert!((0..Absent::PLACES).all(|number| absent.has(&key(number), 9)));
+        absent.remember(key(usize::from(u16::MAX)), 10);
+        assert_eq!((0..Absent::PLACES).filter(|number| absent.has(&key(*number), 9)).count(), 1023);
     }
 }
