@@ -58,6 +58,8 @@ fn a_full_zone_evicts_what_was_not_used_longest() {
     assert!(table.find(&key(2), NOW.plus(5)).is_some());
     let inserted = table.insert(&Item::new(200, 5_300, LATER).record(), NOW.plus(6)).unwrap();
     assert_eq!((inserted.evicted_live, inserted.fill.blocks_used), (3, 536));
+    assert_eq!(inserted.fill.bytes_used(), 536 * BLOCK as u64);
+    assert!(!table.find(&key(200), NOW).unwrap().is_empty());
     let kept = by_key(audit(&table));
     for number in 0..5 {
         assert_eq!(kept.contains_key(&key(number)), [0, 2].contains(&number), "{number}");

@@ -1,6 +1,8 @@
 //! Whatever takes a session out of the zone advances its epoch, and nothing else does.
 
-use super::super::Table;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::super::{Epochs, Table};
 use super::kill::{Mode, at_write};
 use super::zone::{Item, SMALL, Zone, hash, key};
 use crate::time::UnixTime;
@@ -116,4 +118,16 @@ fn a_recovery_advances_all_epochs() {
     for (number, noted) in (0..).zip(noted) {
         assert_ne!(zone.epochs().of(&key(number)), noted);
     }
+}
+
+#[test]
+fn each_epoch_has_its_share_of_the_sessions() {
+    let words: Vec<AtomicU32> = (0..Epochs::COUNT).map(|_| AtomicU32::new(0)).collect();
+    let epochs = Epochs::new(&words).unwrap();
+    for number in 0..u16::try_from(Epochs::COUNT).unwrap() {
+        let mut key = [0; 32];
+        key[30..].copy_from_slice(&number.to_le_bytes());
+        epochs.advance(&key);
+    }
+    assert!(words.iter().all(|word| word.load(Ordering::Relaxed) == 1));
 }
