@@ -4,6 +4,8 @@ driver_pid=''
 
 # $@: a WebDriver, which chooses its own port. Sets $driver_pid and $driver_url.
 start_driver() {
+    # Here, not by the process in the background: a former driver's port must not be read.
+    : >"$site/logs/driver.log"
     "$@" >"$site/logs/driver.log" 2>&1 &
     driver_pid=$!
     tries=0
