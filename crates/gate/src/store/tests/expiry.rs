@@ -240,6 +240,12 @@ fn a_survey_shows_each_live_record_once_in_steps() {
     assert_eq!(seen.len(), 50, "expired ones are not shown");
     assert!(steps > 7 && seen.iter().all(|(_, length)| *length == 600), "{steps}");
     assert_eq!(table.survey(u32::MAX, 50, NOW, |_, _, _| true), None);
+    let mut all = 0;
+    let next = table.survey(0, u32::MAX, UnixTime(2_000), |_, _, _| {
+        all += 1;
+        true
+    });
+    assert_eq!((next, all), (None, 50), "in one go, if nobody stops it");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which records are evicted for which.
 
-use super::super::shares::Evicted;
+use super::super::shares::{Evicted, Share};
 use super::super::{Fill, MAX_PAYLOAD, Record, Unstored};
 use super::zone::{
     Item, OF_SENDER, OF_SESSIONS, OF_STRANGERS, SMALL, Zone, audit, by_key, key, payload_of,
@@ -42,6 +42,15 @@ fn thousands_of_strangers_cost_nobody_a_session() {
     let strangers = 5_000 - u64::from(OF_STRANGERS);
     assert_eq!(evicted(&mut zone), Evicted { strangers, ..Evicted::default() });
     audit(&zone.open());
+}
+
+#[test]
+fn addresses_are_spread_over_the_lanes() {
+    // The first number of splitmix64 with seed 0: https://prng.di.unimi.it/splitmix64.c
+    let others = u64::from(Share::SPENT) - 1;
+    let lane = 1 + u8::try_from(0xe220_a839_7b1d_cdaf % others).unwrap();
+    assert_eq!(Share::lane_of(Some(0x9e37_79b9_7f4a_7c15)), lane);
+    assert_eq!(Share::lane_of(None), 0);
 }
 
 #[test]
