@@ -27,7 +27,7 @@ packages() {
         case $purpose in
             demo) echo nginx nginx-dev libclang-dev gcc make curl ca-certificates openssl \
                 libpcre2-dev libssl-dev zlib1g-dev dpkg-dev ;;
-            unit) echo gcc libc6-dev ca-certificates "$(redis)" ;;
+            unit) echo gcc libc6-dev ca-certificates procps "$(redis)" ;;
             test) packages demo unit; echo caddy procps git cadaver python3-caldav python3-grpcio python3-websockets radicale "$(http3_client)" ;;
             # promtool is in prometheus, fail2ban-regex in fail2ban; no service is needed, nor haproxy's.
             check) packages demo unit; echo prometheus fail2ban python3 python3-yaml haproxy openssl ;;
