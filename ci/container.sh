@@ -18,7 +18,6 @@ main() {
     [ "$(id -u)" = 0 ] || fail "container: only root can run buildah here"
     rm -rf "$home"
     mkdir -p "$home/store" "$home/run" "$home/context" "$home/served"
-    # What was built may belong to another user's ids.
     trap 'clean_up' EXIT
     trap 'exit 130' INT TERM
     version=$(sed -n '/^name = "nginx-src"/{n;s/.*+\(.*\)"/\1/p}' ci/nginx-source/Cargo.lock)
@@ -51,7 +50,7 @@ clean_up() {
 # As in the official image: https://github.com/nginx/docker-nginx, https://nginx.org/en/linux_packages.html
 make_base() {
     release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    mmdebstrap --quiet --mode=root --variant=apt --include=ca-certificates,libpcre2-8-0,libssl3,zlib1g \
+    mmdebstrap --quiet --mode=root --variant=apt --include=ca-certificates,libpcre2-8-0,openssl,zlib1g \
         "$release" "$base" >"$home/log" 2>&1 || {
         tail -n 20 "$home/log" >&2
         fail "container: no root of Debian $release"
@@ -59,7 +58,7 @@ make_base() {
     cp /usr/local/share/ca-certificates/*.crt "$base/usr/local/share/ca-certificates/" 2>/dev/null || true
     chroot "$base" update-ca-certificates >/dev/null 2>&1
     ci/nginx.sh 1.28 >/dev/null
-    cp -R "$target/nginx/1.28/source" "$home/nginx-$version"
+    cp -R "$root/target/nginx/1.28/source" "$home/nginx-$version"
     (
         cd "$home/nginx-$version"
         rm -rf objs Makefile
@@ -128,8 +127,11 @@ END
         buildah --root "$home/store" --runroot "$home/run" --storage-driver vfs run --isolation chroot \
         --volume "$home/conf:/etc/nginx/conf.d:ro" "$container" -- nginx -g 'daemon off;' >"$home/log" 2>&1 &
     server=$!
+    tries=0
     until curl -s -o "$home/answer" --noproxy '*' "http://localhost:$port/open/"; do
-        kill -0 $server 2>/dev/null || fail "container: nginx does not start: $(cat "$home/log")"
+        tries=$((tries + 1))
+        kill -0 $server 2>/dev/null && [ $tries -lt 100 ] ||
+            fail "container: nginx does not start: $(cat "$home/log")"
         sleep 0.2
     done
     [ "$(cat "$home/answer")" = open ] || fail "container: /open/ is answered: $(cat "$home/answer")"
