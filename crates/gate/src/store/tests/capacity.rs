@@ -43,6 +43,15 @@ fn a_session_with_a_token_of_1500_bytes_takes_at_most_2816_bytes_of_the_zone() {
 }
 
 #[test]
+fn a_record_keeps_its_kind() {
+    let mut zone = Zone::new(SMALL);
+    for item in [Item::new(1, 10, LATER), Item::document(2, 10, LATER)] {
+        zone.open().insert(&item.record(), NOW).unwrap();
+        assert_eq!(zone.open().find(&item.key, NOW).unwrap().kind(), item.kind);
+    }
+}
+
+#[test]
 fn a_full_zone_evicts_what_was_not_used_longest() {
     let mut zone = Zone::new(SMALL);
     let mut table = zone.open();
@@ -59,6 +68,7 @@ fn a_full_zone_evicts_what_was_not_used_longest() {
     let inserted = table.insert(&Item::new(200, 5_300, LATER).record(), NOW.plus(6)).unwrap();
     assert_eq!((inserted.evicted_live, inserted.fill.blocks_used), (3, 536));
     assert_eq!(inserted.fill.bytes_used(), 536 * BLOCK as u64);
+    assert_eq!(inserted.fill.bytes_total(), u64::from(BLOCKS) * BLOCK as u64);
     assert!(!table.find(&key(200), NOW).unwrap().is_empty());
     let kept = by_key(audit(&table));
     for number in 0..5 {
