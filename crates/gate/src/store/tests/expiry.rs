@@ -246,6 +246,9 @@ fn a_survey_shows_each_live_record_once_in_steps() {
         true
     });
     assert_eq!((next, all), (None, 50), "in one go, if nobody stops it");
+    let mut zone = Zone::new(SMALL);
+    zone.open().insert(&Item::new(1, 10, 9_000).record(), NOW).unwrap();
+    assert_eq!(zone.open().survey(0, 50, NOW, |_, _, _| false), None, "stopped at the last one");
 }
 
 #[test]

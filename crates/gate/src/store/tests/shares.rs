@@ -1,5 +1,7 @@
 //! Which records are evicted for which.
 
+use std::collections::BTreeSet;
+
 use super::super::shares::{Evicted, Share};
 use super::super::{Fill, MAX_PAYLOAD, Record, Unstored};
 use super::zone::{
@@ -51,6 +53,8 @@ fn addresses_are_spread_over_the_lanes() {
     let lane = 1 + u8::try_from(0xe220_a839_7b1d_cdaf % others).unwrap();
     assert_eq!(Share::lane_of(Some(0x9e37_79b9_7f4a_7c15)), lane);
     assert_eq!(Share::lane_of(None), 0);
+    let lanes: BTreeSet<u8> = (0..2_000).map(|sender| Share::lane_of(Some(sender))).collect();
+    assert_eq!(lanes, (1..Share::SPENT).collect(), "each of them, and not that of used tokens");
 }
 
 #[test]
