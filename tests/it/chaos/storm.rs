@@ -9,6 +9,7 @@ use authentik_standin::subject;
 use serde_json::json;
 
 use crate::harness::{Builder, Disk, Request, Site};
+use crate::logout::sent;
 use crate::session_store::redis_server::{RedisServer, SECRET};
 
 use super::clock::Clock;
@@ -116,9 +117,7 @@ fn notices(site: &Site, user: &str) -> Vec<Request> {
             claims.remove("sid");
             claims.insert("sub".to_owned(), json!(subject(user)));
         });
-        site.request("POST", "/outpost.goauthentik.io/backchannel_logout")
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .body(format!("logout_token={token}"))
+        sent(site, &token)
     };
     (0..NOTICES).map(notice).collect()
 }

@@ -9,6 +9,7 @@ use authentik_standin::{Endpoint, Fault};
 use serde_json::json;
 
 use crate::harness::{Browser, Sister, Site, eventually};
+use crate::logout::sent;
 use crate::outpost::{CONNECTED, all_workers_say, connected, started};
 
 use super::{is_known, is_stranger, sign_out, site};
@@ -141,11 +142,7 @@ assert file.execute('UPDATE sessions SET opened = opened + 3600000').rowcount ==
 /// The form that authentik sends to this nginx.
 fn told_by_authentik(site: &Site, sid: &str) {
     let token = site.sso.logout_token("wiki", sid, |_, _| ());
-    let response = site
-        .request("POST", "/outpost.goauthentik.io/backchannel_logout")
-        .header("Content-Type", "application/x-www-form-urlencoded")
-        .body(format!("logout_token={token}"))
-        .send();
+    let response = sent(site, &token).send();
     assert_eq!(response.status(), 200, "{}", response.text());
 }
 

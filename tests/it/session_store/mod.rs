@@ -77,15 +77,21 @@ fn is_stranger(site: &Site, browser: &Browser) {
     assert_eq!(site.app.hits(), hits, "the application was reached");
 }
 
-/// The same, of a store that has just come back: a worker that has failed to read it does not ask
-/// again for half a second, and each worker finds out by itself.
-fn is_soon_a_stranger(site: &Site, browser: &Browser) {
-    let hits = site.app.hits();
+/// The status of an answer once the store that has just come back is read: a worker that has failed
+/// to read it does not ask again for half a second, and each worker finds out by itself.
+fn once_read(ask: impl Fn() -> u16) -> u16 {
     let mut status = 503;
     within(BACK, "the store is read", || {
-        status = browser.get("/page").navigation().send().status();
+        status = ask();
         status != 503
     });
+    status
+}
+
+/// Like [`is_stranger`], of a store that has just come back.
+fn is_soon_a_stranger(site: &Site, browser: &Browser) {
+    let hits = site.app.hits();
+    let status = once_read(|| browser.get("/page").navigation().send().status());
     assert_eq!((status, site.app.hits()), (302, hits), "the application was not reached");
 }
 
